@@ -1,0 +1,73 @@
+//! What the worker says while it works.
+
+use super::Outcome;
+use crate::volume::Roi;
+use serde::{Deserialize, Serialize};
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Seconds spent per stage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StageTimes {
+    pub load_s: f64,
+    pub prepare_s: f64,
+    pub condition_s: f64,
+    pub sample_s: f64,
+    pub restore_s: f64,
+    pub total_s: f64,
+}
+
+/// One member's current estimate of the clean mask, at the model's own resolution, of the slice
+/// that is being worked on.
+#[derive(Clone, Debug)]
+pub struct Preview {
+    pub member: usize,
+    pub width: usize,
+    pub height: usize,
+    pub classes: usize,
+    /// `[classes, height, width]`, 0 to 255; covers the job's region of interest.
+    pub probability: Vec<u8>,
+}
+
+/// After each denoising step.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Slice of the scan that is being segmented.
+    pub slice: usize,
+    /// How many slices are finished, and how many there are.
+    pub slices_done: usize,
+    pub slices: usize,
+    /// 1-based step within this slice (and batch of members).
+    pub step: usize,
+    pub steps: usize,
+    /// Diffusion time of this step, 0 to T - 1.
+    pub t: usize,
+    /// Of the whole job, 0 to 1, never falling.
+    pub fraction: f32,
+    pub elapsed: Duration,
+    /// Time left, from the mean time of the steps so far.
+    pub eta: Option<Duration>,
+    /// All members of the batch that stepped.
+    pub previews: Vec<Preview>,
+}
+
+/// Sent over a channel in this order: `Started`, any number of `Step`, then one of the others.
+#[derive(Clone, Debug)]
+pub enum Event {
+    Started {
+        device: String,
+        roi: Roi,
+        slices: Range<usize>,
+        members: usize,
+        steps: usize,
+        /// Members that run in one batch.
+        batch: usize,
+    },
+    Step(Step),
+    Finished(Arc<Outcome>),
+    /// Holds the members that were finished over all slices before, if any.
+    Cancelled(Option<Arc<Outcome>>),
+    /// One line: what failed, where, and what to try.
+    Failed(String),
+}

@@ -1,0 +1,109 @@
+//! What is asked of the worker, and what comes back.
+
+use super::StageTimes;
+use crate::diffusion::SamplerKind;
+use crate::volume::{Class, ClassKind, Geometry, Roi, Volume};
+use serde::{Deserialize, Serialize};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Where the network runs.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum DeviceChoice {
+    /// The fastest device that this binary was built for and this machine has.
+    #[default]
+    Auto,
+    Cpu,
+    Cuda,
+    Metal,
+}
+
+/// How the ensemble is drawn. Member `k` depends on `(seed, k)` only, never on how many there are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    pub members: usize,
+    /// Denoising steps per member.
+    pub steps: usize,
+    pub sampler: SamplerKind,
+    pub seed: u64,
+    pub device: DeviceChoice,
+    /// Slices to segment, `None` for all.
+    pub slices: Option<Range<usize>>,
+    /// Rectangle of each slice that is shown to the model, `None` for the whole slice.
+    pub roi: Option<Roi>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            members: 8,
+            steps: 10,
+            sampler: SamplerKind::default(),
+            seed: 1,
+            device: DeviceChoice::Auto,
+            slices: None,
+            roi: None,
+        }
+    }
+}
+
+/// A request to segment one time point of a volume.
+#[derive(Clone, Debug)]
+pub struct Job {
+    pub volume: Arc<Volume>,
+    pub time: usize,
+    /// Identifier in the model registry.
+    pub model: String,
+    pub settings: Settings,
+}
+
+/// The model that made an outcome.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelRef {
+    pub id: String,
+    /// SHA-256 of the weights file.
+    pub sha256: String,
+    pub classes: Vec<Class>,
+    pub kind: ClassKind,
+}
+
+/// One finished sample on the scan's grid.
+#[derive(Clone, Debug)]
+pub struct Member {
+    pub index: usize,
+    pub seed: u64,
+    /// Soft masks of the block, `[classes, z, y, x]`, `round(255·q)`; inside where q ≥ 0.5 (≥ 128).
+    pub soft: Vec<u8>,
+}
+
+/// The ensemble of a finished (or cancelled) job, on the block `roi × slices` of the scan's grid.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    pub model: ModelRef,
+    pub settings: Settings,
+    /// Lattice of the whole scan.
+    pub geometry: Geometry,
+    pub roi: Roi,
+    pub slices: Range<usize>,
+    pub members: Vec<Member>,
+    /// The anchor head's own mask, no diffusion; same layout as [`Member::soft`].
+    pub direct: Vec<u8>,
+    /// The device that ran it, in words.
+    pub device: String,
+    pub times: StageTimes,
+}
+
+impl Outcome {
+    /// Voxels of the block along x, y, z.
+    pub fn block_shape(&self) -> [usize; 3] {
+        [self.roi.width, self.roi.height, self.slices.len()]
+    }
+
+    /// Soft masks of all members, in member order.
+    pub fn soft_members(&self) -> Vec<&[u8]> {
+        self.members.iter().map(|m| m.soft.as_slice()).collect()
+    }
+}

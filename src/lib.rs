@@ -1,0 +1,38 @@
+//! Sfumato shows not only where a segmentation model draws its line, but how sure it is.
+//!
+//! Data goes one way: `file ─► io ─► Volume ─► inference (models + diffusion on a worker thread)
+//! ─► ensemble ─► app::Session ─► ui + render, or cli ─► io (export)`.
+//!
+//! | room | job |
+//! |---|---|
+//! | [`volume`] | geometry, voxels, labels: the types that every other room speaks |
+//! | [`io`] | reading and writing files, with limits, atomically |
+//! | [`nn`] | tensor operations with right and fast gradients |
+//! | [`models`] | networks and the registry of their weights |
+//! | [`diffusion`] | noise schedules and samplers |
+//! | [`ensemble`] | statistics over the members of an ensemble |
+//! | [`metrics`] | a mask against a reference |
+//! | [`inference`] | jobs, events, the worker thread |
+//! | [`train`] | data sets, losses, the training loop, evaluation |
+//! | [`render`] | wgpu shaders and their CPU twins |
+//! | [`app`] | the session: every change of state goes through it |
+//! | [`ui`] | egui: what the person sees |
+//! | [`cli`] | the same jobs without a display |
+//! | [`demo`] | phantoms with known truth |
+//!
+//! `tests/layers.rs` holds the rooms to the places they may reach.
+
+pub mod app;
+pub mod cli;
+pub mod demo;
+pub mod diffusion;
+pub mod ensemble;
+pub mod inference;
+pub mod io;
+pub mod metrics;
+pub mod models;
+pub mod nn;
+pub mod render;
+pub mod train;
+pub mod ui;
+pub mod volume;

@@ -1,0 +1,26 @@
+//! What a person should know about a model before running it.
+
+use crate::volume::{Class, ClassKind, Modality};
+use serde::{Deserialize, Serialize};
+
+/// Facts about one set of weights, taken from the header of its safetensors file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelCard {
+    /// Stable identifier, such as `fundus-disc-cup`.
+    pub id: String,
+    /// One line for the model picker.
+    pub title: String,
+    pub classes: Vec<Class>,
+    pub kind: ClassKind,
+    /// What it was trained on.
+    pub modality: Modality,
+    /// Channels of the image it sees (1 grey, 3 RGB) and the side of its square input, in pixels.
+    pub channels: usize,
+    pub size: usize,
+    pub parameters: usize,
+    /// 10⁹ floating-point operations of one denoising step of one member (FLOP = 2 × MAC).
+    pub gflop_per_step: f64,
+    pub sha256: String,
+    /// The whole card: data, licence, training, results, limits. Markdown.
+    pub markdown: String,
+}

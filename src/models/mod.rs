@@ -1,0 +1,5 @@
+//! Networks and the registry of their weights.
+
+mod card;
+
+pub use card::ModelCard;

@@ -1,0 +1,14 @@
+//! Geometry, voxels and labels: the types that every other room speaks.
+//!
+//! Voxels lie x fastest, then y, then z, then time. World coordinates are millimetres in RAS+
+//! (the NIfTI convention); DICOM's LPS+ is converted where a file is read or written.
+
+mod geometry;
+mod image;
+mod label;
+
+pub use geometry::{Affine, Geometry, GeometryError, LengthUnit, Plane};
+pub use image::{
+    Modality, Notice, Severity, Source, Statistics, Volume, VolumeError, Voxels, Window,
+};
+pub use label::{Class, ClassKind, Label, LabelMap, LabelTable, Roi};
