@@ -1,1 +1,42 @@
-//! (room: io)
+//! Reading and writing files. The type of a file is decided by its content, every number in it is
+//! checked against a limit before anything is allocated, and what is written appears atomically.
+
+mod atomic;
+mod error;
+mod info;
+mod limits;
+mod nifti;
+mod raster;
+mod sniff;
+mod source;
+
+pub use atomic::write_atomic;
+pub use error::{IoError, Refusal};
+pub use info::ImageInfo;
+pub use limits::memory_budget;
+pub use nifti::{NiftiData, write_nifti};
+
+use crate::volume::Volume;
+use sniff::Kind;
+use std::path::Path;
+
+/// Opens a picture, a NIfTI or Analyze image, a DICOM file, or a folder that holds one DICOM series.
+///
+/// # Errors
+/// If the file cannot be read, is damaged, too large, or of an unknown kind; if a folder holds
+/// several series with pixels (then [`list`] and [`open_series`] choose).
+pub fn open(path: &Path) -> Result<Volume, IoError> {
+    open_file(path).map_err(|why| IoError::new(why, path))
+}
+
+fn open_file(path: &Path) -> Result<Volume, Refusal> {
+    match sniff::kind_of(path)? {
+        Kind::Raster(format) => raster::read(path, format),
+        Kind::Nifti => nifti::read(path),
+        Kind::Dicom => Err(Refusal::unsupported("DICOM")),
+        Kind::Other(name) => Err(Refusal::Unsupported(format!(
+            "{name} is not an image that can be opened; \
+             PNG, JPEG, TIFF, BMP, NIfTI, Analyze and DICOM are"
+        ))),
+    }
+}

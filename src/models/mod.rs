@@ -1,5 +1,6 @@
 //! Networks and the registry of their weights.
 
 mod card;
+pub mod medsegdiff;
 
 pub use card::ModelCard;

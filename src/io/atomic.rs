@@ -1,0 +1,196 @@
+//! Files that appear whole or not at all: written beside the target under a random name, synced,
+//! read back, renamed.
+
+use super::IoError;
+use rand::Rng;
+use sha2::{Digest, Sha256};
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+/// A temporary sibling of a target; removed unless it was renamed into place.
+pub(super) struct Sibling {
+    temporary: Option<PathBuf>,
+    target: PathBuf,
+}
+
+impl Sibling {
+    /// Picks a free name `sfumato_<random>.<ending>` in the target's folder. A link is resolved, so
+    /// that the file it points to is replaced and not the link.
+    ///
+    /// # Errors
+    /// If the target exists and `overwrite` is false, is a folder, or its folder does not exist.
+    pub(super) fn new(target: &Path, ending: &str, overwrite: bool) -> Result<Self, IoError> {
+        let asked = target;
+        let target = fs::canonicalize(target).unwrap_or_else(|_| target.into());
+        if target.is_dir() || target.file_name().is_none() {
+            return Err(IoError::Invalid {
+                why: "a file name is needed, this is a folder".into(),
+                path: asked.into(),
+            });
+        }
+        if !overwrite && fs::symlink_metadata(&target).is_ok() {
+            return Err(IoError::Exists { path: asked.into() });
+        }
+        let folder = folder_of(&target);
+        if !folder.is_dir() {
+            return Err(IoError::Invalid {
+                why: "its folder does not exist; create it first".into(),
+                path: asked.into(),
+            });
+        }
+        let random: u64 = rand::rng().random();
+        // No other dot: the nifti crate cuts a name at its dots.
+        let temporary = folder.join(format!("sfumato_{random:016x}.{ending}"));
+        Ok(Self { temporary: Some(temporary), target })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.temporary.as_deref().unwrap_or(&self.target)
+    }
+
+    fn failed(&self, source: std::io::Error) -> IoError {
+        IoError::Write { what: "the file", source, path: self.target.clone() }
+    }
+
+    /// Creates the temporary file; fails if somebody else has.
+    pub(super) fn create(&self) -> Result<File, IoError> {
+        OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(self.path())
+            .map_err(|e| self.failed(e))
+    }
+
+    /// Syncs the temporary file, gives it the old file's permissions, and puts it in place.
+    pub(super) fn commit(mut self) -> Result<(), IoError> {
+        let from = self.path().to_path_buf();
+        let put = || -> std::io::Result<()> {
+            File::open(&from)?.sync_all()?;
+            set_permissions(&from, &self.target)?;
+            fs::rename(&from, &self.target)
+        };
+        put().map_err(|e| self.failed(e))?;
+        self.temporary = None;
+        // The rename itself must survive a power cut; not every system can open a folder for that.
+        if let Ok(folder) = File::open(folder_of(&self.target))
+            && let Err(e) = folder.sync_all()
+        {
+            tracing::debug!("the folder could not be synced: {e}");
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Sibling {
+    fn drop(&mut self) {
+        if let Some(path) = &self.temporary
+            && let Err(e) = fs::remove_file(path)
+            && e.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!("a temporary file could not be removed: {e}");
+        }
+    }
+}
+
+fn folder_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(p) if !p.as_os_str().is_empty() => p.into(),
+        _ => PathBuf::from("."),
+    }
+}
+
+#[cfg(unix)]
+fn set_permissions(new: &Path, old: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = fs::metadata(old).map_or(0o640, |m| m.permissions().mode() & 0o777);
+    fs::set_permissions(new, fs::Permissions::from_mode(mode))
+}
+
+#[cfg(not(unix))]
+fn set_permissions(_new: &Path, _old: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+
+/// Writes `bytes` to `path`, replacing what is there; on any failure the old file is untouched.
+///
+/// # Errors
+/// If the folder does not exist or cannot be written, or what is read back differs.
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), IoError> {
+    let sibling = Sibling::new(path, "tmp", true)?;
+    let mut file = sibling.create()?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|e| sibling.failed(e))?;
+    let mut back = Sha256::new();
+    let mut reader = File::open(sibling.path()).map_err(|e| sibling.failed(e))?;
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match reader.read(&mut buffer).map_err(|e| sibling.failed(e))? {
+            0 => break,
+            n => back.update(buffer.get(..n).unwrap_or_default()),
+        }
+    }
+    if back.finalize() != Sha256::digest(bytes) {
+        return Err(sibling.failed(std::io::Error::other("what was read back differs")));
+    }
+    sibling.commit()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(dir: &Path) -> Vec<String> {
+        let mut v: Vec<_> = fs::read_dir(dir)
+            .expect("readable")
+            .map(|e| e.expect("entry").file_name().to_string_lossy().into_owned())
+            .collect();
+        v.sort();
+        v
+    }
+
+    #[test]
+    fn replaces_the_file_and_leaves_nothing_else() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let path = dir.path().join("a.json");
+        write_atomic(&path, b"old").expect("written");
+        write_atomic(&path, b"new").expect("written");
+        assert_eq!(fs::read(&path).expect("readable"), b"new");
+        assert_eq!(names(dir.path()), ["a.json"]);
+    }
+
+    #[test]
+    fn an_abandoned_file_is_removed_and_the_old_one_kept() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let path = dir.path().join("a.json");
+        write_atomic(&path, b"old").expect("written");
+        let sibling = Sibling::new(&path, "tmp", true).expect("free name");
+        sibling.create().expect("created").write_all(b"half").expect("written");
+        drop(sibling);
+        assert_eq!(names(dir.path()), ["a.json"]);
+        assert_eq!(fs::read(&path).expect("readable"), b"old");
+        assert!(matches!(Sibling::new(&path, "tmp", false), Err(IoError::Exists { .. })));
+    }
+
+    #[test]
+    fn folders_and_missing_folders_are_refused() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        assert!(write_atomic(dir.path(), b"x").is_err());
+        assert!(write_atomic(&dir.path().join("no/such/a.json"), b"x").is_err());
+        assert!(names(dir.path()).is_empty());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_stays_and_its_target_is_replaced_with_its_permissions() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().expect("temp dir");
+        let (file, link) = (dir.path().join("real"), dir.path().join("link"));
+        write_atomic(&file, b"old").expect("written");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("chmod");
+        std::os::unix::fs::symlink(&file, &link).expect("link");
+        write_atomic(&link, b"new").expect("written");
+        assert!(fs::symlink_metadata(&link).expect("there").is_symlink());
+        assert_eq!(fs::read(&file).expect("readable"), b"new");
+        assert_eq!(fs::metadata(&file).expect("there").permissions().mode() & 0o777, 0o600);
+    }
+}

@@ -1,0 +1,351 @@
+//! Writing NIfTI-1: sform and qform with code 1, millimetres, no text from any input; the file
+//! appears whole, under exactly the name asked for, after it was read back and compared.
+
+use crate::io::IoError;
+use crate::io::atomic::Sibling;
+use crate::io::limits::NIFTI1_SIDE;
+use crate::volume::{Affine, Geometry, LengthUnit, Voxels};
+use ndarray::{ArrayView, Dimension, RemoveAxis, ShapeBuilder, StrideShape};
+use nifti::writer::WriterOptions;
+use nifti::{DataElement, NiftiHeader};
+use std::path::Path;
+
+/// Voxels to write, x fastest, then y, z and the fourth axis.
+#[derive(Clone, Copy, Debug)]
+pub enum NiftiData<'a> {
+    U8(&'a [u8]),
+    F32(&'a [f32]),
+}
+
+impl NiftiData<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Self::U8(v) => v.len(),
+            Self::F32(v) => v.len(),
+        }
+    }
+
+    fn equals(&self, voxels: &Voxels) -> bool {
+        match (self, voxels) {
+            (Self::U8(a), Voxels::U8(b)) => *a == b.as_slice(),
+            (Self::F32(a), Voxels::F32(b)) => {
+                a.len() == b.len() && a.iter().zip(b).all(|(x, y)| x.to_bits() == y.to_bits())
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Writes `[x, y, z]`, or `[x, y, z, fourth_axis]` where that is more than 1, to a `.nii` or
+/// `.nii.gz` file. The affine is stored as 32-bit floats, as the format has it; a sheared one gets
+/// no qform, which cannot express it.
+///
+/// # Errors
+/// If the name has another ending, exists and `overwrite` is false, the data do not fit the
+/// geometry, an axis exceeds 32,767, or writing or reading back fails. The old file is then
+/// untouched.
+pub fn write_nifti(
+    path: &Path,
+    geometry: &Geometry,
+    data: NiftiData<'_>,
+    fourth_axis: usize,
+    overwrite: bool,
+) -> Result<(), IoError> {
+    let invalid = |why: String| IoError::Invalid { why, path: path.into() };
+    let name = path.file_name().map(|n| n.to_string_lossy().to_ascii_lowercase());
+    let ending = match name {
+        Some(n) if n.ends_with(".nii.gz") => "nii.gz",
+        Some(n) if n.ends_with(".nii") => "nii",
+        _ => return Err(invalid("the name of a NIfTI file ends in .nii or .nii.gz".into())),
+    };
+    let [x, y, z] = geometry.shape();
+    if let Some(n) = [x, y, z, fourth_axis].into_iter().find(|&n| n as u64 > NIFTI1_SIDE as u64) {
+        return Err(invalid(format!(
+            "an axis has {n} entries, NIfTI-1 allows {NIFTI1_SIDE}; save a part or a coarser grid"
+        )));
+    }
+    let expected = geometry.voxel_count().saturating_mul(fourth_axis);
+    if fourth_axis == 0 || data.len() != expected {
+        return Err(invalid(format!(
+            "{} values do not fill {x} x {y} x {z} x {fourth_axis} voxels",
+            data.len()
+        )));
+    }
+    let sibling = Sibling::new(path, ending, overwrite)?;
+    let header = header(geometry);
+    let outcome = if fourth_axis == 1 {
+        put(sibling.path(), &header, data, (x, y, z).f())
+    } else {
+        put(sibling.path(), &header, data, (x, y, z, fourth_axis).f())
+    };
+    outcome.map_err(|e| invalid(e.clone()))?;
+
+    let back = super::read(sibling.path())
+        .map_err(|e| invalid(format!("what was written cannot be read back ({e})")))?;
+    let same_place = (0..3).all(|r| {
+        (0..4).all(|c| {
+            let (a, b) =
+                (geometry.world_from_voxel().0[r][c], back.geometry().world_from_voxel().0[r][c]);
+            a as f32 == b as f32
+        })
+    });
+    let same_shape = back.geometry().shape() == [x, y, z] && back.times() == fourth_axis;
+    if !same_shape || !same_place || !data.equals(back.voxels()) {
+        return Err(invalid("what was read back differs from what was written".into()));
+    }
+    sibling.commit()
+}
+
+/// The crate's writer over a view in Fortran order.
+fn put<D>(
+    path: &Path,
+    header: &NiftiHeader,
+    data: NiftiData<'_>,
+    shape: impl Into<StrideShape<D>>,
+) -> Result<(), String>
+where
+    D: Dimension + RemoveAxis,
+{
+    fn write<T: DataElement + bytemuck::Pod, D: Dimension + RemoveAxis>(
+        path: &Path,
+        header: &NiftiHeader,
+        shape: impl Into<StrideShape<D>>,
+        values: &[T],
+    ) -> Result<(), String> {
+        let array = ArrayView::from_shape(shape, values).map_err(|e| e.to_string())?;
+        WriterOptions::new(path)
+            .reference_header(header)
+            .write_nifti(&array)
+            .map_err(|e| e.to_string())
+    }
+    match data {
+        NiftiData::U8(v) => write(path, header, shape, v),
+        NiftiData::F32(v) => write(path, header, shape, v),
+    }
+}
+
+fn header(geometry: &Geometry) -> NiftiHeader {
+    let a = geometry.world_from_voxel();
+    let row = |r: usize| a.0[r].map(|v| v as f32);
+    let s = geometry.spacing().map(|v| v as f32);
+    let mut h = NiftiHeader {
+        sform_code: 1,
+        srow_x: row(0),
+        srow_y: row(1),
+        srow_z: row(2),
+        qform_code: 0,
+        pixdim: [1.0, s[0], s[1], s[2], 1.0, 1.0, 1.0, 1.0],
+        // 2 = mm; a picture without spacing has no unit to name.
+        xyzt_units: if geometry.unit() == LengthUnit::Millimetre { 2 } else { 0 },
+        ..NiftiHeader::default()
+    };
+    if let Some((qfac, [b, c, d])) = quaternion(a) {
+        h.qform_code = 1;
+        h.pixdim[0] = qfac;
+        (h.quatern_b, h.quatern_c, h.quatern_d) = (b as f32, c as f32, d as f32);
+        (h.quatern_x, h.quatern_y, h.quatern_z) = (row(0)[3], row(1)[3], row(2)[3]);
+    }
+    h
+}
+
+/// qfac and the quaternion's b, c, d of the rotation in an affine; `None` if its axes are not
+/// perpendicular within 1e-4.
+fn quaternion(a: &Affine) -> Option<(f32, [f64; 3])> {
+    let dot = |u: [f64; 3], v: [f64; 3]| u[0] * v[0] + u[1] * v[1] + u[2] * v[2];
+    let mut steps = [0, 1, 2].map(|c| {
+        let v = a.column(c);
+        let n = dot(v, v).sqrt();
+        v.map(|x| x / n)
+    });
+    if [(0, 1), (0, 2), (1, 2)].iter().any(|&(i, j)| dot(steps[i], steps[j]).abs() > 1e-4) {
+        return None;
+    }
+    let qfac = if a.determinant() < 0.0 { -1.0 } else { 1.0 };
+    if qfac < 0.0 {
+        steps[2] = steps[2].map(|x| -x);
+    }
+    // The nearest rotation (polar decomposition by Newton's iteration; converges quadratically).
+    for _ in 0..4 {
+        let inverse = Affine::from_columns(steps, [0.0; 3]).inverse()?;
+        for (c, step) in steps.iter_mut().enumerate() {
+            for (r, v) in step.iter_mut().enumerate() {
+                // Row c of the inverse is column c of its transpose.
+                *v = 0.5 * (*v + inverse.0[c][r]);
+            }
+        }
+    }
+    let m = |r: usize, c: usize| steps[c][r];
+    let trace = 1.0 + m(0, 0) + m(1, 1) + m(2, 2);
+    let (mut q, sign) = if trace > 0.5 {
+        let s = 0.5 / trace.sqrt();
+        ([(m(2, 1) - m(1, 2)) * s, (m(0, 2) - m(2, 0)) * s, (m(1, 0) - m(0, 1)) * s], 1.0)
+    } else {
+        // Near a half turn: from the largest of b, c, d.
+        let (i, j, k) = if m(0, 0) >= m(1, 1) && m(0, 0) >= m(2, 2) {
+            (0, 1, 2)
+        } else if m(1, 1) >= m(2, 2) {
+            (1, 2, 0)
+        } else {
+            (2, 0, 1)
+        };
+        let s = 2.0 * (1.0 + m(i, i) - m(j, j) - m(k, k)).max(0.0).sqrt();
+        let mut q = [0.0; 3];
+        q[i] = 0.25 * s;
+        q[j] = (m(i, j) + m(j, i)) / s;
+        q[k] = (m(i, k) + m(k, i)) / s;
+        // NIfTI wants the scalar part positive.
+        (q, if (m(k, j) - m(j, k)) < 0.0 { -1.0 } else { 1.0 })
+    };
+    q = q.map(|v| v * sign);
+    q.iter().all(|v| v.is_finite()).then_some((qfac, q))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nifti::{IntoNdArray, NiftiObject, ReaderOptions};
+
+    fn oblique(flip: bool) -> Affine {
+        // A rotation by Euler angles times spacing, optionally left-handed.
+        let (a, b, c) = (0.3f64, -0.7f64, 2.5f64);
+        let (sa, ca, sb, cb, sc, cc) = (a.sin(), a.cos(), b.sin(), b.cos(), c.sin(), c.cos());
+        let r = [
+            [cb * cc, sa * sb * cc - ca * sc, ca * sb * cc + sa * sc],
+            [cb * sc, sa * sb * sc + ca * cc, ca * sb * sc - sa * cc],
+            [-sb, sa * cb, ca * cb],
+        ];
+        let s = [0.75, 1.25, if flip { -3.0 } else { 3.0 }];
+        let column = |i: usize| [r[0][i] * s[i], r[1][i] * s[i], r[2][i] * s[i]];
+        Affine::from_columns([column(0), column(1), column(2)], [-12.5, 40.25, 7.0])
+    }
+
+    fn near(a: &Affine, b: &Affine, tolerance: f64) -> bool {
+        (0..3).all(|r| (0..4).all(|c| (a.0[r][c] - b.0[r][c]).abs() < tolerance))
+    }
+
+    #[test]
+    fn shapes_and_affines_survive_both_readers() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        for (i, (shape, times)) in [
+            ([4, 3, 2], 1),
+            ([5, 4, 1], 1),
+            ([1, 3, 2], 1),
+            ([3, 1, 2], 1),
+            ([1, 1, 1], 1),
+            ([4, 3, 2], 3),
+            ([4, 3, 1], 3),
+            ([1, 1, 4], 2),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            for flip in [false, true] {
+                let g = Geometry::new(shape, oblique(flip)).expect("valid");
+                let n = g.voxel_count() * times;
+                let bytes: Vec<u8> = (0..n).map(|k| (k * 7 % 251) as u8).collect();
+                let floats: Vec<f32> = (0..n).map(|k| k as f32 * 0.37 - 2.0).collect();
+                for (data, name) in [
+                    (NiftiData::U8(&bytes), format!("m{i}{flip}.v01.nii.gz")),
+                    (NiftiData::F32(&floats), format!("p{i}{flip}.v01.nii")),
+                ] {
+                    let path = dir.path().join(name);
+                    write_nifti(&path, &g, data, times, false).expect("written");
+                    let v = crate::io::open(&path).expect("opens");
+                    assert!(data.equals(v.voxels()));
+                    assert_eq!((v.geometry().shape(), v.times()), (shape, times));
+                    assert!(near(v.geometry().world_from_voxel(), &oblique(flip), 1e-5));
+                    assert_eq!(v.source.format, "nifti-1");
+                    assert!(v.notices.is_empty(), "{:?}", v.notices);
+
+                    let o = ReaderOptions::new().read_file(&path).expect("the crate reads it");
+                    let h = o.header().clone();
+                    assert_eq!((h.sform_code, h.qform_code, h.xyzt_units), (1, 1, 2));
+                    let (s, q) = (h.sform_affine::<f64>(), h.qform_affine::<f64>());
+                    for r in 0..3 {
+                        for c in 0..4 {
+                            assert!((s[(r, c)] - oblique(flip).0[r][c]).abs() < 1e-5);
+                            assert!((q[(r, c)] - oblique(flip).0[r][c]).abs() < 1e-5);
+                        }
+                    }
+                    let a = o.into_volume().into_ndarray::<f32>().expect("array");
+                    let expected = if times == 1 { 3 } else { 4 };
+                    assert_eq!(a.ndim(), expected);
+                    let last = a.iter().count() - 1;
+                    let corner: Vec<usize> = a.shape().iter().map(|n| n - 1).collect();
+                    assert!(
+                        (f64::from(a[corner.as_slice()]) - v.voxels().stored(last, 0)).abs() < 1e-6
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_sheared_affine_has_only_an_sform() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let path = dir.path().join("tilt.nii");
+        let steps = [[-0.5, 0.0, 0.0], [0.0, -0.5, 0.0], [0.0, 1.0, 3.0]];
+        let g = Geometry::new([2, 2, 2], Affine::from_columns(steps, [1.0, 2.0, 3.0])).expect("ok");
+        write_nifti(&path, &g, NiftiData::U8(&[1; 8]), 1, false).expect("written");
+        let h = NiftiHeader::from_file(&path).expect("header");
+        assert_eq!((h.sform_code, h.qform_code), (1, 0));
+        let v = crate::io::open(&path).expect("opens");
+        assert!(v.geometry().matches(&g, 1e-6));
+    }
+
+    #[test]
+    fn every_quarter_turn_has_its_quaternion() {
+        // All 48 signed axis orders, through our reader's qform alone.
+        let dir = tempfile::tempdir().expect("temp dir");
+        for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+            for flips in 0..8usize {
+                let mut steps = [[0.0; 3]; 3];
+                for (axis, &world) in order.iter().enumerate() {
+                    let size = 1.0 + axis as f64 * 0.5;
+                    steps[axis][world] = if flips >> axis & 1 == 1 { size } else { -size };
+                }
+                let a = Affine::from_columns(steps, [1.0, -2.0, 3.0]);
+                let g = Geometry::new([2, 3, 4], a).expect("valid");
+                let path = dir.path().join("turn.nii");
+                write_nifti(&path, &g, NiftiData::U8(&[0; 24]), 1, true).expect("written");
+                let mut bytes = std::fs::read(&path).expect("readable");
+                bytes[254..256].copy_from_slice(&[0, 0]); // sform_code
+                std::fs::write(&path, bytes).expect("written");
+                let v = crate::io::open(&path).expect("opens");
+                assert!(near(v.geometry().world_from_voxel(), &a, 1e-5), "{order:?} {flips}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_name_asked_for_is_the_name_written_and_nothing_else_appears() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let g = Geometry::picture(2, 2, 1).expect("valid");
+        let path = dir.path().join("out.v01.nii");
+        write_nifti(&path, &g, NiftiData::U8(&[1, 2, 3, 4]), 1, false).expect("written");
+        let again = write_nifti(&path, &g, NiftiData::U8(&[0; 4]), 1, false);
+        assert!(matches!(again, Err(IoError::Exists { .. })));
+        let names: Vec<_> = std::fs::read_dir(dir.path())
+            .expect("readable")
+            .map(|e| e.expect("entry").file_name())
+            .collect();
+        assert_eq!(names, ["out.v01.nii"]);
+        assert_eq!(crate::io::open(&path).expect("opens").voxels(), &Voxels::U8(vec![1, 2, 3, 4]));
+    }
+
+    #[test]
+    fn what_does_not_fit_the_format_is_refused() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let path = dir.path().join("a.nii");
+        let wide = Geometry::picture(40_000, 1, 1).expect("valid");
+        let e = write_nifti(&path, &wide, NiftiData::U8(&vec![0; 40_000]), 1, false);
+        assert!(e.expect_err("refused").to_string().contains("32767"));
+        let g = Geometry::picture(2, 2, 1).expect("valid");
+        assert!(write_nifti(&path, &g, NiftiData::U8(&[0; 3]), 1, false).is_err());
+        assert!(write_nifti(&path, &g, NiftiData::U8(&[]), 0, false).is_err());
+        assert!(
+            write_nifti(&dir.path().join("a.img"), &g, NiftiData::U8(&[0; 4]), 1, false).is_err()
+        );
+        assert_eq!(std::fs::read_dir(dir.path()).expect("readable").count(), 0);
+    }
+}

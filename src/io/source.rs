@@ -1,0 +1,85 @@
+//! Reading a file once while its SHA-256 is taken.
+
+use super::Refusal;
+use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+/// A reader that hashes every byte that passes.
+pub(super) struct HashingReader<R> {
+    inner: R,
+    hash: Sha256,
+}
+
+impl<R: Read> HashingReader<R> {
+    pub(super) fn new(inner: R) -> Self {
+        Self { inner, hash: Sha256::new() }
+    }
+
+    /// Reads to the end and gives back the running hash over the whole file.
+    pub(super) fn finish(mut self) -> std::io::Result<Sha256> {
+        let mut buffer = vec![0; 1 << 16];
+        while self.read(&mut buffer)? > 0 {}
+        Ok(self.hash)
+    }
+}
+
+impl<R: Read> Read for HashingReader<R> {
+    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+        let n = self.inner.read(buf)?;
+        if let Some(passed) = buf.get(..n) {
+            self.hash.update(passed);
+        }
+        Ok(n)
+    }
+}
+
+/// A regular file for buffered reading, with its length. Pipes and devices are refused: they could
+/// block or never end.
+pub(super) fn open_regular(path: &Path) -> Result<(BufReader<File>, u64), Refusal> {
+    let meta = std::fs::metadata(path)?;
+    if !meta.is_file() {
+        return Err(Refusal::unsupported("this is neither a regular file nor a folder"));
+    }
+    Ok((BufReader::with_capacity(1 << 16, File::open(path)?), meta.len()))
+}
+
+/// The whole file, if it is not longer than `limit`.
+pub(super) fn read_whole(path: &Path, limit: u64) -> Result<Vec<u8>, Refusal> {
+    let (file, length) = open_regular(path)?;
+    if length > limit {
+        return Err(Refusal::limit("the file", length, limit));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        return Err(Refusal::limit("the file", bytes.len() as u64, limit));
+    }
+    Ok(bytes)
+}
+
+/// Hexadecimal digits of a finished hash.
+pub(super) fn hex(hash: Sha256) -> String {
+    hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
+}
+
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    hex(Sha256::new_with_prefix(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_covers_what_nobody_read() {
+        let mut r = HashingReader::new(&b"abc"[..]);
+        let mut one = [0];
+        r.read_exact(&mut one).expect("one byte");
+        // FIPS 180-2, appendix B.1
+        let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(hex(r.finish().expect("in memory")), expected);
+        assert_eq!(sha256(b"abc"), expected);
+    }
+}
