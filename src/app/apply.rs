@@ -305,10 +305,6 @@ fn act_on_view(document: &mut Document, action: Action) {
             document.view.window = document.default_window;
             document.view.invert = document.volume.inverted;
         }
-        Action::Center => {
-            // The interface turns this into a pan; the session only makes the crosshair visible.
-            document.view.crosshair = true;
-        }
         Action::NextPlane => {
             if !document.volume.geometry().is_2d() {
                 let axis = (document.view.axis + 2) % 3;

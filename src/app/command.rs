@@ -38,7 +38,6 @@ pub enum Action {
     PreviousMember,
     Fit,
     ResetView,
-    Center,
     NextPlane,
     Invert,
     AutoWindowSlice,

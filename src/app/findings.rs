@@ -3,7 +3,6 @@
 use super::wording::{self, Extent};
 use crate::ensemble::{Ensemble, Spread};
 use crate::inference::Outcome;
-use crate::volume::ClassKind;
 use std::sync::Arc;
 
 /// One class over all samples. Vectors cover the outcome's block, x fastest.
@@ -12,8 +11,6 @@ pub struct ClassFindings {
     pub name: String,
     pub label: u8,
     pub color: [u8; 3],
-    /// Samples that include the voxel, 0 to N.
-    pub count: Vec<u16>,
     /// Population variance p(1 - p), 0 to 0.25.
     pub variance: Vec<f32>,
     /// Area or volume over the samples.
@@ -31,6 +28,7 @@ pub struct Findings {
     pub classes: Vec<ClassFindings>,
     /// Majority mask, label values.
     pub labels: Vec<u8>,
+    ensemble: Ensemble,
 }
 
 impl Findings {
@@ -63,11 +61,10 @@ impl Findings {
                 name: class.name.clone(),
                 label: class.label,
                 color: class.color,
-                count: ensemble.count(c),
                 variance: ensemble.variance(c),
                 spread: ensemble.volumes(c, voxel),
                 mean_dice: ensemble.mean_pairwise_dice(c),
-                empty: ensemble.empty(c),
+                empty: ensemble.empty_members(c).len(),
             })
             .collect();
         let labels = ensemble.labels(&values);
@@ -75,6 +72,7 @@ impl Findings {
             extent: Extent::of(&outcome.geometry),
             classes: list,
             labels,
+            ensemble,
             outcome,
         })
     }
@@ -92,21 +90,21 @@ impl Findings {
         (z < self.outcome.slices.len()).then_some(x + roi.width * (y + roi.height * z))
     }
 
+    /// k(v): how many samples include each voxel of the block, 0 to N.
+    pub fn count(&self, class: usize) -> &[u16] {
+        if class < self.classes.len() { self.ensemble.count(class) } else { &[] }
+    }
+
     /// Label values of one sample alone.
     pub fn member_labels(&self, position: usize) -> Option<Vec<u8>> {
-        let member = self.outcome.members.get(position)?;
-        Some(labels_from_soft(
-            &member.soft,
-            self.labels.len(),
-            self.outcome.model.kind,
-            &self.outcome.model.classes.iter().map(|c| c.label).collect::<Vec<_>>(),
-        ))
+        let values: Vec<u8> = self.classes.iter().map(|c| c.label).collect();
+        (position < self.samples()).then(|| self.ensemble.member_labels(position, &values))
     }
 
     /// "7 of 10 samples · p 0.70 · entropy 0.88 bit" for one class.
     pub fn probe(&self, class: usize, voxel: [usize; 3]) -> Option<String> {
         let i = self.block_index(voxel)?;
-        let k = *self.classes.get(class)?.count.get(i)?;
+        let k = *self.count(class).get(i)?;
         Some(wording::probe(usize::from(k), self.samples()))
     }
 
@@ -114,39 +112,5 @@ impl Findings {
     pub fn label_name(&self, voxel: [usize; 3]) -> Option<&str> {
         let label = *self.labels.get(self.block_index(voxel)?)?;
         self.classes.iter().find(|c| c.label == label).map(|c| c.name.as_str())
-    }
-}
-
-/// Hard labels of one soft mask `[classes, voxels]`, inside from 128: the innermost region, or the
-/// strongest exclusive class.
-pub fn labels_from_soft(soft: &[u8], voxels: usize, kind: ClassKind, values: &[u8]) -> Vec<u8> {
-    let mut labels = vec![0; voxels];
-    let mut best = vec![127u8; voxels];
-    for (channel, &value) in soft.chunks_exact(voxels.max(1)).zip(values) {
-        for ((q, b), label) in channel.iter().zip(&mut best).zip(&mut labels) {
-            let inside = match kind {
-                ClassKind::Regions => *q >= 128,
-                ClassKind::Exclusive => q > b,
-            };
-            if inside {
-                *label = value;
-                *b = *q;
-            }
-        }
-    }
-    labels
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn regions_keep_the_innermost_and_exclusive_classes_the_strongest() {
-        let soft = [200, 200, 0, 127, 140, 0, 255, 128];
-        let regions = labels_from_soft(&soft, 4, ClassKind::Regions, &[1, 2]);
-        assert_eq!(regions, [2, 1, 2, 2]);
-        let exclusive = labels_from_soft(&soft, 4, ClassKind::Exclusive, &[1, 2]);
-        assert_eq!(exclusive, [1, 1, 2, 2]);
     }
 }

@@ -122,7 +122,6 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::PreviousClass, plain("Comma"), Group::Overlays, "Previous class"),
     row(Action::Fit, plain("F"), Group::View, "Fit the image"),
     row(Action::ResetView, plain("R"), Group::View, "Reset view and window"),
-    row(Action::Center, plain("C"), Group::View, "Centre on the crosshair"),
     row(Action::NextPlane, plain("V"), Group::View, "Next plane"),
     row(Action::Invert, plain("I"), Group::View, "Invert the grey scale"),
     row(Action::ToggleCrosshair, shift("X"), Group::View, "Crosshair on or off"),

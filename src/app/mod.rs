@@ -6,6 +6,7 @@
 
 mod apply;
 mod command;
+mod demo_pictures;
 mod document;
 mod engine;
 mod export;
@@ -21,10 +22,11 @@ pub mod wording;
 
 pub use apply::presets;
 pub use command::{Action, Command, Panel};
+pub use demo_pictures::DemoPicture;
 pub use document::{Document, Origin, Overlays, View};
 pub use export::{Exporter, typed_path};
 pub use engine::{Engine, NoEngine, RunningJob, Wake};
-pub use findings::{ClassFindings, Findings, labels_from_soft};
+pub use findings::{ClassFindings, Findings};
 pub use keymap::{BINDINGS, Binding, Chord, Group, Trigger, chord_text};
 pub use log::{Entry, Level, Log};
 pub use plane::PlaneView;

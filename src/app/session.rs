@@ -2,6 +2,7 @@
 
 use super::document::Loaded;
 use super::run::End;
+use super::demo_pictures::{self, DemoPicture};
 use super::task::Task;
 use super::{
     Command, Document, Engine, Exporter, Findings, KeptAside, Level, Log, Origin, Panel,
@@ -69,6 +70,8 @@ pub struct Session {
     pub(super) findings: Option<(u64, Task<Findings>)>,
     pub(super) exporting: Option<Exporting>,
     pub(super) dialog: Option<Dialog>,
+    demo_task: Option<Task<Vec<DemoPicture>>>,
+    demo_pictures: Vec<DemoPicture>,
     pub(super) generation: u64,
     pub(super) next_aside: u64,
     pub(super) now: f64,
@@ -108,6 +111,12 @@ impl Session {
             exported: Vec::new(),
             export_folder,
             export_aside: None,
+            demo_task: Some(Task::spawn(
+                "draw the demo cards",
+                &options.wake,
+                demo_pictures::all,
+            )),
+            demo_pictures: Vec::new(),
             engine: options.engine,
             exporter: options.exporter,
             wake: options.wake,
@@ -132,6 +141,7 @@ impl Session {
         self.poll_findings();
         self.poll_export();
         self.poll_dialog();
+        self.poll_demos();
         let toast = self.log.expire(now);
         let preview = self.run.as_ref().and_then(|r| r.next_poll(now));
         match (toast, preview) {
@@ -269,6 +279,20 @@ impl Session {
             Ok(Loaded::new(origin, demo.volume, Some(demo.truth)))
         });
         self.loading = Some(Loading { name: title, task });
+    }
+
+    /// Pictures for the start screen, empty until they are drawn.
+    pub fn demo_pictures(&self) -> &[DemoPicture] {
+        &self.demo_pictures
+    }
+
+    fn poll_demos(&mut self) {
+        let Some(task) = self.demo_task.take() else { return };
+        match task.take() {
+            Err(task) => self.demo_task = Some(task),
+            Ok(Ok(pictures)) => self.demo_pictures = pictures,
+            Ok(Err(text)) => self.note(Level::Warning, text),
+        }
     }
 
     fn poll_loading(&mut self) {

@@ -118,7 +118,7 @@ pub fn measure(extent: Extent, spread: &Spread, samples: usize) -> String {
         }
         _ => format!(
             "{name} {mean} {unit} ± {} ({}–{}), N = {samples}",
-            show(spread.sd),
+            show(spread.sd.unwrap_or(0.0)),
             show(spread.min),
             show(spread.max)
         ),

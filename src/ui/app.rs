@@ -98,7 +98,7 @@ impl eframe::App for SfumatoApp {
         if session.document.is_some() {
             top::top_ui(ui, session, &mut commands);
             status::status_ui(ui, session, &self.view, &self.adapter);
-            panel::panel_ui(ui, session, &mut self.windows, &mut commands);
+            panel::panel_ui(ui, session, &mut commands);
             strip::strip_ui(ui, session, &self.thumbnails, &mut commands);
             egui::CentralPanel::default()
                 .frame(egui::Frame::new().fill(theme::CANVAS))

@@ -122,10 +122,11 @@ fn trace(findings: &Findings, axis: usize, slice: usize) -> Vec<Line> {
         levels.push((few, Kind::Few));
     }
     let mut lines = Vec::new();
-    for (index, class) in findings.classes.iter().enumerate() {
+    for index in 0..findings.classes.len() {
+        let count = findings.count(index);
         let values: Vec<f32> = (0..width * height)
             .filter_map(|i| {
-                class.count.get(k * stride[axis] + (i % width) * stride[u] + (i / width) * stride[v])
+                count.get(k * stride[axis] + (i % width) * stride[u] + (i / width) * stride[v])
             })
             .map(|&c| f32::from(c))
             .collect();
