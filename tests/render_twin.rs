@@ -1,11 +1,11 @@
-//! The slice shader on software Vulkan against its CPU twin, without egui.
+//! The slice shader on software Vulkan against its CPU twin, without egui and in a window.
 
-use eframe::egui_wgpu::wgpu;
+use eframe::{egui, egui_wgpu::wgpu};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sfumato::render::{
-    Block, ColorMap, HeatStyle, ImageId, Interpolation, LabelStyle, LayerId, Palette, RenderError,
-    SliceMap, SlicePaint, SliceRenderer,
+    self, Block, ColorMap, HeatStyle, ImageId, Interpolation, LabelStyle, LayerId, Palette,
+    RenderError, SliceMap, SlicePaint, SliceRenderer,
     twin::{self, SliceScene},
 };
 use sfumato::volume::{Geometry, Volume, Voxels, Window};
@@ -253,7 +253,7 @@ impl Scene {
             map,
             window: Window::from_range(low, high),
             invert: rng.random(),
-            interpolation: if seed % 3 == 0 {
+            interpolation: if seed.is_multiple_of(3) {
                 Interpolation::Nearest
             } else {
                 Interpolation::Linear
@@ -297,9 +297,9 @@ impl Scene {
 #[test]
 fn the_shader_draws_what_its_twin_draws() {
     let gpu = Gpu::new();
-    for format in [RGBA, wgpu::TextureFormat::Bgra8Unorm] {
+    for (format, seeds) in [(RGBA, 0..40), (wgpu::TextureFormat::Bgra8Unorm, 40..44)] {
         let mut renderer = gpu.renderer(format);
-        for seed in 0..40 {
+        for seed in seeds {
             let pixels_per_point = [1.0, 1.5, 2.0][seed as usize % 3];
             let [w, h] = [128, 96];
             let size = [f64::from(w), f64::from(h)].map(|n| n / f64::from(pixels_per_point));
@@ -525,4 +525,71 @@ fn wrong_uploads_are_refused_and_removed_images_are_gone() {
             .expect("valid");
     let error = renderer.set_image(IMAGE, &wide, 0).expect_err("too wide").to_string();
     assert!(error.contains("8193x1x1") && error.contains("8192"), "{error}");
+}
+
+/// Two views of two images in one window, as the interface adds them.
+struct TwoViews {
+    views: [(SlicePaint, egui::Rect); 2],
+}
+
+impl eframe::App for TwoViews {
+    fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
+        for (paint, rect) in &self.views {
+            ui.ctx().layer_painter(egui::LayerId::background()).add(paint.clone().shape(*rect));
+        }
+    }
+}
+
+#[test]
+fn views_in_a_window_are_those_of_the_twin() {
+    for pixels_per_point in [1.0, 1.5] {
+        let scenes = [200, 203].map(|seed| {
+            let mut scene = Scene::seeded(seed, [120.0, 90.0]);
+            scene.paint.image = ImageId(seed);
+            scene
+        });
+        // The second hangs over the window's right and bottom edge: it must be cut, not squeezed.
+        let rects = [[10.0, 20.0], [160.0, 130.0]]
+            .map(|[x, y]| egui::Rect::from_min_size(egui::pos2(x, y), egui::vec2(120.0, 90.0)));
+        let views = [(scenes[0].paint.clone(), rects[0]), (scenes[1].paint.clone(), rects[1])];
+        let mut harness = egui_kittest::Harness::builder()
+            .with_size([240.0, 200.0])
+            .with_pixels_per_point(pixels_per_point)
+            .wgpu()
+            .build_eframe(|cc| {
+                let rs = cc.wgpu_render_state.as_ref().expect("the window draws with wgpu");
+                let (id, volume) = (scenes[0].paint.image, &scenes[0].volume);
+                assert_eq!(render::set_image(rs, id, volume, 0), Err(RenderError::NotInstalled));
+                render::install(rs);
+                for Scene { volume, labels, heat, paint } in &scenes {
+                    let id = paint.image;
+                    render::set_image(rs, id, volume, 0).expect("fits");
+                    render::set_labels(rs, id, LABELS, labels.0, &labels.1).expect("fits");
+                    render::set_heat(rs, id, HEAT, heat.0, &heat.1).expect("fits");
+                }
+                TwoViews { views }
+            });
+        let picture = harness.render().expect("drawn");
+        for (scene, rect) in scenes.iter().zip(rects) {
+            let px = |v: f32| (v * pixels_per_point).round() as usize;
+            let (width, height) = (px(120.0), px(90.0));
+            let expected = scene.twin(width, height, pixels_per_point);
+            let (x0, y0) = (px(rect.min.x), px(rect.min.y));
+            let mut compared = 0;
+            for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
+                let place = [x + x0, y + y0].map(|v| v as u32);
+                if place[0] < picture.width() && place[1] < picture.height() {
+                    let drawn = picture.get_pixel(place[0], place[1]).0;
+                    compare(
+                        &format!("{x0}, {y0}"),
+                        &drawn,
+                        &expected[(y * width + x) * 4..][..4],
+                        1,
+                    );
+                    compared += 1;
+                }
+            }
+            assert!(compared >= px(80.0) * px(70.0), "{compared}");
+        }
+    }
 }

@@ -53,7 +53,7 @@ pub fn iso_lines(values: &[f32], width: usize, height: usize, level: f32) -> Vec
     }
     let crossing = |edge: usize| {
         let (i, j) = (edge / 2 % stride, edge / 2 / stride);
-        let (di, dj) = if edge % 2 == 0 { (1, 0) } else { (0, 1) };
+        let (di, dj) = if edge.is_multiple_of(2) { (1, 0) } else { (0, 1) };
         let (a, b) = (corner(i, j), corner(i + di, j + dj));
         let t = if a.is_infinite() || b.is_infinite() { 0.5 } else { (level - a) / (b - a) };
         // The outer ring stands for what lies just beyond the picture's edge.

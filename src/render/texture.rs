@@ -262,8 +262,8 @@ pub(super) fn heat_texels(values: &[f32]) -> Cow<'_, [u8]> {
     if values.iter().all(|v| v.is_finite() && *v >= 0.0) {
         return Cow::Borrowed(bytemuck::cast_slice(values));
     }
-    // `f32::max` takes the number where the other side is NaN.
-    Cow::Owned(values.iter().flat_map(|v| v.max(0.0).min(FAR).to_ne_bytes()).collect())
+    let drawable = |v: f32| if v.is_nan() { 0.0 } else { v.clamp(0.0, FAR) };
+    Cow::Owned(values.iter().flat_map(|&v| drawable(v).to_ne_bytes()).collect())
 }
 
 #[cfg(test)]
