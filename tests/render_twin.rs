@@ -297,7 +297,11 @@ impl Scene {
 #[test]
 fn the_shader_draws_what_its_twin_draws() {
     let gpu = Gpu::new();
-    for (format, seeds) in [(RGBA, 0..40), (wgpu::TextureFormat::Bgra8Unorm, 40..44)] {
+    for (format, seeds) in [
+        (RGBA, 0..40),
+        (wgpu::TextureFormat::Bgra8Unorm, 40..44),
+        (wgpu::TextureFormat::Rgba8UnormSrgb, 44..48),
+    ] {
         let mut renderer = gpu.renderer(format);
         for seed in seeds {
             let pixels_per_point = [1.0, 1.5, 2.0][seed as usize % 3];
@@ -490,6 +494,27 @@ fn updating_one_slice_leaves_the_others_alone() {
     let after = draw(&mut renderer, &scene);
     assert_ne!(before, after);
     compare("after the update", &after, &scene.twin(128, 96, 1.0), 128);
+}
+
+#[test]
+fn a_later_time_point_is_drawn_when_asked_for() {
+    let gpu = Gpu::new();
+    let mut renderer = gpu.renderer(RGBA);
+    let (_, paint) = flat(8);
+    for voxels in [
+        Voxels::U8([[60; 64], [170; 64]].concat()),
+        Voxels::F32([[60.0; 64], [170.0; 64]].concat()),
+        Voxels::Rgb8([[[60; 3]; 64], [[170; 3]; 64]].concat()),
+    ] {
+        let geometry = Geometry::picture(8, 8, 1).expect("valid");
+        let volume = Volume::new(geometry, 2, voxels).expect("valid");
+        for (time, grey) in [(0, 60), (1, 170)] {
+            renderer.set_image(IMAGE, &volume, time).expect("fits");
+            let views = [(&paint, [0, 0, 128, 128])];
+            let drawn = gpu.draw(&mut renderer, RGBA, [128, 128], &views, 1.0);
+            assert!(drawn.chunks_exact(4).all(|p| p == [grey, grey, grey, 255]));
+        }
+    }
 }
 
 #[test]

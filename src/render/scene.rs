@@ -108,6 +108,7 @@ pub struct SlicePaint {
     pub map: SliceMap,
     /// In rescaled units, `LINEAR_EXACT`; for colour pictures it holds for each channel.
     pub window: Window,
+    /// The caller combines its own switch with [`crate::volume::Volume::inverted`].
     pub invert: bool,
     pub interpolation: Interpolation,
     /// Beyond the image.
