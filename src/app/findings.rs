@@ -21,7 +21,6 @@ pub struct ClassFindings {
 }
 
 /// Everything that the panels and views show about a result.
-#[derive(Clone)]
 pub struct Findings {
     pub outcome: Arc<Outcome>,
     pub extent: Extent,

@@ -33,3 +33,8 @@ pub use plane::PlaneView;
 pub use preferences::{Preferences, Store};
 pub use run::{KeptAside, LivePreview, Run, Started};
 pub use session::{Session, SessionOptions};
+
+// What the panels show of the rooms below.
+pub use crate::demo::list as demo_list;
+pub use crate::diffusion::SamplerKind;
+pub use crate::inference::{DeviceChoice, Preview};

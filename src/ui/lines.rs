@@ -11,8 +11,8 @@ use std::sync::Arc;
 struct Line {
     class: usize,
     kind: Kind,
+    /// The first point of a closed line is repeated as its last.
     points: Vec<[f32; 2]>,
-    closed: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -58,17 +58,12 @@ impl Lines {
             if document.overlays.hidden_classes.contains(&line.class) {
                 continue;
             }
-            let mut points: Vec<egui::Pos2> = line
+            let points: Vec<egui::Pos2> = line
                 .points
                 .iter()
                 .filter_map(|&[u, v]| map.point_at([f64::from(u), f64::from(v)]))
                 .map(|[x, y]| origin + egui::vec2(x as f32, y as f32))
                 .collect();
-            if line.closed
-                && let Some(&first) = points.first()
-            {
-                points.push(first);
-            }
             let color = super::theme::rgb(class.color);
             match line.kind {
                 Kind::Half => {
@@ -136,11 +131,10 @@ fn trace(findings: &Findings, axis: usize, slice: usize) -> Vec<Line> {
         for &(level, kind) in &levels {
             for found in iso_lines(&values, width, height, level as f32 - 0.5) {
                 let points = found
-                    .points
                     .iter()
                     .map(|p| [p[0] + origin[u] as f32, p[1] + origin[v] as f32])
                     .collect();
-                lines.push(Line { class: index, kind, points, closed: found.closed });
+                lines.push(Line { class: index, kind, points });
             }
         }
     }

@@ -2,8 +2,7 @@
 
 use super::{input::hint, theme};
 use crate::app::{Action, Command, Document, Findings, Panel, Run, Session, wording};
-use crate::diffusion::SamplerKind;
-use crate::inference::DeviceChoice;
+use crate::app::{DeviceChoice, SamplerKind};
 use eframe::egui;
 use egui::RichText;
 

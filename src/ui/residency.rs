@@ -156,7 +156,7 @@ impl Residency {
 /// Labels of the mean of the members' estimates, resampled (bilinear, pixel centres) to the pixels
 /// of the region. For the eye only; it never enters a number.
 fn mean_preview<'a>(
-    previews: impl Iterator<Item = &'a crate::inference::Preview>,
+    previews: impl Iterator<Item = &'a crate::app::Preview>,
     roi: Roi,
     classes: &[Class],
 ) -> Vec<u8> {
@@ -219,7 +219,7 @@ pub(super) fn palette(classes: &[Class], hidden: &[usize]) -> Arc<Palette> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inference::Preview;
+    use crate::app::Preview;
 
     #[test]
     fn run_9_a_centred_preview_stays_centred_on_odd_and_even_ratios() {

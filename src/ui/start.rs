@@ -144,7 +144,7 @@ fn demos(ui: &mut egui::Ui, session: &Session, thumbnails: &Thumbnails, commands
     ui.add_space(2.0);
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing.x = 16.0;
-        for (i, demo) in crate::demo::list().iter().enumerate() {
+        for (i, demo) in crate::app::demo_list().iter().enumerate() {
             ui.vertical(|ui| {
                 ui.set_width(CARD.x);
                 let (rect, response) = ui.allocate_exact_size(CARD, Sense::click());

@@ -50,7 +50,7 @@ fn open_menu(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) 
             }
         }
         ui.separator();
-        for demo in crate::demo::list() {
+        for demo in crate::app::demo_list() {
             if ui.button(format!("Demo: {}", demo.title)).clicked() {
                 commands.push(Command::OpenDemo(demo.name.to_owned()));
             }

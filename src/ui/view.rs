@@ -437,7 +437,7 @@ fn color_bar(ui: &egui::Ui, painter: &egui::Painter, area: Rect, document: &Docu
         theme::STRONG,
     );
     // Painted text is invisible to screen readers: name the bar for them.
-    let response = ui.interact(bar, ui.id().with("colour bar"), Sense::hover());
+    let response = ui.interact(bar, ui.scope_id().with("colour bar"), Sense::hover());
     let label = format!("Colour bar: {caption}, 0 to 0.25");
     response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Image, true, &label));
     let _shown = response.on_hover_text("p(1 - p) over the samples. 0.25: half of the samples include the pixel. The scale never follows the data.");

@@ -264,7 +264,7 @@ fn research_use_banner(ctx: &egui::Context, session: &Session, commands: &mut Ve
     if session.research_use_acknowledged() {
         return;
     }
-    egui::Area::new(egui::Id::new("research use"))
+    egui::Area::new(egui::Id::unique("research use"))
         .anchor(Align2::CENTER_BOTTOM, vec2(0.0, -44.0))
         .show(ctx, |ui| {
             popup_frame(theme::AMBER).show(ui, |ui| {
@@ -304,7 +304,7 @@ fn toasts(ctx: &egui::Context, session: &Session, commands: &mut Vec<Command>) {
         return;
     }
     let side = if session.document.is_some() { 332.0 } else { 0.0 };
-    egui::Area::new(egui::Id::new("toasts"))
+    egui::Area::new(egui::Id::unique("toasts"))
         .anchor(Align2::RIGHT_TOP, vec2(-14.0 - side, 58.0))
         .order(egui::Order::Foreground)
         .show(ctx, |ui| {
@@ -334,7 +334,7 @@ fn drop_hint(ctx: &egui::Context, session: &Session) {
         return;
     }
     let area = ctx.content_rect();
-    let painter = ctx.layer_painter(egui::LayerId::new(egui::Order::Foreground, egui::Id::new("drop")));
+    let painter = ctx.layer_painter(egui::LayerId::new(egui::Order::Foreground, egui::Id::unique("drop")));
     painter.rect_filled(area, 0.0, egui::Color32::from_black_alpha(150));
     painter.text(
         area.center(),
