@@ -159,3 +159,17 @@ pub fn run_with(
     )
     .map_err(|e| WindowError::Window(e.to_string()))
 }
+
+/// The window with the models of this build.
+///
+/// # Errors
+/// If no window or graphics adapter can be had.
+pub fn run(paths: Vec<PathBuf>, options: Options) -> Result<(), WindowError> {
+    run_with(paths, move |wake| SessionOptions {
+        engine: Box::new(crate::app::NoEngine),
+        exporter: |_, _, _| Err("there is nothing to export".to_owned()),
+        wake,
+        folder: options.preferences.or_else(crate::app::Store::user_folder),
+        dialogs: options.dialogs,
+    })
+}

@@ -14,6 +14,6 @@ mod top;
 mod view;
 mod windows;
 
-pub use app::{Options, SfumatoApp, WindowError, run_with};
+pub use app::{Options, SfumatoApp, WindowError, run, run_with};
 pub use input::wheel_slices;
 pub use theme::install as install_theme;
