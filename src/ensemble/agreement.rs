@@ -102,7 +102,6 @@ impl Ensemble {
 #[cfg(test)]
 mod tests {
     use super::super::members::tests::{binary, first};
-    use super::*;
     use rand::{Rng, SeedableRng};
 
     #[test]
