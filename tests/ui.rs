@@ -1,9 +1,9 @@
 //! The real window without a display: panels, keys, worker events and shaders, driven by hand.
 //! Widgets are found by their accessible names only. Test names carry the behaviour's identifier.
 
+use eframe::egui::{self, Key, Modifiers};
 use egui_kittest::kittest::{NodeT, Queryable};
 use egui_kittest::{Harness, Node};
-use eframe::egui::{self, Key, Modifiers};
 use sfumato::app::{
     Action, Command, Engine, Exporter, Level, Panel, RunningJob, SessionOptions, wording,
 };
@@ -189,7 +189,8 @@ fn write_result(folder: &Path, outcome: &Outcome, overwrite: bool) -> Result<Vec
     if path.exists() && !overwrite {
         return Err(format!("'{}' exists: choose another folder or overwrite", path.display()));
     }
-    std::fs::write(&path, format!("{} members", outcome.members.len())).map_err(|e| e.to_string())?;
+    std::fs::write(&path, format!("{} members", outcome.members.len()))
+        .map_err(|e| e.to_string())?;
     Ok(vec![path])
 }
 
@@ -294,14 +295,20 @@ impl Window {
         w
     }
 
-    /// Colours inside the image view, every second pixel.
-    fn view_pixels(&mut self) -> Vec<[u8; 3]> {
-        let rect = self.harness.get_by_label("Image view").rect();
+    /// The whole window; also saved where `SFUMATO_UI_PICTURES` says, to be looked at.
+    fn picture(&mut self) -> image::RgbaImage {
         let image = self.harness.render().expect("rendered");
         if let Some(folder) = std::env::var_os("SFUMATO_UI_PICTURES") {
             let name = std::thread::current().name().unwrap_or("test").replace(':', "_");
             image.save(Path::new(&folder).join(format!("{name}.png"))).expect("saved");
         }
+        image
+    }
+
+    /// Colours inside the image view, every second pixel.
+    fn view_pixels(&mut self) -> Vec<[u8; 3]> {
+        let rect = self.harness.get_by_label("Image view").rect();
+        let image = self.picture();
         let mut out = Vec::new();
         for y in (rect.top() as u32..rect.bottom() as u32).step_by(2) {
             for x in (rect.left() as u32..rect.right() as u32).step_by(2) {
@@ -329,10 +336,7 @@ impl Window {
 
 fn difference(a: &[[u8; 3]], b: &[[u8; 3]]) -> usize {
     assert_eq!(a.len(), b.len());
-    a.iter()
-        .zip(b)
-        .filter(|(a, b)| (0..3).any(|c| a[c].abs_diff(b[c]) > 24))
-        .count()
+    a.iter().zip(b).filter(|(a, b)| (0..3).any(|c| a[c].abs_diff(b[c]) > 24)).count()
 }
 
 #[test]
@@ -345,6 +349,13 @@ fn start_screen_lists_three_demos_and_says_what_it_is() {
     }
     assert!(w.has(wording::PURPOSE));
     assert!(w.has("not a medical device"));
+    // Each card holds a picture: many colours, not one.
+    let rect = w.harness.get_by_label(&format!("Open demo: {}", demo::list()[0].title)).rect();
+    let image = w.picture();
+    let colours: std::collections::HashSet<_> = (rect.left() as u32..rect.right() as u32)
+        .map(|x| image.get_pixel(x, rect.center().y as u32).0)
+        .collect();
+    assert!(colours.len() > 40, "{} colours", colours.len());
     // USE-1: the notice does not stand in the way, and goes when understood.
     w.click("Understood");
     assert!(w.harness.state().session.research_use_acknowledged());
@@ -357,11 +368,7 @@ fn opening_a_demo_shows_its_image() {
     w.open_demo(0);
     w.harness.run();
     // A fundus is red: far more so than any panel colour.
-    let red = w
-        .view_pixels()
-        .iter()
-        .filter(|p| i32::from(p[0]) > i32::from(p[2]) + 60)
-        .count();
+    let red = w.view_pixels().iter().filter(|p| i32::from(p[0]) > i32::from(p[2]) + 60).count();
     assert!(red > 15_000, "{red} red pixels");
     assert_eq!(w.harness.state().session.model.as_deref(), Some("fundus-disc-cup"));
 }
@@ -376,7 +383,7 @@ fn run_3_previews_change_the_strip_and_never_enter_a_result() {
         w.hand.step(3, 0, step);
         w.harness.run_steps(3);
         let rect = w.harness.get_by_label(&format!("Sample 2, step {step}")).rect();
-        let image = w.harness.render().expect("rendered");
+        let image = w.picture();
         let tile = image::imageops::crop_imm(
             &image,
             rect.left() as u32,
@@ -420,8 +427,7 @@ fn a_finished_run_shows_the_table_with_its_spread() {
         .collect();
     let mean = areas.iter().sum::<f64>() / 8.0;
     let sd = (areas.iter().map(|a| (a - mean).powi(2)).sum::<f64>() / 7.0).sqrt();
-    let line =
-        format!("area {mean:.0} px² ± {sd:.0} ({:.0}–{:.0}), N = 8", areas[0], areas[7]);
+    let line = format!("area {mean:.0} px² ± {sd:.0} ({:.0}–{:.0}), N = 8", areas[0], areas[7]);
     assert!(w.has(&line), "{line} not in {:?}", w.texts());
     assert!(w.has("spread of 8 samples, not calibrated"));
     assert!(w.has("mean Dice of 28 pairs, 8 samples"));
@@ -604,10 +610,7 @@ fn run_5_a_result_of_another_image_is_kept_aside() {
 #[test]
 fn run_1_the_button_says_why_it_is_disabled() {
     let mut w = Window::new();
-    assert_eq!(
-        w.harness.state().session.segment_blocker().as_deref(),
-        Some("open an image first")
-    );
+    assert_eq!(w.harness.state().session.segment_blocker().as_deref(), Some("open an image first"));
     // Asked for by key all the same: said, not ignored.
     w.press(Modifiers::COMMAND, Key::Enter);
     assert!(w.has("Cannot segment now: open an image first."));

@@ -93,7 +93,8 @@ impl Session {
             Action::OpenDialog => self.ask(Panel::Path),
             Action::PathField => self.apply(Command::Show(Panel::Path, true)),
             Action::Recent(n) => {
-                let chosen = usize::from(n).checked_sub(1).and_then(|i| self.preferences.recent.get(i));
+                let chosen =
+                    usize::from(n).checked_sub(1).and_then(|i| self.preferences.recent.get(i));
                 if let Some(path) = chosen.cloned() {
                     self.open(&path);
                 }
@@ -318,7 +319,9 @@ fn act_on_view(document: &mut Document, action: Action) {
             document.view.window = robust(document.volume.quantiles(0, 0.005, 0.995));
         }
         Action::Preset(n) => {
-            if let Some((_, window)) = usize::from(n).checked_sub(1).and_then(|i| presets(document).into_iter().nth(i)) {
+            if let Some((_, window)) =
+                usize::from(n).checked_sub(1).and_then(|i| presets(document).into_iter().nth(i))
+            {
                 document.view.window = window;
             }
         }

@@ -41,8 +41,7 @@ fn picture(volume: &Volume) -> DemoPicture {
     };
     for j in 0..HEIGHT {
         for i in 0..WIDTH {
-            let voxel =
-                [place(i, WIDTH, nx, spacing[0]), place(j, HEIGHT, ny, spacing[1]), nz / 2];
+            let voxel = [place(i, WIDTH, nx, spacing[0]), place(j, HEIGHT, ny, spacing[1]), nz / 2];
             for c in 0..3 {
                 let channel = if volume.channels() == 3 { c } else { 0 };
                 rgb.push((window.grey(volume.value(voxel, 0, channel)) * 255.0).round() as u8);

@@ -48,9 +48,8 @@ impl Findings {
             ));
         }
         let samples = outcome.soft_members();
-        let ensemble =
-            Ensemble::from_soft(&samples, classes.len(), outcome.model.kind, voxels)
-                .map_err(|e| e.to_string())?;
+        let ensemble = Ensemble::from_soft(&samples, classes.len(), outcome.model.kind, voxels)
+            .map_err(|e| e.to_string())?;
         let values: Vec<u8> = classes.iter().map(|c| c.label).collect();
         let voxel = Extent::of_voxel(&outcome.geometry);
         let list = classes
@@ -67,13 +66,7 @@ impl Findings {
             })
             .collect();
         let labels = ensemble.labels(&values);
-        Ok(Self {
-            extent: Extent::of(&outcome.geometry),
-            classes: list,
-            labels,
-            ensemble,
-            outcome,
-        })
+        Ok(Self { extent: Extent::of(&outcome.geometry), classes: list, labels, ensemble, outcome })
     }
 
     pub fn samples(&self) -> usize {

@@ -151,8 +151,7 @@ impl Run {
                 Some(_) => "looking at the image".to_owned(),
             };
         };
-        let mut text =
-            wording::progress(step.slices_done, step.slices, step.step, step.steps);
+        let mut text = wording::progress(step.slices_done, step.slices, step.step, step.steps);
         if let Some(eta) = wording::eta(step.eta, self.steps_seen) {
             text.push_str(" · ");
             text.push_str(&eta);

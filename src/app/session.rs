@@ -1,8 +1,8 @@
 //! The state behind the window, and what arrives from other threads.
 
+use super::demo_pictures::{self, DemoPicture};
 use super::document::Loaded;
 use super::run::End;
-use super::demo_pictures::{self, DemoPicture};
 use super::task::Task;
 use super::{
     Command, Document, Engine, Exporter, Findings, KeptAside, Level, Log, Origin, Panel,
@@ -111,11 +111,7 @@ impl Session {
             exported: Vec::new(),
             export_folder,
             export_aside: None,
-            demo_task: Some(Task::spawn(
-                "draw the demo cards",
-                &options.wake,
-                demo_pictures::all,
-            )),
+            demo_task: Some(Task::spawn("draw the demo cards", &options.wake, demo_pictures::all)),
             demo_pictures: Vec::new(),
             engine: options.engine,
             exporter: options.exporter,

@@ -29,7 +29,9 @@ impl Default for Options {
 
 #[derive(Debug, thiserror::Error)]
 pub enum WindowError {
-    #[error("the window could not be opened ({0}): check DISPLAY or WAYLAND_DISPLAY and that a Vulkan driver is installed (Debian: mesa-vulkan-drivers)")]
+    #[error(
+        "the window could not be opened ({0}): check DISPLAY or WAYLAND_DISPLAY and that a Vulkan driver is installed (Debian: mesa-vulkan-drivers)"
+    )]
     Window(String),
 }
 
@@ -97,19 +99,30 @@ impl eframe::App for SfumatoApp {
         let session = &self.session;
         if session.document.is_some() {
             top::top_ui(ui, session, &mut commands);
+            windows::research_use_ui(ui, session, &mut commands);
             status::status_ui(ui, session, &self.view, &self.adapter);
             panel::panel_ui(ui, session, &mut commands);
             strip::strip_ui(ui, session, &self.thumbnails, &mut commands);
             egui::CentralPanel::default()
                 .frame(egui::Frame::new().fill(theme::CANVAS))
-                .show(ui, |ui| view::view_ui(ui, session, &mut self.view, &self.residency, &mut commands));
-        } else {
-            status::status_ui(ui, session, &self.view, &self.adapter);
-            egui::CentralPanel::default()
-                .frame(egui::Frame::new().fill(theme::CANVAS))
                 .show(ui, |ui| {
-                    start::start_ui(ui, session, &self.thumbnails, &mut self.windows, &mut commands);
+                    view::view_ui(ui, session, &mut self.view, &self.residency, &mut commands)
                 });
+        } else {
+            windows::research_use_ui(ui, session, &mut commands);
+            status::status_ui(ui, session, &self.view, &self.adapter);
+            egui::CentralPanel::default().frame(egui::Frame::new().fill(theme::CANVAS)).show(
+                ui,
+                |ui| {
+                    start::start_ui(
+                        ui,
+                        session,
+                        &self.thumbnails,
+                        &mut self.windows,
+                        &mut commands,
+                    );
+                },
+            );
         }
         windows::windows_ui(ui.ctx(), session, &mut self.windows, &mut commands);
 

@@ -7,11 +7,16 @@ use eframe::egui;
 use egui::RichText;
 
 pub(super) fn panel_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
-    let frame = egui::Frame::new()
-        .fill(theme::PANEL)
-        .inner_margin(egui::Margin { left: 14, right: 14, top: 6, bottom: 10 });
+    let frame = egui::Frame::new().fill(theme::PANEL).inner_margin(egui::Margin {
+        left: 14,
+        right: 4,
+        top: 6,
+        bottom: 10,
+    });
     egui::Panel::right("panel").frame(frame).exact_size(318.0).resizable(false).show(ui, |ui| {
         egui::ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
+            // Room for the scroll bar, so that it never covers a control.
+            ui.set_max_width(ui.available_width() - 12.0);
             model_ui(ui, session, commands);
             run_ui(ui, session, commands);
             if let Some(document) = &session.document {
@@ -32,7 +37,7 @@ fn model_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
     };
     let mut chosen = card.id.clone();
     let combo = egui::ComboBox::from_id_salt("model")
-        .width(ui.available_width() - 8.0)
+        .width(ui.available_width())
         .selected_text(&card.title)
         .show_ui(ui, |ui| {
             for card in session.cards() {
@@ -172,8 +177,10 @@ fn run_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
     }
     let blocker = session.segment_blocker();
     let wide = egui::vec2(ui.available_width(), 34.0);
-    let button = ui.add_enabled(blocker.is_none(), theme::primary("Segment").min_size(wide));
-    let button = button.on_hover_text(hint("Draw the samples", Action::Segment));
+    let button = ui
+        .add_enabled_ui(blocker.is_none(), |ui| ui.add_sized(wide, theme::primary("Segment")))
+        .inner
+        .on_hover_text(hint("Draw the samples", Action::Segment));
     if let Some(why) = &blocker {
         ui.label(RichText::new(why).size(12.0).color(theme::WEAK));
     }
@@ -204,13 +211,20 @@ fn progress_ui(ui: &mut egui::Ui, session: &Session, run: &Run, commands: &mut V
     });
     ui.label(RichText::new(text));
     let wide = egui::vec2(ui.available_width(), 30.0);
-    let button = ui.add_enabled(!run.cancelling, egui::Button::new("Cancel").min_size(wide));
+    let button = ui
+        .add_enabled_ui(!run.cancelling, |ui| ui.add_sized(wide, egui::Button::new("Cancel")))
+        .inner;
     if button.on_hover_text(hint("Finished samples are kept", Action::CancelRun)).clicked() {
         commands.push(Command::Do(Action::CancelRun));
     }
 }
 
-fn result_ui(ui: &mut egui::Ui, session: &Session, document: &Document, commands: &mut Vec<Command>) {
+fn result_ui(
+    ui: &mut egui::Ui,
+    session: &Session,
+    document: &Document,
+    commands: &mut Vec<Command>,
+) {
     if session.is_computing() {
         theme::section(ui, "Result");
         ui.label("comparing the samples");
@@ -218,7 +232,8 @@ fn result_ui(ui: &mut egui::Ui, session: &Session, document: &Document, commands
     }
     let Some(findings) = &document.findings else {
         if session.run.is_none() {
-            let text = "No segmentation yet. Samples, their spread and where they part will show here.";
+            let text =
+                "No segmentation yet. Samples, their spread and where they part will show here.";
             ui.add_space(6.0);
             ui.label(RichText::new(text).size(12.0).color(theme::WEAK));
         }
@@ -295,9 +310,8 @@ fn class_ui(
 fn ticks(ui: &mut egui::Ui, values: &[f64], color: [u8; 3]) {
     let (rect, response) =
         ui.allocate_exact_size(egui::vec2(ui.available_width(), 14.0), egui::Sense::hover());
-    let (low, high) = values
-        .iter()
-        .fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), &v| (a.min(v), b.max(v)));
+    let (low, high) =
+        values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), &v| (a.min(v), b.max(v)));
     let painter = ui.painter();
     let line = egui::Stroke::new(1.0, theme::LINE);
     painter.line_segment([rect.left_center(), rect.right_center()], line);

@@ -28,10 +28,7 @@ fn identity(findings: &Arc<Findings>) -> usize {
 }
 
 fn block_of(roi: Roi, slices: &std::ops::Range<usize>) -> Block {
-    Block {
-        origin: [roi.x, roi.y, slices.start],
-        shape: [roi.width, roi.height, slices.len()],
-    }
+    Block { origin: [roi.x, roi.y, slices.start], shape: [roi.width, roi.height, slices.len()] }
 }
 
 impl Residency {
@@ -141,7 +138,11 @@ impl Residency {
             render::set_labels(rs, id, PREVIEW, block, &vec![0; block.len()])?;
             self.preview_block = Some(block);
         }
-        let labels = mean_preview(run.previews.values().filter(|p| p.slice == slice).map(|p| p.preview.as_ref()), started.roi, &run.card.classes);
+        let labels = mean_preview(
+            run.previews.values().filter(|p| p.slice == slice).map(|p| p.preview.as_ref()),
+            started.roi,
+            &run.card.classes,
+        );
         let part = Block {
             origin: [started.roi.x, started.roi.y, slice],
             shape: [started.roi.width, started.roi.height, 1],
@@ -200,7 +201,8 @@ fn mean_preview<'a>(
 fn taps(to: usize, from: usize) -> Vec<(usize, usize, f64)> {
     (0..to)
         .map(|i| {
-            let x = ((i as f64 + 0.5) * from as f64 / to as f64 - 0.5).clamp(0.0, (from - 1) as f64);
+            let x =
+                ((i as f64 + 0.5) * from as f64 / to as f64 - 0.5).clamp(0.0, (from - 1) as f64);
             let x0 = x as usize;
             (x0, (x0 + 1).min(from - 1), x - x0 as f64)
         })

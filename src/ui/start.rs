@@ -54,7 +54,10 @@ fn smoke(ui: &egui::Ui) {
             let a = s as f32 / SPOKES as f32 * std::f32::consts::TAU;
             let p = center + reach * radius * vec2(a.cos(), a.sin() * 0.7);
             let color = theme::mix(theme::ACCENT, theme::SMOKE, radius.min(1.0) * 1.6);
-            mesh.colored_vertex(p, Color32::from_rgba_unmultiplied(color.r(), color.g(), color.b(), light as u8));
+            mesh.colored_vertex(
+                p,
+                Color32::from_rgba_unmultiplied(color.r(), color.g(), color.b(), light as u8),
+            );
         }
     }
     for ring in 0..3u32 {
@@ -76,7 +79,9 @@ fn refusal(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
         .inner_margin(egui::Margin::same(12))
         .show(ui, |ui| {
             ui.set_width(ui.available_width());
-            ui.label(egui::RichText::new("The file could not be opened").color(theme::RED).strong());
+            ui.label(
+                egui::RichText::new("The file could not be opened").color(theme::RED).strong(),
+            );
             ui.label(egui::RichText::new(text).color(theme::STRONG));
             if ui.button("Dismiss").clicked() {
                 commands.push(Command::DismissRefusal);
@@ -112,7 +117,11 @@ fn opening(
         } else {
             "Drop an image here: DICOM, NIfTI, PNG, JPEG, TIFF or BMP"
         };
-        ui.label(egui::RichText::new(drop).color(if hovering { theme::ACCENT } else { theme::TEXT }));
+        ui.label(egui::RichText::new(drop).color(if hovering {
+            theme::ACCENT
+        } else {
+            theme::TEXT
+        }));
         ui.horizontal(|ui| {
             let open = theme::primary("Open…");
             if ui.add(open).on_hover_text(hint("Open an image", Action::OpenDialog)).clicked() {
@@ -139,8 +148,16 @@ fn opening(
     });
 }
 
-fn demos(ui: &mut egui::Ui, session: &Session, thumbnails: &Thumbnails, commands: &mut Vec<Command>) {
-    ui.label(egui::RichText::new("Demo scans: computed phantoms whose true outline is known").color(theme::WEAK));
+fn demos(
+    ui: &mut egui::Ui,
+    session: &Session,
+    thumbnails: &Thumbnails,
+    commands: &mut Vec<Command>,
+) {
+    ui.label(
+        egui::RichText::new("Demo scans: computed phantoms whose true outline is known")
+            .color(theme::WEAK),
+    );
     ui.add_space(2.0);
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing.x = 16.0;
@@ -204,15 +221,31 @@ fn recent(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
         let (rect, response) =
             ui.allocate_exact_size(vec2(ui.available_width(), 26.0), Sense::click());
         response.widget_info(|| {
-            egui::WidgetInfo::labeled(egui::accesskit::Role::Button, true, format!("Open recent: {name}"))
+            egui::WidgetInfo::labeled(
+                egui::accesskit::Role::Button,
+                true,
+                format!("Open recent: {name}"),
+            )
         });
         let painter = ui.painter();
         if response.hovered() || response.has_focus() {
             painter.rect_filled(Rect::from_min_max(rect.min, rect.max), 6.0, theme::RAISED);
         }
         let font = egui::FontId::proportional(13.5);
-        painter.text(rect.left_center() + vec2(8.0, 0.0), egui::Align2::LEFT_CENTER, name, font.clone(), theme::TEXT);
-        painter.text(rect.right_center() - vec2(8.0, 0.0), egui::Align2::RIGHT_CENTER, key, font, theme::WEAK);
+        painter.text(
+            rect.left_center() + vec2(8.0, 0.0),
+            egui::Align2::LEFT_CENTER,
+            name,
+            font.clone(),
+            theme::TEXT,
+        );
+        painter.text(
+            rect.right_center() - vec2(8.0, 0.0),
+            egui::Align2::RIGHT_CENTER,
+            key,
+            font,
+            theme::WEAK,
+        );
         if response.on_hover_text(path.display().to_string()).clicked() {
             commands.push(Command::Open(path.clone()));
         }

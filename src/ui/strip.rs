@@ -20,9 +20,7 @@ pub(super) fn strip_ui(
     if run.is_none() && document.findings.is_none() {
         return;
     }
-    let frame = egui::Frame::new()
-        .fill(theme::PANEL)
-        .inner_margin(egui::Margin::symmetric(14, 8));
+    let frame = egui::Frame::new().fill(theme::PANEL).inner_margin(egui::Margin::symmetric(14, 8));
     egui::Panel::bottom("samples").frame(frame).show(ui, |ui| {
         egui::ScrollArea::horizontal().auto_shrink([false, true]).show(ui, |ui| {
             ui.horizontal(|ui| {
@@ -43,9 +41,8 @@ pub(super) fn strip_ui(
                     for (i, member) in findings.outcome.members.iter().enumerate() {
                         let chosen = document.member == Some(i);
                         let name = format!("Sample {}", member.index + 1);
-                        let response =
-                            tile(ui, thumbnails.member(i), &name, "", chosen, false)
-                                .on_hover_text("Show this sample alone (M, Shift+M)");
+                        let response = tile(ui, thumbnails.member(i), &name, "", chosen, false)
+                            .on_hover_text("Show this sample alone (M, Shift+M)");
                         if response.clicked() {
                             commands.push(Command::SelectMember((!chosen).then_some(i)));
                         }
@@ -126,7 +123,12 @@ fn tile_all(ui: &mut egui::Ui, chosen: bool, samples: usize) -> egui::Response {
         theme::STRONG,
     );
     let color = if chosen { theme::ACCENT } else { theme::LINE };
-    painter.rect_stroke(place, 5.0, Stroke::new(if chosen { 2.0 } else { 1.0 }, color), StrokeKind::Outside);
+    painter.rect_stroke(
+        place,
+        5.0,
+        Stroke::new(if chosen { 2.0 } else { 1.0 }, color),
+        StrokeKind::Outside,
+    );
     painter.text(
         egui::pos2(place.center().x, place.bottom() + 5.0),
         egui::Align2::CENTER_TOP,

@@ -187,7 +187,13 @@ impl Base {
     }
 
     /// Soft masks in the classes' colours, with their half level drawn as a line.
-    fn with_mask(&self, soft: &Soft<'_>, classes: &[Class], kind: ClassKind, hidden: &[usize]) -> ColorImage {
+    fn with_mask(
+        &self,
+        soft: &Soft<'_>,
+        classes: &[Class],
+        kind: ClassKind,
+        hidden: &[usize],
+    ) -> ColorImage {
         let mut pixels = self.pixels.clone();
         let at = |class: usize, i: usize, j: usize| -> u8 {
             let x = (i * soft.width / self.width).min(soft.width.saturating_sub(1));

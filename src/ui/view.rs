@@ -56,7 +56,7 @@ pub(super) fn view_ui(
     let (_, slices) = document.slice();
     let mut area = ui.available_rect_before_wrap();
     if slices > 1 {
-        let bar = Rect::from_min_max(Pos2::new(area.right() - 44.0, area.top()), area.max);
+        let bar = Rect::from_min_max(Pos2::new(area.right() - 52.0, area.top()), area.max);
         area.max.x = bar.left();
         slider_ui(ui, bar, document, commands);
     }
@@ -70,7 +70,8 @@ pub(super) fn view_ui(
     let held = document.overlays.held_back;
     let member = document.member.is_some();
     let live = session.live_run().is_some() && residency.has_preview();
-    let heat = document.overlays.heat && residency.has_heat() && !held && document.findings.is_some();
+    let heat =
+        document.overlays.heat && residency.has_heat() && !held && document.findings.is_some();
     let masks = document.overlays.segmentation && !held;
     let labels = if !masks {
         None
@@ -85,7 +86,10 @@ pub(super) fn view_ui(
     } else {
         document.findings.as_ref().filter(|_| residency.has_mask()).map(|f| LabelStyle {
             layer: residency::MASK,
-            palette: residency::palette(&f.outcome.model.classes, &document.overlays.hidden_classes),
+            palette: residency::palette(
+                &f.outcome.model.classes,
+                &document.overlays.hidden_classes,
+            ),
             fill: document.overlays.opacity,
             // Agreement lines stand for the outline of all samples together.
             outline: if member { 2.0 } else { 0.0 },
@@ -266,15 +270,16 @@ fn picture_size(document: &Document, map: &SliceMap) -> egui::Vec2 {
 
 fn slider_ui(ui: &mut egui::Ui, rect: Rect, document: &Document, commands: &mut Vec<Command>) {
     let (index, slices) = document.slice();
-    let mut builder = ui.new_child(egui::UiBuilder::new().max_rect(rect.shrink2(vec2(10.0, 44.0))));
+    let layout = egui::Layout::top_down(egui::Align::Center);
+    let mut builder =
+        ui.new_child(egui::UiBuilder::new().layout(layout).max_rect(rect.shrink2(vec2(4.0, 34.0))));
     builder.spacing_mut().slider_width = (rect.height() - 120.0).max(60.0);
     // The first slice is at the top, as the wheel turns down towards the last.
     let mut from_bottom = slices - 1 - index.min(slices - 1);
     let slider = egui::Slider::new(&mut from_bottom, 0..=slices - 1).vertical().show_value(false);
     let response = builder.add(slider);
-    let name = builder.label(
-        egui::RichText::new(format!("{}/{slices}", index + 1)).size(11.0).color(theme::WEAK),
-    );
+    let count = egui::RichText::new(format!("{}/{slices}", index + 1)).size(11.0);
+    let name = builder.add(egui::Label::new(count.color(theme::WEAK)).extend());
     let response = response.labelled_by(name.id).on_hover_text("Slice (wheel, PgUp, PgDn)");
     if response.changed() {
         commands.push(Command::SetSlice(slices - 1 - from_bottom));
@@ -282,7 +287,9 @@ fn slider_ui(ui: &mut egui::Ui, rect: Rect, document: &Document, commands: &mut 
 }
 
 fn crosshair(painter: &egui::Painter, area: Rect, document: &Document, map: &SliceMap) {
-    let Some(at) = place(document, map, area, document.view.voxel.map(|v| v as f64)) else { return };
+    let Some(at) = place(document, map, area, document.view.voxel.map(|v| v as f64)) else {
+        return;
+    };
     let stroke = Stroke::new(1.0, theme::ACCENT.gamma_multiply(0.8));
     // A gap leaves the crossed voxel itself in sight.
     const HOLE: f32 = 9.0;
@@ -297,7 +304,14 @@ fn crosshair(painter: &egui::Painter, area: Rect, document: &Document, map: &Sli
 }
 
 /// Text with a dark rim, readable on any picture.
-fn text(painter: &egui::Painter, at: Pos2, align: Align2, text: &str, size: f32, color: Color32) -> Rect {
+fn text(
+    painter: &egui::Painter,
+    at: Pos2,
+    align: Align2,
+    text: &str,
+    size: f32,
+    color: Color32,
+) -> Rect {
     let font = FontId::proportional(size);
     for shift in [vec2(1.0, 1.0), vec2(-1.0, 1.0), vec2(1.0, -1.0), vec2(-1.0, -1.0)] {
         painter.text(at + shift, align, text, font.clone(), Color32::from_black_alpha(170));
@@ -306,7 +320,8 @@ fn text(painter: &egui::Painter, at: Pos2, align: Align2, text: &str, size: f32,
 }
 
 fn edge_letters(painter: &egui::Painter, area: Rect, document: &Document) {
-    let Some([left, right, top, bottom]) = document.plane().edge_letters(document.volume.geometry())
+    let Some([left, right, top, bottom]) =
+        document.plane().edge_letters(document.volume.geometry())
     else {
         return;
     };
@@ -362,7 +377,9 @@ fn corner_text(
         && !live
     {
         match document.member {
-            Some(m) => right(&format!("sample {} of {} alone", m + 1, findings.samples()), theme::ACCENT),
+            Some(m) => {
+                right(&format!("sample {} of {} alone", m + 1, findings.samples()), theme::ACCENT)
+            }
             None if document.overlays.segmentation && !document.overlays.held_back => {
                 right(&lines::legend(findings.samples()), theme::TEXT);
             }
@@ -387,7 +404,8 @@ fn scale_bar(painter: &egui::Painter, area: Rect, document: &Document, map: &Sli
     }
     let longest = f64::from(area.width()) / 4.0 / points_per_mm;
     let power = 10f64.powf(longest.log10().floor());
-    let length = [5.0, 2.0, 1.0].into_iter().map(|m| m * power).find(|l| *l <= longest).unwrap_or(power);
+    let length =
+        [5.0, 2.0, 1.0].into_iter().map(|m| m * power).find(|l| *l <= longest).unwrap_or(power);
     let points = (length * points_per_mm) as f32;
     let right = area.right_bottom() - vec2(14.0, 16.0);
     let left = right - vec2(points, 0.0);
@@ -398,8 +416,16 @@ fn scale_bar(painter: &egui::Painter, area: Rect, document: &Document, map: &Sli
             painter.line_segment([end - vec2(0.0, 4.0), end + vec2(0.0, 4.0)], stroke);
         }
     }
-    let label = if length >= 10.0 { format!("{} cm", length / 10.0) } else { format!("{length} mm") };
-    text(painter, right - vec2(points / 2.0, 8.0), Align2::CENTER_BOTTOM, &label, 12.0, theme::STRONG);
+    let label =
+        if length >= 10.0 { format!("{} cm", length / 10.0) } else { format!("{length} mm") };
+    text(
+        painter,
+        right - vec2(points / 2.0, 8.0),
+        Align2::CENTER_BOTTOM,
+        &label,
+        12.0,
+        theme::STRONG,
+    );
 }
 
 /// Always with the map: name, end values, N, "fixed scale".

@@ -1,9 +1,7 @@
 //! What floats over the panels: path field, export, shortcuts, messages, model card, notices.
 
 use super::theme;
-use crate::app::{
-    BINDINGS, Command, Entry, Group, Level, Panel, Session, typed_path, wording,
-};
+use crate::app::{BINDINGS, Command, Entry, Group, Level, Panel, Session, typed_path, wording};
 use eframe::egui;
 use egui::{Align2, RichText, vec2};
 
@@ -41,7 +39,6 @@ pub(super) fn windows_ui(
     log_window(ctx, session, commands);
     card_window(ctx, session, commands);
     about_window(ctx, session, commands);
-    research_use_banner(ctx, session, commands);
     toasts(ctx, session, commands);
     drop_hint(ctx, session);
 }
@@ -176,13 +173,16 @@ fn shortcuts_window(ctx: &egui::Context, session: &Session, commands: &mut Vec<C
                 for (i, group) in Group::ALL.into_iter().enumerate() {
                     let ui = &mut columns[usize::from(i >= 4)];
                     theme::section(ui, group.title());
-                    egui::Grid::new(group.title()).num_columns(2).spacing([14.0, 3.0]).show(ui, |ui| {
-                        for b in BINDINGS.iter().filter(|b| b.group == group) {
-                            ui.label(RichText::new(b.chord.text()).color(theme::ACCENT));
-                            ui.label(b.title);
-                            ui.end_row();
-                        }
-                    });
+                    egui::Grid::new(group.title()).num_columns(2).spacing([14.0, 3.0]).show(
+                        ui,
+                        |ui| {
+                            for b in BINDINGS.iter().filter(|b| b.group == group) {
+                                ui.label(RichText::new(b.chord.text()).color(theme::ACCENT));
+                                ui.label(b.title);
+                                ui.end_row();
+                            }
+                        },
+                    );
                 }
                 let ui = &mut columns[1];
                 theme::section(ui, "Mouse");
@@ -227,7 +227,8 @@ fn card_window(ctx: &egui::Context, session: &Session, commands: &mut Vec<Comman
     window(ctx, session, Panel::Card, "About this model", commands, |ui, _| {
         ui.set_width(600.0);
         ui.label(RichText::new(&card.title).heading());
-        let hash = format!("{} · SHA-256 {}", card.id, card.sha256.get(..16).unwrap_or(&card.sha256));
+        let hash =
+            format!("{} · SHA-256 {}", card.id, card.sha256.get(..16).unwrap_or(&card.sha256));
         ui.label(RichText::new(hash).size(12.0).color(theme::WEAK));
         ui.separator();
         egui::ScrollArea::vertical().max_height(440.0).show(ui, |ui| markdown(ui, &card.markdown));
@@ -259,27 +260,27 @@ fn about_window(ctx: &egui::Context, session: &Session, commands: &mut Vec<Comma
     });
 }
 
-/// Does not stand in the way: everything works below it.
-fn research_use_banner(ctx: &egui::Context, session: &Session, commands: &mut Vec<Command>) {
+/// First start: a line under the top bar. It does not stand in the way: everything works with it.
+pub(super) fn research_use_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
     if session.research_use_acknowledged() {
         return;
     }
-    egui::Area::new(egui::Id::unique("research use"))
-        .anchor(Align2::CENTER_BOTTOM, vec2(0.0, -44.0))
-        .show(ctx, |ui| {
-            popup_frame(theme::AMBER).show(ui, |ui| {
-                ui.set_max_width(620.0);
-                ui.horizontal(|ui| {
-                    ui.vertical(|ui| {
-                        ui.set_width(480.0);
-                        ui.label(RichText::new(wording::RESEARCH_USE).color(theme::STRONG));
-                    });
-                    if ui.add(theme::primary("Understood")).clicked() {
-                        commands.push(Command::AcknowledgeResearchUse);
-                    }
+    let frame = egui::Frame::new()
+        .fill(egui::Color32::from_rgb(44, 36, 20))
+        .inner_margin(egui::Margin::symmetric(14, 6));
+    egui::Panel::top("research use").frame(frame).show(ui, |ui| {
+        ui.horizontal(|ui| {
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                if ui.add(theme::primary("Understood")).clicked() {
+                    commands.push(Command::AcknowledgeResearchUse);
+                }
+                ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+                    let text = RichText::new(wording::RESEARCH_USE).color(theme::STRONG);
+                    ui.add(egui::Label::new(text).wrap());
                 });
             });
         });
+    });
 }
 
 fn popup_frame(edge: egui::Color32) -> egui::Frame {
@@ -288,7 +289,12 @@ fn popup_frame(edge: egui::Color32) -> egui::Frame {
         .stroke(egui::Stroke::new(1.0, edge))
         .corner_radius(8)
         .inner_margin(egui::Margin::same(12))
-        .shadow(egui::Shadow { offset: [0, 4], blur: 18, spread: 0, color: egui::Color32::from_black_alpha(120) })
+        .shadow(egui::Shadow {
+            offset: [0, 4],
+            blur: 18,
+            spread: 0,
+            color: egui::Color32::from_black_alpha(120),
+        })
 }
 
 fn level(entry: &Entry) -> (&'static str, egui::Color32) {
@@ -334,7 +340,8 @@ fn drop_hint(ctx: &egui::Context, session: &Session) {
         return;
     }
     let area = ctx.content_rect();
-    let painter = ctx.layer_painter(egui::LayerId::new(egui::Order::Foreground, egui::Id::unique("drop")));
+    let painter =
+        ctx.layer_painter(egui::LayerId::new(egui::Order::Foreground, egui::Id::unique("drop")));
     painter.rect_filled(area, 0.0, egui::Color32::from_black_alpha(150));
     painter.text(
         area.center(),
