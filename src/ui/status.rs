@@ -19,6 +19,8 @@ pub(super) fn status_ui(ui: &mut egui::Ui, session: &Session, view: &ViewLocal, 
                     let at = view.hovered.unwrap_or(document.view.voxel);
                     ui.label(small(probe(document, at)).color(theme::TEXT));
                 }
+                // The notice above says it until it is acknowledged.
+                (None, None) if !session.research_use_acknowledged() => {}
                 (None, None) => {
                     ui.label(small(wording::RESEARCH_USE.to_owned()).color(theme::WEAK));
                 }

@@ -89,7 +89,8 @@ fn tile(
         Stroke::new(1.0, theme::LINE)
     };
     painter.rect_stroke(place, 5.0, stroke, StrokeKind::Outside);
-    let short = if text.is_empty() { name } else { text };
+    let number = name.trim_start_matches("Sample ");
+    let short = if text.is_empty() { name.to_owned() } else { format!("{number} · {text}") };
     painter.text(
         egui::pos2(place.center().x, place.bottom() + 5.0),
         egui::Align2::CENTER_TOP,

@@ -81,11 +81,11 @@ pub fn install(ctx: &egui::Context) {
 /// The name, fading from lamp light into smoke.
 pub(super) fn wordmark(size: f32) -> egui::text::LayoutJob {
     let mut job = egui::text::LayoutJob::default();
-    let letters = "sfumato";
+    let letters = "Sfumato";
     for (i, letter) in letters.chars().enumerate() {
         let t = i as f32 / (letters.len() - 1) as f32;
         let mut color = mix(ACCENT, SMOKE, t);
-        color = color.gamma_multiply(1.0 - 0.45 * t);
+        color = color.gamma_multiply(1.0 - 0.25 * t);
         job.append(
             &letter.to_string(),
             if i == 0 { 0.0 } else { size * 0.05 },
