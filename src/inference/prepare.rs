@@ -5,19 +5,8 @@
 //! separable with a triangle filter that widens when shrinking (no aliasing) and is linear
 //! interpolation when enlarging, so probabilities return to the scan's grid without steps or shift.
 
+use crate::models::Normalisation;
 use crate::volume::{Roi, Volume, Voxels};
-use serde::{Deserialize, Serialize};
-
-/// How stored values become the model's -1…1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Normalisation {
-    /// The type's full range for 8-bit pictures; the 0.5 to 99.5 percentile of the volume, clipped,
-    /// for anything else.
-    FullRange,
-    /// The 0.5 to 99.5 percentile of the volume, clipped.
-    Percentiles,
-}
 
 /// Where the model's square lies on the slice.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -118,7 +107,9 @@ fn resample(plane: &[f32], width: usize, rows: &Taps, columns: &Taps, outside: f
 pub fn value_range(volume: &Volume, time: usize, normalisation: Normalisation) -> (f64, f64) {
     let rescale = |v: f64| v * volume.slope + volume.intercept;
     match (normalisation, volume.voxels()) {
-        (Normalisation::FullRange, Voxels::U8(_) | Voxels::Rgb8(_)) => (rescale(0.0), rescale(255.0)),
+        (Normalisation::FullRange, Voxels::U8(_) | Voxels::Rgb8(_)) => {
+            (rescale(0.0), rescale(255.0))
+        }
         _ => {
             let (low, high) = volume.quantiles(time, 0.005, 0.995);
             if high > low { (low, high) } else { (low, low + 1.0) }

@@ -68,8 +68,7 @@ impl Warp {
         let shift = [(); 2].map(|()| symmetric(rng, 2.0 * settings.shift));
         let mut normal = || rng.sample::<f64, _>(StandardNormal) * 2.0 * settings.elastic;
         let grid = [(); 2].map(|()| [(); 3].map(|()| [(); 3].map(|()| normal())));
-        let matrix =
-            [[cos / zoom * flip, -sin / zoom], [sin / zoom * flip, cos / zoom]];
+        let matrix = [[cos / zoom * flip, -sin / zoom], [sin / zoom * flip, cos / zoom]];
         Self { matrix, shift, grid }
     }
 
@@ -164,7 +163,9 @@ mod tests {
         for seed in 0..10 {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
             let (i, m) = augment(&image, &mask, size, &strong, &mut rng);
-            let inner = |k: usize| (4..size - 4).contains(&(k % size)) && (4..size - 4).contains(&(k / size));
+            let inner = |k: usize| {
+                (4..size - 4).contains(&(k % size)) && (4..size - 4).contains(&(k / size))
+            };
             // Outside the picture the image is mirrored and the mask empty, so only masks inside count.
             let wrong = (0..size * size).filter(|&k| inner(k) && m[k] > 0.5 && i[k] < -0.5).count();
             assert!(wrong <= 8, "seed {seed}: {wrong} pixels of the mask lie outside its object");

@@ -3,7 +3,7 @@
 
 use super::TrainError;
 use crate::diffusion::ScheduleKind;
-use crate::inference::Normalisation;
+use crate::models::Normalisation;
 use crate::models::medsegdiff::{Config, Preset};
 use crate::volume::{Class, ClassKind, Modality};
 use serde::{Deserialize, Serialize};
@@ -137,8 +137,7 @@ impl TrainConfig {
         if let Some(fields) = value.as_object_mut() {
             fields.extend(self.network.clone());
         }
-        let config: Config =
-            serde_json::from_value(value).map_err(|e| format!("network: {e}"))?;
+        let config: Config = serde_json::from_value(value).map_err(|e| format!("network: {e}"))?;
         config.check().map_err(|e| e.to_string())?;
         Ok(config)
     }

@@ -4,7 +4,8 @@
 //! `labels/NAME.*` are anything that `io` opens, label values are class indices, 0 background.
 
 use super::TrainError;
-use crate::inference::{Normalisation, Placement, model_input, value_range};
+use crate::inference::{Placement, model_input, value_range};
+use crate::models::Normalisation;
 use crate::volume::{Class, ClassKind, Roi, Volume};
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};
@@ -39,7 +40,8 @@ impl Case {
         let text = std::fs::read_to_string(&file)
             .map_err(|e| refuse(format!("the split file cannot be read ({e})")))?;
         let mut lines = text.lines();
-        let header: Vec<&str> = lines.next().unwrap_or_default().split(',').map(str::trim).collect();
+        let header: Vec<&str> =
+            lines.next().unwrap_or_default().split(',').map(str::trim).collect();
         let column = |name: &str| header.iter().position(|h| *h == name);
         let (Some(name_at), Some(split_at)) = (column("name"), column("split")) else {
             return Err(refuse(format!("expected columns name and split, found {header:?}")));
@@ -109,9 +111,7 @@ pub fn class_masks(
     classes: &[Class],
     kind: ClassKind,
 ) -> Result<Vec<Vec<bool>>, u8> {
-    if let Some(&bad) =
-        labels.iter().find(|&&l| l != 0 && classes.iter().all(|c| c.label != l))
-    {
+    if let Some(&bad) = labels.iter().find(|&&l| l != 0 && classes.iter().all(|c| c.label != l)) {
         return Err(bad);
     }
     let of = |c: usize| -> Vec<bool> {
@@ -174,10 +174,7 @@ impl Dataset {
                     let plane: Vec<f32> = m.iter().map(|&v| f32::from(u8::from(v))).collect();
                     placement.shrink(&plane, w, h, 0.0)
                 });
-                out.push((
-                    model_input(&image, z, 0, &placement, channels, range),
-                    mask.collect(),
-                ));
+                out.push((model_input(&image, z, 0, &placement, channels, range), mask.collect()));
             }
             Ok(out)
         };

@@ -50,8 +50,9 @@ mod tests {
         let p = noise(&[2, 2, 4, 3], 1);
         let direct = sigmoid(&p).unwrap();
         let log = (&y * direct.log().unwrap()).unwrap();
-        let rest = (y.affine(-1.0, 1.0).unwrap() * direct.affine(-1.0, 1.0).unwrap().log().unwrap())
-            .unwrap();
+        let rest = (y.affine(-1.0, 1.0).unwrap()
+            * direct.affine(-1.0, 1.0).unwrap().log().unwrap())
+        .unwrap();
         let reference = (log + rest).unwrap().neg().unwrap().mean((1, 2, 3)).unwrap();
         close(&cross_entropy(&p, &y).unwrap(), &reference, 1e-12);
         let huge = p.affine(1e4, 0.0).unwrap();

@@ -62,14 +62,16 @@ impl AdamW {
             let Some(g) = grads.get(var) else { continue };
             let g = g.affine(shrink, 0.0)?;
             let first = (self.first[name].affine(BETA1, 0.0)? + g.affine(1.0 - BETA1, 0.0)?)?;
-            let second = (self.second[name].affine(BETA2, 0.0)? + g.sqr()?.affine(1.0 - BETA2, 0.0)?)?;
+            let second =
+                (self.second[name].affine(BETA2, 0.0)? + g.sqr()?.affine(1.0 - BETA2, 0.0)?)?;
             let scale = (second.affine(1.0 / correct2, 0.0)?.sqrt()? + EPS)?;
             let delta = (first.affine(update.learning_rate / correct1, 0.0)? / scale)?;
             // Norms' scales, biases and single numbers are not pulled to zero.
             let decays = var.rank() >= 2 && var.dim(0)? > 1;
             let keep = if decays { 1.0 - update.learning_rate * update.weight_decay } else { 1.0 };
             let value = (var.affine(keep, 0.0)? - delta)?;
-            let average = (self.average[name].affine(decay, 0.0)? + value.affine(1.0 - decay, 0.0)?)?;
+            let average =
+                (self.average[name].affine(decay, 0.0)? + value.affine(1.0 - decay, 0.0)?)?;
             var.set(&value)?;
             self.first.insert(name.clone(), first.detach());
             self.second.insert(name.clone(), second.detach());
@@ -88,8 +90,7 @@ mod tests {
     #[test]
     fn updates_are_those_of_candles_adamw() {
         let start = Tensor::new(&[[1f32, -2.0, 0.5], [0.3, 0.1, -0.7]], &Device::Cpu).unwrap();
-        let (ours, theirs) =
-            (Var::from_tensor(&start).unwrap(), Var::from_tensor(&start).unwrap());
+        let (ours, theirs) = (Var::from_tensor(&start).unwrap(), Var::from_tensor(&start).unwrap());
         let loss = |v: &Var| (v.sqr().unwrap() * v.as_tensor()).unwrap().sum_all().unwrap();
         let mut own = AdamW::new([("w".to_owned(), ours.clone())].into()).unwrap();
         let params = ParamsAdamW { lr: 0.01, weight_decay: 0.1, ..Default::default() };
