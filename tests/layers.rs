@@ -64,7 +64,7 @@ const CRATES: &[(&[&str], &[&str])] = &[
     ),
 ];
 
-/// Files directly in `src/`: they put the rooms together.
+/// Files directly in `src/` and the programs in `src/bin/`: they put the rooms together.
 const ENTRANCE: &str = "main";
 
 #[derive(Debug, PartialEq, Eq)]
@@ -268,6 +268,7 @@ fn place(relative: &Path) -> (String, usize) {
     match parts.as_slice() {
         [file] if is_room(file) => (file.clone(), 1),
         [_] => (ENTRANCE.into(), 0),
+        [folder, _] if folder == "bin" => (ENTRANCE.into(), 0),
         [room, rest @ ..] => {
             let own = rest.iter().filter(|p| *p != "mod").count();
             (room.clone(), 1 + own)

@@ -230,6 +230,10 @@ impl Scene {
         let blob = |block: Block, i: usize| {
             let [nx, ny, _] = block.shape;
             let p = [i % nx, i / nx % ny, i / nx / ny];
+            // Single voxels among the bands have corners of every kind.
+            if (p[0] * 5 + p[1] * 7 + p[2] * 3).is_multiple_of(23) {
+                return 2;
+            }
             ((p[0] * 5 / nx + p[1] * 4 / ny) % 4) as u8
         };
         let label_block = block(rng);

@@ -90,17 +90,28 @@ pub(super) fn make(seed: u64) -> Option<Demo> {
                 let in_cavity = inside(cavity.signed(q), edge);
                 let mut hu = -1000.0;
                 let mut put = |value: f64, amount: f64| hu = mix(hu, value, amount);
+                // Noise is dear: it is computed only where it can be seen.
+                let seen = |amount: f64| amount > 1e-4;
                 put(-105.0, inside(skin.signed(q), edge));
                 put(55.0, inside(wall.signed(q), edge));
-                put(-95.0 + 25.0 * fat.fractal(unit, 3), in_cavity);
-                let bowel = inside(12.0 * (0.15 - fat.fractal(unit.map(|v| 0.8 * v), 2)), 1.0);
-                put(42.0, in_cavity * bowel * inside(p[2] + 8.0, 4.0));
+                if seen(in_cavity) {
+                    put(-95.0 + 25.0 * fat.fractal(unit, 3), in_cavity);
+                }
+                let below = in_cavity * inside(p[2] + 8.0, 4.0);
+                if seen(below) {
+                    let lump = fat.fractal(unit.map(|v| 0.8 * v), 2);
+                    put(42.0, below * inside(12.0 * (0.15 - lump), 1.0));
+                }
 
                 let waver = 2.0 * organ.fractal(unit.map(|v| 0.7 * v), 2);
                 let to_liver = smooth_min(liver.signed(p), left_lobe.signed(p), 6.0)
                     .max(cavity.signed(q) + 1.5)
                     + waver;
-                let texture = 5.0 * organ.fractal(unit.map(|v| 2.5 * v), 3);
+                let texture = if seen(in_cavity) {
+                    5.0 * organ.fractal(unit.map(|v| 2.5 * v), 3)
+                } else {
+                    0.0
+                };
                 // Lung over the dome of the diaphragm.
                 let dome = dome_z - (p[0] + 15.0).powi(2) / 110.0 - (p[1] + 4.0).powi(2) / 95.0;
                 let to_lung = (dome - p[2]).max(cavity.signed(q) + 1.0);
@@ -121,8 +132,11 @@ pub(super) fn make(seed: u64) -> Option<Demo> {
                 let in_lesion = inside(to_lesion, 2.2) * inside(to_liver, 0.7);
                 put(62.0 + 1.5 * texture, in_lesion);
                 // Vessels of the lung show as bright cords where the noise is near its zero.
-                let cord = (1.0 - fat.at(unit.map(|v| 1.3 * v)).abs() / 0.12).max(0.0);
-                put(-860.0 + 420.0 * cord, inside(to_lung, 0.8));
+                let in_lung = inside(to_lung, 0.8);
+                if seen(in_lung) {
+                    let cord = (1.0 - fat.at(unit.map(|v| 1.3 * v)).abs() / 0.12).max(0.0);
+                    put(-860.0 + 420.0 * cord, in_lung);
+                }
                 put(165.0, inside(aorta.signed(q), edge));
                 put(140.0, inside(cava.signed(q), edge));
 
@@ -131,10 +145,10 @@ pub(super) fn make(seed: u64) -> Option<Demo> {
                 let to_body = vertebra.signed(q).max((along - 13.5).abs() - 10.5);
                 put(70.0, inside(vertebra.signed(q), edge));
                 put(620.0, inside(to_body, edge));
-                put(
-                    230.0 + 30.0 * organ.fractal(unit.map(|v| 4.0 * v), 2),
-                    inside(to_body + 2.4, 0.6),
-                );
+                let in_marrow = inside(to_body + 2.4, 0.6);
+                if seen(in_marrow) {
+                    put(230.0 + 30.0 * organ.fractal(unit.map(|v| 4.0 * v), 2), in_marrow);
+                }
                 put(560.0, inside(arch.signed(q), edge));
                 put(25.0, inside(canal.signed(q), edge));
                 for r in 0..10 {

@@ -48,7 +48,7 @@ pub(super) fn make(seed: u64) -> Option<Demo> {
     let rng = &mut rng;
     let temporal = if rng.random_bool(0.5) { 1.0 } else { -1.0 };
     let centre: [f64; 2] = std::array::from_fn(|_| 127.5 + rng.random_range(-7.0..7.0));
-    let half = rng.random_range(62.0..72.0);
+    let half = rng.random_range(62.0..74.0);
     let tall = half * rng.random_range(1.04..1.14);
     let tilt = rng.random_range(-0.2..0.2);
     let disc = Ellipse { centre, semi: [half, tall], angle: tilt };
@@ -111,7 +111,7 @@ pub(super) fn make(seed: u64) -> Option<Demo> {
             let mut colour = [0.0; 3];
             for c in 0..3 {
                 let green = if c == 0 { 1.0 } else { 1.25 };
-                colour[c] = retina[c] * (1.0 + green * (0.10 * grain + 0.10 * patch) + fibre_light);
+                colour[c] = retina[c] * (1.0 + green * (0.16 * grain + 0.15 * patch) + fibre_light);
             }
             // Crescent of atrophy outside the temporal border, a shade of grey-green and dark.
             let width = 3.0 + 17.0 * crescent * temporal_side.powi(3);
@@ -141,7 +141,7 @@ pub(super) fn make(seed: u64) -> Option<Demo> {
             let gain = brightness * (1.08 - 0.42 * (off[0] * off[0] + off[1] * off[1]));
             let seen = inside((p[0] - field[0]).hypot(p[1] - field[1]) - field_radius, 0.8);
             for c in 0..3 {
-                let take_vein = [0.52, 0.98, 0.80][c];
+                let take_vein = [0.42, 0.98, 0.80][c];
                 let take_artery = [0.26, 0.80, 0.70][c];
                 let taken = (-(take_vein * vein[i] + take_artery * artery[i])).exp();
                 let streak_light = 1.0 + 0.16 * reflex[i] * artery[i];

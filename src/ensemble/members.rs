@@ -234,6 +234,16 @@ impl Ensemble {
         self.sizes(c).iter().enumerate().filter(|(_, n)| **n == 0).map(|(m, _)| m).collect()
     }
 
+    /// Refuses a block with another number of voxels.
+    pub(super) fn check_shape(&self, shape: [usize; 3]) -> Result<(), EnsembleError> {
+        let found = shape.iter().fold(1usize, |n, s| n.saturating_mul(*s));
+        if found == self.voxels {
+            Ok(())
+        } else {
+            Err(EnsembleError::Shape { shape, expected: self.voxels, found })
+        }
+    }
+
     /// The binary mask of one member.
     ///
     /// # Panics

@@ -1,6 +1,6 @@
 //! Summaries of one number per member (volume, area, ratio), and the levels of contours.
 
-use super::Ensemble;
+use super::{Ensemble, EnsembleError};
 
 /// Percentile with linear interpolation between order statistics at position (n − 1)·q ("type 7",
 /// NumPy's default). `sorted` ascending; NaN if it is empty.
@@ -84,11 +84,56 @@ impl Ensemble {
             p90: f64::NAN,
         })
     }
+
+    /// Voxels that each member's class `c` reaches along x, y, z (its bounding box), 0 for an empty
+    /// member. For ratios such as the vertical one of optic cup to disc.
+    ///
+    /// # Errors
+    /// A class that does not exist, or a `shape` with another number of voxels.
+    pub fn extents(&self, c: usize, shape: [usize; 3]) -> Result<Vec<[usize; 3]>, EnsembleError> {
+        let class = self
+            .classes
+            .get(c)
+            .ok_or(EnsembleError::NoSuchClass { class: c, classes: self.classes.len() })?;
+        self.check_shape(shape)?;
+        let at = |v: usize| [v % shape[0], v / shape[0] % shape[1], v / (shape[0] * shape[1])];
+        let mut common = Reach::default();
+        for (v, _) in
+            class.count.iter().enumerate().filter(|(_, k)| usize::from(**k) == self.members)
+        {
+            common.add(at(v));
+        }
+        let reach = |bits: &Vec<u64>| {
+            let mut reach = common.clone();
+            for (i, &v) in class.disputed.iter().enumerate() {
+                if bits[i / 64] >> (i % 64) & 1 == 1 {
+                    reach.add(at(v as usize));
+                }
+            }
+            reach.voxels()
+        };
+        Ok(class.bits.iter().map(reach).collect())
+    }
+}
+
+/// The bounding box of the voxels added so far: least and greatest index along each axis.
+#[derive(Clone, Default)]
+struct Reach(Option<[(usize, usize); 3]>);
+
+impl Reach {
+    fn add(&mut self, at: [usize; 3]) {
+        let old = self.0.unwrap_or(at.map(|v| (v, v)));
+        self.0 = Some(std::array::from_fn(|a| (old[a].0.min(at[a]), old[a].1.max(at[a]))));
+    }
+
+    fn voxels(&self) -> [usize; 3] {
+        self.0.map_or([0; 3], |sides| sides.map(|(low, high)| high - low + 1))
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::members::tests::binary;
+    use super::super::members::tests::{binary, first};
     use super::*;
     use crate::volume::{Affine, Geometry};
     use rand::{Rng, SeedableRng};
@@ -128,6 +173,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::manual_div_ceil)] // the formulas of the definition, as they stand there
     fn levels_table() {
         let l = |n| {
             let Levels { k90, k50, k10 } = levels(n);
@@ -135,11 +181,28 @@ mod tests {
         };
         assert_eq!([l(5), l(10), l(20)], [[5, 3, 1], [9, 5, 1], [18, 10, 2]]);
         for n in 1..=50 {
-            assert_eq!(l(n), [(9 * n + 9) / 10, n.div_ceil(2), (n + 9) / 10]);
+            assert_eq!(l(n), [(9 * n + 9) / 10, (n + 1) / 2, (n + 9) / 10]);
             // The least k with k/N at or above the fraction.
             for (k, tenths) in l(n).into_iter().zip([9, 5, 1]) {
                 assert!(10 * k >= tenths * n && 10 * (k - 1) < tenths * n, "{n}");
             }
         }
+    }
+
+    #[test]
+    fn extents_are_those_of_each_member() {
+        let at = |points: &[[usize; 3]]| {
+            let mut mask = vec![false; 6 * 5 * 4];
+            points.iter().for_each(|p| mask[p[0] + 6 * (p[1] + 5 * p[2])] = true);
+            mask
+        };
+        let core = [2, 1, 1];
+        let masks = [at(&[core]), at(&[core, [5, 1, 1]]), at(&[core, [2, 4, 3], [1, 1, 1]])];
+        let shape = [6, 5, 4];
+        let e = binary(&masks);
+        assert_eq!(e.extents(0, shape).expect("valid"), [[1, 1, 1], [4, 1, 1], [2, 4, 3]]);
+        let e = binary(&[first(0, 120), masks[1].clone()]);
+        assert_eq!(e.extents(0, shape).expect("valid"), [[0; 3], [4, 1, 1]]);
+        assert!(e.extents(0, [6, 5, 5]).is_err() && e.extents(1, shape).is_err());
     }
 }

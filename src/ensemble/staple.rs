@@ -159,10 +159,7 @@ impl Ensemble {
             .classes
             .get(c)
             .ok_or(EnsembleError::NoSuchClass { class: c, classes: self.classes.len() })?;
-        let found = shape.iter().fold(1usize, |n, s| n.saturating_mul(*s));
-        if found != self.voxels {
-            return Err(EnsembleError::Shape { shape, expected: self.voxels, found });
-        }
+        self.check_shape(shape)?;
         let n = self.members;
         if n < 3 {
             return Err(EnsembleError::StapleTooFew { found: n });

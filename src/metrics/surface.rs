@@ -304,7 +304,7 @@ pub(super) mod tests {
         close(d.masd(), 0.345719);
         close(nsd(&d, 1.0), 0.913580);
         // What the definition guards against: the percentile of the pooled list.
-        let mut pooled = [d.to_reference.clone(), d.to_prediction.clone()].concat();
+        let mut pooled = [d.to_reference, d.to_prediction].concat();
         pooled.sort_by(f64::total_cmp);
         assert!((percentile(&pooled, 0.95) - 3.0).abs() < 1e-9);
     }

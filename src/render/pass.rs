@@ -152,8 +152,9 @@ impl SliceRenderer {
             _ => self.remove_image(id),
         }
         let texture = VoxelTexture::new(&self.device, lattice, encoding.format, block)?;
-        texture
-            .write(&self.device, &self.queue, block, |range| encoding.texels(volume, time, range));
+        texture.write(&self.device, &self.queue, block, |range| {
+            encoding.texels(volume, time, range)
+        })?;
         let Encoding { rgb, slope, intercept, .. } = encoding;
         let variant = Variant { lattice, stored: encoding.stored };
         let image = Image { texture, variant, rgb, slope, intercept };
@@ -268,8 +269,7 @@ impl SliceRenderer {
         let unknown = RenderError::UnknownLayer { id: key.1, layer: key.2 };
         let texture = self.layers.get(&key).ok_or(unknown)?;
         check(part, texture.block, found)?;
-        texture.write(&self.device, &self.queue, part, bytes);
-        Ok(())
+        texture.write(&self.device, &self.queue, part, bytes)
     }
 
     /// Writes the settings of one view. `origin` is where it lies in the target, in pixels.

@@ -98,13 +98,16 @@ impl VoxelTexture {
 
     /// Rewrites `part`, which lies inside the block; `bytes` gives the texels of a range of its
     /// values. Goes in bands of rows, so that staging takes little memory.
+    ///
+    /// # Errors
+    /// If there is no memory even for that; part of the old texels may be left then.
     pub(super) fn write<'a>(
         &self,
         device: &wgpu::Device,
         queue: &wgpu::Queue,
         part: Block,
         bytes: impl Fn(Range<usize>) -> Cow<'a, [u8]>,
-    ) {
+    ) -> Result<(), RenderError> {
         const BAND: usize = 4 << 20;
         const FLUSH: usize = 64 << 20;
         let [nx, ny, nz] = part.shape;
@@ -112,6 +115,7 @@ impl VoxelTexture {
         let rows_per_band = (BAND / (nx * texel)).clamp(1, ny);
         let at: [usize; 3] = std::array::from_fn(|a| part.origin[a] - self.block.origin[a]);
         let mut staged = 0;
+        let scope = device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         for z in 0..nz {
             for y in (0..ny).step_by(rows_per_band) {
                 let rows = rows_per_band.min(ny - y);
@@ -146,6 +150,10 @@ impl VoxelTexture {
                     staged = 0;
                 }
             }
+        }
+        match ready(scope.pop()).flatten() {
+            Some(_) => Err(RenderError::OutOfMemory { bytes: (part.len() * texel) as u64 }),
+            None => Ok(()),
         }
     }
 }
