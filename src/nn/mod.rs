@@ -27,6 +27,11 @@ pub use softmax::softmax_last;
 
 use candle_core::{DType, Tensor};
 
+/// The first line of an error's text: candle may append a backtrace.
+pub fn first_line(error: &candle_core::Error) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
+}
+
 /// Whether the fused CPU operations take this tensor.
 fn fused(x: &Tensor) -> bool {
     x.device().is_cpu() && matches!(x.dtype(), DType::F32 | DType::F64)

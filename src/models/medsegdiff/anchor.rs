@@ -60,7 +60,8 @@ impl Gaussian {
         let (dtype, device) = (self.center.dtype(), self.center.device());
         let half = (SIZE / 2) as f64;
         let taps: Vec<f64> = (0..SIZE).map(|i| i as f64 - half).collect();
-        let taps = Tensor::from_vec(taps, SIZE, &Device::Cpu)?.to_dtype(dtype)?.to_device(device)?;
+        let taps =
+            Tensor::from_vec(taps, SIZE, &Device::Cpu)?.to_dtype(dtype)?.to_device(device)?;
         let sigma = (self.log_sigma.exp()? + MIN_SIGMA)?;
         let axis = |i: usize| -> Result<Tensor> {
             let d = taps.broadcast_sub(&self.center.narrow(0, i, 1)?)?;

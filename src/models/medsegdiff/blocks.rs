@@ -89,7 +89,11 @@ impl Encoder {
     }
 
     /// The deepest feature, and the skips from the first level down.
-    pub(super) fn forward(&self, x: Tensor, time: Option<&Tensor>) -> Result<(Tensor, Vec<Tensor>)> {
+    pub(super) fn forward(
+        &self,
+        x: Tensor,
+        time: Option<&Tensor>,
+    ) -> Result<(Tensor, Vec<Tensor>)> {
         let mut h = x;
         let mut skips = Vec::with_capacity(self.blocks.len());
         for (level, block) in self.blocks.iter().enumerate() {

@@ -134,9 +134,8 @@ impl Config {
     /// # Errors
     /// Names the first field that does not fit.
     pub fn check(&self) -> Result<(), ConfigError> {
-        let refuse = |what, found: String, expected: String| {
-            Err(ConfigError { what, found, expected })
-        };
+        let refuse =
+            |what, found: String, expected: String| Err(ConfigError { what, found, expected });
         for (what, v, max) in [
             ("image_size", self.image_size, 2048),
             ("image_channels", self.image_channels, 64),
@@ -161,7 +160,11 @@ impl Config {
         }
         let step = self.stem << (levels - 1);
         if !self.image_size.is_multiple_of(step) {
-            return refuse("image_size", self.image_size.to_string(), format!("a multiple of {step}"));
+            return refuse(
+                "image_size",
+                self.image_size.to_string(),
+                format!("a multiple of {step}"),
+            );
         }
         if !self.width.is_multiple_of(self.groups) {
             let expected = format!("a multiple of the {} groups", self.groups);
@@ -228,7 +231,9 @@ impl Config {
             let (n, d) = (self.tokens(), c);
             let dft = match self.former {
                 // Two transforms, the complex product, and the inverse over both axes.
-                Former::Filtered => 2 * 2 * n * n * d + 4 * n * n * d + 4 * n * n * n + 2 * n * n * n,
+                Former::Filtered => {
+                    2 * 2 * n * n * d + 4 * n * n * d + 4 * n * n * n + 2 * n * n * n
+                }
                 _ => n * n * d,
             };
             let module = 3 * n * d * d + dft + n * n * d + 4 * n * d * d;

@@ -57,7 +57,13 @@ impl MedSegDiff {
             coordinates: coordinates(config.grid(), vb.dtype(), vb.device())?,
             time_in: Linear::new(SINUSOIDS, config.time_width, &vb.pp("time.in"))?,
             time_out: Linear::new(config.time_width, config.time_width, &vb.pp("time.out"))?,
-            conv_in: Conv2d::new(config.stemmed(seen), config.width, 3, 1, &diffusion.pp("conv_in"))?,
+            conv_in: Conv2d::new(
+                config.stemmed(seen),
+                config.width,
+                3,
+                1,
+                &diffusion.pp("conv_in"),
+            )?,
             encoder: Encoder::new(config, true, &diffusion.pp("encoder"))?,
             decoder: Decoder::new(config, true, &diffusion.pp("decoder"))?,
         })
@@ -207,7 +213,12 @@ mod tests {
     fn every_weight_of_the_whole_network_has_the_right_gradient_and_moves() {
         for config in [
             small(),
-            Config { input: Input::Mask, anchor: Anchor::Spatial, former: Former::Unfiltered, ..small() },
+            Config {
+                input: Input::Mask,
+                anchor: Anchor::Spatial,
+                former: Former::Unfiltered,
+                ..small()
+            },
             Config { anchor: Anchor::None, former: Former::None, stem: 1, ..small() },
         ] {
             let (model, init) = build(&config);

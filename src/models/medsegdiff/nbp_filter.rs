@@ -88,7 +88,8 @@ mod tests {
 
     #[test]
     fn filters_lie_between_zero_and_one_and_follow_the_time() {
-        let config = Config { filter_width: 8, time_width: 6, ..Config::preset(Preset::Desk, 3, 2) };
+        let config =
+            Config { filter_width: 8, time_width: 6, ..Config::preset(Preset::Desk, 3, 2) };
         let vb = VarBuilder::from_backend(Box::new(SeededInit::new(3)), DType::F64, Device::Cpu);
         let filter = NbpFilter::new(&config, &vb).unwrap();
         let at = coordinates(3, DType::F64, &Device::Cpu).unwrap();

@@ -176,7 +176,8 @@ mod tests {
     #[test]
     fn a_filter_of_ones_is_ordinary_cross_attention() {
         for softmax in [KeySoftmax::None, KeySoftmax::Keys] {
-            let vb = VarBuilder::from_backend(Box::new(SeededInit::new(3)), DType::F64, Device::Cpu);
+            let vb =
+                VarBuilder::from_backend(Box::new(SeededInit::new(3)), DType::F64, Device::Cpu);
             let former = SsFormer::new(&small(softmax), &vb).unwrap().unwrap();
             let (c, e) = (noise(&[2, 4, 8], 1), noise(&[2, 8, 2, 2], 2));
             let ones = Tensor::ones((1, 4, 4), DType::F64, &Device::Cpu).unwrap();
