@@ -79,6 +79,15 @@ impl SfumatoApp {
             adapter,
         })
     }
+
+    fn apply(&mut self, ui: &egui::Ui, commands: &mut Vec<Command>) {
+        if !commands.is_empty() {
+            ui.ctx().request_repaint();
+        }
+        for command in commands.drain(..) {
+            self.session.apply(command);
+        }
+    }
 }
 
 impl eframe::App for SfumatoApp {
@@ -87,14 +96,16 @@ impl eframe::App for SfumatoApp {
         if let Some(seconds) = self.session.poll(now) {
             ui.ctx().request_repaint_after(Duration::from_secs_f64(seconds.clamp(0.0, 60.0)));
         }
+        // Keys and drops count at once, so that this very frame shows what they do.
+        let mut commands = Vec::new();
+        input::keys(ui, &self.session, &mut commands);
+        input::drops(ui, &mut commands);
+        self.apply(ui, &mut commands);
+
         if let Some(problem) = self.residency.sync(&self.render_state, &self.session) {
             self.session.log.push(crate::app::Level::Error, problem, now);
         }
         self.thumbnails.sync(ui.ctx(), &self.session);
-
-        let mut commands = Vec::new();
-        input::keys(ui, &self.session, &mut commands);
-        input::drops(ui, &mut commands);
 
         let session = &self.session;
         if session.document.is_some() {
@@ -126,13 +137,8 @@ impl eframe::App for SfumatoApp {
         }
         windows::windows_ui(ui.ctx(), session, &mut self.windows, &mut commands);
 
-        // What a command changes is drawn in the next frame.
-        if !commands.is_empty() {
-            ui.ctx().request_repaint();
-        }
-        for command in commands {
-            self.session.apply(command);
-        }
+        // What a panel asks for is drawn in the next frame.
+        self.apply(ui, &mut commands);
     }
 
     fn clear_color(&self, _visuals: &egui::Visuals) -> [f32; 4] {

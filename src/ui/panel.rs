@@ -13,7 +13,7 @@ pub(super) fn panel_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<
         top: 6,
         bottom: 10,
     });
-    egui::Panel::right("panel").frame(frame).exact_size(318.0).resizable(false).show(ui, |ui| {
+    egui::Panel::right("panel").frame(frame).exact_size(336.0).resizable(false).show(ui, |ui| {
         egui::ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
             // Room for the scroll bar, so that it never covers a control.
             ui.set_max_width(ui.available_width() - 12.0);
@@ -297,7 +297,8 @@ fn class_ui(
                 }
             });
         });
-        ui.label(wording::measure(findings.extent, &class.spread, samples));
+        let measure = wording::measure(findings.extent, &class.spread, samples);
+        ui.label(RichText::new(measure).size(13.0));
         if samples > 1 {
             ticks(ui, &class.spread.values, class.color);
         }

@@ -35,6 +35,8 @@ pub fn install(ctx: &egui::Context) {
             (TextStyle::Monospace, FontId::new(12.5, FontFamily::Monospace)),
         ]
         .into();
+        // Nothing fades: on software drawing every frame of an animation is a frame of waiting.
+        style.animation_time = 0.0;
         let s = &mut style.spacing;
         s.item_spacing = Vec2::new(GAP, GAP);
         s.button_padding = Vec2::new(11.0, 5.0);

@@ -309,7 +309,7 @@ fn toasts(ctx: &egui::Context, session: &Session, commands: &mut Vec<Command>) {
     if session.log.toasts().next().is_none() {
         return;
     }
-    let side = if session.document.is_some() { 332.0 } else { 0.0 };
+    let side = if session.document.is_some() { 350.0 } else { 0.0 };
     egui::Area::new(egui::Id::unique("toasts"))
         .anchor(Align2::RIGHT_TOP, vec2(-14.0 - side, 58.0))
         .order(egui::Order::Foreground)
