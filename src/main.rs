@@ -4,5 +4,6 @@
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::process::ExitCode {
-    sfumato::cli::main()
+    sfumato::nn::settle_threads();
+    sfumato::cli::main(sfumato::ui::open)
 }

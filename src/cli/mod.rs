@@ -76,21 +76,24 @@ impl From<serde_json::Error> for Failure {
     }
 }
 
+/// Opens the window on the given files; one line on failure.
+pub type OpenWindow = fn(Vec<PathBuf>) -> Result<(), String>;
+
 /// Runs the program with the process's arguments.
-pub fn main() -> ExitCode {
+pub fn main(open_window: OpenWindow) -> ExitCode {
     let arguments = Arguments::parse();
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,wgpu=error,naga=error"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let result = match arguments.verb {
-        Some(Verb::Segment(a)) => segment::run(a),
+        Some(Verb::Segment(a)) => segment::run(&a),
         Some(Verb::Info(a)) => info::run(&a),
         Some(Verb::Models(a)) => models::run(&a),
         Some(Verb::Demo(a)) => demo::run(&a),
         Some(Verb::Train(a)) => train::run(&a),
         Some(Verb::Evaluate(a)) => evaluate::run(&a),
         Some(Verb::Bench(a)) => bench::run(&a),
-        None => window(arguments.paths),
+        None => open_window(arguments.paths).map_err(Failure::Internal),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -100,8 +103,4 @@ pub fn main() -> ExitCode {
             ExitCode::from(code)
         }
     }
-}
-
-fn window(_paths: Vec<PathBuf>) -> Result<(), Failure> {
-    Err(Failure::Internal("no window yet".to_owned()))
 }

@@ -3,7 +3,6 @@
 use super::Failure;
 use crate::inference::DeviceChoice;
 use crate::train::{Progress, TrainConfig, TrainError, train};
-use candle_core::Device;
 use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -31,46 +30,25 @@ pub(super) struct Arguments {
 pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
     let config = TrainConfig::read(&a.config).map_err(refused)?;
     let out = a.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(&config.id));
-    let device = match a.device {
-        DeviceChoice::Auto | DeviceChoice::Cpu => Device::Cpu,
-        DeviceChoice::Cuda => Device::new_cuda(0).map_err(device_failed)?,
-        DeviceChoice::Metal => Device::new_metal(0).map_err(device_failed)?,
-    };
     let live = std::io::stderr().is_terminal();
-    let (resume, stop_at) = (a.resume, a.stop_at);
-    let body = move || {
-        let mut smooth = None;
-        train(&config, &out, resume, &device, &mut |p| {
-            show(p, &mut smooth, live);
-            if stop_at.is_some_and(|s| p.step >= s) {
-                return ControlFlow::Break(());
-            }
-            ControlFlow::Continue(())
-        })
-    };
-    // candle's backward pass recurses over the graph: give it room.
-    let thread = std::thread::Builder::new().name("train".to_owned()).stack_size(256 << 20);
-    let handle = thread
-        .spawn(body)
-        .map_err(|e| Failure::Internal(format!("no thread could be started: {e}")))?;
-    let model = handle
-        .join()
-        .map_err(|_| Failure::Internal("the training thread stopped".to_owned()))?
-        .map_err(refused)?;
-    println!("{}", model.display());
+    let mut smooth = None;
+    let model = train(&config, &out, a.resume, a.device, &mut |p| {
+        show(p, &mut smooth, live);
+        if a.stop_at.is_some_and(|s| p.step >= s) {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    });
+    println!("{}", model.map_err(refused)?.display());
     Ok(())
 }
 
 fn refused(error: TrainError) -> Failure {
     match error {
-        TrainError::Network(_) | TrainError::Inference(_) => Failure::Internal(error.to_string()),
+        TrainError::Inference(e) => super::segment::inference_failure(&e),
+        TrainError::Network(_) | TrainError::Thread(_) => Failure::Internal(error.to_string()),
         _ => Failure::Refused(error.to_string()),
     }
-}
-
-#[allow(clippy::needless_pass_by_value)] // the shape that map_err wants
-fn device_failed(error: candle_core::Error) -> Failure {
-    Failure::Usage(format!("the device cannot be used: {}", crate::nn::first_line(&error)))
 }
 
 /// One line that rewrites itself on a terminal; elsewhere a line at times.

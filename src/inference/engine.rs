@@ -89,7 +89,11 @@ fn byte(probability: f32) -> u8 {
     (probability * 255.0).round().clamp(0.0, 255.0) as u8
 }
 
-fn device(choice: DeviceChoice) -> Result<(Device, String), InferenceError> {
+/// The device, and its name in words.
+///
+/// # Errors
+/// If this binary or machine has no such device.
+pub fn open_device(choice: DeviceChoice) -> Result<(Device, String), InferenceError> {
     let fail = |name: &'static str, e: &candle_core::Error| {
         InferenceError::Device(name, crate::nn::first_line(e))
     };
@@ -128,7 +132,7 @@ impl Engine {
     ) -> Result<(Option<Outcome>, bool), InferenceError> {
         let start = Instant::now();
         let mut times = StageTimes::default();
-        let (device, device_name) = device(job.settings.device)?;
+        let (device, device_name) = open_device(job.settings.device)?;
         let key = (job.model.clone(), job.settings.device);
         if !self.loaded.contains_key(&key) {
             let model = load(&job.model, &device)?;
@@ -235,6 +239,7 @@ impl Engine {
                 kind: model.header.kind,
             },
             settings: job.settings.clone(),
+            source: job.volume.source.clone(),
             geometry: job.volume.geometry().clone(),
             roi: checked.roi,
             slices,

@@ -8,7 +8,7 @@ mod prepare;
 mod sampling;
 mod worker;
 
-pub use engine::{Engine, InferenceError};
+pub use engine::{Engine, InferenceError, open_device};
 pub use event::{Event, Preview, StageTimes, Step};
 pub use job::{DeviceChoice, Job, Member, ModelRef, Outcome, Settings};
 pub use prepare::{Placement, model_input, value_range};

@@ -61,15 +61,18 @@ impl Real for f32 {
     /// 2e-7, plus what rounding `x/ln 2` costs: 1e-7·|x|).
     #[inline(always)]
     fn exp(self) -> Self {
+        // Adding 1.5·2²³ rounds to an integer and leaves it in the low bits.
+        const ROUND: f32 = 12_582_912.0;
         let x = self.clamp(-87.0, 88.0) * std::f32::consts::LOG2_E;
-        let whole = (x + 0.5).floor();
-        let f = x - whole;
+        let shifted = x + ROUND;
+        let f = x - (shifted - ROUND);
         let p = 1.0
             + f * (0.693_147_2
                 + f * (0.240_226_51
                     + f * (0.055_504_11
                         + f * (0.009_618_13 + f * (0.001_333_36 + f * 0.000_154_69)))));
-        Self::from_bits(((whole as i32 + 127) as u32) << 23) * p
+        let whole = shifted.to_bits().wrapping_sub(ROUND.to_bits());
+        Self::from_bits(whole.wrapping_add(127) << 23) * p
     }
     real_storage!(F32);
 }

@@ -6,6 +6,7 @@
 //! whose gradients are right, for every other device and type. The second is also the reference
 //! in the tests of the first.
 
+mod bench;
 mod conv;
 mod dft;
 mod element;
@@ -17,6 +18,7 @@ mod norm;
 mod resample;
 mod softmax;
 
+pub use bench::{Timing, timings};
 pub use conv::conv2d;
 pub use dft::TokenDft;
 pub use init::{SeededInit, init_uniform_fan_in};
@@ -35,4 +37,16 @@ pub fn first_line(error: &candle_core::Error) -> String {
 /// Whether the fused CPU operations take this tensor.
 fn fused(x: &Tensor) -> bool {
     x.device().is_cpu() && matches!(x.dtype(), DType::F32 | DType::F64)
+}
+
+/// Keeps candle's own thread pool from starting, unless `CANDLE_NUM_THREADS` says otherwise. Its
+/// workers spin, pinned to a core each: on a busy machine every elementwise operation then waits
+/// for a worker that is not running, and a training step takes twice as long. The operations of
+/// this room share rayon's pool instead. Call it first in `main`, before any thread starts.
+pub fn settle_threads() {
+    const NAME: &str = "CANDLE_NUM_THREADS";
+    if std::env::var_os(NAME).is_none() {
+        // SAFETY: no other thread runs yet that could read the environment.
+        unsafe { std::env::set_var(NAME, "1") };
+    }
 }

@@ -176,6 +176,37 @@ fn forward<T: Real>(x: &[T], gamma: &[T], beta: &[T], s: Sizes, silu: bool) -> V
     out
 }
 
+/// One channel of [`backward`]: writes dL/dx̂ to `dx`, gives the sums for gamma and beta.
+#[inline(always)]
+fn channel_backward<T: Real>(
+    dx: &mut [T],
+    x: &[T],
+    dy: &[T],
+    (mean, r): (T, T),
+    (gamma, beta): (T, T),
+    silu: bool,
+) -> (T, T) {
+    let one = |dx: &mut T, x: T, dy: T, dg: &mut T, db: &mut T| {
+        let hat = (x - mean) * r;
+        let d = if silu { dy * silu_slope(hat * gamma + beta) } else { dy };
+        *dg += d * hat;
+        *db += d;
+        *dx = d * gamma;
+    };
+    let (mut dg, mut db) = ([T::default(); 16], [T::default(); 16]);
+    let (mut to, from, given) = (dx.chunks_exact_mut(16), x.chunks_exact(16), dy.chunks_exact(16));
+    let rest = (from.remainder(), given.remainder());
+    for ((dx, x), dy) in to.by_ref().zip(from).zip(given) {
+        for j in 0..16 {
+            one(&mut dx[j], x[j], dy[j], &mut dg[j], &mut db[j]);
+        }
+    }
+    for ((dx, &x), &dy) in to.into_remainder().iter_mut().zip(rest.0).zip(rest.1) {
+        one(dx, x, dy, &mut dg[0], &mut db[0]);
+    }
+    (dg.into_iter().sum(), db.into_iter().sum())
+}
+
 /// Gradients of `x`, gamma and beta, one after the other in one buffer.
 ///
 /// With x̂ = (x − mean)·r and g = dL/dx̂: dL/dx = r·(g − mean(g) − x̂·mean(g·x̂)).
@@ -222,24 +253,12 @@ fn backward<T: Real>(x: &[T], gamma: &[T], beta: &[T], dy: &[T], s: Sizes, silu:
                     for c in 0..s.set_channels {
                         let part = c * s.run..(c + 1) * s.run;
                         let (dx, x, dy) = (&mut dx[part.clone()], &x[part.clone()], &dy[part]);
-                        let (mut dg, mut db) = ([T::default(); 16], [T::default(); 16]);
-                        let (gc, bc) = (gamma[c], beta[c]);
-                        for ((dx, x), dy) in dx.chunks_mut(16).zip(x.chunks(16)).zip(dy.chunks(16))
-                        {
-                            for j in 0..dx.len() {
-                                let hat = (x[j] - mean) * r;
-                                let y = hat * gc + bc;
-                                let d = if silu { dy[j] * silu_slope(y) } else { dy[j] };
-                                dg[j] += d * hat;
-                                db[j] += d;
-                                dx[j] = d * gc;
-                            }
-                        }
-                        let (dg, db) = (dg.into_iter().sum::<T>(), db.into_iter().sum::<T>());
+                        let (dg, db) =
+                            channel_backward(dx, x, dy, (mean, r), (gamma[c], beta[c]), silu);
                         dgamma[c] += dg;
                         dbeta[c] += db;
-                        mean_g += gc * db;
-                        mean_gx += gc * dg;
+                        mean_g += gamma[c] * db;
+                        mean_gx += gamma[c] * dg;
                     }
                 }
                 let (mean_g, mean_gx) = (mean_g / n, mean_gx / n);

@@ -27,8 +27,10 @@ pub enum TrainError {
     NotFinite { step: usize, checkpoint: PathBuf },
     #[error(transparent)]
     Io(#[from] crate::io::IoError),
-    #[error("the network failed: {0}")]
+    #[error("the network failed: {}", crate::nn::first_line(.0))]
     Network(#[from] candle_core::Error),
+    #[error("the training thread failed: {0}")]
+    Thread(String),
     #[error(transparent)]
     Inference(#[from] crate::inference::InferenceError),
     #[error(transparent)]

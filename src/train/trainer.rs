@@ -8,7 +8,7 @@ use super::loss::{anchor, soft_dice, weighted_mean};
 use super::optimizer::{AdamW, Update};
 use super::{TrainConfig, TrainError};
 use crate::diffusion::{Plan, SamplerKind, Schedule, Start, TRAINING_STEPS, member_seed};
-use crate::inference::{StepCache, sample};
+use crate::inference::{DeviceChoice, StepCache, open_device, sample};
 use crate::models::medsegdiff::MedSegDiff;
 use crate::models::{WeightsHeader, write_weights};
 use crate::nn::SeededInit;
@@ -63,9 +63,33 @@ pub fn train(
     config: &TrainConfig,
     out: &Path,
     resume: bool,
-    device: &Device,
-    report: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
+    device: DeviceChoice,
+    report: &mut (dyn FnMut(&Progress) -> ControlFlow<()> + Send),
 ) -> Result<PathBuf, TrainError> {
+    // candle's backward pass recurses over the graph: give it room.
+    let builder = std::thread::Builder::new().name("train".to_owned()).stack_size(256 << 20);
+    std::thread::scope(|scope| {
+        let body = || run(config, out, resume, device, report);
+        let ended = builder.spawn_scoped(scope, body).map(std::thread::ScopedJoinHandle::join);
+        match ended {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(TrainError::Thread("it stopped on an internal error".to_owned())),
+            Err(e) => Err(TrainError::Thread(e.to_string())),
+        }
+    })
+}
+
+fn run(
+    config: &TrainConfig,
+    out: &Path,
+    resume: bool,
+    device: DeviceChoice,
+    report: &mut (dyn FnMut(&Progress) -> ControlFlow<()> + Send),
+) -> Result<PathBuf, TrainError> {
+    let (device, _) = match device {
+        DeviceChoice::Auto => open_device(DeviceChoice::Cpu)?,
+        choice => open_device(choice)?,
+    };
     let network_config =
         config.network().map_err(|what| TrainError::Config { what, path: out.into() })?;
     std::fs::create_dir_all(out).map_err(|e| TrainError::Data {
