@@ -48,7 +48,7 @@ fn smoke(ui: &egui::Ui) {
     let center = area.center_top() + vec2(-area.width() * 0.18, area.height() * 0.1);
     let rings = [(0.0, 34.0), (0.25, 22.0), (0.55, 9.0), (1.0, 0.0)];
     const SPOKES: u32 = 48;
-    let reach = area.width().max(area.height()) * 0.75;
+    let reach = area.width().max(area.height()) * 0.45;
     for (radius, light) in rings {
         for s in 0..SPOKES {
             let a = s as f32 / SPOKES as f32 * std::f32::consts::TAU;

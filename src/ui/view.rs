@@ -98,7 +98,6 @@ pub(super) fn view_ui(
     };
     let (index, _) = document.slice();
     let painter = ui.painter().with_clip_rect(area);
-    painter.rect_filled(area, 0.0, theme::CANVAS);
     painter.add(
         SlicePaint {
             view: 1,
