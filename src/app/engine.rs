@@ -30,25 +30,3 @@ pub trait Engine {
     /// One line that says why it cannot run and what to try.
     fn submit(&mut self, job: Job) -> Result<RunningJob, String>;
 }
-
-/// No models at all: the viewer still works.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NoEngine;
-
-impl Engine for NoEngine {
-    fn cards(&self) -> &[ModelCard] {
-        &[]
-    }
-
-    fn devices(&self) -> &[DeviceChoice] {
-        &[DeviceChoice::Cpu]
-    }
-
-    fn weights_hint(&self) -> String {
-        "this build holds no model weights".to_owned()
-    }
-
-    fn submit(&mut self, _job: Job) -> Result<RunningJob, String> {
-        Err("there is no model to run: this build holds no weights".to_owned())
-    }
-}

@@ -68,6 +68,18 @@ pub fn write_results(
     Ok(files)
 }
 
+/// [`write_results`] for the window: one line on failure.
+///
+/// # Errors
+/// As [`write_results`].
+pub fn export_results(
+    folder: &Path,
+    outcome: &Outcome,
+    overwrite: bool,
+) -> Result<Vec<PathBuf>, String> {
+    write_results(folder, outcome, overwrite).map_err(|e| e.to_string())
+}
+
 /// A block's values on the grid of the whole scan, the default value elsewhere.
 fn on_scan<T: Copy + Default>(outcome: &Outcome, block: &[T]) -> Vec<T> {
     let [nx, ny, _] = outcome.geometry.shape();
@@ -82,7 +94,11 @@ fn on_scan<T: Copy + Default>(outcome: &Outcome, block: &[T]) -> Vec<T> {
 }
 
 /// Area or volume of class `c` per member: name of the quantity, its unit, and the values.
-pub fn extent(outcome: &Outcome, ensemble: &Ensemble, c: usize) -> (&'static str, &'static str, Spread) {
+pub fn extent(
+    outcome: &Outcome,
+    ensemble: &Ensemble,
+    c: usize,
+) -> (&'static str, &'static str, Spread) {
     let g = &outcome.geometry;
     let known = g.unit() == LengthUnit::Millimetre;
     if g.is_2d() {

@@ -30,6 +30,12 @@ impl JobHandle {
     pub fn cancel(&self) {
         self.cancel.store(true, Ordering::Relaxed);
     }
+
+    /// What cancels the job after the handle was taken apart.
+    pub fn canceller(&self) -> impl Fn() + Send + 'static {
+        let cancel = self.cancel.clone();
+        move || cancel.store(true, Ordering::Relaxed)
+    }
 }
 
 impl Worker {

@@ -40,7 +40,6 @@ fn row(
     Ok(Timing { op: op.to_owned(), forward_ms: forward, forward_backward_ms: both })
 }
 
-
 /// Times every row for about `seconds` per direction.
 ///
 /// # Errors

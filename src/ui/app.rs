@@ -185,8 +185,8 @@ pub fn run_with(
 /// If no window or graphics adapter can be had.
 pub fn run(paths: Vec<PathBuf>, options: Options) -> Result<(), WindowError> {
     run_with(paths, move |wake| SessionOptions {
-        engine: Box::new(crate::app::NoEngine),
-        exporter: |_, _, _| Err("there is nothing to export".to_owned()),
+        engine: Box::new(crate::app::WorkerEngine::new(wake.clone())),
+        exporter: crate::app::export_results,
         wake,
         folder: options.preferences.or_else(crate::app::Store::user_folder),
         dialogs: options.dialogs,
