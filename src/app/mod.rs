@@ -1,1 +1,44 @@
-//! (room: app)
+//! The session: everything that a person can do, without a window.
+//!
+//! The interface reads [`Session`] and returns [`Command`]s; [`Session::apply`] is the only place
+//! where state changes, so menu, keys, drops and tests do the same things the same way. Slow work
+//! (loading, statistics, export) runs on named threads and arrives in [`Session::poll`].
+
+mod apply;
+mod command;
+mod demo_pictures;
+mod document;
+mod engine;
+mod export;
+mod findings;
+mod keymap;
+mod log;
+mod plane;
+mod preferences;
+mod results;
+mod run;
+mod session;
+mod task;
+pub mod wording;
+mod worker_engine;
+
+pub use apply::presets;
+pub use command::{Action, Command, Panel};
+pub use demo_pictures::DemoPicture;
+pub use document::{Document, Origin, Overlays, View};
+pub use engine::{Engine, RunningJob, Wake};
+pub use export::{Exporter, typed_path};
+pub use findings::{ClassFindings, Findings};
+pub use keymap::{BINDINGS, Binding, Chord, Group, Trigger, chord_text};
+pub use log::{Entry, Level, Log};
+pub use plane::PlaneView;
+pub use preferences::{Preferences, Store};
+pub use results::{ResultsError, export_results, extent, write_results};
+pub use run::{KeptAside, LivePreview, Run, Started};
+pub use session::{Session, SessionOptions};
+pub use worker_engine::WorkerEngine;
+
+// What the panels show of the rooms below.
+pub use crate::demo::list as demo_list;
+pub use crate::diffusion::SamplerKind;
+pub use crate::inference::{DeviceChoice, Preview};

@@ -1,1 +1,106 @@
-//! (room: cli)
+//! The command line: the same jobs as the window, without a display.
+//!
+//! Exit status: 0 done, 2 wrong use, 3 refused input, 4 cancelled, 5 internal; errors are one line
+//! on stderr.
+
+mod bench;
+mod demo;
+mod evaluate;
+mod info;
+mod models;
+mod segment;
+mod train;
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Shows where a segmentation model draws its line, and how sure it is. Research software, not a
+/// medical device.
+#[derive(Parser)]
+#[command(name = "sfumato", version, about, args_conflicts_with_subcommands = true)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+    /// Images to open in the window.
+    paths: Vec<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Segment an image or volume and write masks, maps and a record of the run.
+    Segment(segment::Arguments),
+    /// Say what a file or folder holds.
+    Info(info::Arguments),
+    /// List the models that come with the program.
+    Models(models::Arguments),
+    /// Write a phantom with its known truth.
+    Demo(demo::Arguments),
+    /// Train a model.
+    Train(train::Arguments),
+    /// Compare a model with the labels of a data set.
+    Evaluate(evaluate::Arguments),
+    /// Time the tensor operations.
+    #[command(hide = true)]
+    Bench(bench::Arguments),
+}
+
+/// Why a verb did not do what it was asked.
+enum Failure {
+    Usage(String),
+    Refused(String),
+    Cancelled(String),
+    Internal(String),
+}
+
+impl Failure {
+    fn line_and_code(&self) -> (&str, u8) {
+        match self {
+            Self::Usage(line) => (line, 2),
+            Self::Refused(line) => (line, 3),
+            Self::Cancelled(line) => (line, 4),
+            Self::Internal(line) => (line, 5),
+        }
+    }
+}
+
+impl From<crate::io::IoError> for Failure {
+    fn from(error: crate::io::IoError) -> Self {
+        Self::Refused(error.to_string())
+    }
+}
+
+impl From<serde_json::Error> for Failure {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Internal(error.to_string())
+    }
+}
+
+/// Opens the window on the given files; one line on failure.
+pub type OpenWindow = fn(Vec<PathBuf>) -> Result<(), String>;
+
+/// Runs the program with the process's arguments.
+pub fn main(open_window: OpenWindow) -> ExitCode {
+    let arguments = Arguments::parse();
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,wgpu=error,naga=error"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let result = match arguments.verb {
+        Some(Verb::Segment(a)) => segment::run(&a),
+        Some(Verb::Info(a)) => info::run(&a),
+        Some(Verb::Models(a)) => models::run(&a),
+        Some(Verb::Demo(a)) => demo::run(&a),
+        Some(Verb::Train(a)) => train::run(&a),
+        Some(Verb::Evaluate(a)) => evaluate::run(&a),
+        Some(Verb::Bench(a)) => bench::run(&a),
+        None => open_window(arguments.paths).map_err(Failure::Internal),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let (line, code) = failure.line_and_code();
+            eprintln!("sfumato: {}", line.lines().next().unwrap_or_default());
+            ExitCode::from(code)
+        }
+    }
+}

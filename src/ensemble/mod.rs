@@ -1,1 +1,59 @@
-//! (room: ensemble)
+//! Statistics over the members of an ensemble of masks, class by class: how many members include
+//! a voxel, how they agree, their volumes, and one fused mask.
+//!
+//! The spread shows what is ambiguous in the image as one trained network learnt it, plus
+//! sampling noise. It says nothing about what the network does not know.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `members` | [`Ensemble`]: integer counts and compact members, from soft masks |
+//! | `maps` | fraction, variance, entropy, soft mean, mutual information per voxel |
+//! | `fused` | majority, label maps, members as label maps |
+//! | `staple` | fusion with estimated sensitivity and specificity |
+//! | `agreement` | pairwise Dice, depth of a member |
+//! | `spread` | summaries of one number per member, contour levels |
+
+mod agreement;
+mod fused;
+mod maps;
+mod members;
+mod spread;
+mod staple;
+
+pub use agreement::{Depths, PairwiseDice};
+pub use maps::{SoftMaps, soft_maps};
+pub use members::Ensemble;
+pub use spread::{Levels, Spread, levels, quantile};
+pub use staple::Staple;
+
+#[derive(Debug, thiserror::Error)]
+pub enum EnsembleError {
+    #[error("an ensemble needs at least one member, none was given: run the model first")]
+    NoMembers,
+    #[error("an ensemble holds at most {max} members, {found} were given: ask for fewer", max = u16::MAX)]
+    TooManyMembers { found: usize },
+    #[error("an ensemble has 1 to 255 classes, {found} were given: check the model's class list")]
+    Classes { found: usize },
+    #[error(
+        "member {member} holds {found} values, but {classes} classes of {voxels} voxels need {expected}: it belongs to another image or model"
+    )]
+    Length { member: usize, classes: usize, voxels: usize, expected: usize, found: usize },
+    #[error("class {class} was asked for, but the ensemble has {classes}, counted from 0")]
+    NoSuchClass { class: usize, classes: usize },
+    #[error(
+        "the shape {shape:?} has {found} voxels, but the ensemble was built with {expected}: give the shape of the block that was segmented"
+    )]
+    Shape { shape: [usize; 3], expected: usize, found: usize },
+    #[error(
+        "STAPLE needs 3 samples and there are {found}: two cannot show which of them is right; use the majority or draw more"
+    )]
+    StapleTooFew { found: usize },
+    #[error(
+        "STAPLE took foreground for background (mean of sensitivity + specificity is {sum:.3}, expected at least 1): use the majority"
+    )]
+    StapleSwapped { sum: f64 },
+    #[error(
+        "STAPLE's likelihood fell from {before} to {after} in round {round}, which it cannot: an internal error, use the majority"
+    )]
+    StapleDiverged { round: usize, before: f64, after: f64 },
+}

@@ -66,7 +66,8 @@ pub enum Event {
     },
     Step(Step),
     Finished(Arc<Outcome>),
-    /// Holds the members that were finished over all slices before, if any.
+    /// Holds what was finished before, if anything: whole slices of a volume, or whole members of a
+    /// picture.
     Cancelled(Option<Arc<Outcome>>),
     /// One line: what failed, where, and what to try.
     Failed(String),

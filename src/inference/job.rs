@@ -2,7 +2,7 @@
 
 use super::StageTimes;
 use crate::diffusion::SamplerKind;
-use crate::volume::{Class, ClassKind, Geometry, Roi, Volume};
+use crate::volume::{Class, ClassKind, Geometry, Roi, Source, Volume};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::sync::Arc;
@@ -84,6 +84,8 @@ pub struct Member {
 pub struct Outcome {
     pub model: ModelRef,
     pub settings: Settings,
+    /// The scan that was segmented.
+    pub source: Source,
     /// Lattice of the whole scan.
     pub geometry: Geometry,
     pub roi: Roi,

@@ -1,8 +1,16 @@
 //! From a volume to an ensemble of masks: jobs, events, and the worker thread that owns the device
 //! and the loaded models.
 
+mod engine;
 mod event;
 mod job;
+mod prepare;
+mod sampling;
+mod worker;
 
+pub use engine::{Engine, InferenceError, open_device};
 pub use event::{Event, Preview, StageTimes, Step};
 pub use job::{DeviceChoice, Job, Member, ModelRef, Outcome, Settings};
+pub use prepare::{Placement, model_input, value_range};
+pub use sampling::{StepCache, sample};
+pub use worker::{JobHandle, Worker};

@@ -1,1 +1,84 @@
-//! (room: metrics)
+//! A mask against a reference, after Metrics Reloaded (Maier-Hein et al., Nature Methods 2024).
+//!
+//! Everything works on plain slices, x fastest, with a shape along x, y, z. What is undefined is
+//! `None`, never 0 and never NaN; which empty masks are defined is an [`EmptyRule`].
+//!
+//! | file | holds |
+//! |---|---|
+//! | `overlap` | Dice, IoU, sensitivity, PPV, relative volume error |
+//! | `distance` | exact Euclidean distance transform on an anisotropic lattice |
+//! | `surface` | Hausdorff distances, ASSD, MASD, surface Dice |
+//! | `energy` | generalised energy distance between two families of masks |
+//! | `calibration` | ECE, Brier score near the border |
+//! | `report` | all measures of one pair of masks, in the order of a table |
+
+mod calibration;
+mod distance;
+mod energy;
+mod overlap;
+mod report;
+mod surface;
+
+pub use calibration::{Bin, Calibration, boundary_band, calibration};
+pub use distance::squared_distance_transform;
+pub use energy::{ged_squared, ged_squared_labels};
+pub use overlap::{Overlap, overlap};
+pub use report::{Measures, cell, compare};
+pub use surface::{SurfaceDistances, surface, surface_distances};
+
+/// What is said of masks without a voxel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EmptyRule {
+    /// Two empty masks agree: Dice and NSD 1, distances 0.
+    #[default]
+    MetricsReloaded,
+    /// Two empty masks are undefined and left out of means.
+    NnUnet,
+}
+
+impl EmptyRule {
+    /// To be shown beside each mean.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::MetricsReloaded => "Metrics Reloaded",
+            Self::NnUnet => "nnU-Net",
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum MetricsError {
+    #[error(
+        "the {what} has {found} voxels, expected {expected}: both masks must lie on the same lattice, resample one of them first"
+    )]
+    Length { what: &'static str, expected: usize, found: usize },
+    #[error("the spacing {0:?} is not positive and finite along every axis")]
+    Spacing([f64; 3]),
+    #[error("the {what} {value} must be 0 or more and finite")]
+    Distance { what: &'static str, value: f64 },
+    #[error("{0} holds no mask: at least one sample and one reference are needed")]
+    NoMasks(&'static str),
+    #[error("a count of {found} votes exceeds the {members} members")]
+    Count { found: u16, members: usize },
+}
+
+/// Refuses a slice of the wrong length.
+fn check_length(what: &'static str, found: usize, expected: usize) -> Result<(), MetricsError> {
+    if found == expected { Ok(()) } else { Err(MetricsError::Length { what, expected, found }) }
+}
+
+fn check_lattice(
+    lengths: [(&'static str, usize); 2],
+    shape: [usize; 3],
+    spacing: [f64; 3],
+) -> Result<(), MetricsError> {
+    let voxels = shape.iter().fold(1usize, |n, s| n.saturating_mul(*s));
+    for (what, found) in lengths {
+        check_length(what, found, voxels)?;
+    }
+    if spacing.iter().all(|s| s.is_finite() && *s > 0.0) {
+        Ok(())
+    } else {
+        Err(MetricsError::Spacing(spacing))
+    }
+}

@@ -1,1 +1,52 @@
-//! (room: nn)
+//! Tensor operations with right and fast gradients, on top of candle.
+//!
+//! candle 0.11.1 is slow at convolution and normalisation on the CPU, and several of its gradients
+//! are silently wrong (`tests/candle_faults.rs` lists them). Each function here has two paths: a
+//! fused operation for `f32` and `f64` on the CPU, and a composition of plain tensor operations,
+//! whose gradients are right, for every other device and type. The second is also the reference
+//! in the tests of the first.
+
+mod bench;
+mod conv;
+mod dft;
+mod element;
+#[cfg(test)]
+pub(crate) mod gradcheck;
+mod init;
+mod layers;
+mod norm;
+mod resample;
+mod softmax;
+
+pub use bench::{Timing, timings};
+pub use conv::conv2d;
+pub use dft::TokenDft;
+pub use init::{SeededInit, init_uniform_fan_in};
+pub use layers::{Conv2d, GroupNorm, LayerNorm, Linear, time_embedding};
+pub use norm::{group_norm, layer_norm};
+pub use resample::{pixel_shuffle, pixel_unshuffle, upsample_nearest2x};
+pub use softmax::softmax_last;
+
+use candle_core::{DType, Tensor};
+
+/// The first line of an error's text: candle may append a backtrace.
+pub fn first_line(error: &candle_core::Error) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
+}
+
+/// Whether the fused CPU operations take this tensor.
+fn fused(x: &Tensor) -> bool {
+    x.device().is_cpu() && matches!(x.dtype(), DType::F32 | DType::F64)
+}
+
+/// Keeps candle's own thread pool from starting, unless `CANDLE_NUM_THREADS` says otherwise. Its
+/// workers spin, pinned to a core each: on a busy machine every elementwise operation then waits
+/// for a worker that is not running, and a training step takes twice as long. The operations of
+/// this room share rayon's pool instead. Call it first in `main`, before any thread starts.
+pub fn settle_threads() {
+    const NAME: &str = "CANDLE_NUM_THREADS";
+    if std::env::var_os(NAME).is_none() {
+        // SAFETY: no other thread runs yet that could read the environment.
+        unsafe { std::env::set_var(NAME, "1") };
+    }
+}

@@ -1,1 +1,30 @@
-//! (room: render)
+//! Drawing a slice of an image with its overlays: wgpu shaders for the window, CPU twins of them
+//! for tests and for pictures without a GPU.
+//!
+//! An image and its layers (label maps, heat maps) are uploaded once and kept under an [`ImageId`];
+//! a [`SlicePaint`] says how one view shows them and becomes an egui shape. The shaders lie in
+//! `shaders/`. Agreement lines are found on the CPU ([`contour`]), because dashes must follow them.
+
+mod callback;
+pub mod colormap;
+mod colormap_tables;
+pub mod contour;
+mod error;
+mod map;
+mod pass;
+mod scene;
+mod texture;
+pub mod twin;
+mod uniform;
+
+pub use callback::{
+    install, remove_heat, remove_image, remove_labels, set_heat, set_image, set_labels,
+    update_heat, update_labels,
+};
+pub use colormap::ColorMap;
+pub use error::RenderError;
+pub use map::SliceMap;
+pub use pass::{SliceRenderer, shader_sources};
+pub use scene::{
+    Block, HeatStyle, ImageId, Interpolation, LabelStyle, LayerId, Palette, SlicePaint,
+};

@@ -1,1 +1,40 @@
-//! (room: train)
+//! Training and evaluation: data sets, augmentation, losses, the loop, checkpoints.
+
+mod augment;
+mod checkpoint;
+mod config;
+mod dataset;
+mod evaluate;
+mod loss;
+mod optimizer;
+mod trainer;
+
+pub use config::{Augmentation, LossWeights, TrainConfig};
+pub use dataset::{Case, Dataset};
+pub use evaluate::{ClassScores, Evaluation, Scores, evaluate};
+pub use trainer::{Progress, train};
+
+use std::path::PathBuf;
+
+/// Why training or evaluation stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    #[error("{what}: {path}")]
+    Data { what: String, path: PathBuf },
+    #[error("the training configuration {path} cannot be used: {what}")]
+    Config { what: String, path: PathBuf },
+    #[error("the loss is not finite at step {step}; the last good checkpoint is {checkpoint}")]
+    NotFinite { step: usize, checkpoint: PathBuf },
+    #[error(transparent)]
+    Io(#[from] crate::io::IoError),
+    #[error("the network failed: {}", crate::nn::first_line(.0))]
+    Network(#[from] candle_core::Error),
+    #[error("the training thread failed: {0}")]
+    Thread(String),
+    #[error(transparent)]
+    Inference(#[from] crate::inference::InferenceError),
+    #[error(transparent)]
+    Diffusion(#[from] crate::diffusion::DiffusionError),
+    #[error("the checkpoint {path} cannot be resumed: {what}")]
+    Checkpoint { what: String, path: PathBuf },
+}

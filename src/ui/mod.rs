@@ -1,1 +1,27 @@
-//! (room: ui)
+//! The window: egui panels that read the session and answer with commands.
+
+mod app;
+mod input;
+mod lines;
+mod panel;
+mod residency;
+mod start;
+mod status;
+mod strip;
+mod theme;
+mod thumbnails;
+mod top;
+mod view;
+mod windows;
+
+pub use app::{Options, SfumatoApp, WindowError, run, run_with};
+pub use input::wheel_slices;
+pub use theme::install as install_theme;
+
+/// Opens the window on the given files, with the user's own preferences.
+///
+/// # Errors
+/// One line, if no window or graphics adapter can be had.
+pub fn open(paths: Vec<std::path::PathBuf>) -> Result<(), String> {
+    run(paths, Options::default()).map_err(|e| e.to_string())
+}

@@ -1,0 +1,182 @@
+// One slice of an image with its overlays, composed from below: image, heat map, label fill, label
+// outline. The names `image_texel`, `label_texel` and `heat_texel` come from lattice_3d.wgsl or
+// lattice_2d.wgsl, which are put in front of this file together with `alias Stored`.
+// The CPU twin is src/render/twin.rs; the layout of `Slice` is repeated in src/render/uniform.rs.
+
+struct Slice {
+    // Target pixel at which the view begins.
+    origin: vec2<f32>,
+    // Width of label outlines in pixels; 0 = none.
+    outline: f32,
+    flags: u32,
+    // In-plane voxel coordinates (centres at integers) = row · (x, y, 1), in pixels from `origin`.
+    row_u: vec4<f32>,
+    row_v: vec4<f32>,
+    background: vec4<f32>,
+    // Voxels along x, y, z; sliced axis.
+    shape: vec4<i32>,
+    // Index of the slice; samples per pixel and axis.
+    index: i32,
+    taps: i32,
+    fill_opacity: f32,
+    outline_opacity: f32,
+    // Grey = (stored - window.x) * window.y + window.z.
+    window: vec4<f32>,
+    // 1 / maximum, opacity.
+    heat: vec4<f32>,
+    label_origin: vec4<i32>,
+    label_shape: vec4<i32>,
+    heat_origin: vec4<i32>,
+    heat_shape: vec4<i32>,
+    // Four RGBA8 colours to the vector.
+    label_color: array<vec4<u32>, 64>,
+    heat_color: array<vec4<u32>, 64>,
+}
+
+const INVERT = 1u;
+const LINEAR = 2u;
+const RGB = 4u;
+const LABELS = 8u;
+const HEAT = 16u;
+// The target encodes linear light to sRGB by itself.
+const SRGB_TARGET = 32u;
+
+@group(0) @binding(0) var<uniform> slice: Slice;
+
+// A triangle that covers the viewport.
+@vertex
+fn cover(@builtin(vertex_index) i: u32) -> @builtin(position) vec4<f32> {
+    let corner = vec2<f32>(f32((i << 1u) & 2u), f32(i & 2u));
+    return vec4<f32>(corner * 2.0 - 1.0, 0.0, 1.0);
+}
+
+fn has(flag: u32) -> bool {
+    return (slice.flags & flag) != 0u;
+}
+
+fn place(pixel: vec2<f32>) -> vec2<f32> {
+    let p = vec3<f32>(pixel, 1.0);
+    return vec2<f32>(dot(slice.row_u.xyz, p), dot(slice.row_v.xyz, p));
+}
+
+fn cell_of(q: vec2<f32>) -> vec2<i32> {
+    return vec2<i32>(floor(q + 0.5));
+}
+
+fn extent() -> vec2<i32> {
+    switch slice.shape.w {
+        case 0: { return slice.shape.yz; }
+        case 1: { return slice.shape.xz; }
+        default: { return slice.shape.xy; }
+    }
+}
+
+fn voxel(cell: vec2<i32>) -> vec3<i32> {
+    switch slice.shape.w {
+        case 0: { return vec3<i32>(slice.index, cell); }
+        case 1: { return vec3<i32>(cell.x, slice.index, cell.y); }
+        default: { return vec3<i32>(cell, slice.index); }
+    }
+}
+
+fn stored(cell: vec2<i32>) -> vec3<f32> {
+    return image_texel(voxel(clamp(cell, vec2<i32>(0), extent() - 1)));
+}
+
+fn image_at(pixel: vec2<f32>, q: vec2<f32>) -> vec3<f32> {
+    if slice.taps > 1 {
+        // The picture is shown smaller than it is: the mean of evenly spaced samples of the pixel.
+        var sum = vec3<f32>(0.0);
+        let n = f32(slice.taps);
+        for (var j = 0; j < slice.taps; j++) {
+            for (var i = 0; i < slice.taps; i++) {
+                let offset = (vec2<f32>(f32(i), f32(j)) + 0.5) / n - 0.5;
+                sum += stored(cell_of(place(pixel + offset)));
+            }
+        }
+        return sum / (n * n);
+    }
+    if has(LINEAR) {
+        let base = floor(q);
+        let f = q - base;
+        let c = vec2<i32>(base);
+        let top = mix(stored(c), stored(c + vec2<i32>(1, 0)), f.x);
+        let bottom = mix(stored(c + vec2<i32>(0, 1)), stored(c + vec2<i32>(1, 1)), f.x);
+        return mix(top, bottom, f.y);
+    }
+    return stored(cell_of(q));
+}
+
+fn in_box(p: vec3<i32>, shape: vec3<i32>) -> bool {
+    return all(p >= vec3<i32>(0)) && all(p < shape);
+}
+
+fn label_at(pixel: vec2<f32>) -> u32 {
+    let p = voxel(cell_of(place(pixel))) - slice.label_origin.xyz;
+    if !in_box(p, slice.label_shape.xyz) {
+        return 0u;
+    }
+    return label_texel(p);
+}
+
+// Whether another label lies within the outline's width.
+fn on_outline(pixel: vec2<f32>, label: u32) -> bool {
+    let w = slice.outline;
+    if w <= 0.0 {
+        return false;
+    }
+    let d = w * 0.70710678;
+    return label_at(pixel + vec2<f32>(w, 0.0)) != label
+        || label_at(pixel + vec2<f32>(-w, 0.0)) != label
+        || label_at(pixel + vec2<f32>(0.0, w)) != label
+        || label_at(pixel + vec2<f32>(0.0, -w)) != label
+        || label_at(pixel + vec2<f32>(d, d)) != label
+        || label_at(pixel + vec2<f32>(-d, d)) != label
+        || label_at(pixel + vec2<f32>(d, -d)) != label
+        || label_at(pixel + vec2<f32>(-d, -d)) != label;
+}
+
+fn linear_light(c: vec3<f32>) -> vec3<f32> {
+    return select(pow((c + 0.055) / 1.055, vec3<f32>(2.4)), c / 12.92, c <= vec3<f32>(0.04045));
+}
+
+@fragment
+fn compose(@builtin(position) position: vec4<f32>) -> @location(0) vec4<f32> {
+    let pixel = position.xy - slice.origin;
+    let q = place(pixel);
+    let cell = cell_of(q);
+    var color = slice.background.rgb;
+    if all(cell >= vec2<i32>(0)) && all(cell < extent()) {
+        color = clamp((image_at(pixel, q) - slice.window.x) * slice.window.y + slice.window.z,
+            vec3<f32>(0.0), vec3<f32>(1.0));
+        if !has(RGB) {
+            color = color.rrr;
+        }
+        if has(INVERT) {
+            color = 1.0 - color;
+        }
+        if has(HEAT) {
+            let p = voxel(cell) - slice.heat_origin.xyz;
+            if in_box(p, slice.heat_shape.xyz) {
+                let v = clamp(heat_texel(p) * slice.heat.x, 0.0, 1.0);
+                let i = u32(v * 255.0 + 0.5);
+                let c = unpack4x8unorm(slice.heat_color[i >> 2u][i & 3u]);
+                color = mix(color, c.rgb, v * slice.heat.y);
+            }
+        }
+        if has(LABELS) {
+            let label = label_at(pixel);
+            if label != 0u {
+                let c = unpack4x8unorm(slice.label_color[label >> 2u][label & 3u]);
+                color = mix(color, c.rgb, c.a * slice.fill_opacity);
+                if on_outline(pixel, label) {
+                    color = mix(color, c.rgb, c.a * slice.outline_opacity);
+                }
+            }
+        }
+    }
+    if has(SRGB_TARGET) {
+        color = linear_light(color);
+    }
+    return vec4<f32>(color, 1.0);
+}

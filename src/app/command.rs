@@ -1,0 +1,104 @@
+//! What a person can ask for. Every change of a [`super::Session`] is one of these.
+
+use crate::inference::Settings;
+use crate::volume::Window;
+use std::path::PathBuf;
+
+/// A panel or window that can be open or shut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Panel {
+    /// Path field, the twin of the open dialog.
+    Path,
+    Export,
+    Shortcuts,
+    Log,
+    /// The chosen model's card.
+    Card,
+    About,
+}
+
+/// Things without arguments, so that one table can tie them to keys and menu rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    OpenDialog,
+    PathField,
+    Recent(u8),
+    CloseImage,
+    ExportPanel,
+    Segment,
+    CancelRun,
+    ToggleSegmentation,
+    ToggleHeat,
+    OpacityUp,
+    OpacityDown,
+    HideOverlays,
+    NextClass,
+    PreviousClass,
+    NextMember,
+    PreviousMember,
+    Fit,
+    ResetView,
+    NextPlane,
+    Invert,
+    AutoWindowSlice,
+    AutoWindowVolume,
+    Preset(u8),
+    ToggleCrosshair,
+    SliceUp,
+    SliceDown,
+    FirstSlice,
+    LastSlice,
+    /// Crosshair by voxels on the screen: right, down.
+    Move(i8, i8),
+    Shortcuts,
+    Messages,
+    /// Shuts what is open, from the top.
+    Escape,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    Do(Action),
+    Open(PathBuf),
+    OpenDemo(String),
+    CancelLoading,
+    Show(Panel, bool),
+    /// Plane across this voxel axis.
+    SetPlane(usize),
+    SetSlice(usize),
+    StepSlice(i64),
+    SetCrosshair([usize; 3]),
+    /// Screen points per millimetre (or pixel), and where the image centre lies relative to the
+    /// view's centre, in screen points.
+    SetView {
+        zoom: f32,
+        pan: [f32; 2],
+    },
+    SetWindow(Window),
+    ResetWindow,
+    SetModel(String),
+    SetSettings(Settings),
+    /// Segment the shown slice only.
+    SetOneSlice(bool),
+    HideOverlays(bool),
+    SetOpacity(f32),
+    SetHeatOpacity(f32),
+    SetClass(usize),
+    SetClassVisible(usize, bool),
+    /// One sample alone, or all of them.
+    SelectMember(Option<usize>),
+    Export {
+        folder: PathBuf,
+        overwrite: bool,
+    },
+    /// Opens the export panel for a result that was kept aside.
+    ShowExportOf(u64),
+    DiscardKeptAside(u64),
+    /// A native folder dialog for the export panel.
+    ExportDialog,
+    AcknowledgeResearchUse,
+    ClearRecent,
+    DismissToast(u64),
+    DismissRefusal,
+    DiscardResult,
+}

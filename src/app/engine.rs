@@ -1,0 +1,32 @@
+//! What runs the models: the worker thread in the window, a hand-driven one in tests.
+
+use crate::inference::{DeviceChoice, Event, Job};
+use crate::models::ModelCard;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+
+/// Tells the window that there is something new; cheap, callable from any thread.
+pub type Wake = Arc<dyn Fn() + Send + Sync>;
+
+/// A job that was handed over.
+pub struct RunningJob {
+    pub events: Receiver<Event>,
+    /// Asks it to stop after the step it is in. Returns at once.
+    pub cancel: Box<dyn Fn() + Send>,
+}
+
+pub trait Engine {
+    fn cards(&self) -> &[ModelCard];
+
+    /// Devices to offer, the first one is the default.
+    fn devices(&self) -> &[DeviceChoice];
+
+    /// Where a weights file is expected, for the message when there is no model.
+    fn weights_hint(&self) -> String;
+
+    /// Hands over a job; must return at once.
+    ///
+    /// # Errors
+    /// One line that says why it cannot run and what to try.
+    fn submit(&mut self, job: Job) -> Result<RunningJob, String>;
+}

@@ -1,0 +1,108 @@
+//! What the samples of a run say together: computed once, off the interface thread.
+
+use super::wording::{self, Extent};
+use crate::ensemble::{Ensemble, Spread};
+use crate::inference::Outcome;
+use std::sync::Arc;
+
+/// One class over all samples. Vectors cover the outcome's block, x fastest.
+#[derive(Clone, Debug)]
+pub struct ClassFindings {
+    pub name: String,
+    pub label: u8,
+    pub color: [u8; 3],
+    /// Population variance p(1 - p), 0 to 0.25.
+    pub variance: Vec<f32>,
+    /// Area or volume over the samples.
+    pub spread: Spread,
+    pub mean_dice: Option<f64>,
+    /// Samples without a single voxel of this class.
+    pub empty: usize,
+}
+
+/// Everything that the panels and views show about a result.
+pub struct Findings {
+    pub outcome: Arc<Outcome>,
+    pub extent: Extent,
+    pub classes: Vec<ClassFindings>,
+    /// Majority mask, label values.
+    pub labels: Vec<u8>,
+    ensemble: Ensemble,
+}
+
+impl Findings {
+    /// # Errors
+    /// If the outcome has no members or its masks do not have the size that they should.
+    pub fn compute(outcome: Arc<Outcome>) -> Result<Self, String> {
+        let voxels: usize = outcome.block_shape().iter().product();
+        let classes = &outcome.model.classes;
+        if outcome.members.is_empty() {
+            return Err("the run gave no samples: start it again".to_owned());
+        }
+        if let Some(m) = outcome.members.iter().find(|m| m.soft.len() != voxels * classes.len()) {
+            return Err(format!(
+                "sample {} holds {} values where {} were expected: the result is not shown",
+                m.index,
+                m.soft.len(),
+                voxels * classes.len()
+            ));
+        }
+        let samples = outcome.soft_members();
+        let ensemble = Ensemble::from_soft(&samples, classes.len(), outcome.model.kind, voxels)
+            .map_err(|e| e.to_string())?;
+        let values: Vec<u8> = classes.iter().map(|c| c.label).collect();
+        let voxel = Extent::of_voxel(&outcome.geometry);
+        let list = classes
+            .iter()
+            .enumerate()
+            .map(|(c, class)| ClassFindings {
+                name: class.name.clone(),
+                label: class.label,
+                color: class.color,
+                variance: ensemble.variance(c),
+                spread: ensemble.volumes(c, voxel),
+                mean_dice: ensemble.mean_pairwise_dice(c),
+                empty: ensemble.empty_members(c).len(),
+            })
+            .collect();
+        let labels = ensemble.labels(&values);
+        Ok(Self { extent: Extent::of(&outcome.geometry), classes: list, labels, ensemble, outcome })
+    }
+
+    pub fn samples(&self) -> usize {
+        self.outcome.members.len()
+    }
+
+    /// Index of a voxel of the scan in the block's vectors.
+    pub fn block_index(&self, [x, y, z]: [usize; 3]) -> Option<usize> {
+        let roi = self.outcome.roi;
+        let x = x.checked_sub(roi.x).filter(|&x| x < roi.width)?;
+        let y = y.checked_sub(roi.y).filter(|&y| y < roi.height)?;
+        let z = z.checked_sub(self.outcome.slices.start)?;
+        (z < self.outcome.slices.len()).then_some(x + roi.width * (y + roi.height * z))
+    }
+
+    /// k(v): how many samples include each voxel of the block, 0 to N.
+    pub fn count(&self, class: usize) -> &[u16] {
+        if class < self.classes.len() { self.ensemble.count(class) } else { &[] }
+    }
+
+    /// Label values of one sample alone.
+    pub fn member_labels(&self, position: usize) -> Option<Vec<u8>> {
+        let values: Vec<u8> = self.classes.iter().map(|c| c.label).collect();
+        (position < self.samples()).then(|| self.ensemble.member_labels(position, &values))
+    }
+
+    /// "7 of 10 samples · p 0.70 · entropy 0.88 bit" for one class.
+    pub fn probe(&self, class: usize, voxel: [usize; 3]) -> Option<String> {
+        let i = self.block_index(voxel)?;
+        let k = *self.count(class).get(i)?;
+        Some(wording::probe(usize::from(k), self.samples()))
+    }
+
+    /// Name of the class that the majority gives to a voxel.
+    pub fn label_name(&self, voxel: [usize; 3]) -> Option<&str> {
+        let label = *self.labels.get(self.block_index(voxel)?)?;
+        self.classes.iter().find(|c| c.label == label).map(|c| c.name.as_str())
+    }
+}

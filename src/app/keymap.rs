@@ -1,0 +1,181 @@
+//! The one key table: it drives the input handler, the tooltips, the menus and the shortcut window
+//! (KEY-1). Key names are egui's; digits and brackets also match by key position (KEY-5).
+
+use super::Action;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    File,
+    Model,
+    Overlays,
+    View,
+    Slices,
+    Help,
+}
+
+impl Group {
+    pub const ALL: [Self; 6] =
+        [Self::File, Self::Model, Self::Overlays, Self::View, Self::Slices, Self::Help];
+
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::File => "File",
+            Self::Model => "Model",
+            Self::Overlays => "Overlays",
+            Self::View => "View",
+            Self::Slices => "Slices and crosshair",
+            Self::Help => "Help",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trigger {
+    Press,
+    /// Active while held.
+    Hold,
+}
+
+/// A key with its modifiers. `ctrl` stands for Cmd on macOS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Chord {
+    pub ctrl: bool,
+    pub shift: bool,
+    pub key: &'static str,
+}
+
+impl Chord {
+    pub fn text(&self) -> String {
+        let key = match self.key {
+            "Period" => ".",
+            "Comma" => ",",
+            "Questionmark" => "?",
+            "ArrowLeft" => "Left",
+            "ArrowRight" => "Right",
+            "ArrowUp" => "Up",
+            "ArrowDown" => "Down",
+            other => other,
+        };
+        format!(
+            "{}{}{key}",
+            if self.ctrl { "Ctrl+" } else { "" },
+            if self.shift { "Shift+" } else { "" }
+        )
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Binding {
+    pub action: Action,
+    pub chord: Chord,
+    pub title: &'static str,
+    pub group: Group,
+    pub trigger: Trigger,
+}
+
+const fn plain(key: &'static str) -> Chord {
+    Chord { ctrl: false, shift: false, key }
+}
+
+const fn shift(key: &'static str) -> Chord {
+    Chord { ctrl: false, shift: true, key }
+}
+
+const fn ctrl(key: &'static str) -> Chord {
+    Chord { ctrl: true, shift: false, key }
+}
+
+const fn ctrl_shift(key: &'static str) -> Chord {
+    Chord { ctrl: true, shift: true, key }
+}
+
+const fn row(action: Action, chord: Chord, group: Group, title: &'static str) -> Binding {
+    Binding { action, chord, title, group, trigger: Trigger::Press }
+}
+
+pub const BINDINGS: &[Binding] = &[
+    row(Action::OpenDialog, ctrl("O"), Group::File, "Open an image…"),
+    row(Action::PathField, ctrl("L"), Group::File, "Open by path"),
+    row(Action::Recent(1), ctrl("1"), Group::File, "Recent file 1"),
+    row(Action::Recent(2), ctrl("2"), Group::File, "Recent file 2"),
+    row(Action::Recent(3), ctrl("3"), Group::File, "Recent file 3"),
+    row(Action::Recent(4), ctrl("4"), Group::File, "Recent file 4"),
+    row(Action::Recent(5), ctrl("5"), Group::File, "Recent file 5"),
+    row(Action::ExportPanel, ctrl("E"), Group::File, "Export results…"),
+    row(Action::CloseImage, ctrl("W"), Group::File, "Close the image"),
+    row(Action::Segment, ctrl("Enter"), Group::Model, "Segment"),
+    row(Action::CancelRun, ctrl("Period"), Group::Model, "Cancel the run"),
+    row(Action::NextMember, plain("M"), Group::Model, "Next sample alone"),
+    row(Action::PreviousMember, shift("M"), Group::Model, "Previous sample alone"),
+    row(Action::ToggleSegmentation, plain("S"), Group::Overlays, "Segmentation on or off"),
+    row(Action::ToggleHeat, plain("U"), Group::Overlays, "Uncertainty map on or off"),
+    row(Action::OpacityUp, plain("A"), Group::Overlays, "More opaque"),
+    row(Action::OpacityDown, plain("D"), Group::Overlays, "More transparent"),
+    Binding {
+        action: Action::HideOverlays,
+        chord: plain("H"),
+        title: "Bare image while held",
+        group: Group::Overlays,
+        trigger: Trigger::Hold,
+    },
+    row(Action::NextClass, plain("Period"), Group::Overlays, "Next class"),
+    row(Action::PreviousClass, plain("Comma"), Group::Overlays, "Previous class"),
+    row(Action::Fit, plain("F"), Group::View, "Fit the image"),
+    row(Action::ResetView, plain("R"), Group::View, "Reset view and window"),
+    row(Action::NextPlane, plain("V"), Group::View, "Next plane"),
+    row(Action::Invert, plain("I"), Group::View, "Invert the grey scale"),
+    row(Action::ToggleCrosshair, shift("X"), Group::View, "Crosshair on or off"),
+    row(Action::AutoWindowSlice, ctrl("J"), Group::View, "Automatic window, this slice"),
+    row(Action::AutoWindowVolume, ctrl_shift("J"), Group::View, "Automatic window, whole scan"),
+    row(Action::Preset(1), shift("1"), Group::View, "Window preset 1"),
+    row(Action::Preset(2), shift("2"), Group::View, "Window preset 2"),
+    row(Action::Preset(3), shift("3"), Group::View, "Window preset 3"),
+    row(Action::Preset(4), shift("4"), Group::View, "Window preset 4"),
+    row(Action::Preset(5), shift("5"), Group::View, "Window preset 5"),
+    row(Action::Preset(6), shift("6"), Group::View, "Window preset 6"),
+    row(Action::SliceUp, plain("PageUp"), Group::Slices, "Previous slice"),
+    row(Action::SliceDown, plain("PageDown"), Group::Slices, "Next slice"),
+    row(Action::FirstSlice, plain("Home"), Group::Slices, "First slice"),
+    row(Action::LastSlice, plain("End"), Group::Slices, "Last slice"),
+    row(Action::Move(-1, 0), plain("ArrowLeft"), Group::Slices, "Crosshair left"),
+    row(Action::Move(1, 0), plain("ArrowRight"), Group::Slices, "Crosshair right"),
+    row(Action::Move(0, -1), plain("ArrowUp"), Group::Slices, "Crosshair up"),
+    row(Action::Move(0, 1), plain("ArrowDown"), Group::Slices, "Crosshair down"),
+    row(Action::Move(-5, 0), shift("ArrowLeft"), Group::Slices, "Crosshair left by 5"),
+    row(Action::Move(5, 0), shift("ArrowRight"), Group::Slices, "Crosshair right by 5"),
+    row(Action::Move(0, -5), shift("ArrowUp"), Group::Slices, "Crosshair up by 5"),
+    row(Action::Move(0, 5), shift("ArrowDown"), Group::Slices, "Crosshair down by 5"),
+    row(Action::Shortcuts, plain("F1"), Group::Help, "Keyboard shortcuts"),
+    row(Action::Shortcuts, shift("Questionmark"), Group::Help, "Keyboard shortcuts"),
+    row(Action::Messages, ctrl("M"), Group::Help, "Messages"),
+    row(Action::Escape, plain("Escape"), Group::Help, "Close the open panel"),
+];
+
+/// The first chord of an action as text, for tooltips and menus.
+pub fn chord_text(action: Action) -> Option<String> {
+    BINDINGS.iter().find(|b| b.action == action).map(|b| b.chord.text())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    #[test]
+    fn key_1_no_two_rows_share_a_chord() {
+        let mut seen: HashMap<Chord, &str> = HashMap::new();
+        for b in BINDINGS {
+            if let Some(other) = seen.insert(b.chord, b.title) {
+                panic!("{} and {other} share {}", b.title, b.chord.text());
+            }
+        }
+    }
+
+    #[test]
+    fn key_4_plain_letters_are_never_file_or_run_actions() {
+        for b in BINDINGS.iter().filter(|b| matches!(b.group, Group::File | Group::Model)) {
+            let harmless = matches!(b.action, Action::NextMember | Action::PreviousMember);
+            assert!(b.chord.ctrl || harmless, "{}", b.title);
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! A segmentation that is under way, as the window sees it.
+
+use super::{Document, RunningJob, wording};
+use crate::inference::{Event, Outcome, Preview, Settings, Step};
+use crate::models::ModelCard;
+use crate::volume::Roi;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::mpsc::TryRecvError;
+
+/// Screen updates of the previews are at least this far apart, in seconds.
+const PREVIEW_INTERVAL: f64 = 0.1;
+
+/// What the worker said when it began.
+#[derive(Clone, Debug)]
+pub struct Started {
+    pub device: String,
+    pub roi: Roi,
+    pub slices: Range<usize>,
+    pub members: usize,
+}
+
+/// A member's newest estimate and where it belongs.
+#[derive(Clone, Debug)]
+pub struct LivePreview {
+    pub slice: usize,
+    pub step: usize,
+    pub preview: Arc<Preview>,
+}
+
+pub struct Run {
+    /// The document that it was started on.
+    pub generation: u64,
+    pub image_name: String,
+    pub card: ModelCard,
+    pub settings: Settings,
+    pub started: Option<Started>,
+    /// Of the whole run, 0 to 1, never falling.
+    pub fraction: f32,
+    /// The newest step, its previews taken out.
+    pub step: Option<Step>,
+    pub cancelling: bool,
+    /// The view goes with the slice that is worked on until the person scrolls.
+    pub follow: bool,
+    /// What is on the screen, by member.
+    pub previews: BTreeMap<usize, LivePreview>,
+    /// Grows with every change of `previews`.
+    pub preview_version: u64,
+    waiting: BTreeMap<usize, LivePreview>,
+    steps_seen: u64,
+    shown_at: f64,
+    job: RunningJob,
+}
+
+/// How a run ended.
+pub(super) enum End {
+    Finished(Arc<Outcome>),
+    Cancelled(Option<Arc<Outcome>>),
+    Failed(String),
+}
+
+impl Run {
+    pub(super) fn new(
+        document: &Document,
+        card: ModelCard,
+        settings: Settings,
+        job: RunningJob,
+    ) -> Self {
+        Self {
+            generation: document.generation,
+            image_name: document.origin.short_name(),
+            card,
+            settings,
+            started: None,
+            fraction: 0.0,
+            step: None,
+            cancelling: false,
+            follow: true,
+            previews: BTreeMap::new(),
+            preview_version: 0,
+            waiting: BTreeMap::new(),
+            steps_seen: 0,
+            shown_at: f64::NEG_INFINITY,
+            job,
+        }
+    }
+
+    pub(super) fn cancel(&mut self) {
+        self.cancelling = true;
+        (self.job.cancel)();
+    }
+
+    /// Takes in what the worker has said.
+    pub(super) fn poll(&mut self, now: f64) -> Option<End> {
+        loop {
+            match self.job.events.try_recv() {
+                Ok(Event::Started { device, roi, slices, members, .. }) => {
+                    self.started = Some(Started { device, roi, slices, members });
+                }
+                Ok(Event::Step(step)) => self.take_step(step),
+                Ok(Event::Finished(outcome)) => return Some(End::Finished(outcome)),
+                Ok(Event::Cancelled(outcome)) => return Some(End::Cancelled(outcome)),
+                Ok(Event::Failed(text)) => return Some(End::Failed(text)),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => {
+                    let text = "the worker ended without an answer: start the run again; if it happens twice, choose the CPU or fewer members";
+                    return Some(End::Failed(text.to_owned()));
+                }
+            }
+        }
+        if !self.waiting.is_empty() && now - self.shown_at >= PREVIEW_INTERVAL {
+            self.previews.append(&mut self.waiting);
+            self.preview_version += 1;
+            self.shown_at = now;
+        }
+        None
+    }
+
+    /// Seconds until waiting previews may be shown.
+    pub(super) fn next_poll(&self, now: f64) -> Option<f64> {
+        (!self.waiting.is_empty()).then(|| (self.shown_at + PREVIEW_INTERVAL - now).max(0.0))
+    }
+
+    fn take_step(&mut self, mut step: Step) {
+        self.steps_seen += 1;
+        if step.fraction.is_finite() {
+            self.fraction = self.fraction.max(step.fraction.clamp(0.0, 1.0));
+        }
+        for preview in std::mem::take(&mut step.previews) {
+            let expected = preview.width * preview.height * preview.classes;
+            // A worker's slip must not become a wrong picture.
+            if preview.probability.len() == expected && expected > 0 {
+                let member = preview.member;
+                let live =
+                    LivePreview { slice: step.slice, step: step.step, preview: Arc::new(preview) };
+                self.waiting.insert(member, live);
+            }
+        }
+        self.step = Some(step);
+    }
+
+    /// One line for the one bar.
+    pub fn text(&self) -> String {
+        if self.cancelling {
+            return "cancelling after this step, finished samples are kept".to_owned();
+        }
+        let Some(step) = &self.step else {
+            return match self.started {
+                None => "waiting for the model".to_owned(),
+                Some(_) => "looking at the image".to_owned(),
+            };
+        };
+        let mut text = wording::progress(step.slices_done, step.slices, step.step, step.steps);
+        if let Some(eta) = wording::eta(step.eta, self.steps_seen) {
+            text.push_str(" · ");
+            text.push_str(&eta);
+        }
+        text
+    }
+}
+
+/// A result whose image is no longer open. It is never drawn on another one.
+#[derive(Clone)]
+pub struct KeptAside {
+    pub id: u64,
+    pub image_name: String,
+    pub outcome: Arc<Outcome>,
+}

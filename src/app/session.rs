@@ -1,0 +1,457 @@
+//! The state behind the window, and what arrives from other threads.
+
+use super::demo_pictures::{self, DemoPicture};
+use super::document::Loaded;
+use super::run::End;
+use super::task::Task;
+use super::{
+    Command, Document, Engine, Exporter, Findings, KeptAside, Level, Log, Origin, Panel,
+    Preferences, Run, Store, Wake,
+};
+use crate::inference::{DeviceChoice, Outcome, Settings};
+use crate::models::ModelCard;
+use crate::{demo, io};
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What a session is given at the start.
+pub struct SessionOptions {
+    pub engine: Box<dyn Engine>,
+    pub exporter: Exporter,
+    pub wake: Wake,
+    /// Where preferences are kept; `None`: nowhere.
+    pub folder: Option<PathBuf>,
+    /// Native dialogs may be tried.
+    pub dialogs: bool,
+}
+
+/// A document on its way.
+pub(super) struct Loading {
+    pub name: String,
+    pub task: Task<Loaded>,
+}
+
+pub(super) struct Exporting {
+    pub task: Task<Vec<PathBuf>>,
+}
+
+/// What a native dialog answered, and how long it took.
+pub(super) struct Dialog {
+    pub panel: Panel,
+    pub task: Task<(Option<PathBuf>, f64)>,
+}
+
+pub struct Session {
+    pub document: Option<Document>,
+    pub run: Option<Run>,
+    pub kept_aside: Vec<KeptAside>,
+    pub settings: Settings,
+    /// Segment the shown slice only.
+    pub one_slice: bool,
+    pub model: Option<String>,
+    pub log: Log,
+    pub preferences: Preferences,
+    /// Panels that are open.
+    pub panels: HashSet<Panel>,
+    /// The last refused file: what went wrong, shown until something else is opened.
+    pub refused: Option<String>,
+    /// Files of the last export.
+    pub exported: Vec<PathBuf>,
+    pub export_folder: PathBuf,
+    /// What the export panel writes: the shown result, or one that was kept aside.
+    pub export_aside: Option<u64>,
+    pub(super) engine: Box<dyn Engine>,
+    pub(super) exporter: Exporter,
+    pub(super) wake: Wake,
+    pub(super) store: Store,
+    pub(super) dialogs: bool,
+    pub(super) loading: Option<Loading>,
+    pub(super) findings: Option<(u64, Task<Findings>)>,
+    pub(super) exporting: Option<Exporting>,
+    pub(super) dialog: Option<Dialog>,
+    demo_task: Option<Task<Vec<DemoPicture>>>,
+    demo_pictures: Vec<DemoPicture>,
+    pub(super) generation: u64,
+    pub(super) next_aside: u64,
+    pub(super) now: f64,
+}
+
+impl Session {
+    pub fn new(options: SessionOptions) -> Self {
+        let (preferences, store, problem) = match &options.folder {
+            Some(folder) => Store::open(folder),
+            None => (Preferences::default(), Store::nowhere(), None),
+        };
+        let mut log = Log::default();
+        if let Some(problem) = problem {
+            log.push(Level::Warning, problem, 0.0);
+        }
+        let model = options.engine.cards().first().map(|c| c.id.clone());
+        let settings = Settings {
+            device: options.engine.devices().first().copied().unwrap_or_default(),
+            ..Settings::default()
+        };
+        let export_folder = preferences.export_folder.clone().unwrap_or_else(|| {
+            directories::UserDirs::new()
+                .map_or_else(|| PathBuf::from("."), |d| d.home_dir().to_owned())
+                .join("sfumato-export")
+        });
+        Self {
+            document: None,
+            run: None,
+            kept_aside: Vec::new(),
+            settings,
+            one_slice: false,
+            model,
+            log,
+            preferences,
+            panels: HashSet::new(),
+            refused: None,
+            exported: Vec::new(),
+            export_folder,
+            export_aside: None,
+            demo_task: Some(Task::spawn("draw the demo cards", &options.wake, demo_pictures::all)),
+            demo_pictures: Vec::new(),
+            engine: options.engine,
+            exporter: options.exporter,
+            wake: options.wake,
+            store,
+            dialogs: options.dialogs,
+            loading: None,
+            findings: None,
+            exporting: None,
+            dialog: None,
+            generation: 0,
+            next_aside: 0,
+            now: 0.0,
+        }
+    }
+
+    /// Takes in what other threads have finished. `now` is the interface's clock in seconds.
+    /// Returns the seconds until it wants to be called again, if it knows.
+    pub fn poll(&mut self, now: f64) -> Option<f64> {
+        self.now = now;
+        self.poll_loading();
+        self.poll_run();
+        self.poll_findings();
+        self.poll_export();
+        self.poll_dialog();
+        self.poll_demos();
+        let toast = self.log.expire(now);
+        let preview = self.run.as_ref().and_then(|r| r.next_poll(now));
+        match (toast, preview) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    pub fn cards(&self) -> &[ModelCard] {
+        self.engine.cards()
+    }
+
+    pub fn card(&self) -> Option<&ModelCard> {
+        let id = self.model.as_ref()?;
+        self.engine.cards().iter().find(|c| &c.id == id)
+    }
+
+    pub fn devices(&self) -> &[DeviceChoice] {
+        self.engine.devices()
+    }
+
+    pub fn weights_hint(&self) -> String {
+        self.engine.weights_hint()
+    }
+
+    pub fn is_open(&self, panel: Panel) -> bool {
+        self.panels.contains(&panel)
+    }
+
+    /// Name of what is being loaded.
+    pub fn loading_name(&self) -> Option<&str> {
+        self.loading.as_ref().map(|l| l.name.as_str())
+    }
+
+    pub fn is_exporting(&self) -> bool {
+        self.exporting.is_some()
+    }
+
+    pub fn is_computing(&self) -> bool {
+        self.findings.is_some()
+    }
+
+    /// Whether anything is under way on another thread.
+    pub fn is_busy(&self) -> bool {
+        self.loading.is_some()
+            || self.run.is_some()
+            || self.findings.is_some()
+            || self.exporting.is_some()
+            || self.dialog.is_some()
+    }
+
+    pub fn research_use_acknowledged(&self) -> bool {
+        self.preferences.research_use_acknowledged.as_deref() == Some(env!("CARGO_PKG_VERSION"))
+    }
+
+    /// The run, if it belongs to the open image.
+    pub fn live_run(&self) -> Option<&Run> {
+        let document = self.document.as_ref()?;
+        self.run.as_ref().filter(|r| r.generation == document.generation)
+    }
+
+    /// Why the Segment button is disabled.
+    pub fn segment_blocker(&self) -> Option<String> {
+        if self.run.is_some() {
+            return Some("a run is under way: wait for it or cancel it".to_owned());
+        }
+        if self.loading.is_some() {
+            return Some("an image is being loaded".to_owned());
+        }
+        if self.document.is_none() {
+            return Some("open an image first".to_owned());
+        }
+        if self.card().is_none() {
+            return Some(format!("no model: {}", self.weights_hint()));
+        }
+        None
+    }
+
+    /// Something that the person should know before the run, not a reason to refuse it.
+    pub fn segment_caution(&self) -> Option<String> {
+        let (document, card) = (self.document.as_ref()?, self.card()?);
+        let found = document.volume.modality;
+        (found != card.modality && found != crate::volume::Modality::Unknown).then(|| {
+            format!(
+                "made for {} images, this one is {}: expect poor masks",
+                card.modality.name(),
+                found.name()
+            )
+        })
+    }
+
+    /// What the export panel would write.
+    pub fn export_target(&self) -> Option<(String, Arc<Outcome>)> {
+        match self.export_aside {
+            Some(id) => self
+                .kept_aside
+                .iter()
+                .find(|k| k.id == id)
+                .map(|k| (k.image_name.clone(), k.outcome.clone())),
+            None => {
+                let document = self.document.as_ref()?;
+                let findings = document.findings.as_ref()?;
+                Some((document.origin.short_name(), findings.outcome.clone()))
+            }
+        }
+    }
+
+    pub(super) fn note(&mut self, level: Level, text: impl Into<String>) {
+        self.log.push(level, text, self.now);
+    }
+
+    pub(super) fn open(&mut self, path: &Path) {
+        let path = path.to_owned();
+        let origin = Origin::File(path.clone());
+        let name = origin.short_name();
+        let task = Task::spawn("load an image", &self.wake, move || {
+            let volume = io::open(&path).map_err(|e| e.to_string())?;
+            Ok(Loaded::new(origin, volume, None))
+        });
+        // A newer request replaces an older one; its thread ends by itself and is not listened to.
+        self.loading = Some(Loading { name, task });
+    }
+
+    pub(super) fn open_demo(&mut self, name: &str) {
+        let Some(info) = demo::list().iter().find(|d| d.name == name) else {
+            self.note(Level::Error, format!("there is no demo scan called '{name}'"));
+            return;
+        };
+        let title = info.title.to_owned();
+        let name = info.name.to_owned();
+        let origin = Origin::Demo(title.clone());
+        let task = Task::spawn("make a demo scan", &self.wake, move || {
+            let demo = demo::make(&name, 1)
+                .ok_or_else(|| format!("the demo scan '{name}' could not be made"))?;
+            Ok(Loaded::new(origin, demo.volume, Some(demo.truth)))
+        });
+        self.loading = Some(Loading { name: title, task });
+    }
+
+    /// Pictures for the start screen, empty until they are drawn.
+    pub fn demo_pictures(&self) -> &[DemoPicture] {
+        &self.demo_pictures
+    }
+
+    fn poll_demos(&mut self) {
+        let Some(task) = self.demo_task.take() else { return };
+        match task.take() {
+            Err(task) => self.demo_task = Some(task),
+            Ok(Ok(pictures)) => self.demo_pictures = pictures,
+            Ok(Err(text)) => self.note(Level::Warning, text),
+        }
+    }
+
+    fn poll_loading(&mut self) {
+        let Some(Loading { name, task }) = self.loading.take() else { return };
+        match task.take() {
+            Err(task) => self.loading = Some(Loading { name, task }),
+            Ok(Ok(loaded)) => self.accept(loaded),
+            Ok(Err(text)) => {
+                // Start screen: the red panel says it. Beside an open image: a toast does.
+                if self.document.is_some() {
+                    self.note(Level::Error, text);
+                } else {
+                    self.refused = Some(text);
+                }
+            }
+        }
+    }
+
+    fn accept(&mut self, loaded: Loaded) {
+        self.refused = None;
+        self.generation += 1;
+        if let Origin::File(path) = &loaded.origin {
+            self.preferences.remember(path);
+            self.store.save(&self.preferences);
+        }
+        self.close_document();
+        let document = Document::new(self.generation, loaded);
+        if let Some(card) =
+            self.engine.cards().iter().find(|c| c.modality == document.volume.modality)
+        {
+            self.model = Some(card.id.clone());
+        }
+        self.one_slice = false;
+        self.settings.slices = None;
+        self.settings.roi = None;
+        self.document = Some(document);
+        self.panels.remove(&Panel::Path);
+    }
+
+    /// Lets the image go; an unsaved result is kept aside.
+    pub(super) fn close_document(&mut self) {
+        if let Some(document) = self.document.take()
+            && let Some(findings) = document.findings
+        {
+            self.keep_aside(document.origin.short_name(), findings.outcome.clone());
+        }
+        self.findings = None;
+        self.panels.remove(&Panel::Export);
+        self.exported.clear();
+    }
+
+    fn keep_aside(&mut self, image_name: String, outcome: Arc<Outcome>) {
+        // Results are large: the newest few are enough to come back to.
+        const KEPT: usize = 3;
+        self.next_aside += 1;
+        self.kept_aside.push(KeptAside { id: self.next_aside, image_name, outcome });
+        if self.kept_aside.len() > KEPT {
+            self.kept_aside.remove(0);
+        }
+    }
+
+    fn poll_run(&mut self) {
+        let now = self.now;
+        let Some(run) = &mut self.run else { return };
+        let end = run.poll(now);
+        let (generation, follow) = (run.generation, run.follow);
+        let slice = run.step.as_ref().map(|s| s.slice);
+        if let (Some(document), Some(slice)) = (&mut self.document, slice)
+            && follow
+            && document.generation == generation
+            && document.view.axis == 2
+        {
+            document.set_slice(slice);
+        }
+        let Some(end) = end else { return };
+        let image_name = run.image_name.clone();
+        self.run = None;
+        match end {
+            End::Finished(outcome) => self.accept_outcome(generation, image_name, outcome),
+            End::Cancelled(Some(outcome)) => {
+                let (have, wanted) = (outcome.members.len(), outcome.settings.members);
+                self.note(Level::Info, format!("Cancelled: {have} of {wanted} samples are kept."));
+                self.accept_outcome(generation, image_name, outcome);
+            }
+            End::Cancelled(None) => {
+                self.note(Level::Info, "Cancelled before the first sample was finished.");
+            }
+            End::Failed(text) => self.note(Level::Error, format!("The run failed: {text}")),
+        }
+    }
+
+    fn accept_outcome(&mut self, generation: u64, image_name: String, outcome: Arc<Outcome>) {
+        let fits = self.document.as_ref().is_some_and(|d| {
+            d.generation == generation && d.volume.geometry().matches(&outcome.geometry, 1e-3)
+        });
+        if !fits {
+            self.note(
+                Level::Warning,
+                format!("The result belongs to an image no longer open ({image_name}): it is kept aside for export."),
+            );
+            self.keep_aside(image_name, outcome);
+            return;
+        }
+        let task =
+            Task::spawn("compare the samples", &self.wake, move || Findings::compute(outcome));
+        self.findings = Some((generation, task));
+    }
+
+    fn poll_findings(&mut self) {
+        let Some((generation, task)) = self.findings.take() else { return };
+        match task.take() {
+            Err(task) => self.findings = Some((generation, task)),
+            Ok(Ok(findings)) => {
+                if let Some(d) = self.document.as_mut().filter(|d| d.generation == generation) {
+                    d.overlays.class =
+                        d.overlays.class.min(findings.classes.len().saturating_sub(1));
+                    d.overlays.hidden_classes.clear();
+                    d.member = None;
+                    d.findings = Some(Arc::new(findings));
+                }
+            }
+            Ok(Err(text)) => self.note(Level::Error, text),
+        }
+    }
+
+    fn poll_export(&mut self) {
+        let Some(Exporting { task }) = self.exporting.take() else { return };
+        match task.take() {
+            Err(task) => self.exporting = Some(Exporting { task }),
+            Ok(Ok(files)) => {
+                self.note(
+                    Level::Info,
+                    format!("Exported {} files to {}", files.len(), self.export_folder.display()),
+                );
+                self.exported = files;
+            }
+            Ok(Err(text)) => self.note(Level::Error, format!("The export failed: {text}")),
+        }
+    }
+
+    fn poll_dialog(&mut self) {
+        /// A person needs longer than this to cancel a dialog: there was none.
+        const TOO_FAST_SECONDS: f64 = 0.2;
+        let Some(Dialog { panel, task }) = self.dialog.take() else { return };
+        match task.take() {
+            Err(task) => self.dialog = Some(Dialog { panel, task }),
+            Ok(Ok((Some(path), _))) => match panel {
+                Panel::Export => self.export_folder = path,
+                _ => self.apply(Command::Open(path)),
+            },
+            Ok(Ok((None, seconds))) => {
+                if seconds < TOO_FAST_SECONDS {
+                    self.panels.insert(panel);
+                    self.note(
+                        Level::Info,
+                        "No file dialog could be shown on this desktop: type the path instead.",
+                    );
+                }
+            }
+            Ok(Err(text)) => {
+                self.panels.insert(panel);
+                self.note(Level::Error, text);
+            }
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! Sentences about results, in one place, so that no panel can promise more than the numbers say:
+//! a spread over samples is not a calibrated interval, agreement is not correctness.
+
+use crate::ensemble::Spread;
+use crate::volume::{Geometry, LengthUnit};
+use std::time::Duration;
+
+pub const PURPOSE: &str = "See where a segmentation model draws its line, and how sure it is.";
+
+pub const RESEARCH_USE: &str = "Sfumato is research software. It is not a medical device and must not be used for diagnosis, treatment or any clinical decision.";
+
+pub const RESEARCH_USE_SHORT: &str = "research use only";
+
+/// End of the fixed scale of a variance map: the variance of a fair coin.
+pub const VARIANCE_MAX: f32 = 0.25;
+
+/// Words that must not stand near these numbers.
+pub const FORBIDDEN: [&str; 7] = [
+    "accurate",
+    "certain",
+    "confident",
+    "safe",
+    "probability of disease",
+    "95 % confidence",
+    "correct",
+];
+
+/// "about 20 s left": to 5 s under a minute, to 1 min above. Nothing before five steps were seen.
+pub fn eta(left: Option<Duration>, steps_seen: u64) -> Option<String> {
+    let left = left.filter(|_| steps_seen >= 5)?.as_secs_f64();
+    Some(if left < 57.5 {
+        format!("about {} s left", ((left / 5.0).round() * 5.0).max(5.0))
+    } else {
+        format!("about {} min left", (left / 60.0).round().max(1.0))
+    })
+}
+
+/// "slice 3 of 12 · step 7 of 10"; the slice is left out when there is one only.
+pub fn progress(slices_done: usize, slices: usize, step: usize, steps: usize) -> String {
+    let step = format!("step {step} of {steps}");
+    if slices > 1 {
+        format!("slice {} of {slices} · {step}", (slices_done + 1).min(slices))
+    } else {
+        step
+    }
+}
+
+/// What a mask's extent is called and measured in on this image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    AreaMm,
+    AreaPixels,
+    VolumeMm,
+    VolumeVoxels,
+}
+
+impl Extent {
+    pub fn of(geometry: &Geometry) -> Self {
+        match (geometry.is_2d(), geometry.unit()) {
+            (true, LengthUnit::Millimetre) => Self::AreaMm,
+            (true, LengthUnit::Pixel) => Self::AreaPixels,
+            (false, LengthUnit::Millimetre) => Self::VolumeMm,
+            (false, LengthUnit::Pixel) => Self::VolumeVoxels,
+        }
+    }
+
+    /// One voxel in mm², px², mm³ or px³.
+    pub fn of_voxel(geometry: &Geometry) -> f64 {
+        if geometry.is_2d() { geometry.pixel_area() } else { geometry.voxel_volume() }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AreaMm | Self::AreaPixels => "area",
+            Self::VolumeMm | Self::VolumeVoxels => "volume",
+        }
+    }
+
+    /// Unit, and what one unit is in mm³: millilitres above 1 mL.
+    fn unit(self, mean: f64) -> (&'static str, f64) {
+        match self {
+            Self::AreaMm => ("mm²", 1.0),
+            Self::AreaPixels => ("px²", 1.0),
+            Self::VolumeMm if mean >= 1000.0 => ("mL", 1000.0),
+            Self::VolumeMm => ("mm³", 1.0),
+            Self::VolumeVoxels => ("px³", 1.0),
+        }
+    }
+}
+
+/// Three significant digits, but never fewer than the whole number.
+fn number(value: f64) -> String {
+    let size = value.abs();
+    if size >= 100.0 || size == 0.0 {
+        format!("{value:.0}")
+    } else if size >= 10.0 {
+        format!("{value:.1}")
+    } else {
+        format!("{value:.2}")
+    }
+}
+
+/// "area 1234 mm² ± 56 (1150–1310), N = 8": mean, standard deviation, least and greatest over the
+/// samples. Fewer than five samples have no ±, one has no spread.
+pub fn measure(extent: Extent, spread: &Spread, samples: usize) -> String {
+    let (unit, scale) = extent.unit(spread.mean);
+    let show = |v: f64| number(v / scale);
+    let (name, mean) = (extent.name(), show(spread.mean));
+    match samples {
+        0 => format!("{name}: no samples"),
+        1 => format!("{name} {mean} {unit}, one sample, no spread"),
+        2..=4 => {
+            format!(
+                "{name} {mean} {unit} ({}–{}), N = {samples}",
+                show(spread.min),
+                show(spread.max)
+            )
+        }
+        _ => format!(
+            "{name} {mean} {unit} ± {} ({}–{}), N = {samples}",
+            show(spread.sd.unwrap_or(0.0)),
+            show(spread.min),
+            show(spread.max)
+        ),
+    }
+}
+
+/// Stands below every number that comes from the samples.
+pub fn not_calibrated(samples: usize) -> String {
+    match samples {
+        1 => "one sample, not calibrated".to_owned(),
+        _ => format!("spread of {samples} samples, not calibrated"),
+    }
+}
+
+/// "samples agree: 0.94 (mean Dice of 28 pairs, 8 samples)".
+pub fn agreement(mean_dice: Option<f64>, samples: usize, empty: usize) -> String {
+    if samples > 0 && empty == samples {
+        return if samples == 1 {
+            "the one sample is empty".to_owned()
+        } else {
+            format!("all {samples} samples are empty")
+        };
+    }
+    let mut text = match mean_dice {
+        Some(d) if samples >= 2 => format!(
+            "samples agree: {d:.2} (mean Dice of {} pairs, {samples} samples)",
+            samples * (samples - 1) / 2
+        ),
+        _ => "one sample, no spread".to_owned(),
+    };
+    if empty > 0 {
+        text.push_str(&format!("; {empty} of {samples} samples are empty"));
+    }
+    text
+}
+
+/// Ends and name of the colour bar of a variance map.
+pub fn variance_bar(samples: usize) -> String {
+    format!("variance of {samples} samples · fixed scale")
+}
+
+/// "7 of 10 samples · p 0.70 · entropy 0.88 bit".
+pub fn probe(inside: usize, samples: usize) -> String {
+    let p = if samples == 0 { 0.0 } else { inside as f64 / samples as f64 };
+    let part = |q: f64| if q > 0.0 { -q * q.log2() } else { 0.0 };
+    let entropy = part(p) + part(1.0 - p);
+    format!("{inside} of {samples} samples · p {p:.2} · entropy {entropy:.2} bit")
+}
+
+/// Bytes for people.
+pub fn count(value: usize) -> String {
+    match value {
+        0..1_000 => value.to_string(),
+        1_000..1_000_000 => format!("{:.0} k", value as f64 / 1e3),
+        _ => format!("{:.1} M", value as f64 / 1e6),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn run_2_time_left_is_rounded_and_comes_after_five_steps() {
+        let s = |s| Some(Duration::from_secs_f64(s));
+        assert_eq!(eta(s(22.0), 4), None);
+        assert_eq!(eta(s(22.0), 5).as_deref(), Some("about 20 s left"));
+        assert_eq!(eta(s(0.4), 9).as_deref(), Some("about 5 s left"));
+        assert_eq!(eta(s(58.0), 9).as_deref(), Some("about 1 min left"));
+        assert_eq!(eta(s(260.0), 9).as_deref(), Some("about 4 min left"));
+        assert_eq!(eta(None, 9), None);
+    }
+
+    #[test]
+    fn run_2_progress_names_the_slice_only_if_there_are_several() {
+        assert_eq!(progress(2, 12, 7, 10), "slice 3 of 12 · step 7 of 10");
+        assert_eq!(progress(0, 1, 7, 10), "step 7 of 10");
+        assert_eq!(progress(12, 12, 10, 10), "slice 12 of 12 · step 10 of 10");
+    }
+
+    #[test]
+    fn the_probe_gives_the_binary_entropy() {
+        assert_eq!(probe(7, 10), "7 of 10 samples · p 0.70 · entropy 0.88 bit");
+        assert_eq!(probe(0, 10), "0 of 10 samples · p 0.00 · entropy 0.00 bit");
+        assert_eq!(probe(5, 10), "5 of 10 samples · p 0.50 · entropy 1.00 bit");
+    }
+
+    #[test]
+    fn display_text_agreement_and_empty_samples() {
+        assert_eq!(
+            agreement(Some(0.942), 8, 0),
+            "samples agree: 0.94 (mean Dice of 28 pairs, 8 samples)"
+        );
+        assert_eq!(agreement(Some(1.0), 10, 10), "all 10 samples are empty");
+        assert!(agreement(Some(0.2), 10, 3).ends_with("3 of 10 samples are empty"));
+        assert_eq!(agreement(None, 1, 0), "one sample, no spread");
+    }
+}

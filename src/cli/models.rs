@@ -1,0 +1,50 @@
+//! `sfumato models`
+
+use super::Failure;
+use serde_json::json;
+
+/// List the models that come with the program.
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
+    let cards = crate::models::cards();
+    if a.json {
+        let list: Vec<_> = cards
+            .iter()
+            .map(|c| {
+                json!({
+                    "id": c.id,
+                    "title": c.title,
+                    "classes": c.classes.iter().map(|k| &k.name).collect::<Vec<_>>(),
+                    "image": { "modality": c.modality, "channels": c.channels, "size": c.size },
+                    "parameters": c.parameters,
+                    "gflop_per_step": c.gflop_per_step,
+                    "sha256": c.sha256,
+                })
+            })
+            .collect();
+        println!("{}", serde_json::to_string_pretty(&list)?);
+        return Ok(());
+    }
+    for c in cards {
+        let classes: Vec<&str> = c.classes.iter().map(|k| k.name.as_str()).collect();
+        println!(
+            "{}\n  {} ({})\n  {}x{} pixels, {} channels, {:.2} M parameters, {:.2} GFLOP per step\n  sha256 {}",
+            c.id,
+            c.title,
+            classes.join(", "),
+            c.size,
+            c.size,
+            c.channels,
+            c.parameters as f64 / 1e6,
+            c.gflop_per_step,
+            c.sha256
+        );
+    }
+    Ok(())
+}

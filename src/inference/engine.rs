@@ -1,0 +1,357 @@
+//! Runs one job: prepare, condition, sample, restore; slice by slice.
+
+use super::sampling::{StepCache, sample};
+use super::{
+    DeviceChoice, Event, Job, Member, ModelRef, Outcome, Placement, Preview, StageTimes, Step,
+    model_input, value_range,
+};
+use crate::diffusion::{DiffusionError, Plan, Start, member_seed};
+use crate::models::{LoadedModel, ModelError, load};
+use crate::volume::Roi;
+use candle_core::{DType, Device, Tensor};
+use candle_nn::ops::sigmoid;
+use std::collections::HashMap;
+use std::ops::{ControlFlow, Range};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// Memory that the activations of a batch may take.
+const BATCH_BYTES: usize = 2 << 30;
+
+#[derive(Debug, thiserror::Error)]
+pub enum InferenceError {
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    #[error("the settings cannot be used: {what} is {found}, expected {expected}")]
+    Settings { what: &'static str, found: String, expected: String },
+    #[error("the device {0} cannot be used: {1}")]
+    Device(&'static str, String),
+    #[error("the sampler failed: {0}")]
+    Diffusion(#[from] DiffusionError),
+    #[error("the network failed: {}", crate::nn::first_line(.0))]
+    Network(#[from] candle_core::Error),
+}
+
+/// Owns the loaded models; one per worker thread.
+#[derive(Default)]
+pub struct Engine {
+    loaded: HashMap<(String, DeviceChoice), (LoadedModel, StepCache)>,
+}
+
+/// A job after its settings were checked.
+struct Checked {
+    roi: Roi,
+    slices: Range<usize>,
+    plan: Plan,
+    seeds: Vec<u64>,
+    batch: usize,
+}
+
+/// The soft masks of a job as they fill up, `[classes, z, y, x]` each.
+struct Block {
+    classes: usize,
+    slice_len: usize,
+    slices: usize,
+}
+
+impl Block {
+    fn empty(&self) -> Vec<u8> {
+        vec![0; self.classes * self.slices * self.slice_len]
+    }
+
+    /// Puts one slice `[classes, S, S]` of probabilities on the scan's grid.
+    fn put(
+        &self,
+        to: &mut [u8],
+        z: usize,
+        placement: &Placement,
+        probability: &[f32],
+        size: usize,
+    ) {
+        for (c, plane) in probability.chunks(size * size).enumerate() {
+            let at = (c * self.slices + z) * self.slice_len;
+            let restored = placement.enlarge(plane);
+            for (to, p) in to[at..at + self.slice_len].iter_mut().zip(restored) {
+                *to = byte(p);
+            }
+        }
+    }
+
+    /// The first `done` slices alone.
+    fn keep(&self, soft: &[u8], done: usize) -> Vec<u8> {
+        let whole = self.slices * self.slice_len;
+        soft.chunks(whole).flat_map(|c| &c[..done * self.slice_len]).copied().collect()
+    }
+}
+
+fn byte(probability: f32) -> u8 {
+    (probability * 255.0).round().clamp(0.0, 255.0) as u8
+}
+
+/// The device, and its name in words.
+///
+/// # Errors
+/// If this binary or machine has no such device.
+pub fn open_device(choice: DeviceChoice) -> Result<(Device, String), InferenceError> {
+    let fail = |name: &'static str, e: &candle_core::Error| {
+        InferenceError::Device(name, crate::nn::first_line(e))
+    };
+    let cpu = || (Device::Cpu, format!("CPU, {} threads", rayon::current_num_threads()));
+    match choice {
+        DeviceChoice::Cpu => Ok(cpu()),
+        DeviceChoice::Cuda => {
+            Device::new_cuda(0).map(|d| (d, "CUDA 0".to_owned())).map_err(|e| fail("cuda", &e))
+        }
+        DeviceChoice::Metal => {
+            Device::new_metal(0).map(|d| (d, "Metal 0".to_owned())).map_err(|e| fail("metal", &e))
+        }
+        DeviceChoice::Auto => Ok(Device::new_cuda(0)
+            .map(|d| (d, "CUDA 0".to_owned()))
+            .or_else(|_| Device::new_metal(0).map(|d| (d, "Metal 0".to_owned())))
+            .unwrap_or_else(|_| cpu())),
+    }
+}
+
+impl Engine {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Runs `job`; tells `on_event` of the start and each step. Ends with the outcome and whether it
+    /// was cancelled; a cancelled one holds the slices that were finished, or of a single slice
+    /// the members, and is `None` if there are none.
+    ///
+    /// # Errors
+    /// If the settings do not fit the volume or the model, or the network fails.
+    pub fn run(
+        &mut self,
+        job: &Job,
+        cancel: &AtomicBool,
+        on_event: &mut dyn FnMut(Event),
+    ) -> Result<(Option<Outcome>, bool), InferenceError> {
+        let start = Instant::now();
+        let mut times = StageTimes::default();
+        let (device, device_name) = open_device(job.settings.device)?;
+        let key = (job.model.clone(), job.settings.device);
+        if !self.loaded.contains_key(&key) {
+            let model = load(&job.model, &device)?;
+            self.loaded.insert(key.clone(), (model, StepCache::default()));
+        }
+        let Some((model, cache)) = self.loaded.get_mut(&key) else {
+            return Ok((None, false));
+        };
+        times.load_s = start.elapsed().as_secs_f64();
+        let checked = check(job, model)?;
+        on_event(Event::Started {
+            device: device_name.clone(),
+            roi: checked.roi,
+            slices: checked.slices.clone(),
+            members: checked.seeds.len(),
+            steps: checked.plan.steps(),
+            batch: checked.batch,
+        });
+        let config = model.network.config().clone();
+        let placement = Placement::new(checked.roi, config.image_size);
+        let range = value_range(&job.volume, job.time, model.header.normalisation);
+        let block = Block {
+            classes: config.classes,
+            slice_len: checked.roi.width * checked.roi.height,
+            slices: checked.slices.len(),
+        };
+        let mut direct = block.empty();
+        let mut members: Vec<Member> = checked
+            .seeds
+            .iter()
+            .enumerate()
+            .map(|(index, &seed)| Member { index, seed, soft: block.empty() })
+            .collect();
+        let mut clock = Clock::new(&checked);
+        let (mut slices_done, mut members_done) = (0, 0);
+        'slices: for (zi, z) in checked.slices.clone().enumerate() {
+            let at = Instant::now();
+            let input =
+                model_input(&job.volume, z, job.time, &placement, config.image_channels, range);
+            let s = config.image_size;
+            let image = Tensor::from_vec(input, (1, config.image_channels, s, s), &Device::Cpu)?;
+            times.prepare_s += at.elapsed().as_secs_f64();
+            let at = Instant::now();
+            let condition = model.network.condition(&image.to_device(&device)?)?;
+            let anchor: Vec<f32> =
+                sigmoid(&condition.logits)?.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
+            times.condition_s += at.elapsed().as_secs_f64();
+            block.put(&mut direct, zi, &placement, &anchor, s);
+            let anchor: Vec<f32> = anchor.iter().map(|p| p * 2.0 - 1.0).collect();
+            members_done = 0;
+            for (b, seeds) in checked.seeds.chunks(checked.batch).enumerate() {
+                let at = Instant::now();
+                let kind = (job.settings.sampler, Start::Noise);
+                let on_step = |i: usize, estimates: &[Vec<f32>]| {
+                    let first = b * checked.batch;
+                    on_event(Event::Step(clock.step(z, zi, i, first, estimates, &config)));
+                    if cancel.load(Ordering::Relaxed) {
+                        return ControlFlow::Break(());
+                    }
+                    ControlFlow::Continue(())
+                };
+                let drawn = sample(
+                    &model.network,
+                    &condition,
+                    &checked.plan,
+                    kind,
+                    &anchor,
+                    seeds,
+                    cache,
+                    on_step,
+                )?;
+                times.sample_s += at.elapsed().as_secs_f64();
+                let Some(drawn) = drawn else { break 'slices };
+                let at = Instant::now();
+                for (member, x0) in members[b * checked.batch..].iter_mut().zip(drawn) {
+                    let probability: Vec<f32> = x0.iter().map(|v| (v + 1.0) * 0.5).collect();
+                    block.put(&mut member.soft, zi, &placement, &probability, s);
+                    members_done += 1;
+                }
+                times.restore_s += at.elapsed().as_secs_f64();
+            }
+            slices_done += 1;
+        }
+        times.total_s = start.elapsed().as_secs_f64();
+        let cancelled = slices_done < block.slices;
+        let mut slices = checked.slices.clone();
+        if cancelled && block.slices == 1 {
+            members.truncate(members_done);
+        } else if cancelled {
+            slices.end = slices.start + slices_done;
+            direct = block.keep(&direct, slices_done);
+            for member in &mut members {
+                member.soft = block.keep(&member.soft, slices_done);
+            }
+        }
+        if slices.is_empty() || members.is_empty() {
+            return Ok((None, cancelled));
+        }
+        let outcome = Outcome {
+            model: ModelRef {
+                id: model.card.id.clone(),
+                sha256: model.card.sha256.clone(),
+                classes: model.header.classes.clone(),
+                kind: model.header.kind,
+            },
+            settings: job.settings.clone(),
+            source: job.volume.source.clone(),
+            geometry: job.volume.geometry().clone(),
+            roi: checked.roi,
+            slices,
+            members,
+            direct,
+            device: device_name,
+            times,
+        };
+        Ok((Some(outcome), cancelled))
+    }
+}
+
+fn check(job: &Job, model: &LoadedModel) -> Result<Checked, InferenceError> {
+    let refuse = |what, found: String, expected: String| {
+        Err(InferenceError::Settings { what, found, expected })
+    };
+    let s = &job.settings;
+    let geometry = job.volume.geometry();
+    let [_, _, depth] = geometry.shape();
+    if s.members == 0 || s.members > 1000 {
+        return refuse("members", s.members.to_string(), "1 to 1000".to_owned());
+    }
+    if job.time >= job.volume.times() {
+        let expected = format!("0 to {}", job.volume.times() - 1);
+        return refuse("time point", job.time.to_string(), expected);
+    }
+    let slices = s.slices.clone().unwrap_or(0..depth);
+    if slices.is_empty() || slices.end > depth {
+        return refuse("slices", format!("{slices:?}"), format!("a part of 0..{depth}"));
+    }
+    let roi = s.roi.unwrap_or_else(|| Roi::full(geometry));
+    if !roi.fits(geometry) {
+        let [w, h, _] = geometry.shape();
+        return refuse("region", format!("{roi:?}"), format!("a part of {w}x{h} pixels"));
+    }
+    let plan = Plan::new(&model.schedule, s.steps)?;
+    let config = model.network.config();
+    let side = config.image_size / config.stem;
+    // About 24 features of the first level are alive at once, skips included.
+    let per_member = 24 * config.width * side * side * 4;
+    Ok(Checked {
+        roi,
+        slices,
+        plan,
+        seeds: (0..s.members).map(|k| member_seed(s.seed, k)).collect(),
+        batch: (BATCH_BYTES / per_member.max(1)).clamp(1, s.members),
+    })
+}
+
+/// Counts steps and time.
+struct Clock {
+    start: Instant,
+    done: usize,
+    total: usize,
+    steps: usize,
+    slices: usize,
+    times: Vec<usize>,
+}
+
+impl Clock {
+    fn new(checked: &Checked) -> Self {
+        let batches = checked.seeds.len().div_ceil(checked.batch);
+        let steps = checked.plan.steps();
+        Self {
+            start: Instant::now(),
+            done: 0,
+            total: checked.slices.len() * batches * steps,
+            steps,
+            slices: checked.slices.len(),
+            times: checked.plan.times().to_vec(),
+        }
+    }
+
+    fn step(
+        &mut self,
+        slice: usize,
+        slices_done: usize,
+        i: usize,
+        first_member: usize,
+        estimates: &[Vec<f32>],
+        config: &crate::models::medsegdiff::Config,
+    ) -> Step {
+        self.done += 1;
+        let elapsed = self.start.elapsed();
+        let left = (self.total - self.done) as f64 / self.done as f64;
+        let preview = |(k, x0): (usize, &Vec<f32>)| Preview {
+            member: first_member + k,
+            width: config.image_size,
+            height: config.image_size,
+            classes: config.classes,
+            probability: x0.iter().map(|v| byte((v + 1.0) * 0.5)).collect(),
+        };
+        Step {
+            slice,
+            slices_done,
+            slices: self.slices,
+            step: i + 1,
+            steps: self.steps,
+            t: self.times[i],
+            fraction: self.done as f32 / self.total as f32,
+            elapsed,
+            eta: (self.done >= 2).then(|| Duration::from_secs_f64(elapsed.as_secs_f64() * left)),
+            previews: estimates.iter().enumerate().map(preview).collect(),
+        }
+    }
+}
+
+/// The events that end a job, from what [`Engine::run`] gave.
+pub(super) fn last_event(result: Result<(Option<Outcome>, bool), InferenceError>) -> Event {
+    match result {
+        Ok((Some(outcome), false)) => Event::Finished(Arc::new(outcome)),
+        Ok((outcome, _)) => Event::Cancelled(outcome.map(Arc::new)),
+        Err(error) => Event::Failed(error.to_string()),
+    }
+}

@@ -1,0 +1,100 @@
+//! The thread that owns the device and the models. Jobs queue; each has its own channel of events.
+
+use super::engine::{Engine, last_event};
+use super::{Event, Job};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+/// A running worker; dropping it lets the thread end after the current job, which is cancelled.
+pub struct Worker {
+    jobs: Option<Sender<Request>>,
+    current: Vec<Arc<AtomicBool>>,
+}
+
+struct Request {
+    job: Job,
+    events: Sender<Event>,
+    cancel: Arc<AtomicBool>,
+}
+
+/// A submitted job.
+pub struct JobHandle {
+    pub events: Receiver<Event>,
+    cancel: Arc<AtomicBool>,
+}
+
+impl JobHandle {
+    /// Asks the job to stop; it does within one denoising step.
+    pub fn cancel(&self) {
+        self.cancel.store(true, Ordering::Relaxed);
+    }
+
+    /// What cancels the job after the handle was taken apart.
+    pub fn canceller(&self) -> impl Fn() + Send + 'static {
+        let cancel = self.cancel.clone();
+        move || cancel.store(true, Ordering::Relaxed)
+    }
+}
+
+impl Worker {
+    /// Starts the thread. `wake` is called after each event, so that a sleeping window looks.
+    ///
+    /// # Errors
+    /// If the system cannot start another thread.
+    pub fn start(wake: impl Fn() + Send + 'static) -> std::io::Result<Self> {
+        let (jobs, requests) = channel::<Request>();
+        let body = move || {
+            let mut engine = Engine::new();
+            for request in requests {
+                let send = |event| {
+                    // A receiver that is gone means that nobody waits for this job any more.
+                    if request.events.send(event).is_err() {
+                        request.cancel.store(true, Ordering::Relaxed);
+                    }
+                    wake();
+                };
+                let run = || engine.run(&request.job, &request.cancel, &mut |event| send(event));
+                let event = match catch_unwind(AssertUnwindSafe(run)) {
+                    Ok(result) => last_event(result),
+                    Err(_) => {
+                        // What the models hold may be half changed: load them again next time.
+                        engine = Engine::new();
+                        Event::Failed(
+                            "the segmentation stopped on an internal error; your image and masks \
+                             are untouched"
+                                .to_owned(),
+                        )
+                    }
+                };
+                send(event);
+            }
+        };
+        std::thread::Builder::new().name("inference".to_owned()).spawn(body)?;
+        Ok(Self { jobs: Some(jobs), current: Vec::new() })
+    }
+
+    /// Queues a job.
+    pub fn submit(&mut self, job: Job) -> JobHandle {
+        let (events, receiver) = channel();
+        let cancel = Arc::new(AtomicBool::new(false));
+        let request = Request { job, events: events.clone(), cancel: cancel.clone() };
+        let sent = self.jobs.as_ref().is_some_and(|jobs| jobs.send(request).is_ok());
+        if !sent && events.send(Event::Failed("the worker thread has ended".to_owned())).is_err() {
+            tracing::error!("a job could not be submitted");
+        }
+        self.current.retain(|c| Arc::strong_count(c) > 1);
+        self.current.push(cancel.clone());
+        JobHandle { events: receiver, cancel }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.jobs = None;
+        for cancel in &self.current {
+            cancel.store(true, Ordering::Relaxed);
+        }
+    }
+}

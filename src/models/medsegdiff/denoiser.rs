@@ -1,0 +1,277 @@
+//! The whole network: condition once per image, filters once per step, denoise per member.
+
+use super::anchor::AnchorGate;
+use super::blocks::{Decoder, Encoder};
+use super::condition::{Condition, ConditionNet, pack};
+use super::nbp_filter::coordinates;
+use super::ss_former::SsFormer;
+use super::{Config, Input};
+use crate::nn::{Conv2d, Linear, time_embedding};
+use candle_core::{Module, Result, Tensor};
+use candle_nn::VarBuilder;
+
+/// Width of the sinusoids before the time MLP.
+const SINUSOIDS: usize = 64;
+
+/// MedSegDiff-V2.
+#[derive(Clone, Debug)]
+pub struct MedSegDiff {
+    config: Config,
+    condition: ConditionNet,
+    anchor: Option<AnchorGate>,
+    former: Option<SsFormer>,
+    coordinates: Tensor,
+    time_in: Linear,
+    time_out: Linear,
+    conv_in: Conv2d,
+    encoder: Encoder,
+    decoder: Decoder,
+}
+
+/// What depends on the diffusion time alone: compute once per step, use for every image and member.
+#[derive(Clone, Debug)]
+pub struct StepContext {
+    /// `[U, time_width]`, through SiLU.
+    time: Tensor,
+    /// `[U, n, n]` per SS-Former module.
+    filters: Vec<Tensor>,
+}
+
+impl MedSegDiff {
+    /// Builds the network; `vb` gives or makes the weights.
+    ///
+    /// # Errors
+    /// If the configuration cannot be built, or weights are missing or of another shape.
+    pub fn new(config: &Config, vb: &VarBuilder<'_>) -> Result<Self> {
+        config.check().map_err(candle_core::Error::wrap)?;
+        let seen = match config.input {
+            Input::Mask => config.classes,
+            Input::ImageAndMask => config.classes + config.image_channels,
+        };
+        let diffusion = vb.pp("diffusion");
+        Ok(Self {
+            config: config.clone(),
+            condition: ConditionNet::new(config, &vb.pp("condition"))?,
+            anchor: AnchorGate::new(config.anchor, config.width, &vb.pp("anchor"))?,
+            former: SsFormer::new(config, &vb.pp("former"))?,
+            coordinates: coordinates(config.grid(), vb.dtype(), vb.device())?,
+            time_in: Linear::new(SINUSOIDS, config.time_width, &vb.pp("time.in"))?,
+            time_out: Linear::new(config.time_width, config.time_width, &vb.pp("time.out"))?,
+            conv_in: Conv2d::new(
+                config.stemmed(seen),
+                config.width,
+                3,
+                1,
+                &diffusion.pp("conv_in"),
+            )?,
+            encoder: Encoder::new(config, true, &diffusion.pp("encoder"))?,
+            decoder: Decoder::new(config, true, &diffusion.pp("decoder"))?,
+        })
+    }
+
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Everything the image `[B, C_I, S, S]` (values about -1…1) says.
+    ///
+    /// # Errors
+    /// If the shape does not fit.
+    pub fn condition(&self, image: &Tensor) -> Result<Condition> {
+        let features = self.condition.forward(image)?;
+        let tokens =
+            self.former.as_ref().map(|f| f.condition_tokens(&features.deepest)).transpose()?;
+        let first = match self.config.input {
+            Input::Mask => self.conv_in.bias_map()?,
+            Input::ImageAndMask => {
+                let at = self.config.stemmed(self.config.classes);
+                let share = self.conv_in.forward_channels(&pack(image, self.config.stem)?, at)?;
+                share.broadcast_add(&self.conv_in.bias_map()?)?
+            }
+        };
+        Ok(Condition {
+            logits: features.logits,
+            tokens,
+            gate: self.anchor.as_ref().map(|a| a.gate(&features.last)).transpose()?,
+            first,
+        })
+    }
+
+    /// Time embedding and filters of the diffusion times `t` (0 to T - 1).
+    ///
+    /// # Errors
+    /// If memory runs out.
+    pub fn step_context(&self, times: &[usize]) -> Result<StepContext> {
+        let like = &self.coordinates;
+        let x = time_embedding(times, SINUSOIDS, like.dtype(), like.device())?;
+        let time = self.time_out.forward(&self.time_in.forward(&x)?.silu()?)?.silu()?;
+        let filters = match &self.former {
+            Some(former) => former.filters(&self.coordinates, &time)?,
+            None => Vec::new(),
+        };
+        Ok(StepContext { time, filters })
+    }
+
+    /// The network's prediction `[B, K, S, S]` for noisy masks `x` `[B, K, S, S]`. The condition is
+    /// of the same batch or of one image; the context of one time, or one per sample (see
+    /// [`StepContext::select`]).
+    ///
+    /// # Errors
+    /// If the shapes do not fit.
+    pub fn denoise(&self, x: &Tensor, condition: &Condition, step: &StepContext) -> Result<Tensor> {
+        let first = self.conv_in.forward_channels(&pack(x, self.config.stem)?, 0)?;
+        let mut first = first.broadcast_add(&condition.first)?;
+        if let Some(gate) = &condition.gate {
+            first = first.broadcast_mul(gate)?;
+        }
+        let (mut deepest, skips) = self.encoder.forward(first, Some(&step.time))?;
+        if let (Some(former), Some(tokens)) = (&self.former, &condition.tokens) {
+            deepest = (&deepest + former.forward(tokens, &deepest, &step.filters)?)?;
+        }
+        Ok(self.decoder.forward(deepest, &skips, Some(&step.time))?.0)
+    }
+}
+
+impl Condition {
+    /// Cuts the graph: for inference.
+    #[must_use]
+    pub fn detach(&self) -> Self {
+        Self {
+            logits: self.logits.detach(),
+            tokens: self.tokens.as_ref().map(Tensor::detach),
+            gate: self.gate.as_ref().map(Tensor::detach),
+            first: self.first.detach(),
+        }
+    }
+}
+
+impl StepContext {
+    /// One row per sample: row `i` is that of time `index[i]`.
+    ///
+    /// # Errors
+    /// If an index has no time.
+    pub fn select(&self, index: &[u32]) -> Result<Self> {
+        let index = Tensor::new(index, self.time.device())?;
+        let pick = |t: &Tensor| t.index_select(&index, 0);
+        Ok(Self {
+            time: pick(&self.time)?,
+            filters: self.filters.iter().map(pick).collect::<Result<_>>()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Anchor, Former, Preset};
+    use super::*;
+    use crate::nn::SeededInit;
+    use crate::nn::gradcheck::{close, noise, values};
+    use candle_core::{DType, Device};
+
+    fn small() -> Config {
+        Config {
+            image_size: 16,
+            width: 4,
+            groups: 2,
+            multipliers: vec![1, 2],
+            former_blocks: 2,
+            filter_blocks: 2,
+            filter_width: 4,
+            time_width: 8,
+            ..Config::preset(Preset::Desk, 3, 2)
+        }
+    }
+
+    fn build(config: &Config) -> (MedSegDiff, SeededInit) {
+        let init = SeededInit::new(7);
+        let vb = VarBuilder::from_backend(Box::new(init.clone()), DType::F64, Device::Cpu);
+        let model = MedSegDiff::new(config, &vb).unwrap();
+        // Zero-initialised convolutions would hide what comes before them.
+        for (name, var) in init.vars() {
+            if name.ends_with("conv_out.weight") {
+                let v = noise(var.dims(), 11).affine(0.2, 0.0).unwrap();
+                var.set(&v).unwrap();
+            }
+        }
+        let vb = VarBuilder::from_backend(Box::new(init.clone()), DType::F64, Device::Cpu);
+        drop(model);
+        (MedSegDiff::new(config, &vb).unwrap(), init)
+    }
+
+    fn loss(model: &MedSegDiff) -> Tensor {
+        let (image, x) = (noise(&[2, 3, 16, 16], 1), noise(&[2, 2, 16, 16], 2));
+        let condition = model.condition(&image).unwrap();
+        let step = model.step_context(&[3, 700]).unwrap().select(&[1, 0]).unwrap();
+        let y = model.denoise(&x, &condition, &step).unwrap();
+        let w = noise(&[2, 2, 16, 16], 3);
+        ((&y * &w).unwrap().sum_all().unwrap()
+            + (condition.logits * w.affine(0.5, 0.1).unwrap()).unwrap().sum_all().unwrap())
+        .unwrap()
+    }
+
+    #[test]
+    fn every_weight_of_the_whole_network_has_the_right_gradient_and_moves() {
+        for config in [
+            small(),
+            Config {
+                input: Input::Mask,
+                anchor: Anchor::Spatial,
+                former: Former::Unfiltered,
+                ..small()
+            },
+            Config { anchor: Anchor::None, former: Former::None, stem: 1, ..small() },
+        ] {
+            let (model, init) = build(&config);
+            let grads = loss(&model).backward().unwrap();
+            let vars = init.vars();
+            let step = 1e-5;
+            for (name, var) in &vars {
+                let g = values(grads.get(var).unwrap_or_else(|| panic!("{name}: no gradient")));
+                assert!(g.iter().any(|&v| v != 0.0), "{name}: its gradient is zero");
+                let at = values(var.as_tensor());
+                for j in [0, at.len() / 2] {
+                    let shifted = |by: f64| {
+                        let mut v = at.clone();
+                        v[j] += by;
+                        var.set(&Tensor::from_vec(v, var.dims(), &Device::Cpu).unwrap()).unwrap();
+                        values(&loss(&model))[0]
+                    };
+                    let numeric = (shifted(step) - shifted(-step)) / (2.0 * step);
+                    let error = (numeric - g[j]).abs() / (1e-3 + numeric.abs().max(g[j].abs()));
+                    assert!(error < 1e-4, "{name}[{j}]: backward {}, differences {numeric}", g[j]);
+                }
+                var.set(&Tensor::from_vec(at, var.dims(), &Device::Cpu).unwrap()).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn members_in_a_batch_share_one_condition() {
+        let (model, _) = build(&small());
+        let image = noise(&[1, 3, 16, 16], 1);
+        let condition = model.condition(&image).unwrap();
+        let step = model.step_context(&[400]).unwrap();
+        let x = noise(&[3, 2, 16, 16], 2);
+        let together = model.denoise(&x, &condition, &step).unwrap();
+        for i in 0..3 {
+            let alone = model.denoise(&x.narrow(0, i, 1).unwrap(), &condition, &step).unwrap();
+            close(&together.narrow(0, i, 1).unwrap(), &alone, 1e-12);
+        }
+        // A filter computed for several times at once is the one computed alone.
+        let several = model.step_context(&[3, 400, 999]).unwrap().select(&[1]).unwrap();
+        close(&model.denoise(&x, &condition, &several).unwrap(), &together, 1e-12);
+    }
+
+    #[test]
+    fn desk_and_paper_have_the_parameters_they_promise() {
+        for (preset, low, high) in [(Preset::Desk, 3.0e6, 6.0e6), (Preset::Paper, 41e6, 51e6)] {
+            let init = SeededInit::new(1);
+            let vb = VarBuilder::from_backend(Box::new(init.clone()), DType::F32, Device::Cpu);
+            let config = Config::preset(preset, 3, 2);
+            MedSegDiff::new(&config, &vb).unwrap();
+            let n: usize = init.vars().values().map(|v| v.elem_count()).sum();
+            println!("{preset:?}: {n} parameters, {:.2} GFLOP/step", config.gflop_per_step());
+            assert!((low..high).contains(&(n as f64)), "{preset:?}: {n} parameters");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Weights files: safetensors whose header holds everything needed to use and to repeat them.
+
+use super::ModelCard;
+use super::medsegdiff::{Config, MedSegDiff};
+use crate::diffusion::{Schedule, ScheduleKind, TRAINING_STEPS};
+use crate::volume::{Class, ClassKind, Modality};
+use candle_core::{DType, Device, Tensor};
+use candle_nn::VarBuilder;
+use safetensors::SafeTensors;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, HashMap};
+
+/// The metadata entry of the header.
+const ENTRY: &str = "sfumato";
+/// Version of the entry.
+const FORMAT: u32 = 1;
+
+/// How stored values become the model's -1…1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Normalisation {
+    /// The type's full range for 8-bit pictures; the 0.5 to 99.5 percentile of the volume, clipped,
+    /// for anything else.
+    FullRange,
+    /// The 0.5 to 99.5 percentile of the volume, clipped.
+    Percentiles,
+}
+
+/// What the header of a weights file says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WeightsHeader {
+    pub format: u32,
+    pub id: String,
+    pub title: String,
+    pub classes: Vec<Class>,
+    pub kind: ClassKind,
+    pub modality: Modality,
+    pub normalisation: Normalisation,
+    pub schedule: ScheduleKind,
+    pub network: Config,
+    /// The training configuration, steps done, git revision and validation figures.
+    pub training: serde_json::Value,
+}
+
+impl WeightsHeader {
+    /// A header of the current format.
+    pub fn version() -> u32 {
+        FORMAT
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    #[error("there is no model {0:?}; known are {1}, or give the path of a .safetensors file")]
+    Unknown(String, String),
+    #[error("the weights file {0} cannot be read: {1}")]
+    Read(String, std::io::Error),
+    #[error("the weights of {0} are not a Sfumato model: {1}")]
+    Header(String, String),
+    #[error("the weights of {0} cannot be used: {1}")]
+    Weights(String, String),
+}
+
+/// A network ready to run.
+pub struct LoadedModel {
+    pub header: WeightsHeader,
+    pub card: ModelCard,
+    pub network: MedSegDiff,
+    pub schedule: Schedule,
+}
+
+/// Hexadecimal digits of the SHA-256.
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// Reads the header of a weights file that is in memory; `name` is for messages.
+pub(super) fn read_header(name: &str, bytes: &[u8]) -> Result<WeightsHeader, ModelError> {
+    let refuse = |why: String| ModelError::Header(name.to_owned(), why);
+    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|e| refuse(e.to_string()))?;
+    let entry = metadata.metadata().as_ref().and_then(|m| m.get(ENTRY));
+    let entry = entry.ok_or_else(|| refuse(format!("its header has no entry {ENTRY:?}")))?;
+    let header: WeightsHeader =
+        serde_json::from_str(entry).map_err(|e| refuse(format!("header: {e}")))?;
+    if header.format != FORMAT {
+        return Err(refuse(format!("format {}, expected {FORMAT}", header.format)));
+    }
+    header.network.check().map_err(|e| refuse(e.to_string()))?;
+    if header.classes.len() != header.network.classes {
+        return Err(refuse(format!(
+            "{} classes are named, the network has {}",
+            header.classes.len(),
+            header.network.classes
+        )));
+    }
+    Ok(header)
+}
+
+/// What the picker shows, from a weights file in memory.
+pub(super) fn card(name: &str, bytes: &[u8], markdown: &str) -> Result<ModelCard, ModelError> {
+    let header = read_header(name, bytes)?;
+    let tensors = SafeTensors::deserialize(bytes)
+        .map_err(|e| ModelError::Header(name.to_owned(), e.to_string()))?;
+    let parameters = tensors.iter().map(|(_, t)| t.shape().iter().product::<usize>()).sum();
+    Ok(ModelCard {
+        id: header.id,
+        title: header.title,
+        classes: header.classes,
+        kind: header.kind,
+        modality: header.modality,
+        channels: header.network.image_channels,
+        size: header.network.image_size,
+        parameters,
+        gflop_per_step: header.network.gflop_per_step(),
+        sha256: sha256(bytes),
+        markdown: markdown.to_owned(),
+    })
+}
+
+/// Builds the network from a weights file in memory, in `f32` on `device`.
+pub(super) fn build(
+    name: &str,
+    bytes: &[u8],
+    card: ModelCard,
+    device: &Device,
+) -> Result<LoadedModel, ModelError> {
+    let header = read_header(name, bytes)?;
+    let refuse = |why: String| ModelError::Weights(name.to_owned(), why);
+    let first_line = |e: candle_core::Error| refuse(crate::nn::first_line(&e));
+    let tensors = candle_core::safetensors::load_buffer(bytes, &Device::Cpu).map_err(first_line)?;
+    let mut weights = HashMap::with_capacity(tensors.len());
+    for (key, tensor) in tensors {
+        let tensor = tensor.to_dtype(DType::F32).map_err(first_line)?;
+        let finite = tensor
+            .flatten_all()
+            .and_then(|t| t.to_vec1::<f32>())
+            .map_err(first_line)?
+            .iter()
+            .all(|v| v.is_finite());
+        if !finite {
+            return Err(refuse(format!("tensor {key} holds values that are not finite")));
+        }
+        weights.insert(key, tensor.to_device(device).map_err(first_line)?);
+    }
+    let vb = VarBuilder::from_tensors(weights, DType::F32, device);
+    let network = MedSegDiff::new(&header.network, &vb).map_err(first_line)?;
+    let schedule =
+        Schedule::new(header.schedule, TRAINING_STEPS).map_err(|e| refuse(e.to_string()))?;
+    Ok(LoadedModel { header, card, network, schedule })
+}
+
+/// The bytes of a weights file: tensors in half precision, header included.
+///
+/// # Errors
+/// If a tensor cannot be converted.
+pub fn write_weights(
+    header: &WeightsHeader,
+    weights: &BTreeMap<String, Tensor>,
+) -> Result<Vec<u8>, ModelError> {
+    let refuse = |why: String| ModelError::Weights(header.id.clone(), why);
+    let mut half = BTreeMap::new();
+    for (name, tensor) in weights {
+        let converted = tensor.to_device(&Device::Cpu).and_then(|t| t.to_dtype(DType::F16));
+        half.insert(name.clone(), converted.map_err(|e| refuse(crate::nn::first_line(&e)))?);
+    }
+    let entry = serde_json::to_string(header).map_err(|e| refuse(e.to_string()))?;
+    let metadata = HashMap::from([(ENTRY.to_owned(), entry)]);
+    safetensors::serialize(half.iter(), Some(metadata)).map_err(|e| refuse(e.to_string()))
+}

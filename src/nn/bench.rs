@@ -1,0 +1,81 @@
+//! Times of the operations, best of many runs: what `scripts/bench-conv` puts beside PyTorch's.
+
+use super::{conv2d, group_norm};
+use candle_core::{Device, Result, Tensor, Var};
+use serde::Serialize;
+use std::time::{Duration, Instant};
+
+/// One operation; milliseconds of the fastest run.
+#[derive(Clone, Debug, Serialize)]
+pub struct Timing {
+    pub op: String,
+    pub forward_ms: f64,
+    pub forward_backward_ms: f64,
+}
+
+/// Milliseconds of the fastest run.
+fn best(seconds: f64, mut f: impl FnMut() -> Result<()>) -> Result<f64> {
+    let (mut best, start) = (f64::INFINITY, Instant::now());
+    let limit = Duration::from_secs_f64(seconds);
+    loop {
+        let at = Instant::now();
+        f()?;
+        best = best.min(at.elapsed().as_secs_f64() * 1e3);
+        if start.elapsed() > limit {
+            return Ok(best);
+        }
+    }
+}
+
+fn row(
+    seconds: f64,
+    op: &str,
+    inputs: &[Tensor],
+    f: impl Fn(&[Tensor]) -> Result<Tensor>,
+) -> Result<Timing> {
+    let forward = best(seconds, || f(inputs).map(drop))?;
+    let vars: Vec<Var> = inputs.iter().map(Var::from_tensor).collect::<Result<_>>()?;
+    let tracked: Vec<Tensor> = vars.iter().map(|v| v.as_tensor().clone()).collect();
+    let both = best(seconds, || f(&tracked)?.sqr()?.sum_all()?.backward().map(drop))?;
+    Ok(Timing { op: op.to_owned(), forward_ms: forward, forward_backward_ms: both })
+}
+
+/// Times every row for about `seconds` per direction.
+///
+/// # Errors
+/// If memory runs out.
+pub fn timings(seconds: f64) -> Result<Vec<Timing>> {
+    let values = |shape: &[usize]| -> Result<Tensor> {
+        let n: usize = shape.iter().product();
+        let v: Vec<f32> = (0..n).map(|i| ((i * 7919 % 1000) as f32 - 500.0) / 500.0).collect();
+        Tensor::from_vec(v, shape, &Device::Cpu)
+    };
+    let mut rows = Vec::new();
+    for (kernel, channels, side, batch) in [
+        (3, 128, 128, 1),
+        (3, 128, 64, 1),
+        (3, 32, 128, 1),
+        (3, 256, 32, 1),
+        (1, 128, 128, 1),
+        (3, 128, 64, 8),
+        (3, 32, 64, 8),
+    ] {
+        let inputs = [
+            values(&[batch, channels, side, side])?,
+            values(&[channels, channels, kernel, kernel])?,
+            values(&[channels])?,
+        ];
+        let op = format!("conv{kernel}x{kernel} {channels}->{channels} @{side} batch {batch}");
+        rows.push(row(seconds, &op, &inputs, |v| conv2d(&v[0], &v[1], &v[2], 1, kernel / 2))?);
+    }
+    for (channels, side, batch) in [(128, 128, 1), (128, 64, 8)] {
+        let inputs = [
+            values(&[batch, channels, side, side])?,
+            values(&[1, channels])?,
+            values(&[1, channels])?,
+        ];
+        let op = format!("gn8_silu {channels} @{side} batch {batch}");
+        rows.push(row(seconds, &op, &inputs, |v| group_norm(&v[0], &v[1], &v[2], 8, true))?);
+    }
+    Ok(rows)
+}

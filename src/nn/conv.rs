@@ -1,0 +1,495 @@
+//! 2-D convolution: im2col by row copies in tiles that stay in the cache, then a matrix product.
+//!
+//! The input gradient of a "same" convolution is a convolution with the flipped kernel; the weight
+//! gradient sums per-tile products in a fixed order, so results do not depend on thread timing.
+
+use super::element::{Real, by_type};
+use candle_core::{
+    CpuStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail,
+};
+use gemm::Parallelism;
+use rayon::prelude::*;
+
+/// Elements of an im2col tile: about 1 MB in `f32`, which fits a second-level cache.
+const TILE_ELEMENTS: usize = 1 << 18;
+/// Partial sums of a weight gradient: fixed, so that the result does not depend on the machine.
+const WEIGHT_PARTS: usize = 8;
+
+/// Cross-correlation as in PyTorch: `x` `[B, Cin, H, W]`, `weight` `[Cout, Cin, kh, kw]`, `bias`
+/// `[Cout]`, equal stride and zero padding on both axes; gives `[B, Cout, H', W']`.
+///
+/// # Errors
+/// If the shapes do not fit together.
+pub fn conv2d(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: &Tensor,
+    stride: usize,
+    pad: usize,
+) -> Result<Tensor> {
+    if !super::fused(x) {
+        let y = x.conv2d(weight, pad, stride, 1, 1)?;
+        return y.broadcast_add(&bias.reshape((1, bias.elem_count(), 1, 1))?);
+    }
+    let op = Conv { stride, pad };
+    x.contiguous()?.apply_op3(&weight.contiguous()?, &bias.contiguous()?, op)
+}
+
+#[derive(Clone, Copy)]
+struct Conv {
+    stride: usize,
+    pad: usize,
+}
+
+/// All sizes of one convolution.
+#[derive(Clone, Copy)]
+struct Sizes {
+    b: usize,
+    ci: usize,
+    h: usize,
+    w: usize,
+    co: usize,
+    kh: usize,
+    kw: usize,
+    oh: usize,
+    ow: usize,
+    pad: usize,
+    stride: usize,
+}
+
+impl Conv {
+    fn sizes(self, x: &Shape, k: &Shape) -> Result<Sizes> {
+        let ((b, ci, h, w), (co, ki, kh, kw)) = (x.dims4()?, k.dims4()?);
+        let (pad, stride) = (self.pad, self.stride);
+        if ci != ki || h + 2 * pad < kh || w + 2 * pad < kw || stride == 0 {
+            bail!("conv2d: input {x:?}, kernel {k:?}, stride {stride}, padding {pad} do not fit");
+        }
+        let (oh, ow) = ((h + 2 * pad - kh) / stride + 1, (w + 2 * pad - kw) / stride + 1);
+        Ok(Sizes { b, ci, h, w, co, kh, kw, oh, ow, pad, stride })
+    }
+}
+
+impl Sizes {
+    fn taps(&self) -> usize {
+        self.ci * self.kh * self.kw
+    }
+    fn rows_per_tile(&self) -> usize {
+        (TILE_ELEMENTS / (self.taps() * self.ow)).clamp(1, self.oh)
+    }
+    /// A 1x1 convolution needs no im2col: the input is its own column matrix.
+    fn is_pointwise(&self) -> bool {
+        self.kh == 1 && self.kw == 1 && self.stride == 1 && self.pad == 0
+    }
+    fn image<'a, T>(&self, x: &'a [T], b: usize) -> &'a [T] {
+        &x[b * self.ci * self.h * self.w..][..self.ci * self.h * self.w]
+    }
+    /// The range of output columns whose input column exists, for tap column `kx` at stride 1.
+    fn inside(&self, kx: usize) -> (usize, usize) {
+        let low = self.pad.saturating_sub(kx).min(self.ow);
+        let high = (self.w + self.pad).saturating_sub(kx).min(self.ow).max(low);
+        (low, high)
+    }
+    fn input_row(&self, y: usize, ky: usize) -> Option<usize> {
+        (y * self.stride + ky).checked_sub(self.pad).filter(|&iy| iy < self.h)
+    }
+    fn input_column(&self, x: usize, kx: usize) -> Option<usize> {
+        (x * self.stride + kx).checked_sub(self.pad).filter(|&ix| ix < self.w)
+    }
+    /// Calls `f(row of the column matrix, channel, ky, kx)` for each tap.
+    fn each_tap(&self, mut f: impl FnMut(usize, usize, usize, usize)) {
+        let mut r = 0;
+        for c in 0..self.ci {
+            for ky in 0..self.kh {
+                for kx in 0..self.kw {
+                    f(r, c, ky, kx);
+                    r += 1;
+                }
+            }
+        }
+    }
+}
+
+/// Output rows `y0..y1` of one image as columns: `[Cin·kh·kw, (y1-y0)·ow]`.
+fn im2col<T: Real>(x: &[T], s: &Sizes, y0: usize, y1: usize, col: &mut [T]) {
+    let n = (y1 - y0) * s.ow;
+    s.each_tap(|r, c, ky, kx| {
+        let plane = &x[c * s.h * s.w..(c + 1) * s.h * s.w];
+        for y in y0..y1 {
+            let to = &mut col[r * n + (y - y0) * s.ow..][..s.ow];
+            let Some(iy) = s.input_row(y, ky) else {
+                to.fill(T::default());
+                continue;
+            };
+            let from = &plane[iy * s.w..][..s.w];
+            if s.stride == 1 {
+                let (low, high) = s.inside(kx);
+                to[..low].fill(T::default());
+                to[high..].fill(T::default());
+                if high > low {
+                    let start = low + kx - s.pad;
+                    to[low..high].copy_from_slice(&from[start..start + high - low]);
+                }
+            } else {
+                for (ox, v) in to.iter_mut().enumerate() {
+                    *v = s.input_column(ox, kx).map_or(T::default(), |ix| from[ix]);
+                }
+            }
+        }
+    });
+}
+
+/// Adds columns back to where [`im2col`] took them from.
+fn col2im<T: Real>(col: &[T], s: &Sizes, y0: usize, y1: usize, x: &mut [T]) {
+    let n = (y1 - y0) * s.ow;
+    s.each_tap(|r, c, ky, kx| {
+        for y in y0..y1 {
+            let Some(iy) = s.input_row(y, ky) else { continue };
+            let to = &mut x[c * s.h * s.w + iy * s.w..][..s.w];
+            let from = &col[r * n + (y - y0) * s.ow..][..s.ow];
+            for (ox, &v) in from.iter().enumerate() {
+                if let Some(ix) = s.input_column(ox, kx) {
+                    to[ix] += v;
+                }
+            }
+        }
+    });
+}
+
+/// A matrix that lies in memory with the given strides.
+struct Matrix<T> {
+    at: *const T,
+    row: usize,
+    column: usize,
+}
+
+/// `dst[m, n] (row stride `ldd`) = a·b`, added to what is there if `add`.
+///
+/// # Safety
+/// `dst`, `a` and `b` point to memory that holds the matrices of these sizes and strides, and no
+/// other thread writes to `dst`'s elements.
+unsafe fn product<T: Real>(
+    (m, n, k): (usize, usize, usize),
+    dst: *mut T,
+    ldd: usize,
+    add: bool,
+    a: &Matrix<T>,
+    b: &Matrix<T>,
+) {
+    // SAFETY: passed on to the caller.
+    unsafe {
+        gemm::gemm(
+            m,
+            n,
+            k,
+            dst,
+            1,
+            ldd as isize,
+            add,
+            a.at,
+            a.column as isize,
+            a.row as isize,
+            b.at,
+            b.column as isize,
+            b.row as isize,
+            T::ONE,
+            T::ONE,
+            false,
+            false,
+            false,
+            Parallelism::None,
+        );
+    }
+}
+
+/// A pointer into an output of which each task writes its own part.
+struct Shared<T>(*mut T);
+// SAFETY: every task writes a disjoint range, see the uses.
+unsafe impl<T> Sync for Shared<T> {}
+impl<T> Shared<T> {
+    fn at(&self, offset: usize) -> *mut T {
+        self.0.wrapping_add(offset)
+    }
+}
+
+fn forward<T: Real>(x: &[T], k: &[T], bias: Option<&[T]>, s: Sizes) -> Vec<T> {
+    let (taps, plane) = (s.taps(), s.oh * s.ow);
+    let mut out = vec![T::default(); s.b * s.co * plane];
+    if let Some(bias) = bias {
+        out.par_chunks_mut(plane).enumerate().for_each(|(i, o)| o.fill(bias[i % s.co]));
+    }
+    let rows = s.rows_per_tile();
+    let tiles = s.oh.div_ceil(rows);
+    let shared = Shared(out.as_mut_ptr());
+    let pointwise = s.is_pointwise();
+    let size = if pointwise { 0 } else { taps * rows * s.ow };
+    (0..s.b * tiles).into_par_iter().for_each_init(
+        || vec![T::default(); size],
+        |col, i| {
+            let (b, y0) = (i / tiles, i % tiles * rows);
+            let y1 = (y0 + rows).min(s.oh);
+            let n = (y1 - y0) * s.ow;
+            let image = s.image(x, b);
+            let columns = if pointwise {
+                Matrix { at: image[y0 * s.ow..].as_ptr(), row: plane, column: 1 }
+            } else {
+                im2col(image, &s, y0, y1, col);
+                Matrix { at: col.as_ptr(), row: n, column: 1 }
+            };
+            let weights = Matrix { at: k.as_ptr(), row: taps, column: 1 };
+            let dst = shared.at(b * s.co * plane + y0 * s.ow);
+            // SAFETY: the tile's rows of all output planes of image `b`, written by this task only.
+            unsafe { product((s.co, n, taps), dst, plane, bias.is_some(), &weights, &columns) };
+        },
+    );
+    out
+}
+
+fn weight_gradient<T: Real>(x: &[T], dy: &[T], s: Sizes) -> Vec<T> {
+    let (taps, plane) = (s.taps(), s.oh * s.ow);
+    let rows = s.rows_per_tile();
+    let tiles = s.oh.div_ceil(rows);
+    let total = s.b * tiles;
+    let parts = WEIGHT_PARTS.min(total);
+    let partial: Vec<Vec<T>> = (0..parts)
+        .into_par_iter()
+        .map(|part| {
+            let mut dw = vec![T::default(); s.co * taps];
+            let size = if s.is_pointwise() { 0 } else { taps * rows * s.ow };
+            let mut col = vec![T::default(); size];
+            for i in part * total / parts..(part + 1) * total / parts {
+                let (b, y0) = (i / tiles, i % tiles * rows);
+                let y1 = (y0 + rows).min(s.oh);
+                let n = (y1 - y0) * s.ow;
+                let image = s.image(x, b);
+                let transposed = if s.is_pointwise() {
+                    Matrix { at: image[y0 * s.ow..].as_ptr(), row: 1, column: plane }
+                } else {
+                    im2col(image, &s, y0, y1, &mut col);
+                    Matrix { at: col.as_ptr(), row: 1, column: n }
+                };
+                let dy = &dy[b * s.co * plane + y0 * s.ow..];
+                let dy = Matrix { at: dy.as_ptr(), row: plane, column: 1 };
+                // SAFETY: `dw` is this task's own; the other two were sized above.
+                unsafe { product((s.co, taps, n), dw.as_mut_ptr(), taps, true, &dy, &transposed) };
+            }
+            dw
+        })
+        .collect();
+    partial
+        .into_iter()
+        .reduce(|mut sum, part| {
+            for (a, b) in sum.iter_mut().zip(part) {
+                *a += b;
+            }
+            sum
+        })
+        .unwrap_or_default()
+}
+
+fn input_gradient<T: Real>(dy: &[T], k: &[T], s: Sizes) -> Vec<T> {
+    let taps = s.kh * s.kw;
+    if s.stride == 1 && s.kh == s.kw && 2 * s.pad + 1 == s.kh {
+        let mut flipped = vec![T::default(); k.len()];
+        for o in 0..s.co {
+            for i in 0..s.ci {
+                for t in 0..taps {
+                    flipped[(i * s.co + o) * taps + taps - 1 - t] = k[(o * s.ci + i) * taps + t];
+                }
+            }
+        }
+        let back = Sizes { ci: s.co, co: s.ci, h: s.oh, w: s.ow, oh: s.h, ow: s.w, ..s };
+        return forward(dy, &flipped, None, back);
+    }
+    let (image, plane, rows) = (s.ci * s.h * s.w, s.oh * s.ow, s.rows_per_tile());
+    let mut dx = vec![T::default(); s.b * image];
+    dx.par_chunks_mut(image).enumerate().for_each(|(b, dx)| {
+        let mut col = vec![T::default(); s.taps() * rows * s.ow];
+        for y0 in (0..s.oh).step_by(rows) {
+            let y1 = (y0 + rows).min(s.oh);
+            let n = (y1 - y0) * s.ow;
+            let transposed = Matrix { at: k.as_ptr(), row: 1, column: s.taps() };
+            let dy = &dy[b * s.co * plane + y0 * s.ow..];
+            let dy = Matrix { at: dy.as_ptr(), row: plane, column: 1 };
+            // SAFETY: `col` is this task's own and holds `taps · n` elements.
+            unsafe { product((s.taps(), n, s.co), col.as_mut_ptr(), n, false, &transposed, &dy) };
+            col2im(&col, &s, y0, y1, dx);
+        }
+    });
+    dx
+}
+
+impl CustomOp3 for Conv {
+    fn name(&self) -> &'static str {
+        "conv2d"
+    }
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        lx: &Layout,
+        k: &CpuStorage,
+        lk: &Layout,
+        b: &CpuStorage,
+        lb: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        fn run<T: Real>(
+            (x, lx): (&CpuStorage, &Layout),
+            (k, lk): (&CpuStorage, &Layout),
+            (b, lb): (&CpuStorage, &Layout),
+            s: Sizes,
+        ) -> Result<CpuStorage> {
+            let bias = T::slice(b, lb)?;
+            if bias.len() != s.co {
+                bail!("conv2d: {} bias values for {} output channels", bias.len(), s.co);
+            }
+            Ok(T::storage(forward(T::slice(x, lx)?, T::slice(k, lk)?, Some(bias), s)))
+        }
+        let s = self.sizes(lx.shape(), lk.shape())?;
+        let y = by_type!(x, self.name(), run((x, lx), (k, lk), (b, lb), s))?;
+        Ok((y, (s.b, s.co, s.oh, s.ow).into()))
+    }
+    fn bwd(
+        &self,
+        x: &Tensor,
+        k: &Tensor,
+        b: &Tensor,
+        _y: &Tensor,
+        dy: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let dy = dy.contiguous()?;
+        let s = self.sizes(x.shape(), k.shape())?;
+        let wanted = |t: &Tensor, f: &dyn Fn() -> Result<Tensor>| t.track_op().then(f).transpose();
+        Ok((
+            wanted(x, &|| dy.apply_op2_no_bwd(k, &InputGradient(s)))?,
+            wanted(k, &|| x.apply_op2_no_bwd(&dy, &WeightGradient(s)))?,
+            wanted(b, &|| dy.apply_op1_no_bwd(&BiasGradient))?,
+        ))
+    }
+}
+
+struct InputGradient(Sizes);
+struct WeightGradient(Sizes);
+struct BiasGradient;
+
+impl CustomOp2 for InputGradient {
+    fn name(&self) -> &'static str {
+        "conv2d-input-gradient"
+    }
+    fn cpu_fwd(
+        &self,
+        dy: &CpuStorage,
+        ld: &Layout,
+        k: &CpuStorage,
+        lk: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        fn run<T: Real>(
+            (dy, ld): (&CpuStorage, &Layout),
+            (k, lk): (&CpuStorage, &Layout),
+            s: Sizes,
+        ) -> Result<CpuStorage> {
+            Ok(T::storage(input_gradient(T::slice(dy, ld)?, T::slice(k, lk)?, s)))
+        }
+        let s = self.0;
+        let dx = by_type!(dy, self.name(), run((dy, ld), (k, lk), s))?;
+        Ok((dx, (s.b, s.ci, s.h, s.w).into()))
+    }
+}
+
+impl CustomOp2 for WeightGradient {
+    fn name(&self) -> &'static str {
+        "conv2d-weight-gradient"
+    }
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        lx: &Layout,
+        dy: &CpuStorage,
+        ld: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        fn run<T: Real>(
+            (x, lx): (&CpuStorage, &Layout),
+            (dy, ld): (&CpuStorage, &Layout),
+            s: Sizes,
+        ) -> Result<CpuStorage> {
+            Ok(T::storage(weight_gradient(T::slice(x, lx)?, T::slice(dy, ld)?, s)))
+        }
+        let s = self.0;
+        let dw = by_type!(x, self.name(), run((x, lx), (dy, ld), s))?;
+        Ok((dw, (s.co, s.ci, s.kh, s.kw).into()))
+    }
+}
+
+impl CustomOp1 for BiasGradient {
+    fn name(&self) -> &'static str {
+        "conv2d-bias-gradient"
+    }
+    fn cpu_fwd(&self, dy: &CpuStorage, ld: &Layout) -> Result<(CpuStorage, Shape)> {
+        fn run<T: Real>(dy: &CpuStorage, ld: &Layout) -> Result<CpuStorage> {
+            let (_, c, h, w) = ld.shape().dims4()?;
+            let planes: Vec<T> = T::slice(dy, ld)?
+                .par_chunks(h * w)
+                .map(|plane| super::element::lane_sum(plane, |v| v))
+                .collect();
+            let mut sums = vec![T::default(); c];
+            for (i, v) in planes.into_iter().enumerate() {
+                sums[i % c] += v;
+            }
+            Ok(T::storage(sums))
+        }
+        let c = ld.shape().dims4()?.1;
+        Ok((by_type!(dy, self.name(), run(dy, ld))?, c.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::gradcheck::{check, close, noise};
+    use super::*;
+
+    #[test]
+    fn conv2d_matches_candle_and_differences() {
+        for (b, ci, co, h, w, kh, kw, stride, pad) in [
+            (2, 3, 4, 8, 8, 3, 3, 1, 1),
+            (2, 3, 4, 7, 9, 3, 3, 1, 1),
+            (1, 2, 3, 6, 5, 3, 3, 1, 0),
+            (2, 3, 2, 8, 6, 3, 3, 2, 1),
+            (2, 3, 2, 7, 9, 3, 3, 2, 1),
+            (2, 3, 4, 5, 6, 1, 1, 1, 0),
+            (1, 2, 2, 8, 8, 1, 1, 2, 0),
+            (1, 2, 2, 9, 9, 7, 7, 2, 3),
+            (1, 2, 2, 6, 7, 3, 1, 1, 0),
+            (1, 2, 2, 4, 3, 5, 5, 1, 2),
+        ] {
+            let shapes = [vec![b, ci, h, w], vec![co, ci, kh, kw], vec![co]];
+            let x = noise(&shapes[0], 1);
+            let (k, bias) = (noise(&shapes[1], 2), noise(&shapes[2], 3));
+            let ours = conv2d(&x, &k, &bias, stride, pad).unwrap();
+            let candle = x
+                .conv2d(&k, pad, stride, 1, 1)
+                .unwrap()
+                .broadcast_add(&bias.reshape((1, co, 1, 1)).unwrap())
+                .unwrap();
+            close(&ours, &candle, 1e-12);
+            check(&shapes, |v| conv2d(&v[0], &v[1], &v[2], stride, pad));
+        }
+    }
+
+    #[test]
+    fn conv2d_takes_tiles_and_batches() {
+        // 200 rows of 64 columns and 27 taps need several tiles.
+        let (x, k, b) = (noise(&[3, 3, 200, 64], 1), noise(&[2, 3, 3, 3], 2), noise(&[2], 3));
+        let ours = conv2d(&x, &k, &b, 1, 1).unwrap();
+        let each: Vec<Tensor> =
+            (0..3).map(|i| conv2d(&x.narrow(0, i, 1).unwrap(), &k, &b, 1, 1).unwrap()).collect();
+        close(&ours, &Tensor::cat(&each, 0).unwrap(), 0.0);
+        let reference = x.conv2d(&k, 1, 1, 1, 1).unwrap();
+        close(&ours, &reference.broadcast_add(&b.reshape((1, 2, 1, 1)).unwrap()).unwrap(), 1e-12);
+    }
+
+    #[test]
+    fn shapes_that_do_not_fit_are_errors() {
+        let (x, b) = (noise(&[1, 3, 4, 4], 1), noise(&[2], 3));
+        assert!(conv2d(&x, &noise(&[2, 4, 3, 3], 2), &b, 1, 1).is_err());
+        assert!(conv2d(&x, &noise(&[2, 3, 7, 7], 2), &b, 1, 1).is_err());
+        assert!(conv2d(&x, &noise(&[3, 3, 3, 3], 2), &b, 1, 1).is_err());
+    }
+}

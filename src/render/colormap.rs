@@ -1,0 +1,77 @@
+//! Colour maps whose lightness rises evenly, readable with every kind of colour blindness and in
+//! grey; the shader and the colour bar use the same tables.
+
+use super::colormap_tables::{CIVIDIS, VIRIDIS};
+
+/// A map from 0..1 to colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ColorMap {
+    #[default]
+    Cividis,
+    Viridis,
+    Grey,
+}
+
+const GREY: [[u8; 3]; 256] = {
+    let mut table = [[0; 3]; 256];
+    let mut i = 0;
+    while i < 256 {
+        table[i] = [i as u8; 3];
+        i += 1;
+    }
+    table
+};
+
+/// The 256 steps of a map as sRGB bytes.
+pub fn lut(map: ColorMap) -> &'static [[u8; 3]; 256] {
+    match map {
+        ColorMap::Cividis => &CIVIDIS,
+        ColorMap::Viridis => &VIRIDIS,
+        ColorMap::Grey => &GREY,
+    }
+}
+
+/// The colour of `v`, clamped to 0..1 (NaN counts as 0).
+pub fn color(map: ColorMap, v: f32) -> [u8; 3] {
+    // A float to integer cast saturates, and takes NaN to 0.
+    lut(map)[usize::from((v * 255.0 + 0.5) as u8)]
+}
+
+/// [`color`] of the default map.
+pub fn cividis(v: f32) -> [u8; 3] {
+    color(ColorMap::Cividis, v)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// CIE luminance of sRGB bytes.
+    fn luminance(c: [u8; 3]) -> f64 {
+        let linear = c.map(|b| {
+            let v = f64::from(b) / 255.0;
+            if v <= 0.04045 { v / 12.92 } else { ((v + 0.055) / 1.055).powf(2.4) }
+        });
+        0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    }
+
+    #[test]
+    fn luminance_rises_along_every_map() {
+        for map in [ColorMap::Cividis, ColorMap::Viridis, ColorMap::Grey] {
+            for five in lut(map).windows(5) {
+                // Neighbours may fall by what rounding to bytes costs, steps of 4 may not.
+                assert!(luminance(five[1]) - luminance(five[0]) > -1e-3, "{map:?}: {five:?}");
+                assert!(luminance(five[0]) < luminance(five[4]), "{map:?}: {five:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn cividis_runs_from_dark_blue_to_yellow() {
+        assert_eq!(cividis(0.0), [0, 34, 78]);
+        assert_eq!(cividis(1.0), [254, 232, 56]);
+        assert_eq!(cividis(-3.0), cividis(0.0));
+        assert_eq!(cividis(f32::NAN), cividis(0.0));
+        assert_eq!(cividis(7.0), cividis(1.0));
+    }
+}

@@ -1,0 +1,485 @@
+//! The resident images and layers, and the render pass that shows them; one uniform buffer and
+//! bind group per view, because all views are prepared before the first is drawn.
+
+use super::texture::{Encoding, Lattice, Stored, VoxelTexture, heat_texels};
+use super::uniform::{Resident, SliceUniform, Target};
+use super::{Block, ImageId, LayerId, RenderError, SlicePaint};
+use crate::volume::Volume;
+use eframe::egui_wgpu::wgpu;
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+/// What distinguishes one render pipeline from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Variant {
+    lattice: Lattice,
+    stored: Stored,
+}
+
+impl Variant {
+    const ALL: [Self; 6] = {
+        const fn v(lattice: Lattice, stored: Stored) -> Variant {
+            Variant { lattice, stored }
+        }
+        [
+            v(Lattice::Box, Stored::Sint),
+            v(Lattice::Box, Stored::Uint),
+            v(Lattice::Box, Stored::Float),
+            v(Lattice::Sheets, Stored::Sint),
+            v(Lattice::Sheets, Stored::Uint),
+            v(Lattice::Sheets, Stored::Float),
+        ]
+    };
+
+    fn source(self) -> String {
+        let stored = match self.stored {
+            Stored::Sint => "i32",
+            Stored::Uint => "u32",
+            Stored::Float => "f32",
+        };
+        let lattice = match self.lattice {
+            Lattice::Box => include_str!("../../shaders/lattice_3d.wgsl"),
+            Lattice::Sheets => include_str!("../../shaders/lattice_2d.wgsl"),
+        };
+        let slice = include_str!("../../shaders/slice.wgsl");
+        format!("alias Stored = {stored};\n{lattice}\n{slice}")
+    }
+}
+
+/// Every shader as it is handed to the device: name and WGSL.
+pub fn shader_sources() -> Vec<(String, String)> {
+    Variant::ALL.map(|v| (format!("{:?} {:?}", v.lattice, v.stored), v.source())).into()
+}
+
+struct Pipeline {
+    layout: wgpu::BindGroupLayout,
+    pipeline: wgpu::RenderPipeline,
+}
+
+struct Image {
+    texture: VoxelTexture,
+    variant: Variant,
+    rgb: bool,
+    slope: f64,
+    intercept: f64,
+}
+
+struct View {
+    image: ImageId,
+    layers: [Option<LayerId>; 2],
+    variant: Variant,
+    buffer: wgpu::Buffer,
+    bind_group: wgpu::BindGroup,
+}
+
+/// The kinds of layer; label maps and heat maps are counted apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum LayerKind {
+    Labels,
+    Heat,
+}
+
+impl LayerKind {
+    fn format(self) -> wgpu::TextureFormat {
+        match self {
+            Self::Labels => wgpu::TextureFormat::R8Uint,
+            Self::Heat => wgpu::TextureFormat::R32Float,
+        }
+    }
+
+    /// Place in [`View::layers`].
+    fn slot(self) -> usize {
+        self as usize
+    }
+}
+
+type LayerKey = (LayerKind, ImageId, LayerId);
+
+/// Draws slices with a device. In the window it lives among egui's callback resources; see
+/// [`super::install`].
+pub struct SliceRenderer {
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    target: wgpu::TextureFormat,
+    limits: wgpu::Limits,
+    pipelines: HashMap<Variant, Pipeline>,
+    images: HashMap<ImageId, Image>,
+    layers: HashMap<LayerKey, VoxelTexture>,
+    /// Bound where a view has no such layer.
+    blanks: HashMap<(LayerKind, Lattice), VoxelTexture>,
+    views: HashMap<u64, View>,
+}
+
+impl SliceRenderer {
+    /// `target` is the format of the pass that [`Self::paint`] draws into, which has one sample
+    /// per pixel and no depth buffer.
+    pub fn new(device: &wgpu::Device, queue: &wgpu::Queue, target: wgpu::TextureFormat) -> Self {
+        Self {
+            device: device.clone(),
+            queue: queue.clone(),
+            target,
+            limits: device.limits(),
+            pipelines: HashMap::new(),
+            images: HashMap::new(),
+            layers: HashMap::new(),
+            blanks: HashMap::new(),
+            views: HashMap::new(),
+        }
+    }
+
+    /// Uploads one time point. Layers of the image stay if its shape does.
+    ///
+    /// # Errors
+    /// If the image is too large for the device or `time` lies outside.
+    pub fn set_image(
+        &mut self,
+        id: ImageId,
+        volume: &Volume,
+        time: usize,
+    ) -> Result<(), RenderError> {
+        if time >= volume.times() {
+            return Err(RenderError::Time { time, times: volume.times() });
+        }
+        let block = Block::whole(volume.geometry());
+        let lattice = Lattice::of(block.shape, &self.limits)?;
+        let encoding = Encoding::of(volume, time);
+        match self.images.get(&id) {
+            Some(old) if old.texture.block == block => {
+                // Free the old texture before the new one is made.
+                self.images.remove(&id);
+                self.views.retain(|_, view| view.image != id);
+            }
+            _ => self.remove_image(id),
+        }
+        let texture = VoxelTexture::new(&self.device, lattice, encoding.format, block)?;
+        texture.write(&self.device, &self.queue, block, |range| {
+            encoding.texels(volume, time, range)
+        })?;
+        let Encoding { rgb, slope, intercept, .. } = encoding;
+        let variant = Variant { lattice, stored: encoding.stored };
+        let image = Image { texture, variant, rgb, slope, intercept };
+        self.images.insert(id, image);
+        Ok(())
+    }
+
+    /// Frees the image and all its layers.
+    pub fn remove_image(&mut self, id: ImageId) {
+        self.views.retain(|_, view| view.image != id);
+        self.layers.retain(|(_, image, _), _| *image != id);
+        self.images.remove(&id);
+    }
+
+    /// A label map over `block`; outside it the label is 0.
+    ///
+    /// # Errors
+    /// If the image is unknown, the block lies outside it or the number of labels is wrong.
+    pub fn set_labels(
+        &mut self,
+        id: ImageId,
+        layer: LayerId,
+        block: Block,
+        labels: &[u8],
+    ) -> Result<(), RenderError> {
+        self.set_layer((LayerKind::Labels, id, layer), block, labels.len(), |r| (&labels[r]).into())
+    }
+
+    /// Rewrites a part of the block of [`Self::set_labels`].
+    ///
+    /// # Errors
+    /// If the layer is unknown, `part` lies outside its block or the number of labels is wrong.
+    pub fn update_labels(
+        &mut self,
+        id: ImageId,
+        layer: LayerId,
+        part: Block,
+        labels: &[u8],
+    ) -> Result<(), RenderError> {
+        self.update_layer((LayerKind::Labels, id, layer), part, labels.len(), |r| {
+            (&labels[r]).into()
+        })
+    }
+
+    /// A heat map over `block`; outside it the value is 0, as it is for NaN and negative values.
+    ///
+    /// # Errors
+    /// As [`Self::set_labels`].
+    pub fn set_heat(
+        &mut self,
+        id: ImageId,
+        layer: LayerId,
+        block: Block,
+        values: &[f32],
+    ) -> Result<(), RenderError> {
+        self.set_layer((LayerKind::Heat, id, layer), block, values.len(), |r| {
+            heat_texels(&values[r])
+        })
+    }
+
+    /// Rewrites a part of the block of [`Self::set_heat`].
+    ///
+    /// # Errors
+    /// As [`Self::update_labels`].
+    pub fn update_heat(
+        &mut self,
+        id: ImageId,
+        layer: LayerId,
+        part: Block,
+        values: &[f32],
+    ) -> Result<(), RenderError> {
+        self.update_layer((LayerKind::Heat, id, layer), part, values.len(), |r| {
+            heat_texels(&values[r])
+        })
+    }
+
+    pub(super) fn remove_layer(&mut self, kind: LayerKind, id: ImageId, layer: LayerId) {
+        self.drop_views_of((kind, id, layer));
+        self.layers.remove(&(kind, id, layer));
+    }
+
+    fn drop_views_of(&mut self, (kind, id, layer): LayerKey) {
+        self.views.retain(|_, v| v.image != id || v.layers[kind.slot()] != Some(layer));
+    }
+
+    fn set_layer<'a>(
+        &mut self,
+        key: LayerKey,
+        block: Block,
+        found: usize,
+        bytes: impl Fn(std::ops::Range<usize>) -> Cow<'a, [u8]>,
+    ) -> Result<(), RenderError> {
+        let image = self.images.get(&key.1).ok_or(RenderError::UnknownImage { id: key.1 })?;
+        check(block, image.texture.block, found)?;
+        let lattice = image.variant.lattice;
+        if self.layers.get(&key).is_none_or(|old| old.block != block) {
+            self.drop_views_of(key);
+            self.layers.remove(&key);
+            let texture = VoxelTexture::new(&self.device, lattice, key.0.format(), block)?;
+            self.layers.insert(key, texture);
+        }
+        self.update_layer(key, block, found, bytes)
+    }
+
+    fn update_layer<'a>(
+        &self,
+        key: LayerKey,
+        part: Block,
+        found: usize,
+        bytes: impl Fn(std::ops::Range<usize>) -> Cow<'a, [u8]>,
+    ) -> Result<(), RenderError> {
+        let unknown = RenderError::UnknownLayer { id: key.1, layer: key.2 };
+        let texture = self.layers.get(&key).ok_or(unknown)?;
+        check(part, texture.block, found)?;
+        texture.write(&self.device, &self.queue, part, bytes)
+    }
+
+    /// Writes the settings of one view. `origin` is where it lies in the target, in pixels.
+    /// Returns whether there is an image to draw; a layer that is not resident is left out.
+    ///
+    /// # Errors
+    /// If the device has no memory left.
+    pub fn prepare(
+        &mut self,
+        paint: &SlicePaint,
+        origin: [f32; 2],
+        pixels_per_point: f32,
+    ) -> Result<bool, RenderError> {
+        let Some(image) = self.images.get(&paint.image) else {
+            self.views.remove(&paint.view);
+            return Ok(false);
+        };
+        let resident = |kind, layer: Option<LayerId>| {
+            layer.filter(|&layer| self.layers.contains_key(&(kind, paint.image, layer)))
+        };
+        let layers = [
+            resident(LayerKind::Labels, paint.labels.as_ref().map(|s| s.layer)),
+            resident(LayerKind::Heat, paint.heat.as_ref().map(|s| s.layer)),
+        ];
+        let block_of = |kind: LayerKind| {
+            let layer = layers[kind.slot()]?;
+            self.layers.get(&(kind, paint.image, layer)).map(|t| t.block)
+        };
+        let resident = Resident {
+            shape: image.texture.block.shape,
+            rgb: image.rgb,
+            slope: image.slope,
+            intercept: image.intercept,
+            labels: block_of(LayerKind::Labels),
+            heat: block_of(LayerKind::Heat),
+        };
+        let target = Target { origin, pixels_per_point, srgb: self.target.is_srgb() };
+        let uniform = SliceUniform::new(paint, &resident, target);
+        let same = |view: &View| view.image == paint.image && view.layers == layers;
+        if !self.views.get(&paint.view).is_some_and(same) {
+            let view = self.make_view(paint.image, layers)?;
+            self.views.insert(paint.view, view);
+        }
+        if let Some(view) = self.views.get(&paint.view) {
+            self.queue.write_buffer(&view.buffer, 0, bytemuck::bytes_of(&uniform));
+        }
+        Ok(true)
+    }
+
+    /// Draws a prepared view over the whole viewport of the pass.
+    pub fn paint(&self, pass: &mut wgpu::RenderPass<'_>, view: u64) {
+        if let Some(view) = self.views.get(&view)
+            && let Some(Pipeline { pipeline, .. }) = self.pipelines.get(&view.variant)
+        {
+            pass.set_pipeline(pipeline);
+            pass.set_bind_group(0, &view.bind_group, &[]);
+            pass.draw(0..3, 0..1);
+        }
+    }
+
+    fn make_view(
+        &mut self,
+        id: ImageId,
+        layers: [Option<LayerId>; 2],
+    ) -> Result<View, RenderError> {
+        let variant = self.images.get(&id).ok_or(RenderError::UnknownImage { id })?.variant;
+        for kind in [LayerKind::Labels, LayerKind::Heat] {
+            let key = (kind, variant.lattice);
+            if !self.blanks.contains_key(&key) {
+                let block = Block { origin: [0; 3], shape: [1; 3] };
+                let blank = VoxelTexture::new(&self.device, variant.lattice, kind.format(), block)?;
+                self.blanks.insert(key, blank);
+            }
+        }
+        let pipeline = self
+            .pipelines
+            .entry(variant)
+            .or_insert_with(|| make_pipeline(&self.device, variant, self.target));
+        let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("slice view"),
+            size: size_of::<SliceUniform>() as u64,
+            usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        let image = self.images.get(&id).ok_or(RenderError::UnknownImage { id })?;
+        let layer = |kind: LayerKind| {
+            let own = layers[kind.slot()].and_then(|l| self.layers.get(&(kind, id, l)));
+            own.unwrap_or_else(|| &self.blanks[&(kind, variant.lattice)])
+        };
+        let textures = [&image.texture, layer(LayerKind::Labels), layer(LayerKind::Heat)];
+        let mut entries =
+            vec![wgpu::BindGroupEntry { binding: 0, resource: buffer.as_entire_binding() }];
+        entries.extend(textures.iter().zip(1..).map(|(t, binding)| wgpu::BindGroupEntry {
+            binding,
+            resource: wgpu::BindingResource::TextureView(&t.view),
+        }));
+        let bind_group = self.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some("slice view"),
+            layout: &pipeline.layout,
+            entries: &entries,
+        });
+        Ok(View { image: id, layers, variant, buffer, bind_group })
+    }
+}
+
+/// A block must lie in the outer one and have as many values as voxels.
+fn check(block: Block, outer: Block, found: usize) -> Result<(), RenderError> {
+    if !outer.contains(&block) {
+        return Err(RenderError::Outside { block, outer });
+    }
+    if block.len() != found {
+        return Err(RenderError::Length { block, found });
+    }
+    Ok(())
+}
+
+fn make_pipeline(device: &wgpu::Device, variant: Variant, target: wgpu::TextureFormat) -> Pipeline {
+    use wgpu::TextureSampleType as T;
+    let texture = |binding, sample_type| wgpu::BindGroupLayoutEntry {
+        binding,
+        visibility: wgpu::ShaderStages::FRAGMENT,
+        ty: wgpu::BindingType::Texture {
+            sample_type,
+            view_dimension: variant.lattice.view_dimension(),
+            multisampled: false,
+        },
+        count: None,
+    };
+    let image = match variant.stored {
+        Stored::Sint => T::Sint,
+        Stored::Uint => T::Uint,
+        Stored::Float => T::Float { filterable: false },
+    };
+    let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+        label: Some("slice"),
+        entries: &[
+            wgpu::BindGroupLayoutEntry {
+                binding: 0,
+                visibility: wgpu::ShaderStages::FRAGMENT,
+                ty: wgpu::BindingType::Buffer {
+                    ty: wgpu::BufferBindingType::Uniform,
+                    has_dynamic_offset: false,
+                    min_binding_size: std::num::NonZeroU64::new(size_of::<SliceUniform>() as u64),
+                },
+                count: None,
+            },
+            texture(1, image),
+            texture(2, T::Uint),
+            texture(3, T::Float { filterable: false }),
+        ],
+    });
+    let shader = device.create_shader_module(wgpu::ShaderModuleDescriptor {
+        label: Some("slice"),
+        source: wgpu::ShaderSource::Wgsl(variant.source().into()),
+    });
+    let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+        label: Some("slice"),
+        bind_group_layouts: &[Some(&layout)],
+        immediate_size: 0,
+    });
+    let pipeline = device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
+        label: Some("slice"),
+        layout: Some(&pipeline_layout),
+        vertex: wgpu::VertexState {
+            module: &shader,
+            entry_point: Some("cover"),
+            compilation_options: wgpu::PipelineCompilationOptions::default(),
+            buffers: &[],
+        },
+        primitive: wgpu::PrimitiveState::default(),
+        depth_stencil: None,
+        multisample: wgpu::MultisampleState::default(),
+        fragment: Some(wgpu::FragmentState {
+            module: &shader,
+            entry_point: Some("compose"),
+            compilation_options: wgpu::PipelineCompilationOptions::default(),
+            targets: &[Some(target.into())],
+        }),
+        multiview_mask: None,
+        cache: None,
+    });
+    Pipeline { layout, pipeline }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wgpu::naga;
+
+    #[test]
+    fn every_shader_parses_and_is_valid() {
+        for (name, source) in shader_sources() {
+            let module = naga::front::wgsl::parse_str(&source)
+                .unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(&source)));
+            let mut validator = naga::valid::Validator::new(
+                naga::valid::ValidationFlags::all(),
+                naga::valid::Capabilities::empty(),
+            );
+            validator
+                .validate(&module)
+                .unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(&source)));
+            let uniform = module
+                .types
+                .iter()
+                .find(|(_, t)| t.name.as_deref() == Some("Slice"))
+                .expect("the shader has a struct Slice");
+            let naga::TypeInner::Struct { span, .. } = uniform.1.inner else {
+                panic!("Slice is not a struct")
+            };
+            assert_eq!(span as usize, size_of::<SliceUniform>(), "{name}");
+        }
+    }
+}

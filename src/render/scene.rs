@@ -1,0 +1,154 @@
+//! What a view shows: keys of images and layers, boxes of voxels, styles of the overlays.
+
+use super::{ColorMap, SliceMap};
+use crate::volume::{Geometry, Window};
+use std::sync::Arc;
+
+/// Key of an image on the graphics device, chosen by the caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ImageId(pub u64);
+
+/// Key of an overlay of one image; label maps and heat maps are counted apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LayerId(pub u32);
+
+/// A box of voxels of an image, in x, y, z. Its values run x fastest, then y, then z.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Block {
+    pub origin: [usize; 3],
+    pub shape: [usize; 3],
+}
+
+impl Block {
+    /// The whole image.
+    pub fn whole(geometry: &Geometry) -> Self {
+        Self { origin: [0; 3], shape: geometry.shape() }
+    }
+
+    /// Voxels in it; saturates.
+    pub fn len(&self) -> usize {
+        self.shape.iter().fold(1, |n: usize, &s| n.saturating_mul(s))
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.shape.contains(&0)
+    }
+
+    /// Whether `other` is not empty and lies inside.
+    pub fn contains(&self, other: &Self) -> bool {
+        !other.is_empty()
+            && (0..3).all(|a| {
+                other.origin[a] >= self.origin[a]
+                    && (other.origin[a] - self.origin[a])
+                        .checked_add(other.shape[a])
+                        .is_some_and(|end| end <= self.shape[a])
+            })
+    }
+}
+
+/// How the image is sampled between voxel centres. Labels and heat maps are always nearest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Interpolation {
+    Nearest,
+    /// Bilinear in the slice; where the picture is shown smaller than it is, the mean of up to
+    /// 4 x 4 samples per pixel.
+    #[default]
+    Linear,
+}
+
+/// The sRGB colour and opacity of every label value. Entry 0 (background) is never drawn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Palette(pub [[u8; 4]; 256]);
+
+impl Palette {
+    /// Opaque colours. Values that are not listed become magenta, so that nothing is hidden by
+    /// mistake; set an alpha of 0 to hide a label.
+    pub fn new(labels: impl IntoIterator<Item = (u8, [u8; 3])>) -> Self {
+        let mut table = [[255, 0, 255, 255]; 256];
+        for (label, [r, g, b]) in labels {
+            table[usize::from(label)] = [r, g, b, 255];
+        }
+        Self(table)
+    }
+}
+
+/// How a label map is drawn.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LabelStyle {
+    pub layer: LayerId,
+    pub palette: Arc<Palette>,
+    /// Opacity of the fill, 0 to 1.
+    pub fill: f32,
+    /// Width of the outline in points, inside the label; 0 = none, else at least one pixel.
+    pub outline: f32,
+    /// 0 to 1.
+    pub outline_opacity: f32,
+}
+
+/// How a heat map is drawn: alpha = value / `max` · `opacity`, so exactly 0 is transparent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HeatStyle {
+    pub layer: LayerId,
+    /// End of the fixed scale, more than 0: 0.25 for a variance, 1 for an entropy, N for a count.
+    pub max: f32,
+    /// 0 to 1.
+    pub opacity: f32,
+    pub map: ColorMap,
+}
+
+/// One view of one slice. Drawn from below: image, heat map, label fill, label outline.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SlicePaint {
+    /// Different for every view of a frame, the same from frame to frame.
+    pub view: u64,
+    pub image: ImageId,
+    /// The voxel axis (0, 1, 2) across which the slice lies, and where; taken into the image.
+    pub axis: usize,
+    pub index: usize,
+    pub map: SliceMap,
+    /// In rescaled units, `LINEAR_EXACT`; for colour pictures it holds for each channel.
+    pub window: Window,
+    /// The caller combines its own switch with [`crate::volume::Volume::inverted`].
+    pub invert: bool,
+    pub interpolation: Interpolation,
+    /// Beyond the image.
+    pub background: [u8; 3],
+    pub heat: Option<HeatStyle>,
+    pub labels: Option<LabelStyle>,
+}
+
+impl SlicePaint {
+    /// Samples per pixel and axis, 1 to 4: more where several voxels fall into one pixel.
+    pub(super) fn taps(&self, pixels_per_point: f64) -> i32 {
+        let m = &self.map.voxel_from_point;
+        let step = m[0][0].hypot(m[1][0]).max(m[0][1].hypot(m[1][1])) / pixels_per_point;
+        if self.interpolation == Interpolation::Linear && step > 1.25 {
+            (step.ceil() as i32).clamp(2, 4)
+        } else {
+            1
+        }
+    }
+}
+
+impl LabelStyle {
+    /// Width of the outline in pixels of the target.
+    pub(super) fn outline_pixels(&self, pixels_per_point: f32) -> f32 {
+        if self.outline > 0.0 { (self.outline * pixels_per_point).round().max(1.0) } else { 0.0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_contain_what_lies_inside_them() {
+        let outer = Block { origin: [2, 3, 4], shape: [5, 6, 7] };
+        assert!(outer.contains(&outer));
+        assert!(outer.contains(&Block { origin: [6, 8, 10], shape: [1, 1, 1] }));
+        assert!(!outer.contains(&Block { origin: [1, 3, 4], shape: [1, 1, 1] }));
+        assert!(!outer.contains(&Block { origin: [2, 3, 4], shape: [6, 1, 1] }));
+        assert!(!outer.contains(&Block { origin: [2, 3, 4], shape: [0, 1, 1] }));
+        assert!(!outer.contains(&Block { origin: [2, 3, 4], shape: [usize::MAX, 1, 1] }));
+    }
+}

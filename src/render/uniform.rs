@@ -1,0 +1,133 @@
+//! The uniform block of `shaders/slice.wgsl`, made from a [`SlicePaint`].
+
+use super::{Block, Palette, SlicePaint, colormap};
+use bytemuck::{Pod, Zeroable};
+
+const INVERT: u32 = 1;
+const LINEAR: u32 = 2;
+const RGB: u32 = 4;
+const LABELS: u32 = 8;
+const HEAT: u32 = 16;
+const SRGB_TARGET: u32 = 32;
+
+/// What the shader needs to know of the resident textures.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Resident {
+    pub(super) shape: [usize; 3],
+    pub(super) rgb: bool,
+    /// From stored texels to rescaled values.
+    pub(super) slope: f64,
+    pub(super) intercept: f64,
+    pub(super) labels: Option<Block>,
+    pub(super) heat: Option<Block>,
+}
+
+/// Where the view lies in the target.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Target {
+    /// Pixels from the target's left top corner to the view's.
+    pub(super) origin: [f32; 2],
+    pub(super) pixels_per_point: f32,
+    pub(super) srgb: bool,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+pub(super) struct SliceUniform {
+    origin: [f32; 2],
+    outline: f32,
+    flags: u32,
+    row_u: [f32; 4],
+    row_v: [f32; 4],
+    background: [f32; 4],
+    shape: [i32; 4],
+    index: i32,
+    taps: i32,
+    fill_opacity: f32,
+    outline_opacity: f32,
+    window: [f32; 4],
+    heat: [f32; 4],
+    label_origin: [i32; 4],
+    label_shape: [i32; 4],
+    heat_origin: [i32; 4],
+    heat_shape: [i32; 4],
+    label_color: [[u8; 4]; 256],
+    heat_color: [[u8; 4]; 256],
+}
+
+/// Lattices are checked against the device's limits (thousands) before they get here.
+fn int4(v: [usize; 3], w: usize) -> [i32; 4] {
+    [v[0] as i32, v[1] as i32, v[2] as i32, w as i32]
+}
+
+fn finite(v: f64, limit: f64) -> f32 {
+    if v.is_nan() { 0.0 } else { v.clamp(-limit, limit) as f32 }
+}
+
+fn opacity(v: f32) -> f32 {
+    if v.is_nan() { 0.0 } else { v.clamp(0.0, 1.0) }
+}
+
+/// Centre in stored units, signed 1 / width in stored units, grey at the centre.
+fn window(paint: &SlicePaint, resident: &Resident) -> [f32; 4] {
+    let width = paint.window.width.max(f64::MIN_POSITIVE);
+    if resident.slope == 0.0 {
+        // Every voxel rescales to the intercept.
+        let grey = (resident.intercept - paint.window.center) / width + 0.5;
+        return [0.0, 0.0, finite(grey, 2.0), 0.0];
+    }
+    let center = (paint.window.center - resident.intercept) / resident.slope;
+    [finite(center, 1e37), finite(resident.slope / width, 1e30), 0.5, 0.0]
+}
+
+impl SliceUniform {
+    pub(super) fn new(paint: &SlicePaint, resident: &Resident, target: Target) -> Self {
+        let axis = paint.axis.min(2);
+        let ppp = f64::from(target.pixels_per_point);
+        let row = |r: [f64; 3]| {
+            [finite(r[0] / ppp, 1e8), finite(r[1] / ppp, 1e8), finite(r[2], 1e8), 0.0]
+        };
+        let [b_r, b_g, b_b] = paint.background.map(|b| f32::from(b) / 255.0);
+        let mut u = Self {
+            origin: target.origin,
+            row_u: row(paint.map.voxel_from_point[0]),
+            row_v: row(paint.map.voxel_from_point[1]),
+            background: [b_r, b_g, b_b, 1.0],
+            shape: int4(resident.shape, axis),
+            index: paint.index.min(resident.shape[axis] - 1) as i32,
+            taps: paint.taps(ppp),
+            window: window(paint, resident),
+            ..Self::zeroed()
+        };
+        u.set(INVERT, paint.invert);
+        u.set(LINEAR, paint.interpolation == super::Interpolation::Linear);
+        u.set(RGB, resident.rgb);
+        u.set(SRGB_TARGET, target.srgb);
+        if let (Some(style), Some(block)) = (&paint.labels, resident.labels) {
+            u.set(LABELS, true);
+            u.outline = style.outline_pixels(target.pixels_per_point);
+            u.fill_opacity = opacity(style.fill);
+            u.outline_opacity = opacity(style.outline_opacity);
+            u.label_origin = int4(block.origin, 0);
+            u.label_shape = int4(block.shape, 0);
+            let Palette(colors) = &*style.palette;
+            u.label_color = *colors;
+        }
+        if let (Some(style), Some(block)) = (&paint.heat, resident.heat)
+            && style.max > 0.0
+        {
+            u.set(HEAT, true);
+            u.heat = [(1.0 / style.max).min(f32::MAX), opacity(style.opacity), 0.0, 0.0];
+            u.heat_origin = int4(block.origin, 0);
+            u.heat_shape = int4(block.shape, 0);
+            u.heat_color = colormap::lut(style.map).map(|[r, g, b]| [r, g, b, 255]);
+        }
+        u
+    }
+
+    fn set(&mut self, flag: u32, on: bool) {
+        if on {
+            self.flags |= flag;
+        }
+    }
+}

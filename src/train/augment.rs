@@ -1,0 +1,184 @@
+//! Seeded augmentation: flip, rotation, zoom, shift and elastic deformation in one resampling, then
+//! gamma and gain. The elastic grid is 3x3 with bicubic interpolation, as in U-Net
+//! (arXiv 1505.04597).
+
+use super::Augmentation;
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::StandardNormal;
+
+/// A warped copy of an image `[channels, size, size]` (-1…1, mirrored at the edge) and its masks
+/// `[classes, size, size]` (0 outside, cut at one half).
+pub(super) fn augment(
+    image: &[f32],
+    mask: &[f32],
+    size: usize,
+    settings: &Augmentation,
+    rng: &mut ChaCha8Rng,
+) -> (Vec<f32>, Vec<f32>) {
+    let warp = Warp::draw(settings, rng);
+    let plane = size * size;
+    let mut points = Vec::with_capacity(plane);
+    for y in 0..size {
+        for x in 0..size {
+            points.push(warp.source(x, y, size));
+        }
+    }
+    let gamma = symmetric(rng, settings.log_gamma).exp();
+    let mut warped = Vec::with_capacity(image.len());
+    for channel in image.chunks(plane) {
+        let gain = 1.0 + symmetric(rng, settings.gain);
+        warped.extend(points.iter().map(|&(x, y)| {
+            let v = bilinear(x, y, |ix, iy| channel[mirror(iy, size) * size + mirror(ix, size)]);
+            let unit = f64::from((v + 1.0) * 0.5).clamp(1e-3, 1.0);
+            ((unit.powf(gamma) * gain).min(1.0) * 2.0 - 1.0) as f32
+        }));
+    }
+    let mut masks = Vec::with_capacity(mask.len());
+    for class in mask.chunks(plane) {
+        let inside = |i: i64| (0..size as i64).contains(&i);
+        masks.extend(points.iter().map(|&(x, y)| {
+            let v = bilinear(x, y, |ix, iy| {
+                if inside(ix) && inside(iy) { class[iy as usize * size + ix as usize] } else { 0.0 }
+            });
+            f32::from(u8::from(v > 0.5))
+        }));
+    }
+    (warped, masks)
+}
+
+/// Uniform within ±`bound`.
+fn symmetric(rng: &mut ChaCha8Rng, bound: f64) -> f64 {
+    (rng.random::<f64>() * 2.0 - 1.0) * bound
+}
+
+/// From output to source positions, both -1…1 over the image.
+struct Warp {
+    matrix: [[f64; 2]; 2],
+    shift: [f64; 2],
+    /// Displacements of the 3x3 grid, x and y.
+    grid: [[[f64; 3]; 3]; 2],
+}
+
+impl Warp {
+    fn draw(settings: &Augmentation, rng: &mut ChaCha8Rng) -> Self {
+        let (sin, cos) = symmetric(rng, settings.rotation_degrees.to_radians()).sin_cos();
+        let zoom = symmetric(rng, settings.log_scale).exp();
+        let flip = if settings.flip && rng.random() { -1.0 } else { 1.0 };
+        let shift = [(); 2].map(|()| symmetric(rng, 2.0 * settings.shift));
+        let mut normal = || rng.sample::<f64, _>(StandardNormal) * 2.0 * settings.elastic;
+        let grid = [(); 2].map(|()| [(); 3].map(|()| [(); 3].map(|()| normal())));
+        let matrix = [[cos / zoom * flip, -sin / zoom], [sin / zoom * flip, cos / zoom]];
+        Self { matrix, shift, grid }
+    }
+
+    /// Source position of an output pixel, in pixels.
+    fn source(&self, x: usize, y: usize, size: usize) -> (f64, f64) {
+        let unit = |i: usize| (2.0 * i as f64 + 1.0) / size as f64 - 1.0;
+        let (u, v) = (unit(x), unit(y));
+        let at = |row: usize| {
+            let m = self.matrix[row];
+            let elastic = cubic_surface(&self.grid[row], u, v);
+            let p = m[0] * u + m[1] * v + self.shift[row] + elastic;
+            ((p + 1.0) * size as f64 - 1.0) * 0.5
+        };
+        (at(0), at(1))
+    }
+}
+
+/// A 3x3 grid of values at -1, 0, 1 between which Catmull-Rom splines run; ends are repeated.
+fn cubic_surface(grid: &[[f64; 3]; 3], u: f64, v: f64) -> f64 {
+    let rows: [f64; 3] = std::array::from_fn(|r| cubic(&grid[r], u));
+    cubic(&rows, v)
+}
+
+fn cubic(p: &[f64; 3], u: f64) -> f64 {
+    let s = (u + 1.0).clamp(0.0, 2.0);
+    let i = (s as usize).min(1);
+    let t = s - i as f64;
+    let [a, b, c, d] = if i == 0 { [p[0], p[0], p[1], p[2]] } else { [p[0], p[1], p[2], p[2]] };
+    b + 0.5 * t * (c - a + t * (2.0 * a - 5.0 * b + 4.0 * c - d + t * (3.0 * (b - c) + d - a)))
+}
+
+/// Mirrors an index into the image (edge pixels repeat once).
+fn mirror(i: i64, size: usize) -> usize {
+    let n = size as i64;
+    let m = i.rem_euclid(2 * n);
+    (if m < n { m } else { 2 * n - 1 - m }) as usize
+}
+
+fn bilinear(x: f64, y: f64, at: impl Fn(i64, i64) -> f32) -> f32 {
+    let (fx, fy) = (x.floor(), y.floor());
+    let (ix, iy) = (fx as i64, fy as i64);
+    let (tx, ty) = ((x - fx) as f32, (y - fy) as f32);
+    let upper = at(ix, iy) * (1.0 - tx) + at(ix + 1, iy) * tx;
+    let lower = at(ix, iy + 1) * (1.0 - tx) + at(ix + 1, iy + 1) * tx;
+    upper * (1.0 - ty) + lower * ty
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+
+    const NOTHING: Augmentation = Augmentation {
+        flip: false,
+        rotation_degrees: 0.0,
+        log_scale: 0.0,
+        shift: 0.0,
+        elastic: 0.0,
+        log_gamma: 0.0,
+        gain: 0.0,
+    };
+
+    #[test]
+    fn no_change_is_the_identity_and_seeds_repeat() {
+        let image: Vec<f32> = (0..3 * 64).map(|i| (i % 100) as f32 / 50.0 - 0.99).collect();
+        let mask: Vec<f32> = (0..64).map(|i| f32::from(u8::from(i % 3 == 0))).collect();
+        let rng = || ChaCha8Rng::seed_from_u64(1);
+        let (i, m) = augment(&image, &mask, 8, &NOTHING, &mut rng());
+        assert_eq!(m, mask);
+        assert!(i.iter().zip(&image).all(|(a, b)| (a - b).abs() < 2e-3));
+        let strong = Augmentation { flip: true, rotation_degrees: 40.0, elastic: 0.05, ..NOTHING };
+        let once = augment(&image, &mask, 8, &strong, &mut rng());
+        assert_eq!(once, augment(&image, &mask, 8, &strong, &mut rng()));
+        assert_ne!(once.0, image);
+    }
+
+    #[test]
+    fn image_and_mask_move_together() {
+        let size = 64;
+        let mask: Vec<f32> = (0..size * size)
+            .map(|i| f32::from(u8::from((20..40).contains(&(i % size)) && i / size < 30)))
+            .collect();
+        let image: Vec<f32> = mask.iter().map(|v| v * 1.9 - 0.95).collect();
+        let strong = Augmentation {
+            flip: true,
+            rotation_degrees: 45.0,
+            log_scale: 0.2,
+            shift: 0.1,
+            elastic: 0.03,
+            ..NOTHING
+        };
+        for seed in 0..10 {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            let (i, m) = augment(&image, &mask, size, &strong, &mut rng);
+            let inner = |k: usize| {
+                (4..size - 4).contains(&(k % size)) && (4..size - 4).contains(&(k / size))
+            };
+            // Outside the picture the image is mirrored and the mask empty, so only masks inside count.
+            let wrong = (0..size * size).filter(|&k| inner(k) && m[k] > 0.5 && i[k] < -0.5).count();
+            assert!(wrong <= 8, "seed {seed}: {wrong} pixels of the mask lie outside its object");
+        }
+    }
+
+    #[test]
+    fn the_elastic_surface_passes_through_its_grid() {
+        let g = [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.5]];
+        for (r, v) in [-1.0, 0.0, 1.0].into_iter().enumerate() {
+            for (c, u) in [-1.0, 0.0, 1.0].into_iter().enumerate() {
+                assert!((cubic_surface(&g, u, v) - g[r][c]).abs() < 1e-12);
+            }
+        }
+    }
+}

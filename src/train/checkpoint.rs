@@ -1,0 +1,90 @@
+//! Checkpoints: everything that a run needs to go on as if it had never stopped.
+
+use super::TrainError;
+use super::config::TrainConfig;
+use super::optimizer::AdamW;
+use candle_core::{Device, Tensor};
+use safetensors::SafeTensors;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+const ENTRY: &str = "sfumato-checkpoint";
+
+/// The header entry of a checkpoint.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct State {
+    pub(super) config: TrainConfig,
+    pub(super) updates: usize,
+    /// Best validation figure so far, and the update that reached it.
+    pub(super) best: Option<(f64, usize)>,
+}
+
+/// Writes weights, moving average and both moments.
+pub(super) fn save(path: &Path, state: &State, optimizer: &AdamW) -> Result<(), TrainError> {
+    let refuse = |what: String| TrainError::Checkpoint { what, path: path.into() };
+    let mut all: BTreeMap<String, Tensor> = BTreeMap::new();
+    for (name, var) in &optimizer.vars {
+        all.insert(format!("weights/{name}"), var.as_tensor().clone());
+    }
+    let groups = [
+        ("first", &optimizer.first),
+        ("second", &optimizer.second),
+        ("average", &optimizer.average),
+    ];
+    for (group, tensors) in groups {
+        for (name, tensor) in tensors {
+            all.insert(format!("{group}/{name}"), tensor.clone());
+        }
+    }
+    for tensor in all.values_mut() {
+        *tensor = tensor.to_device(&Device::Cpu)?;
+    }
+    let entry = serde_json::to_string(state).map_err(|e| refuse(e.to_string()))?;
+    let metadata = HashMap::from([(ENTRY.to_owned(), entry)]);
+    let bytes =
+        safetensors::serialize(all.iter(), Some(metadata)).map_err(|e| refuse(e.to_string()))?;
+    Ok(crate::io::write_atomic(path, &bytes)?)
+}
+
+/// Puts a checkpoint's tensors into the optimiser (and so into the network).
+pub(super) fn restore(
+    path: &Path,
+    config: &TrainConfig,
+    optimizer: &mut AdamW,
+) -> Result<State, TrainError> {
+    let refuse = |what: String| TrainError::Checkpoint { what, path: path.into() };
+    let bytes = std::fs::read(path).map_err(|e| refuse(e.to_string()))?;
+    let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(|e| refuse(e.to_string()))?;
+    let entry = metadata.metadata().as_ref().and_then(|m| m.get(ENTRY));
+    let entry = entry.ok_or_else(|| refuse(format!("its header has no entry {ENTRY:?}")))?;
+    let state: State = serde_json::from_str(entry).map_err(|e| refuse(e.to_string()))?;
+    let longer = TrainConfig { steps: config.steps, ..state.config.clone() };
+    if longer != *config {
+        return Err(refuse(
+            "it was made with another configuration; give the same one, or another folder"
+                .to_owned(),
+        ));
+    }
+    let mut tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu)?;
+    let mut take = |group: &str, name: &str, like: &Tensor| -> Result<Tensor, TrainError> {
+        let key = format!("{group}/{name}");
+        let tensor = tensors.remove(&key).ok_or_else(|| refuse(format!("{key} is missing")))?;
+        if tensor.shape() != like.shape() {
+            return Err(refuse(format!(
+                "{key} is {:?}, expected {:?}",
+                tensor.shape(),
+                like.shape()
+            )));
+        }
+        Ok(tensor.to_device(like.device())?)
+    };
+    for (name, var) in &optimizer.vars.clone() {
+        var.set(&take("weights", name, var)?)?;
+        optimizer.first.insert(name.clone(), take("first", name, var)?);
+        optimizer.second.insert(name.clone(), take("second", name, var)?);
+        optimizer.average.insert(name.clone(), take("average", name, var)?);
+    }
+    optimizer.updates = state.updates;
+    Ok(state)
+}

@@ -1,0 +1,215 @@
+//! A folder of images and label maps with a split file, in memory at the network's size.
+//!
+//! `splits.csv` has a header with the columns `name` and `split`; `images/NAME.*` and
+//! `labels/NAME.*` are anything that `io` opens, label values are class indices, 0 background.
+
+use super::TrainError;
+use crate::inference::{Placement, model_input, value_range};
+use crate::models::Normalisation;
+use crate::volume::{Class, ClassKind, Roi, Volume};
+use rayon::prelude::*;
+use std::path::{Path, PathBuf};
+
+/// One image with its label map, on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Case {
+    pub name: String,
+    pub image: PathBuf,
+    pub label: PathBuf,
+}
+
+/// The cases of one split, as a network sees them.
+pub struct Dataset {
+    pub size: usize,
+    pub channels: usize,
+    pub classes: usize,
+    /// `[channels, size, size]` in -1…1 per case.
+    pub images: Vec<Vec<f32>>,
+    /// `[classes, size, size]`, share of the pixel that the class covers, per case.
+    pub masks: Vec<Vec<f32>>,
+}
+
+impl Case {
+    /// All cases of a split, in the order of the split file.
+    ///
+    /// # Errors
+    /// If the split file is missing, names no such split, or a file is missing.
+    pub fn list(folder: &Path, split: &str) -> Result<Vec<Self>, TrainError> {
+        let file = folder.join("splits.csv");
+        let refuse = |what: String| TrainError::Data { what, path: file.clone() };
+        let text = std::fs::read_to_string(&file)
+            .map_err(|e| refuse(format!("the split file cannot be read ({e})")))?;
+        let mut lines = text.lines();
+        let header: Vec<&str> =
+            lines.next().unwrap_or_default().split(',').map(str::trim).collect();
+        let column = |name: &str| header.iter().position(|h| *h == name);
+        let (Some(name_at), Some(split_at)) = (column("name"), column("split")) else {
+            return Err(refuse(format!("expected columns name and split, found {header:?}")));
+        };
+        let mut cases = Vec::new();
+        let mut splits = std::collections::BTreeSet::new();
+        for line in lines.filter(|l| !l.trim().is_empty()) {
+            let fields: Vec<&str> = line.split(',').map(str::trim).collect();
+            let (Some(name), Some(own)) = (fields.get(name_at), fields.get(split_at)) else {
+                return Err(refuse(format!("the line {line:?} has too few columns")));
+            };
+            splits.insert((*own).to_owned());
+            if *own == split {
+                cases.push(Self {
+                    name: (*name).to_owned(),
+                    image: find(&folder.join("images"), name)?,
+                    label: find(&folder.join("labels"), name)?,
+                });
+            }
+        }
+        if cases.is_empty() {
+            return Err(refuse(format!("no case of split {split:?}; the file has {splits:?}")));
+        }
+        Ok(cases)
+    }
+
+    /// The image and its label map, checked to be of one shape.
+    ///
+    /// # Errors
+    /// If one cannot be read, or their shapes differ.
+    pub fn open(&self) -> Result<(Volume, Volume), TrainError> {
+        let (image, label) = (crate::io::open(&self.image)?, crate::io::open(&self.label)?);
+        let (expected, found) = (image.geometry().shape(), label.geometry().shape());
+        if expected != found || label.channels() != 1 {
+            return Err(TrainError::Data {
+                what: format!(
+                    "the label map is {found:?} with {} channels, its image {expected:?}",
+                    label.channels()
+                ),
+                path: self.label.clone(),
+            });
+        }
+        Ok((image, label))
+    }
+}
+
+/// `folder/name.*` with any ending.
+fn find(folder: &Path, name: &str) -> Result<PathBuf, TrainError> {
+    for ending in ["png", "nii.gz", "nii", "jpg", "jpeg", "tif", "tiff", "bmp", "dcm"] {
+        let path = folder.join(format!("{name}.{ending}"));
+        if path.is_file() {
+            return Ok(path);
+        }
+    }
+    Err(TrainError::Data {
+        what: format!("no image named {name:?} with a known ending"),
+        path: folder.into(),
+    })
+}
+
+/// The mask of class `c` where a label map has `label`: regions contain the classes after them.
+///
+/// # Errors
+/// If a label is neither background nor one of the classes.
+pub fn class_masks(
+    labels: &[u8],
+    classes: &[Class],
+    kind: ClassKind,
+) -> Result<Vec<Vec<bool>>, u8> {
+    if let Some(&bad) = labels.iter().find(|&&l| l != 0 && classes.iter().all(|c| c.label != l)) {
+        return Err(bad);
+    }
+    let of = |c: usize| -> Vec<bool> {
+        let inside = |l: &u8| match kind {
+            ClassKind::Regions => classes[c..].iter().any(|k| k.label == *l),
+            ClassKind::Exclusive => classes[c].label == *l,
+        };
+        labels.iter().map(inside).collect()
+    };
+    Ok((0..classes.len()).map(of).collect())
+}
+
+/// The label map's stored values as class labels.
+///
+/// # Errors
+/// If a value is no whole number from 0 to 255.
+pub fn label_values(label: &Volume, path: &Path) -> Result<Vec<u8>, TrainError> {
+    (0..label.geometry().voxel_count())
+        .map(|i| {
+            let v = label.voxels().stored(i, 0);
+            if v.fract() == 0.0 && (0.0..=255.0).contains(&v) {
+                Ok(v as u8)
+            } else {
+                Err(TrainError::Data {
+                    what: format!("voxel {i} holds {v}, expected a whole number from 0 to 255"),
+                    path: path.into(),
+                })
+            }
+        })
+        .collect()
+}
+
+impl Dataset {
+    /// Reads every slice of every case.
+    ///
+    /// # Errors
+    /// Names the file that cannot be read or holds a label outside the classes.
+    pub fn read(
+        cases: &[Case],
+        classes: &[Class],
+        kind: ClassKind,
+        size: usize,
+        channels: usize,
+        normalisation: Normalisation,
+    ) -> Result<Self, TrainError> {
+        let read = |case: &Case| -> Result<Vec<(Vec<f32>, Vec<f32>)>, TrainError> {
+            let (image, label) = case.open()?;
+            let range = value_range(&image, 0, normalisation);
+            let values = label_values(&label, &case.label)?;
+            let [w, h, slices] = image.geometry().shape();
+            let placement = Placement::new(Roi::full(image.geometry()), size);
+            let mut out = Vec::with_capacity(slices);
+            for z in 0..slices {
+                let labels = &values[z * w * h..(z + 1) * w * h];
+                let masks = class_masks(labels, classes, kind).map_err(|bad| TrainError::Data {
+                    what: format!("label {bad} is none of the classes"),
+                    path: case.label.clone(),
+                })?;
+                let mask = masks.iter().flat_map(|m| {
+                    let plane: Vec<f32> = m.iter().map(|&v| f32::from(u8::from(v))).collect();
+                    placement.shrink(&plane, w, h, 0.0)
+                });
+                out.push((model_input(&image, z, 0, &placement, channels, range), mask.collect()));
+            }
+            Ok(out)
+        };
+        let all: Vec<_> = cases.par_iter().map(read).collect::<Result<_, _>>()?;
+        let (images, masks) = all.into_iter().flatten().unzip();
+        Ok(Self { size, channels, classes: classes.len(), images, masks })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn class(name: &str, label: u8) -> Class {
+        Class { name: name.to_owned(), label, color: [0; 3] }
+    }
+
+    #[test]
+    fn regions_contain_what_comes_after_them() {
+        let classes = [class("disc", 1), class("cup", 2)];
+        let labels = [0, 1, 2];
+        let regions = class_masks(&labels, &classes, ClassKind::Regions).unwrap();
+        assert_eq!(regions, [vec![false, true, true], vec![false, false, true]]);
+        let exclusive = class_masks(&labels, &classes, ClassKind::Exclusive).unwrap();
+        assert_eq!(exclusive, [vec![false, true, false], vec![false, false, true]]);
+        assert_eq!(class_masks(&[0, 7], &classes, ClassKind::Regions), Err(7));
+    }
+
+    #[test]
+    fn a_split_that_is_not_there_names_those_that_are() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("splits.csv"), "name,split\na,train\n").unwrap();
+        let error = Case::list(folder.path(), "val").unwrap_err().to_string();
+        assert!(error.contains("\"val\"") && error.contains("train"), "{error}");
+        let error = Case::list(folder.path(), "train").unwrap_err().to_string();
+        assert!(error.contains("\"a\""), "{error}");
+    }
+}

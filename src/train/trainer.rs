@@ -1,0 +1,409 @@
+//! The training loop. What a step does depends on the seed and the step's number only, so a resumed
+//! run repeats an uninterrupted one bit for bit on the CPU.
+
+use super::augment::augment;
+use super::checkpoint::{self, State};
+use super::dataset::{Case, Dataset};
+use super::loss::{anchor, soft_dice, weighted_mean};
+use super::optimizer::{AdamW, Update};
+use super::{TrainConfig, TrainError};
+use crate::diffusion::{Plan, SamplerKind, Schedule, Start, TRAINING_STEPS, member_seed};
+use crate::inference::{DeviceChoice, StepCache, open_device, sample};
+use crate::models::medsegdiff::MedSegDiff;
+use crate::models::{WeightsHeader, write_weights};
+use crate::nn::SeededInit;
+use candle_core::{DType, Device, Tensor};
+use candle_nn::VarBuilder;
+use candle_nn::ops::sigmoid;
+use rand::seq::SliceRandom;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rand_distr::StandardNormal;
+use rayon::prelude::*;
+use serde_json::json;
+use std::collections::HashMap;
+use std::io::Write;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Denoising steps and members of a validation.
+const VALIDATION_STEPS: usize = 5;
+const VALIDATION_MEMBERS: usize = 2;
+
+/// What a step reports.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    pub step: usize,
+    pub steps: usize,
+    pub loss: f64,
+    pub gradient_norm: f64,
+    pub images_per_second: f64,
+    pub eta: Duration,
+    /// Mean Dice per class of the ensemble mean and of the direct mask, when validated.
+    pub validation: Option<(Vec<f64>, Vec<f64>)>,
+}
+
+struct Trainer {
+    config: TrainConfig,
+    network: MedSegDiff,
+    schedule: Schedule,
+    optimizer: AdamW,
+    device: Device,
+    train: Dataset,
+}
+
+/// Trains as `config` says, in the folder `out`: `checkpoint.safetensors`, `metrics.jsonl`, and at
+/// the end (and at each best validation) `model.safetensors`. Goes on from the checkpoint there if
+/// `resume`. `report` sees each step and stops the run, after a checkpoint, with a break.
+///
+/// # Errors
+/// If the data cannot be read, a file cannot be written, or the loss is not finite.
+pub fn train(
+    config: &TrainConfig,
+    out: &Path,
+    resume: bool,
+    device: DeviceChoice,
+    report: &mut (dyn FnMut(&Progress) -> ControlFlow<()> + Send),
+) -> Result<PathBuf, TrainError> {
+    // candle's backward pass recurses over the graph: give it room.
+    let builder = std::thread::Builder::new().name("train".to_owned()).stack_size(256 << 20);
+    std::thread::scope(|scope| {
+        let body = || run(config, out, resume, device, report);
+        let ended = builder.spawn_scoped(scope, body).map(std::thread::ScopedJoinHandle::join);
+        match ended {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(TrainError::Thread("it stopped on an internal error".to_owned())),
+            Err(e) => Err(TrainError::Thread(e.to_string())),
+        }
+    })
+}
+
+fn run(
+    config: &TrainConfig,
+    out: &Path,
+    resume: bool,
+    device: DeviceChoice,
+    report: &mut (dyn FnMut(&Progress) -> ControlFlow<()> + Send),
+) -> Result<PathBuf, TrainError> {
+    let (device, _) = match device {
+        DeviceChoice::Auto => open_device(DeviceChoice::Cpu)?,
+        choice => open_device(choice)?,
+    };
+    let network_config =
+        config.network().map_err(|what| TrainError::Config { what, path: out.into() })?;
+    std::fs::create_dir_all(out).map_err(|e| TrainError::Data {
+        what: format!("the folder cannot be made ({e})"),
+        path: out.into(),
+    })?;
+    let checkpoint_path = out.join("checkpoint.safetensors");
+    if checkpoint_path.exists() && !resume {
+        return Err(TrainError::Checkpoint {
+            what: "there is one already; give --resume or another folder".to_owned(),
+            path: checkpoint_path,
+        });
+    }
+    let read = |split: &str, most: usize| -> Result<Dataset, TrainError> {
+        let mut cases = Case::list(&config.data, split)?;
+        cases.truncate(most);
+        Dataset::read(
+            &cases,
+            &config.classes,
+            config.kind,
+            network_config.image_size,
+            config.image_channels,
+            config.normalisation,
+        )
+    };
+    let train = read("train", usize::MAX)?;
+    let validation = read("val", config.validate_cases)?;
+    let init = SeededInit::new(config.seed);
+    let vb = VarBuilder::from_backend(Box::new(init.clone()), DType::F32, device.clone());
+    let network = MedSegDiff::new(&network_config, &vb)?;
+    let mut trainer = Trainer {
+        config: config.clone(),
+        network,
+        schedule: Schedule::new(config.schedule, TRAINING_STEPS)?,
+        optimizer: AdamW::new(init.vars())?,
+        device: device.clone(),
+        train,
+    };
+    let mut best = None;
+    if resume && checkpoint_path.exists() {
+        best = checkpoint::restore(&checkpoint_path, config, &mut trainer.optimizer)?.best;
+    }
+    let first = trainer.optimizer.updates;
+    let (start, mut last_metrics) = (Instant::now(), json!(null));
+    let model_path = out.join("model.safetensors");
+    for step in first..config.steps {
+        let (loss, norm) = trainer.step(step)?;
+        if !loss.is_finite() || !norm.is_finite() {
+            return Err(TrainError::NotFinite { step, checkpoint: checkpoint_path });
+        }
+        let done = step + 1;
+        let end = done == config.steps;
+        let seconds = start.elapsed().as_secs_f64();
+        let mut progress = Progress {
+            step: done,
+            steps: config.steps,
+            loss,
+            gradient_norm: norm,
+            images_per_second: ((done - first) * config.batch) as f64 / seconds,
+            eta: Duration::from_secs_f64(
+                seconds * (config.steps - done) as f64 / (done - first) as f64,
+            ),
+            validation: None,
+        };
+        if done.is_multiple_of(config.validate_every) || end {
+            let (mean, direct) = trainer.validate(&validation)?;
+            let figure = mean.iter().sum::<f64>() / mean.len() as f64;
+            last_metrics = json!({ "val_dice": mean, "val_dice_direct": direct, "step": done });
+            progress.validation = Some((mean, direct));
+            if best.is_none_or(|(b, _)| figure > b) {
+                best = Some((figure, done));
+                trainer.export(&model_path, &last_metrics)?;
+            }
+        }
+        log(&out.join("metrics.jsonl"), &progress)?;
+        let stop = report(&progress).is_break();
+        if done.is_multiple_of(config.checkpoint_every) || end || stop {
+            let state = State { config: config.clone(), updates: done, best };
+            checkpoint::save(&checkpoint_path, &state, &trainer.optimizer)?;
+        }
+        if stop {
+            break;
+        }
+    }
+    if !model_path.exists() {
+        trainer.export(&model_path, &last_metrics)?;
+    }
+    trainer.export(&out.join("last.safetensors"), &last_metrics)?;
+    Ok(model_path)
+}
+
+fn log(path: &Path, p: &Progress) -> Result<(), TrainError> {
+    let mut line = json!({ "step": p.step, "loss": p.loss, "gradient_norm": p.gradient_norm });
+    if let Some((mean, direct)) = &p.validation {
+        line["val_dice"] = json!(mean);
+        line["val_dice_direct"] = json!(direct);
+    }
+    let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
+    file.and_then(|mut f| writeln!(f, "{line}")).map_err(|e| TrainError::Data {
+        what: format!("the metrics cannot be written ({e})"),
+        path: path.into(),
+    })
+}
+
+/// The generator of one step.
+fn generator(seed: u64, step: usize) -> ChaCha8Rng {
+    ChaCha8Rng::seed_from_u64(member_seed(seed, step))
+}
+
+impl Trainer {
+    /// Which cases step `step` sees: every epoch visits all of them in an order of its own.
+    fn batch(&self, step: usize) -> Vec<usize> {
+        let n = self.train.images.len();
+        let b = self.config.batch;
+        (step * b..(step + 1) * b)
+            .map(|position| {
+                let mut order: Vec<usize> = (0..n).collect();
+                order.shuffle(&mut generator(self.config.seed ^ 0x0DA7_A5E7, position / n));
+                order[position % n]
+            })
+            .collect()
+    }
+
+    fn tensor(&self, rows: &[Vec<f32>], channels: usize) -> Result<Tensor, TrainError> {
+        let s = self.train.size;
+        let shape = (rows.len(), channels, s, s);
+        Ok(Tensor::from_vec(rows.concat(), shape, &Device::Cpu)?.to_device(&self.device)?)
+    }
+
+    /// One value per sample, `[B, 1, 1, 1]`.
+    fn column(&self, v: &[f64]) -> Result<Tensor, TrainError> {
+        let v: Vec<f32> = v.iter().map(|&v| v as f32).collect();
+        Ok(Tensor::from_vec(v, (self.config.batch, 1, 1, 1), &Device::Cpu)?
+            .to_device(&self.device)?)
+    }
+
+    /// One update; the loss, and the gradient's norm before clipping.
+    fn step(&mut self, step: usize) -> Result<(f64, f64), TrainError> {
+        let config = &self.config;
+        let mut rng = generator(config.seed, step);
+        let seeds: Vec<u64> = (0..config.batch).map(|_| rng.random()).collect();
+        let (images, masks): (Vec<_>, Vec<_>) = self
+            .batch(step)
+            .into_par_iter()
+            .zip(seeds)
+            .map(|(i, seed)| {
+                let (image, mask) = (&self.train.images[i], &self.train.masks[i]);
+                let mut rng = ChaCha8Rng::seed_from_u64(seed);
+                augment(image, mask, self.train.size, &config.augment, &mut rng)
+            })
+            .unzip();
+        let image = self.tensor(&images, self.train.channels)?;
+        let mask = self.tensor(&masks, self.train.classes)?;
+
+        let times: Vec<usize> =
+            (0..config.times_per_batch).map(|_| rng.random_range(0..TRAINING_STEPS)).collect();
+        let each = config.batch / config.times_per_batch;
+        let index: Vec<u32> = (0..config.batch).map(|i| (i / each) as u32).collect();
+        let t: Vec<usize> = index.iter().map(|&i| times[i as usize]).collect();
+        let context = self.network.step_context(&times)?.select(&index)?;
+        let condition = self.network.condition(&image)?;
+
+        let clean = mask.affine(2.0, -1.0)?;
+        let recycle = rng.random::<f64>() < config.loss.recycling;
+        let source = if recycle {
+            let noisier: Vec<usize> = times
+                .iter()
+                .map(|&t| (t + rng.random_range(1..TRAINING_STEPS)).min(TRAINING_STEPS - 1))
+                .collect();
+            let noise = self.noise(&clean, &mut rng)?;
+            let context = self.network.step_context(&noisier)?.select(&index)?;
+            let t: Vec<usize> = index.iter().map(|&i| noisier[i as usize]).collect();
+            let x = self.noised(&clean, &noise, &t)?;
+            let output = self.network.denoise(&x, &condition.detach(), &context)?.detach();
+            self.clean_estimate(&output, &x, &t)?
+        } else {
+            clean.clone()
+        };
+        let noise = self.noise(&clean, &mut rng)?;
+        let x = self.noised(&source, &noise, &t)?;
+        let output = self.network.denoise(&x, &condition, &context)?;
+
+        let predict = self.network.config().predict;
+        let targets: Vec<(f64, f64)> =
+            t.iter().map(|&t| predict.target_coefficients(self.schedule.alpha_bar()[t])).collect();
+        let part = |f: fn(&(f64, f64)) -> f64| targets.iter().map(f).collect::<Vec<_>>();
+        let target = (clean.broadcast_mul(&self.column(&part(|c| c.0))?)?
+            + noise.broadcast_mul(&self.column(&part(|c| c.1))?)?)?;
+        let mut loss = (output.clone() - target)?.sqr()?.mean_all()?;
+        if config.loss.clean_dice > 0.0 {
+            let probability = self.clean_estimate(&output, &x, &t)?.affine(0.5, 0.5)?;
+            let dice = soft_dice(&probability, &mask)?.mean_all()?;
+            loss = (loss + dice.affine(config.loss.clean_dice, 0.0)?)?;
+        }
+        let supervised: Vec<f32> = t
+            .iter()
+            .map(|t| f32::from(u8::from(t.is_multiple_of(config.loss.anchor_every))))
+            .collect();
+        let weights = Tensor::new(supervised, &self.device)?;
+        let (dice, ce) = (config.loss.anchor_dice, config.loss.anchor_ce);
+        let anchored = anchor(&condition.logits, &mask, dice, ce)?;
+        loss = (loss + weighted_mean(&anchored, &weights)?)?;
+
+        let value = f64::from(loss.to_scalar::<f32>()?);
+        let grads = loss.backward()?;
+        let update = Update {
+            learning_rate: config.learning_rate_at(step),
+            weight_decay: config.weight_decay,
+            clip: config.clip,
+            ema: config.ema,
+        };
+        let norm = self.optimizer.step(&grads, &update)?;
+        Ok((value, norm))
+    }
+
+    fn noise(&self, like: &Tensor, rng: &mut ChaCha8Rng) -> Result<Tensor, TrainError> {
+        let v: Vec<f32> = (0..like.elem_count()).map(|_| rng.sample(StandardNormal)).collect();
+        Ok(Tensor::from_vec(v, like.shape(), &Device::Cpu)?.to_device(&self.device)?)
+    }
+
+    /// `√ᾱ·x + √(1−ᾱ)·ε`, per sample.
+    fn noised(&self, x: &Tensor, noise: &Tensor, t: &[usize]) -> Result<Tensor, TrainError> {
+        let (signal, spread): (Vec<f64>, Vec<f64>) =
+            t.iter().map(|&t| self.schedule.q_sample_coefficients(t)).unzip();
+        let signal = x.broadcast_mul(&self.column(&signal)?)?;
+        Ok((signal + noise.broadcast_mul(&self.column(&spread)?)?)?)
+    }
+
+    /// x̂0 from the network's output, clipped to -1…1.
+    fn clean_estimate(
+        &self,
+        output: &Tensor,
+        x: &Tensor,
+        t: &[usize],
+    ) -> Result<Tensor, TrainError> {
+        let predict = self.network.config().predict;
+        let (from_x, from_output): (Vec<f64>, Vec<f64>) =
+            t.iter().map(|&t| predict.clean_coefficients(self.schedule.alpha_bar()[t])).unzip();
+        let estimate = (x.broadcast_mul(&self.column(&from_x)?)?
+            + output.broadcast_mul(&self.column(&from_output)?)?)?;
+        Ok(estimate.clamp(-1f32, 1f32)?)
+    }
+
+    /// Mean Dice per class, at the network's size, with the averaged weights: ensemble mean, direct.
+    fn validate(&self, cases: &Dataset) -> Result<(Vec<f64>, Vec<f64>), TrainError> {
+        let weights: HashMap<String, Tensor> = self.optimizer.average.clone().into_iter().collect();
+        let vb = VarBuilder::from_tensors(weights, DType::F32, &self.device);
+        let network = MedSegDiff::new(self.network.config(), &vb)?;
+        let plan = Plan::new(&self.schedule, VALIDATION_STEPS)?;
+        let seeds: Vec<u64> = (0..VALIDATION_MEMBERS).map(|k| member_seed(0, k)).collect();
+        let mut cache = StepCache::default();
+        let (k, plane) = (cases.classes, cases.size * cases.size);
+        let (mut mean_dice, mut direct_dice) = (vec![0.0; k], vec![0.0; k]);
+        for (image, mask) in cases.images.iter().zip(&cases.masks) {
+            let image = self.tensor(std::slice::from_ref(image), cases.channels)?;
+            let condition = network.condition(&image)?;
+            let direct: Vec<f32> = sigmoid(&condition.logits)?.flatten_all()?.to_vec1()?;
+            let kind = (SamplerKind::Ddim, Start::Noise);
+            let go_on = |_: usize, _: &[Vec<f32>]| ControlFlow::Continue(());
+            let drawn = sample(&network, &condition, &plan, kind, &[], &seeds, &mut cache, go_on)?;
+            let drawn = drawn.unwrap_or_default();
+            for c in 0..k {
+                let part = c * plane..(c + 1) * plane;
+                let mean = |i: usize| drawn.iter().map(|d| d[i]).sum::<f32>() >= 0.0;
+                mean_dice[c] += dice(part.clone().map(|i| (mean(i), mask[i] >= 0.5)));
+                direct_dice[c] += dice(part.map(|i| (direct[i] >= 0.5, mask[i] >= 0.5)));
+            }
+        }
+        let n = cases.images.len() as f64;
+        let over = |v: Vec<f64>| v.into_iter().map(|d| d / n).collect();
+        Ok((over(mean_dice), over(direct_dice)))
+    }
+
+    /// Writes the averaged weights with everything needed to use and repeat them.
+    fn export(&self, path: &Path, metrics: &serde_json::Value) -> Result<(), TrainError> {
+        let config = &self.config;
+        let header = WeightsHeader {
+            format: WeightsHeader::version(),
+            id: config.id.clone(),
+            title: config.title.clone(),
+            classes: config.classes.clone(),
+            kind: config.kind,
+            modality: config.modality,
+            normalisation: config.normalisation,
+            schedule: config.schedule,
+            network: self.network.config().clone(),
+            training: json!({
+                "config": config,
+                "updates": self.optimizer.updates,
+                "revision": revision(),
+                "validation": metrics,
+            }),
+        };
+        let bytes = write_weights(&header, &self.optimizer.average)
+            .map_err(|e| TrainError::Checkpoint { what: e.to_string(), path: path.into() })?;
+        Ok(crate::io::write_atomic(path, &bytes)?)
+    }
+}
+
+/// Dice of pairs (prediction, reference); two empty masks agree.
+fn dice(pairs: impl Iterator<Item = (bool, bool)>) -> f64 {
+    let (mut both, mut all) = (0usize, 0usize);
+    for (p, r) in pairs {
+        both += usize::from(p && r);
+        all += usize::from(p) + usize::from(r);
+    }
+    if all == 0 { 1.0 } else { 2.0 * both as f64 / all as f64 }
+}
+
+/// The git revision of the working folder, if there is one.
+fn revision() -> String {
+    let output = std::process::Command::new("git").args(["rev-parse", "--short", "HEAD"]).output();
+    match output {
+        Ok(o) if o.status.success() => String::from_utf8_lossy(&o.stdout).trim().to_owned(),
+        _ => "unknown".to_owned(),
+    }
+}

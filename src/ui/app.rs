@@ -1,0 +1,194 @@
+//! The window's frame: asks the session what is new, lets the panels draw, applies their commands.
+
+use super::residency::Residency;
+use super::thumbnails::Thumbnails;
+use super::view::ViewLocal;
+use super::windows::WindowsLocal;
+use super::{input, panel, start, status, strip, theme, top, view, windows};
+use crate::app::{Command, Session, SessionOptions, Wake};
+use crate::render;
+use eframe::{egui, egui_wgpu};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How the window is started.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Native file dialogs may be tried; each has a twin without one.
+    pub dialogs: bool,
+    /// Folder of the preferences, `None` for the user's own.
+    pub preferences: Option<PathBuf>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { dialogs: true, preferences: None }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum WindowError {
+    #[error(
+        "the window could not be opened ({0}): check DISPLAY or WAYLAND_DISPLAY and that a Vulkan driver is installed (Debian: mesa-vulkan-drivers)"
+    )]
+    Window(String),
+}
+
+/// The whole window. State lives in [`Session`]; the rest can be rebuilt from it at any time.
+pub struct SfumatoApp {
+    pub session: Session,
+    render_state: egui_wgpu::RenderState,
+    residency: Residency,
+    thumbnails: Thumbnails,
+    view: ViewLocal,
+    windows: WindowsLocal,
+    adapter: String,
+}
+
+impl SfumatoApp {
+    /// `make` gets the function that wakes this window.
+    ///
+    /// # Errors
+    /// If the window was made without wgpu.
+    pub fn new(
+        cc: &eframe::CreationContext<'_>,
+        make: impl FnOnce(Wake) -> SessionOptions,
+    ) -> Result<Self, WindowError> {
+        let render_state = cc
+            .wgpu_render_state
+            .clone()
+            .ok_or_else(|| WindowError::Window("no graphics adapter".to_owned()))?;
+        render::install(&render_state);
+        theme::install(&cc.egui_ctx);
+        let info = render_state.adapter.get_info();
+        let adapter = if info.device_type == egui_wgpu::wgpu::DeviceType::Cpu {
+            format!("software drawing ({})", info.name)
+        } else {
+            info.name
+        };
+        let ctx = cc.egui_ctx.clone();
+        let session = Session::new(make(Arc::new(move || ctx.request_repaint())));
+        Ok(Self {
+            windows: WindowsLocal::new(&session),
+            session,
+            render_state,
+            residency: Residency::default(),
+            thumbnails: Thumbnails::default(),
+            view: ViewLocal::default(),
+            adapter,
+        })
+    }
+
+    fn apply(&mut self, ui: &egui::Ui, commands: &mut Vec<Command>) {
+        if !commands.is_empty() {
+            ui.ctx().request_repaint();
+        }
+        for command in commands.drain(..) {
+            self.session.apply(command);
+        }
+    }
+}
+
+impl eframe::App for SfumatoApp {
+    fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
+        let now = ui.input(|i| i.time);
+        if let Some(seconds) = self.session.poll(now) {
+            ui.ctx().request_repaint_after(Duration::from_secs_f64(seconds.clamp(0.0, 60.0)));
+        }
+        // Keys and drops count at once, so that this very frame shows what they do.
+        let mut commands = Vec::new();
+        input::keys(ui, &self.session, &mut commands);
+        input::drops(ui, &mut commands);
+        self.apply(ui, &mut commands);
+
+        if let Some(problem) = self.residency.sync(&self.render_state, &self.session) {
+            self.session.log.push(crate::app::Level::Error, problem, now);
+        }
+        self.thumbnails.sync(ui.ctx(), &self.session);
+
+        let session = &self.session;
+        if session.document.is_some() {
+            top::top_ui(ui, session, &mut commands);
+            windows::research_use_ui(ui, session, &mut commands);
+            status::status_ui(ui, session, &self.view, &self.adapter);
+            panel::panel_ui(ui, session, &mut commands);
+            strip::strip_ui(ui, session, &self.thumbnails, &mut commands);
+            egui::CentralPanel::default()
+                .frame(egui::Frame::new().fill(theme::CANVAS))
+                .show(ui, |ui| {
+                    view::view_ui(ui, session, &mut self.view, &self.residency, &mut commands)
+                });
+        } else {
+            windows::research_use_ui(ui, session, &mut commands);
+            status::status_ui(ui, session, &self.view, &self.adapter);
+            egui::CentralPanel::default().frame(egui::Frame::new().fill(theme::CANVAS)).show(
+                ui,
+                |ui| {
+                    start::start_ui(
+                        ui,
+                        session,
+                        &self.thumbnails,
+                        &mut self.windows,
+                        &mut commands,
+                    );
+                },
+            );
+        }
+        windows::windows_ui(ui.ctx(), session, &mut self.windows, &mut commands);
+
+        // What a panel asks for is drawn in the next frame.
+        self.apply(ui, &mut commands);
+    }
+
+    fn clear_color(&self, _visuals: &egui::Visuals) -> [f32; 4] {
+        theme::CANVAS.to_normalized_gamma_f32()
+    }
+}
+
+/// Opens the window and returns when it is closed.
+///
+/// # Errors
+/// If no window or graphics adapter can be had.
+pub fn run_with(
+    paths: Vec<PathBuf>,
+    make: impl FnOnce(Wake) -> SessionOptions + 'static,
+) -> Result<(), WindowError> {
+    let options = eframe::NativeOptions {
+        renderer: eframe::Renderer::Wgpu,
+        viewport: egui::ViewportBuilder::default()
+            .with_title("Sfumato")
+            .with_app_id("sfumato")
+            .with_inner_size([1280.0, 860.0])
+            .with_min_inner_size([760.0, 520.0])
+            .with_drag_and_drop(true),
+        ..Default::default()
+    };
+    eframe::run_native(
+        "Sfumato",
+        options,
+        Box::new(move |cc| {
+            let mut app = SfumatoApp::new(cc, make)?;
+            // Only the first file opens: the window shows one image at a time.
+            if let Some(path) = paths.into_iter().next() {
+                app.session.apply(Command::Open(path));
+            }
+            Ok(Box::new(app))
+        }),
+    )
+    .map_err(|e| WindowError::Window(e.to_string()))
+}
+
+/// The window with the models of this build.
+///
+/// # Errors
+/// If no window or graphics adapter can be had.
+pub fn run(paths: Vec<PathBuf>, options: Options) -> Result<(), WindowError> {
+    run_with(paths, move |wake| SessionOptions {
+        engine: Box::new(crate::app::WorkerEngine::new(wake.clone())),
+        exporter: crate::app::export_results,
+        wake,
+        folder: options.preferences.or_else(crate::app::Store::user_folder),
+        dialogs: options.dialogs,
+    })
+}

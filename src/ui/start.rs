@@ -1,0 +1,253 @@
+//! The first screen: what this is, three scans to try, recent files, and where to drop a file.
+
+use super::thumbnails::Thumbnails;
+use super::windows::WindowsLocal;
+use super::{input::hint, theme};
+use crate::app::{Action, Command, Session, typed_path, wording};
+use eframe::egui;
+use egui::{Color32, Rect, Sense, Stroke, StrokeKind, vec2};
+
+const CARD: egui::Vec2 = vec2(232.0, 150.0);
+
+pub(super) fn start_ui(
+    ui: &mut egui::Ui,
+    session: &Session,
+    thumbnails: &Thumbnails,
+    local: &mut WindowsLocal,
+    commands: &mut Vec<Command>,
+) {
+    smoke(ui);
+    egui::ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
+        let width = (3.0 * CARD.x + 2.0 * 16.0).min(ui.available_width() - 32.0);
+        let side = ((ui.available_width() - width) / 2.0).max(0.0);
+        ui.horizontal(|ui| {
+            ui.add_space(side);
+            ui.vertical(|ui| {
+                ui.set_width(width);
+                ui.add_space((ui.ctx().content_rect().height() * 0.07).max(16.0));
+                ui.label(theme::wordmark(58.0));
+                ui.label(egui::RichText::new(wording::PURPOSE).size(16.0).color(theme::TEXT));
+                ui.add_space(14.0);
+                refusal(ui, session, commands);
+                opening(ui, session, local, commands);
+                ui.add_space(16.0);
+                demos(ui, session, thumbnails, commands);
+                ui.add_space(14.0);
+                recent(ui, session, commands);
+                ui.add_space(24.0);
+            });
+        });
+    });
+}
+
+/// A soft light from above: the one ornament.
+fn smoke(ui: &egui::Ui) {
+    let area = ui.max_rect();
+    let painter = ui.painter();
+    let mut mesh = egui::Mesh::default();
+    let center = area.center_top() + vec2(-area.width() * 0.18, area.height() * 0.1);
+    let rings = [(0.0, 34.0), (0.25, 22.0), (0.55, 9.0), (1.0, 0.0)];
+    const SPOKES: u32 = 48;
+    let reach = area.width().max(area.height()) * 0.45;
+    for (radius, light) in rings {
+        for s in 0..SPOKES {
+            let a = s as f32 / SPOKES as f32 * std::f32::consts::TAU;
+            let p = center + reach * radius * vec2(a.cos(), a.sin() * 0.7);
+            let color = theme::mix(theme::ACCENT, theme::SMOKE, radius.min(1.0) * 1.6);
+            mesh.colored_vertex(
+                p,
+                Color32::from_rgba_unmultiplied(color.r(), color.g(), color.b(), light as u8),
+            );
+        }
+    }
+    for ring in 0..3u32 {
+        for s in 0..SPOKES {
+            let (a, b) = (ring * SPOKES + s, ring * SPOKES + (s + 1) % SPOKES);
+            mesh.add_triangle(a, b, a + SPOKES);
+            mesh.add_triangle(b, a + SPOKES, b + SPOKES);
+        }
+    }
+    painter.add(mesh);
+}
+
+fn refusal(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
+    let Some(text) = &session.refused else { return };
+    egui::Frame::new()
+        .fill(Color32::from_rgb(50, 24, 24))
+        .stroke(Stroke::new(1.0, theme::RED))
+        .corner_radius(theme::ROUND)
+        .inner_margin(egui::Margin::same(12))
+        .show(ui, |ui| {
+            ui.set_width(ui.available_width());
+            ui.label(
+                egui::RichText::new("The file could not be opened").color(theme::RED).strong(),
+            );
+            ui.label(egui::RichText::new(text).color(theme::STRONG));
+            if ui.button("Dismiss").clicked() {
+                commands.push(Command::DismissRefusal);
+            }
+        });
+    ui.add_space(6.0);
+}
+
+/// Drop area with the path field in it.
+fn opening(
+    ui: &mut egui::Ui,
+    session: &Session,
+    local: &mut WindowsLocal,
+    commands: &mut Vec<Command>,
+) {
+    let hovering = ui.input(|i| !i.raw.hovered_files.is_empty());
+    let frame = theme::card().fill(if hovering { theme::HOVER } else { theme::PANEL });
+    let frame = if hovering { frame.stroke(Stroke::new(2.0, theme::ACCENT)) } else { frame };
+    frame.show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        if let Some(name) = session.loading_name() {
+            ui.horizontal(|ui| {
+                ui.spinner();
+                ui.label(format!("Loading {name}"));
+                if ui.button("Cancel loading").clicked() {
+                    commands.push(Command::CancelLoading);
+                }
+            });
+            return;
+        }
+        let drop = if hovering {
+            "Release to open as a new image"
+        } else {
+            "Drop an image here: DICOM, NIfTI, PNG, JPEG, TIFF or BMP"
+        };
+        ui.label(egui::RichText::new(drop).color(if hovering {
+            theme::ACCENT
+        } else {
+            theme::TEXT
+        }));
+        ui.horizontal(|ui| {
+            let open = theme::primary("Open…");
+            if ui.add(open).on_hover_text(hint("Open an image", Action::OpenDialog)).clicked() {
+                commands.push(Command::Do(Action::OpenDialog));
+            }
+            let field = egui::TextEdit::singleline(&mut local.start_path)
+                .hint_text("or type a path and press Enter")
+                .desired_width((ui.available_width() - 90.0).max(80.0));
+            let field = ui.add(field);
+            if local.focus_start_path {
+                field.request_focus();
+                local.focus_start_path = false;
+            }
+            let enter = field.lost_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter));
+            let path = typed_path(&local.start_path);
+            let button = ui.add_enabled(path.is_some(), egui::Button::new("Open path"));
+            let clicked = button.on_disabled_hover_text("type a path first").clicked();
+            if (enter || clicked)
+                && let Some(path) = path
+            {
+                commands.push(Command::Open(path));
+            }
+        });
+    });
+}
+
+fn demos(
+    ui: &mut egui::Ui,
+    session: &Session,
+    thumbnails: &Thumbnails,
+    commands: &mut Vec<Command>,
+) {
+    ui.label(
+        egui::RichText::new("Demo scans: computed phantoms whose true outline is known")
+            .color(theme::WEAK),
+    );
+    ui.add_space(2.0);
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing.x = 16.0;
+        for (i, demo) in crate::app::demo_list().iter().enumerate() {
+            ui.vertical(|ui| {
+                ui.set_width(CARD.x);
+                let (rect, response) = ui.allocate_exact_size(CARD, Sense::click());
+                let enabled = session.loading_name().is_none();
+                response.widget_info(|| {
+                    egui::WidgetInfo::labeled(
+                        egui::accesskit::Role::Button,
+                        enabled,
+                        format!("Open demo: {}", demo.title),
+                    )
+                });
+                let painter = ui.painter();
+                match thumbnails.demo(i) {
+                    Some(p) => {
+                        egui::Image::from_texture((p.id(), p.size_vec2()))
+                            .corner_radius(8)
+                            .paint_at(ui, rect);
+                    }
+                    None => {
+                        painter.rect_filled(rect, 8.0, theme::RAISED);
+                    }
+                }
+                let lit = response.hovered() || response.has_focus();
+                let stroke = if lit {
+                    Stroke::new(2.0, theme::ACCENT)
+                } else {
+                    Stroke::new(1.0, theme::LINE)
+                };
+                ui.painter().rect_stroke(rect, 8.0, stroke, StrokeKind::Outside);
+                if response.clicked() && enabled {
+                    commands.push(Command::OpenDemo(demo.name.to_owned()));
+                }
+                ui.label(egui::RichText::new(demo.title).color(theme::STRONG).strong());
+                ui.label(egui::RichText::new(demo.description).size(12.0).color(theme::WEAK));
+            });
+        }
+    });
+}
+
+fn recent(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
+    let recent = &session.preferences.recent;
+    if recent.is_empty() {
+        return;
+    }
+    ui.horizontal(|ui| {
+        ui.label(egui::RichText::new("Recent files").color(theme::WEAK));
+        if ui.small_button("Clear").on_hover_text("Forget the list; no file is touched").clicked() {
+            commands.push(Command::ClearRecent);
+        }
+    });
+    for (i, path) in recent.iter().take(8).enumerate() {
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+        let key = u8::try_from(i + 1)
+            .ok()
+            .and_then(|n| crate::app::chord_text(Action::Recent(n)))
+            .unwrap_or_default();
+        let (rect, response) =
+            ui.allocate_exact_size(vec2(ui.available_width(), 26.0), Sense::click());
+        response.widget_info(|| {
+            egui::WidgetInfo::labeled(
+                egui::accesskit::Role::Button,
+                true,
+                format!("Open recent: {name}"),
+            )
+        });
+        let painter = ui.painter();
+        if response.hovered() || response.has_focus() {
+            painter.rect_filled(Rect::from_min_max(rect.min, rect.max), 6.0, theme::RAISED);
+        }
+        let font = egui::FontId::proportional(13.5);
+        painter.text(
+            rect.left_center() + vec2(8.0, 0.0),
+            egui::Align2::LEFT_CENTER,
+            name,
+            font.clone(),
+            theme::TEXT,
+        );
+        painter.text(
+            rect.right_center() - vec2(8.0, 0.0),
+            egui::Align2::RIGHT_CENTER,
+            key,
+            font,
+            theme::WEAK,
+        );
+        if response.on_hover_text(path.display().to_string()).clicked() {
+            commands.push(Command::Open(path.clone()));
+        }
+    }
+}

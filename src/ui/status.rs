@@ -1,0 +1,82 @@
+//! The line at the bottom: what lies under the pointer, what the mouse does, what draws.
+
+use super::theme;
+use super::view::ViewLocal;
+use crate::app::{Document, Session, wording};
+use crate::volume::LengthUnit;
+use eframe::egui;
+
+pub(super) fn status_ui(ui: &mut egui::Ui, session: &Session, view: &ViewLocal, adapter: &str) {
+    let frame = egui::Frame::new().fill(theme::PANEL).inner_margin(egui::Margin::symmetric(14, 5));
+    egui::Panel::bottom("status").frame(frame).show(ui, |ui| {
+        ui.horizontal(|ui| {
+            let small = |t: String| egui::RichText::new(t).size(12.0);
+            match (&session.document, session.loading_name()) {
+                (_, Some(name)) => {
+                    ui.label(small(format!("loading {name}")).color(theme::ACCENT));
+                }
+                (Some(document), None) => {
+                    let at = view.hovered.unwrap_or(document.view.voxel);
+                    ui.label(small(probe(document, at)).color(theme::TEXT));
+                }
+                // The notice above says it until it is acknowledged.
+                (None, None) if !session.research_use_acknowledged() => {}
+                (None, None) => {
+                    ui.label(small(wording::RESEARCH_USE.to_owned()).color(theme::WEAK));
+                }
+            }
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                ui.label(small(adapter.to_owned()).color(theme::WEAK));
+                if session.document.is_some() {
+                    ui.separator();
+                    let text = "left crosshair · right window · middle pan · wheel slice · Ctrl+wheel zoom";
+                    let short = "hover for mouse help";
+                    let shown = if ui.available_width() > 520.0 { text } else { short };
+                    ui.label(small(shown.to_owned()).color(theme::WEAK)).on_hover_text(text);
+                }
+            });
+        });
+    });
+}
+
+/// Index, position, value, label and "k of N" of a voxel.
+fn probe(document: &Document, voxel: [usize; 3]) -> String {
+    let v = &document.volume;
+    let g = v.geometry();
+    let shape = g.shape();
+    let voxel: [usize; 3] = std::array::from_fn(|a| voxel[a].min(shape[a] - 1));
+    let mut parts = vec![if g.is_2d() {
+        format!("({}, {})", voxel[0], voxel[1])
+    } else {
+        format!("({}, {}, {})", voxel[0], voxel[1], voxel[2])
+    }];
+    if g.unit() == LengthUnit::Millimetre && g.orientation_known() {
+        let p = g.world_from_voxel().apply(voxel.map(|i| i as f64));
+        let letter = |x: f64, up: char, down: char| {
+            format!("{}{:.1}", if x < 0.0 { down } else { up }, x.abs())
+        };
+        parts.push(format!(
+            "{} {} {} mm",
+            letter(p[0], 'R', 'L'),
+            letter(p[1], 'A', 'P'),
+            letter(p[2], 'S', 'I')
+        ));
+    }
+    let values: Vec<String> = (0..v.channels())
+        .map(|c| {
+            let value = v.value(voxel, 0, c);
+            if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.3}") }
+        })
+        .collect();
+    let unit = v.value_unit.as_deref().unwrap_or_default();
+    parts.push(format!("{} {unit}", values.join(" ")).trim_end().to_owned());
+    if let Some(findings) = &document.findings {
+        if let Some(label) = findings.label_name(voxel) {
+            parts.push(label.to_owned());
+        }
+        if let Some(text) = findings.probe(document.overlays.class, voxel) {
+            parts.push(text);
+        }
+    }
+    parts.join("  ·  ")
+}

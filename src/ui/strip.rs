@@ -1,0 +1,141 @@
+//! The samples side by side: estimates while the model runs, finished masks afterwards. A click
+//! shows one alone.
+
+use super::theme;
+use super::thumbnails::Thumbnails;
+use crate::app::{Command, Session};
+use eframe::egui;
+use egui::{Rect, Sense, Stroke, StrokeKind, vec2};
+
+const PICTURE_HEIGHT: f32 = 84.0;
+
+pub(super) fn strip_ui(
+    ui: &mut egui::Ui,
+    session: &Session,
+    thumbnails: &Thumbnails,
+    commands: &mut Vec<Command>,
+) {
+    let Some(document) = &session.document else { return };
+    let run = session.live_run();
+    if run.is_none() && document.findings.is_none() {
+        return;
+    }
+    let frame = egui::Frame::new().fill(theme::PANEL).inner_margin(egui::Margin::symmetric(14, 8));
+    egui::Panel::bottom("samples").frame(frame).show(ui, |ui| {
+        egui::ScrollArea::horizontal().auto_shrink([false, true]).show(ui, |ui| {
+            ui.horizontal(|ui| {
+                if let Some(run) = run {
+                    for member in 0..run.settings.members {
+                        let text = match run.previews.get(&member) {
+                            Some(live) => format!("step {}", live.step),
+                            None => "waiting".to_owned(),
+                        };
+                        let name = format!("Sample {}", member + 1);
+                        tile(ui, thumbnails.member(member), &name, &text, false, true);
+                    }
+                } else if let Some(findings) = &document.findings {
+                    let all = tile_all(ui, document.member.is_none(), findings.samples());
+                    if all.clicked() {
+                        commands.push(Command::SelectMember(None));
+                    }
+                    for (i, member) in findings.outcome.members.iter().enumerate() {
+                        let chosen = document.member == Some(i);
+                        let name = format!("Sample {}", member.index + 1);
+                        let response = tile(ui, thumbnails.member(i), &name, "", chosen, false)
+                            .on_hover_text("Show this sample alone (M, Shift+M)");
+                        if response.clicked() {
+                            commands.push(Command::SelectMember((!chosen).then_some(i)));
+                        }
+                    }
+                }
+            });
+        });
+    });
+}
+
+fn tile(
+    ui: &mut egui::Ui,
+    picture: Option<&egui::TextureHandle>,
+    name: &str,
+    text: &str,
+    chosen: bool,
+    running: bool,
+) -> egui::Response {
+    let width = picture.map_or(PICTURE_HEIGHT, |p| p.aspect_ratio() * PICTURE_HEIGHT);
+    let (rect, response) =
+        ui.allocate_exact_size(vec2(width, PICTURE_HEIGHT + 20.0), Sense::click());
+    let role = if running { egui::accesskit::Role::Image } else { egui::accesskit::Role::Button };
+    let label = if text.is_empty() { name.to_owned() } else { format!("{name}, {text}") };
+    response.widget_info(|| egui::WidgetInfo::selected(role, true, chosen, &label));
+    let place = Rect::from_min_size(rect.min, vec2(width, PICTURE_HEIGHT));
+    let painter = ui.painter();
+    match picture {
+        Some(p) => {
+            let uv = Rect::from_min_max(egui::pos2(0.0, 0.0), egui::pos2(1.0, 1.0));
+            egui::Image::from_texture((p.id(), p.size_vec2()))
+                .uv(uv)
+                .corner_radius(5)
+                .paint_at(ui, place);
+        }
+        None => {
+            painter.rect_filled(place, 5.0, theme::RAISED);
+        }
+    }
+    let stroke = if chosen {
+        Stroke::new(2.0, theme::ACCENT)
+    } else if response.hovered() || response.has_focus() {
+        Stroke::new(1.0, theme::TEXT)
+    } else {
+        Stroke::new(1.0, theme::LINE)
+    };
+    painter.rect_stroke(place, 5.0, stroke, StrokeKind::Outside);
+    let number = name.trim_start_matches("Sample ");
+    let short = if text.is_empty() { name.to_owned() } else { format!("{number} · {text}") };
+    painter.text(
+        egui::pos2(place.center().x, place.bottom() + 5.0),
+        egui::Align2::CENTER_TOP,
+        short,
+        egui::FontId::proportional(11.5),
+        if chosen { theme::ACCENT } else { theme::WEAK },
+    );
+    response
+}
+
+/// The first tile: all samples together.
+fn tile_all(ui: &mut egui::Ui, chosen: bool, samples: usize) -> egui::Response {
+    let (rect, response) =
+        ui.allocate_exact_size(vec2(PICTURE_HEIGHT, PICTURE_HEIGHT + 20.0), Sense::click());
+    response.widget_info(|| {
+        egui::WidgetInfo::selected(egui::accesskit::Role::Button, true, chosen, "All samples")
+    });
+    let place = Rect::from_min_size(rect.min, vec2(PICTURE_HEIGHT, PICTURE_HEIGHT));
+    let painter = ui.painter();
+    painter.rect_filled(place, 5.0, theme::RAISED);
+    // Nested lines, as the samples lie over each other.
+    for (i, radius) in [30.0, 25.0, 20.0, 15.0].into_iter().enumerate() {
+        let color = theme::mix(theme::SMOKE, theme::ACCENT, i as f32 / 3.0);
+        painter.circle_stroke(place.center(), radius, Stroke::new(1.4, color.gamma_multiply(0.8)));
+    }
+    painter.text(
+        place.center(),
+        egui::Align2::CENTER_CENTER,
+        samples.to_string(),
+        egui::FontId::proportional(16.0),
+        theme::STRONG,
+    );
+    let color = if chosen { theme::ACCENT } else { theme::LINE };
+    painter.rect_stroke(
+        place,
+        5.0,
+        Stroke::new(if chosen { 2.0 } else { 1.0 }, color),
+        StrokeKind::Outside,
+    );
+    painter.text(
+        egui::pos2(place.center().x, place.bottom() + 5.0),
+        egui::Align2::CENTER_TOP,
+        "All samples",
+        egui::FontId::proportional(11.5),
+        if chosen { theme::ACCENT } else { theme::WEAK },
+    );
+    response.on_hover_text("Agreement lines of all samples")
+}

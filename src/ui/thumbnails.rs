@@ -1,0 +1,223 @@
+//! Small pictures as egui textures: the samples of the strip and the demo cards of the start.
+
+use super::theme;
+use crate::app::{Document, Findings, Session, View};
+use crate::volume::{Class, ClassKind, Roi, Volume, Window};
+use eframe::egui;
+use egui::{Color32, ColorImage, TextureHandle, TextureOptions};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Height of a thumbnail in texels.
+const SIDE: usize = 112;
+
+/// What the strip shows right now; a change of it redraws all thumbnails.
+#[derive(Clone, PartialEq)]
+struct Key {
+    generation: u64,
+    result: Option<usize>,
+    preview: Option<u64>,
+    slice: usize,
+    window: Window,
+    invert: bool,
+    hidden: Vec<usize>,
+}
+
+#[derive(Default)]
+pub(super) struct Thumbnails {
+    key: Option<Key>,
+    members: BTreeMap<usize, TextureHandle>,
+    demos: Vec<TextureHandle>,
+    /// Grows whenever the strip's pictures change.
+    pub(super) version: u64,
+}
+
+/// Soft masks of one slice of a block: `[classes, height, width]`.
+struct Soft<'a> {
+    width: usize,
+    height: usize,
+    channel: usize,
+    values: &'a [u8],
+    offset: usize,
+}
+
+impl Thumbnails {
+    pub(super) fn member(&self, member: usize) -> Option<&TextureHandle> {
+        self.members.get(&member)
+    }
+
+    pub(super) fn demo(&self, index: usize) -> Option<&TextureHandle> {
+        self.demos.get(index)
+    }
+
+    /// Redraws what is out of date.
+    pub(super) fn sync(&mut self, ctx: &egui::Context, session: &Session) {
+        let Some(document) = &session.document else {
+            self.key = None;
+            self.members.clear();
+            self.sync_demos(ctx, session);
+            return;
+        };
+        let run = session.live_run();
+        let previews = run.filter(|r| r.preview_version > 0);
+        let findings = document.findings.as_ref();
+        let View { window, invert, voxel, .. } = document.view;
+        let key = Key {
+            generation: document.generation,
+            result: findings.map(|f| Arc::as_ptr(f) as usize),
+            preview: previews.map(|r| r.preview_version),
+            slice: voxel[2],
+            window,
+            invert,
+            hidden: document.overlays.hidden_classes.clone(),
+        };
+        if self.key.as_ref() == Some(&key) {
+            return;
+        }
+        self.key = Some(key);
+        self.version += 1;
+        if let Some(run) = previews {
+            let Some(started) = &run.started else { return };
+            self.members.retain(|m, _| run.previews.contains_key(m));
+            let mut base: BTreeMap<usize, Base> = BTreeMap::new();
+            for (&member, live) in &run.previews {
+                let base = base
+                    .entry(live.slice)
+                    .or_insert_with(|| Base::new(document, started.roi, live.slice));
+                let p = &live.preview;
+                let soft = Soft {
+                    width: p.width,
+                    height: p.height,
+                    channel: p.width * p.height,
+                    values: &p.probability,
+                    offset: 0,
+                };
+                let image = base.with_mask(&soft, &run.card.classes, run.card.kind, &[]);
+                self.put(ctx, member, image);
+            }
+        } else if let Some(findings) = findings.filter(|_| run.is_none()) {
+            self.sync_result(ctx, document, findings);
+        } else {
+            self.members.clear();
+        }
+    }
+
+    fn sync_result(&mut self, ctx: &egui::Context, document: &Document, findings: &Findings) {
+        let outcome = &findings.outcome;
+        let z = document.view.voxel[2].clamp(outcome.slices.start, outcome.slices.end.max(1) - 1);
+        let base = Base::new(document, outcome.roi, z);
+        let [width, height, depth] = outcome.block_shape();
+        self.members.retain(|m, _| *m < outcome.members.len());
+        for (i, member) in outcome.members.iter().enumerate() {
+            let soft = Soft {
+                width,
+                height,
+                channel: width * height * depth,
+                values: &member.soft,
+                offset: (z - outcome.slices.start) * width * height,
+            };
+            let image = base.with_mask(
+                &soft,
+                &outcome.model.classes,
+                outcome.model.kind,
+                &document.overlays.hidden_classes,
+            );
+            self.put(ctx, i, image);
+        }
+    }
+
+    fn put(&mut self, ctx: &egui::Context, member: usize, image: ColorImage) {
+        match self.members.get_mut(&member) {
+            Some(handle) => handle.set(image, TextureOptions::LINEAR),
+            None => {
+                let name = format!("sample {member}");
+                self.members.insert(member, ctx.load_texture(name, image, TextureOptions::LINEAR));
+            }
+        }
+    }
+
+    fn sync_demos(&mut self, ctx: &egui::Context, session: &Session) {
+        let pictures = session.demo_pictures();
+        if self.demos.len() != pictures.len() {
+            self.demos = pictures
+                .iter()
+                .map(|p| {
+                    let image = ColorImage::from_rgb([p.width, p.height], &p.rgb);
+                    ctx.load_texture("demo", image, TextureOptions::LINEAR)
+                })
+                .collect();
+        }
+    }
+}
+
+/// The image under a thumbnail's mask.
+struct Base {
+    width: usize,
+    pixels: Vec<Color32>,
+}
+
+impl Base {
+    fn new(document: &Document, roi: Roi, z: usize) -> Self {
+        let volume: &Volume = &document.volume;
+        let spacing = volume.geometry().spacing();
+        let aspect = roi.width as f64 * spacing[0] / (roi.height.max(1) as f64 * spacing[1]);
+        let width = ((SIDE as f64 * aspect.clamp(0.5, 2.0)).round() as usize).max(1);
+        let shape = volume.geometry().shape();
+        let View { window, invert, .. } = document.view;
+        let mut pixels = Vec::with_capacity(width * SIDE);
+        for j in 0..SIDE {
+            for i in 0..width {
+                let x = (roi.x + i * roi.width / width).min(shape[0] - 1);
+                let y = (roi.y + j * roi.height / SIDE).min(shape[1] - 1);
+                let z = z.min(shape[2] - 1);
+                let grey = |c: usize| {
+                    let g = window.grey(volume.value([x, y, z], 0, c));
+                    let g = if g.is_nan() { 0.0 } else { g };
+                    let g = if invert { 1.0 - g } else { g };
+                    (g * 255.0).round() as u8
+                };
+                pixels.push(if volume.channels() == 3 {
+                    Color32::from_rgb(grey(0), grey(1), grey(2))
+                } else {
+                    Color32::from_gray(grey(0))
+                });
+            }
+        }
+        Self { width, pixels }
+    }
+
+    /// Soft masks in the classes' colours, with their half level drawn as a line.
+    fn with_mask(
+        &self,
+        soft: &Soft<'_>,
+        classes: &[Class],
+        kind: ClassKind,
+        hidden: &[usize],
+    ) -> ColorImage {
+        let mut pixels = self.pixels.clone();
+        let at = |class: usize, i: usize, j: usize| -> u8 {
+            let x = (i * soft.width / self.width).min(soft.width.saturating_sub(1));
+            let y = (j * soft.height / SIDE).min(soft.height.saturating_sub(1));
+            let index = class * soft.channel + soft.offset + x + soft.width * y;
+            soft.values.get(index).copied().unwrap_or(0)
+        };
+        for (c, class) in classes.iter().enumerate().filter(|(c, _)| !hidden.contains(c)) {
+            let color = theme::rgb(class.color);
+            let strength = if kind == ClassKind::Regions { 0.45 } else { 0.5 };
+            for j in 0..SIDE {
+                for i in 0..self.width {
+                    let q = at(c, i, j);
+                    let inside = q >= 128;
+                    let edge = inside != (at(c, (i + 1).min(self.width - 1), j) >= 128)
+                        || inside != (at(c, i, (j + 1).min(SIDE - 1)) >= 128);
+                    let alpha = if edge { 1.0 } else { f32::from(q) / 255.0 * strength };
+                    if alpha > 0.02 {
+                        let p = &mut pixels[i + self.width * j];
+                        *p = theme::mix(*p, color, alpha);
+                    }
+                }
+            }
+        }
+        ColorImage::new([self.width, SIDE], pixels)
+    }
+}

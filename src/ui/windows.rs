@@ -1,0 +1,353 @@
+//! What floats over the panels: path field, export, shortcuts, messages, model card, notices.
+
+use super::theme;
+use crate::app::{BINDINGS, Command, Entry, Group, Level, Panel, Session, typed_path, wording};
+use eframe::egui;
+use egui::{Align2, RichText, vec2};
+
+/// Text that is being typed. It becomes a command when it is done.
+#[derive(Default)]
+pub(super) struct WindowsLocal {
+    pub(super) start_path: String,
+    pub(super) focus_start_path: bool,
+    path: String,
+    path_was_open: bool,
+    folder: String,
+    folder_shown: std::path::PathBuf,
+    overwrite: bool,
+}
+
+impl WindowsLocal {
+    pub(super) fn new(session: &Session) -> Self {
+        Self {
+            folder: session.export_folder.display().to_string(),
+            folder_shown: session.export_folder.clone(),
+            ..Self::default()
+        }
+    }
+}
+
+pub(super) fn windows_ui(
+    ctx: &egui::Context,
+    session: &Session,
+    local: &mut WindowsLocal,
+    commands: &mut Vec<Command>,
+) {
+    path_window(ctx, session, local, commands);
+    export_window(ctx, session, local, commands);
+    shortcuts_window(ctx, session, commands);
+    log_window(ctx, session, commands);
+    card_window(ctx, session, commands);
+    about_window(ctx, session, commands);
+    toasts(ctx, session, commands);
+    drop_hint(ctx, session);
+}
+
+/// A window of ours: its close button is a command too.
+fn window(
+    ctx: &egui::Context,
+    session: &Session,
+    panel: Panel,
+    title: &str,
+    commands: &mut Vec<Command>,
+    contents: impl FnOnce(&mut egui::Ui, &mut Vec<Command>),
+) {
+    if !session.is_open(panel) {
+        return;
+    }
+    let mut open = true;
+    egui::Window::new(title)
+        .open(&mut open)
+        .collapsible(false)
+        .resizable(false)
+        .anchor(Align2::CENTER_CENTER, vec2(0.0, -20.0))
+        .show(ctx, |ui| contents(ui, commands));
+    if !open {
+        commands.push(Command::Show(panel, false));
+    }
+}
+
+fn path_window(
+    ctx: &egui::Context,
+    session: &Session,
+    local: &mut WindowsLocal,
+    commands: &mut Vec<Command>,
+) {
+    let open = session.is_open(Panel::Path);
+    // The start screen has its own field.
+    if open && session.document.is_none() {
+        local.focus_start_path = true;
+        commands.push(Command::Show(Panel::Path, false));
+        return;
+    }
+    let fresh = open && !local.path_was_open;
+    local.path_was_open = open;
+    window(ctx, session, Panel::Path, "Open by path", commands, |ui, commands| {
+        ui.set_width(520.0);
+        let label = ui.label("File or folder");
+        let field = egui::TextEdit::singleline(&mut local.path)
+            .hint_text("/path/to/image")
+            .desired_width(f32::INFINITY);
+        let field = ui.add(field).labelled_by(label.id);
+        if fresh {
+            field.request_focus();
+        }
+        let enter = field.lost_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter));
+        let path = typed_path(&local.path);
+        let button = ui.add_enabled(path.is_some(), theme::primary("Open this path"));
+        let clicked = button.on_disabled_hover_text("type a path first").clicked();
+        if (enter || clicked)
+            && let Some(path) = path
+        {
+            commands.push(Command::Open(path));
+        }
+    });
+}
+
+fn export_window(
+    ctx: &egui::Context,
+    session: &Session,
+    local: &mut WindowsLocal,
+    commands: &mut Vec<Command>,
+) {
+    if local.folder_shown != session.export_folder {
+        local.folder_shown.clone_from(&session.export_folder);
+        local.folder = session.export_folder.display().to_string();
+    }
+    window(ctx, session, Panel::Export, "Export", commands, |ui, commands| {
+        ui.set_width(540.0);
+        let Some((name, outcome)) = session.export_target() else {
+            ui.label("There is no result to export yet: run a model first.");
+            return;
+        };
+        ui.label(format!("{name} · {} samples", outcome.members.len()));
+        let label = ui.label("Export folder");
+        ui.horizontal(|ui| {
+            let field = egui::TextEdit::singleline(&mut local.folder)
+                .desired_width(ui.available_width() - 100.0);
+            ui.add(field).labelled_by(label.id);
+            if ui.button("Choose…").on_hover_text("Choose with a file dialog").clicked() {
+                commands.push(Command::ExportDialog);
+            }
+        });
+        let files = "mask.nii.gz, probability.nii.gz, variance.nii.gz, members.nii.gz, direct.nii.gz and result.json; no patient identity";
+        ui.label(RichText::new(files).size(12.0).color(theme::WEAK));
+        ui.checkbox(&mut local.overwrite, "Overwrite existing files");
+        let m = &outcome.model;
+        let provenance = format!(
+            "{} ({}), seed {}, {} steps, {}",
+            m.id,
+            m.sha256.get(..12).unwrap_or(&m.sha256),
+            outcome.settings.seed,
+            outcome.settings.steps,
+            wording::RESEARCH_USE_SHORT
+        );
+        ui.label(RichText::new(provenance).size(12.0).color(theme::WEAK));
+        ui.add_space(4.0);
+        let folder = typed_path(&local.folder);
+        let ready = folder.is_some() && !session.is_exporting();
+        let button = ui.add_enabled(ready, theme::primary("Write the files"));
+        let why = if session.is_exporting() { "writing" } else { "type a folder first" };
+        if button.on_disabled_hover_text(why).clicked()
+            && let Some(folder) = folder
+        {
+            commands.push(Command::Export { folder, overwrite: local.overwrite });
+        }
+        if session.is_exporting() {
+            ui.label("writing");
+        } else if !session.exported.is_empty() {
+            ui.label(RichText::new(format!("{} files written", session.exported.len())).strong());
+            for file in &session.exported {
+                let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
+                ui.label(RichText::new(name).size(12.0).color(theme::WEAK));
+            }
+        }
+    });
+}
+
+fn shortcuts_window(ctx: &egui::Context, session: &Session, commands: &mut Vec<Command>) {
+    window(ctx, session, Panel::Shortcuts, "Keyboard and mouse", commands, |ui, _| {
+        ui.set_width(700.0);
+        egui::ScrollArea::vertical().max_height(520.0).show(ui, |ui| {
+            ui.columns(2, |columns| {
+                for (i, group) in Group::ALL.into_iter().enumerate() {
+                    let ui = &mut columns[usize::from(i >= 4)];
+                    theme::section(ui, group.title());
+                    egui::Grid::new(group.title()).num_columns(2).spacing([14.0, 3.0]).show(
+                        ui,
+                        |ui| {
+                            for b in BINDINGS.iter().filter(|b| b.group == group) {
+                                ui.label(RichText::new(b.chord.text()).color(theme::ACCENT));
+                                ui.label(b.title);
+                                ui.end_row();
+                            }
+                        },
+                    );
+                }
+                let ui = &mut columns[1];
+                theme::section(ui, "Mouse");
+                egui::Grid::new("mouse").num_columns(2).spacing([14.0, 3.0]).show(ui, |ui| {
+                    for (gesture, meaning) in [
+                        ("left", "crosshair and probe"),
+                        ("right drag", "window (sideways) and level"),
+                        ("middle drag", "pan; also Space and left"),
+                        ("wheel", "slice; with Shift five"),
+                        ("Ctrl+wheel", "zoom at the pointer"),
+                    ] {
+                        ui.label(RichText::new(gesture).color(theme::ACCENT));
+                        ui.label(meaning);
+                        ui.end_row();
+                    }
+                });
+            });
+        });
+    });
+}
+
+fn log_window(ctx: &egui::Context, session: &Session, commands: &mut Vec<Command>) {
+    window(ctx, session, Panel::Log, "Messages of this session", commands, |ui, _| {
+        ui.set_width(560.0);
+        egui::ScrollArea::vertical().max_height(420.0).show(ui, |ui| {
+            if session.log.entries().next().is_none() {
+                ui.label(RichText::new("No messages so far.").color(theme::WEAK));
+            }
+            for entry in session.log.entries().rev() {
+                ui.horizontal_wrapped(|ui| {
+                    let (name, color) = level(entry);
+                    ui.label(RichText::new(name).size(12.0).color(color));
+                    ui.label(&entry.text);
+                });
+            }
+        });
+    });
+}
+
+fn card_window(ctx: &egui::Context, session: &Session, commands: &mut Vec<Command>) {
+    let Some(card) = session.card() else { return };
+    window(ctx, session, Panel::Card, "About this model", commands, |ui, _| {
+        ui.set_width(600.0);
+        ui.label(RichText::new(&card.title).heading());
+        let hash =
+            format!("{} · SHA-256 {}", card.id, card.sha256.get(..16).unwrap_or(&card.sha256));
+        ui.label(RichText::new(hash).size(12.0).color(theme::WEAK));
+        ui.separator();
+        egui::ScrollArea::vertical().max_height(440.0).show(ui, |ui| markdown(ui, &card.markdown));
+    });
+}
+
+/// Headings, list points and paragraphs: all that a card holds.
+fn markdown(ui: &mut egui::Ui, text: &str) {
+    for line in text.lines() {
+        let line = line.replace("**", "").replace('`', "");
+        if let Some(heading) = line.strip_prefix('#') {
+            ui.add_space(6.0);
+            ui.label(RichText::new(heading.trim_start_matches('#').trim()).strong());
+        } else if line.trim().is_empty() {
+            ui.add_space(2.0);
+        } else {
+            ui.label(line);
+        }
+    }
+}
+
+fn about_window(ctx: &egui::Context, session: &Session, commands: &mut Vec<Command>) {
+    window(ctx, session, Panel::About, "About", commands, |ui, _| {
+        ui.set_width(420.0);
+        ui.label(theme::wordmark(36.0));
+        ui.label(format!("Version {}", env!("CARGO_PKG_VERSION")));
+        ui.label(wording::PURPOSE);
+        ui.label(wording::RESEARCH_USE);
+    });
+}
+
+/// First start: a line under the top bar. It does not stand in the way: everything works with it.
+pub(super) fn research_use_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
+    if session.research_use_acknowledged() {
+        return;
+    }
+    let frame = egui::Frame::new()
+        .fill(egui::Color32::from_rgb(44, 36, 20))
+        .inner_margin(egui::Margin::symmetric(14, 6));
+    egui::Panel::top("research use").frame(frame).show(ui, |ui| {
+        ui.horizontal(|ui| {
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                if ui.add(theme::primary("Understood")).clicked() {
+                    commands.push(Command::AcknowledgeResearchUse);
+                }
+                ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+                    let text = RichText::new(wording::RESEARCH_USE).color(theme::STRONG);
+                    ui.add(egui::Label::new(text).wrap());
+                });
+            });
+        });
+    });
+}
+
+fn popup_frame(edge: egui::Color32) -> egui::Frame {
+    egui::Frame::new()
+        .fill(theme::RAISED)
+        .stroke(egui::Stroke::new(1.0, edge))
+        .corner_radius(8)
+        .inner_margin(egui::Margin::same(12))
+        .shadow(egui::Shadow {
+            offset: [0, 4],
+            blur: 18,
+            spread: 0,
+            color: egui::Color32::from_black_alpha(120),
+        })
+}
+
+fn level(entry: &Entry) -> (&'static str, egui::Color32) {
+    match entry.level {
+        Level::Info => ("note", theme::WEAK),
+        Level::Warning => ("caution", theme::AMBER),
+        Level::Error => ("error", theme::RED),
+    }
+}
+
+fn toasts(ctx: &egui::Context, session: &Session, commands: &mut Vec<Command>) {
+    if session.log.toasts().next().is_none() {
+        return;
+    }
+    let side = if session.document.is_some() { 350.0 } else { 0.0 };
+    egui::Area::new(egui::Id::unique("toasts"))
+        .anchor(Align2::RIGHT_TOP, vec2(-14.0 - side, 58.0))
+        .order(egui::Order::Foreground)
+        .show(ctx, |ui| {
+            for entry in session.log.toasts() {
+                let (name, color) = level(entry);
+                popup_frame(color).show(ui, |ui| {
+                    ui.set_width(360.0);
+                    ui.horizontal_top(|ui| {
+                        ui.vertical(|ui| {
+                            ui.set_width(280.0);
+                            ui.label(RichText::new(name).size(12.0).color(color).strong());
+                            ui.label(RichText::new(&entry.text).color(theme::STRONG));
+                        });
+                        if ui.small_button("Close").on_hover_text("Close this message").clicked() {
+                            commands.push(Command::DismissToast(entry.id));
+                        }
+                    });
+                });
+            }
+        });
+}
+
+/// Says before release what a drop would do.
+fn drop_hint(ctx: &egui::Context, session: &Session) {
+    let hovering = ctx.input(|i| !i.raw.hovered_files.is_empty());
+    if !hovering || session.document.is_none() {
+        return;
+    }
+    let area = ctx.content_rect();
+    let painter =
+        ctx.layer_painter(egui::LayerId::new(egui::Order::Foreground, egui::Id::unique("drop")));
+    painter.rect_filled(area, 0.0, egui::Color32::from_black_alpha(150));
+    painter.text(
+        area.center(),
+        Align2::CENTER_CENTER,
+        "Release to open as a new image",
+        egui::FontId::proportional(22.0),
+        theme::ACCENT,
+    );
+}

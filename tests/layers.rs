@@ -1,0 +1,397 @@
+//! Holds the rooms of `src/` to the places they may reach.
+//!
+//! Reads every path of every source file, test code included, comments and strings left out. A new
+//! room, or a new way from one room to another, is a decision: it is made in [`ROOMS`].
+
+#![allow(clippy::unwrap_used, reason = "a test program: it may panic")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// What each room may use of ours. `volume` is open to all but `nn` and `diffusion`, because it
+/// holds the words that the rooms speak in (the class of a label, the lattice of a scan).
+const ROOMS: &[(&str, &[&str])] = &[
+    ("volume", &[]),
+    ("io", &["volume"]),
+    ("nn", &[]),
+    ("models", &["volume", "nn", "diffusion"]),
+    ("diffusion", &["nn"]),
+    ("ensemble", &["volume"]),
+    ("metrics", &["volume"]),
+    ("demo", &["volume"]),
+    ("edit", &["volume"]),
+    ("render", &["volume"]),
+    ("inference", &["volume", "models", "diffusion", "ensemble"]),
+    ("train", &["volume", "io", "nn", "models", "diffusion", "ensemble", "metrics", "inference"]),
+    ("app", BELOW_APP),
+    ("ui", &["volume", "app", "render"]),
+    ("cli", BELOW_APP_AND_APP),
+];
+const BELOW_APP: &[&str] = &[
+    "volume",
+    "io",
+    "nn",
+    "models",
+    "diffusion",
+    "ensemble",
+    "metrics",
+    "demo",
+    "edit",
+    "inference",
+    "train",
+];
+const BELOW_APP_AND_APP: &[&str] = &[
+    "volume",
+    "io",
+    "nn",
+    "models",
+    "diffusion",
+    "ensemble",
+    "metrics",
+    "demo",
+    "edit",
+    "inference",
+    "train",
+    "app",
+];
+
+/// Crates of others that only some rooms may name.
+const CRATES: &[(&[&str], &[&str])] = &[
+    (&["candle_core", "candle_nn"], &["nn", "models", "diffusion", "inference", "train"]),
+    (
+        &["egui", "eframe", "egui_wgpu", "wgpu", "egui_kittest", "winit", "epaint"],
+        &["render", "ui"],
+    ),
+];
+
+/// Files directly in `src/` and the programs in `src/bin/`: they put the rooms together.
+const ENTRANCE: &str = "main";
+
+#[derive(Debug, PartialEq, Eq)]
+enum Token {
+    Word(String),
+    /// `::`
+    Path,
+    Other(char),
+}
+
+/// Words and punctuation of Rust source, without comments, strings, characters and numbers.
+fn tokens(source: &str) -> Vec<(usize, Token)> {
+    let s: Vec<char> = source.chars().collect();
+    let at = |i: usize| s.get(i).copied().unwrap_or('\0');
+    let (mut out, mut i, mut line) = (Vec::new(), 0, 1);
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    while i < s.len() {
+        let start = i;
+        match s[i] {
+            '/' if at(i + 1) == '/' => {
+                while i < s.len() && s[i] != '\n' {
+                    i += 1;
+                }
+            }
+            '/' if at(i + 1) == '*' => {
+                let mut depth = 1;
+                i += 2;
+                while i < s.len() && depth > 0 {
+                    match (s[i], at(i + 1)) {
+                        ('/', '*') => (depth, i) = (depth + 1, i + 2),
+                        ('*', '/') => (depth, i) = (depth - 1, i + 2),
+                        _ => i += 1,
+                    }
+                }
+            }
+            '"' => i = end_of_string(&s, i),
+            // A character, or a lifetime.
+            '\'' if at(i + 1) == '\\' => {
+                i += 3;
+                while i < s.len() && s[i] != '\'' {
+                    i += 1;
+                }
+                i += 1;
+            }
+            '\'' if at(i + 2) == '\'' => i += 3,
+            '\'' => i += 1,
+            c if is_word(c) => {
+                while i < s.len() && is_word(s[i]) {
+                    i += 1;
+                }
+                let word: String = s[start..i].iter().collect();
+                let hashes = s[i..].iter().take_while(|c| **c == '#').count();
+                if matches!(word.as_str(), "r" | "br" | "cr") && at(i + hashes) == '"' {
+                    let end: String = format!("\"{}", "#".repeat(hashes));
+                    let rest: String = s[i + hashes + 1..].iter().collect();
+                    let length = rest.find(&end).map_or(rest.len(), |b| b + end.len());
+                    i += hashes + 1 + rest[..length].chars().count();
+                } else if !c.is_numeric() {
+                    out.push((line, Token::Word(word)));
+                }
+            }
+            ':' if at(i + 1) == ':' => {
+                out.push((line, Token::Path));
+                i += 2;
+            }
+            c if c.is_whitespace() => i += 1,
+            c => {
+                out.push((line, Token::Other(c)));
+                i += 1;
+            }
+        }
+        line += s[start..i.min(s.len())].iter().filter(|c| **c == '\n').count();
+    }
+    out
+}
+
+fn end_of_string(s: &[char], open: usize) -> usize {
+    let mut i = open + 1;
+    while i < s.len() && s[i] != '"' {
+        i += if s[i] == '\\' { 2 } else { 1 };
+    }
+    i + 1
+}
+
+/// First names of what follows `crate::`: one, or each of a `{…}` group.
+fn first_names(tokens: &[(usize, Token)]) -> Vec<(usize, String)> {
+    match tokens.first() {
+        Some((line, Token::Word(name))) => vec![(*line, name.clone())],
+        Some((line, Token::Other('*'))) => vec![(*line, "*".into())],
+        Some((_, Token::Other('{'))) => {
+            let (mut depth, mut names, mut fresh) = (0, Vec::new(), false);
+            for (line, token) in tokens {
+                match token {
+                    Token::Other('{') => (depth, fresh) = (depth + 1, depth == 0),
+                    Token::Other('}') if depth == 1 => break,
+                    Token::Other('}') => depth -= 1,
+                    Token::Other(',') => fresh = depth == 1,
+                    Token::Word(name) if fresh => {
+                        names.push((*line, name.clone()));
+                        fresh = false;
+                    }
+                    _ => {}
+                }
+            }
+            names
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// What a file reaches of ours, and what it names of others, with line numbers. `depth` is the
+/// number of modules between the file and the crate's root.
+fn reaches(source: &str, depth: usize) -> Vec<(usize, String)> {
+    let tokens = tokens(source);
+    let word = |i: usize| match tokens.get(i) {
+        Some((_, Token::Word(w))) => w.as_str(),
+        _ => "",
+    };
+    let is_path = |i: usize| matches!(tokens.get(i), Some((_, Token::Path)));
+    let mut found = Vec::new();
+    for (i, (line, _)) in tokens.iter().enumerate() {
+        let continues = i > 0 && is_path(i - 1);
+        match word(i) {
+            "crate" | "sfumato" if is_path(i + 1) && !continues => {
+                found.extend(first_names(&tokens[i + 2..]));
+            }
+            // `use crate as other;` would hide everything that follows.
+            "crate" if word(i + 1) == "as" => found.push((*line, "crate as".into())),
+            // `super::super::room` from as deep as the file is (inline modules go deeper still).
+            "super" if !continues => {
+                let mut end = i;
+                while word(end + 2) == "super" && is_path(end + 1) {
+                    end += 2;
+                }
+                if (end - i) / 2 + 1 >= depth && is_path(end + 1) {
+                    let names = first_names(&tokens[end + 2..]);
+                    found.extend(names.into_iter().filter(|(_, n)| is_room(n)));
+                }
+            }
+            name if !continues
+                && is_guarded(name)
+                && (is_path(i + 1) || i > 0 && word(i - 1) == "use") =>
+            {
+                found.push((*line, name.into()));
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+fn is_room(name: &str) -> bool {
+    ROOMS.iter().any(|(room, _)| *room == name)
+}
+
+fn is_guarded(name: &str) -> bool {
+    CRATES.iter().any(|(names, _)| names.contains(&name))
+}
+
+/// One line per place where `source`, a file of `room`, reaches where it may not.
+fn faults(room: &str, file: &str, depth: usize, source: &str) -> Vec<String> {
+    let Some((_, allowed)) = ROOMS.iter().find(|(name, _)| *name == room) else {
+        if room != ENTRANCE {
+            return vec![format!("{room} is no room of tests/layers.rs: {file}")];
+        }
+        let other = reaches(source, depth).into_iter().filter(|(_, n)| is_guarded(n));
+        return other.map(|(line, n)| format!("main names {n}: {file}:{line}")).collect();
+    };
+    let mut faults = Vec::new();
+    for (line, name) in reaches(source, depth) {
+        let may = if let Some((_, rooms)) = CRATES.iter().find(|(n, _)| n.contains(&&*name)) {
+            rooms.contains(&room)
+        } else if is_room(&name) {
+            name == room || allowed.contains(&&*name)
+        } else {
+            // Macros and the like at the crate's root; globs and aliases would blind this test.
+            !matches!(name.as_str(), "*" | "crate as")
+        };
+        if !may {
+            faults.push(format!("{room} reaches {name}: {file}:{line}"));
+        }
+    }
+    faults
+}
+
+fn source_files(folder: &Path, out: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            source_files(&path, out);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            out.push(path);
+        }
+    }
+}
+
+/// Room and module depth of a file, from its path below `src/`.
+fn place(relative: &Path) -> (String, usize) {
+    let parts: Vec<String> =
+        relative.iter().map(|p| p.to_string_lossy().trim_end_matches(".rs").to_owned()).collect();
+    match parts.as_slice() {
+        [file] if is_room(file) => (file.clone(), 1),
+        [_] => (ENTRANCE.into(), 0),
+        [folder, _] if folder == "bin" => (ENTRANCE.into(), 0),
+        [room, rest @ ..] => {
+            let own = rest.iter().filter(|p| *p != "mod").count();
+            (room.clone(), 1 + own)
+        }
+        [] => unreachable!(),
+    }
+}
+
+#[test]
+fn rooms_reach_only_where_they_may() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    source_files(&src, &mut files);
+    assert!(files.len() > ROOMS.len(), "source files not found: {}", src.display());
+    let mut all = Vec::new();
+    for file in files {
+        let relative = file.strip_prefix(&src).unwrap();
+        let (room, depth) = place(relative);
+        let text = std::fs::read_to_string(&file).unwrap();
+        all.extend(faults(&room, &format!("src/{}", relative.display()), depth, &text));
+    }
+    assert!(all.is_empty(), "\n{}\n", all.join("\n"));
+}
+
+#[test]
+fn the_map_in_lib_rs_names_every_room() {
+    let lib = include_str!("../src/lib.rs");
+    let modules = lib.lines().filter_map(|l| l.strip_prefix("pub mod ")?.strip_suffix(';'));
+    for room in modules {
+        assert!(is_room(room), "src/lib.rs has the room {room}, tests/layers.rs does not");
+        assert!(lib.contains(&format!("//! | [`{room}`] |")), "{room} is not on the map in lib.rs");
+    }
+}
+
+#[test]
+fn the_table_itself_has_no_way_back() {
+    for (k, (room, allowed)) in ROOMS.iter().enumerate() {
+        for other in *allowed {
+            let place = ROOMS.iter().position(|(name, _)| name == other).unwrap();
+            assert!(place < k, "{room} may use {other}, which does not stand before it");
+        }
+    }
+    let may = |room: &str| ROOMS.iter().find(|(name, _)| *name == room).unwrap().1;
+    assert!(!may("io").contains(&"models") && !may("models").contains(&"io"));
+}
+
+#[test]
+fn a_room_that_reaches_too_far_is_found() {
+    let found = |room: &str, source: &str| faults(room, "x.rs", 2, source);
+    let one = |room: &str, source: &str, name: &str| {
+        assert_eq!(found(room, source), [format!("{room} reaches {name}: x.rs:1")], "{source}");
+    };
+    one("volume", "use crate::io::read;", "io");
+    one("io", "fn f() { crate::models::load() }", "models");
+    one("models", "use crate::{nn::conv, io::{read, write}, volume::{self, Roi}};", "io");
+    let split = "pub(crate) use crate::{\n    app,\n    inference::Job};";
+    assert_eq!(found("ui", split), ["ui reaches inference: x.rs:3"]);
+    one("ensemble", "#[cfg(test)] mod tests { use crate::train::x; }", "train");
+    one("volume", "use super::super::io;", "io");
+    one("volume", "use crate::*;", "*");
+    one("volume", "use crate as all;", "crate as");
+    one("ensemble", "use candle_core::Tensor;", "candle_core");
+    one("app", "fn f(ui: &mut egui::Ui) {}", "egui");
+    one("cli", "use eframe;", "eframe");
+    one("metrics", "let s = r#\"x\"#; let c = '\"'; crate::io::f();", "io");
+    one("metrics", "let l: &'a str = \"\\\"\"; crate::io::f();", "io");
+    assert_eq!(faults("main", "main.rs", 0, "use wgpu::Device;").len(), 1);
+    assert_eq!(faults("attic", "x.rs", 1, "").len(), 1);
+}
+
+#[test]
+fn what_is_allowed_is_not_found() {
+    let none =
+        |room: &str, source: &str| assert_eq!(faults(room, "x.rs", 2, source), [""; 0], "{source}");
+    none("io", "use crate::volume::Volume; use super::limits; use crate::io::x;");
+    none("volume", "// use crate::io::read;\n/* crate::ui /* crate::app */ crate::ui */");
+    none("volume", "let s = \"crate::io\"; let r = r#\"crate::io \"quoted\" \"#;");
+    none("volume", "pub(crate) fn f(egui: u8) -> u8 { egui }");
+    none("volume", "pub(in crate::volume) fn f() {} use super::image::io;");
+    none("nn", "use candle_core::{Tensor, D};");
+    none("render", "use eframe::egui_wgpu::wgpu;");
+    none("cli", "use crate::{app::Session, io, inference::Job};");
+    assert_eq!(faults("main", "main.rs", 0, "use sfumato::{cli, ui};"), [""; 0]);
+}
+
+/// Versions of each package in a lock file.
+fn versions(lock: &str) -> BTreeMap<&str, Vec<&str>> {
+    let mut all: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for package in lock.split("[[package]]").skip(1) {
+        let value = |key: &str| {
+            let line = package.lines().find_map(|l| l.strip_prefix(key));
+            line.and_then(|l| l.trim_start().strip_prefix("= \"")?.strip_suffix('"'))
+        };
+        if let (Some(name), Some(version)) = (value("name"), value("version")) {
+            all.entry(name).or_default().push(version);
+        }
+    }
+    all
+}
+
+/// Two versions of one of these would build, and then types that look the same would not fit.
+const ONE_EACH: [&str; 5] = ["wgpu", "egui", "candle-core", "candle-nn", "ndarray"];
+
+fn not_one(lock: &str) -> Vec<&'static str> {
+    let all = versions(lock);
+    ONE_EACH.into_iter().filter(|name| all.get(name).map_or(0, Vec::len) != 1).collect()
+}
+
+#[test]
+fn one_version_each_of_what_must_be_one() {
+    let lock = include_str!("../Cargo.lock");
+    assert!(versions(lock).len() > 100);
+    assert_eq!(not_one(lock), [""; 0], "in Cargo.lock");
+}
+
+#[test]
+fn a_second_version_is_found() {
+    let package = |name: &str, version: &str| {
+        format!("[[package]]\nname = \"{name}\"\nversion = \"{version}\"\n")
+    };
+    let mut lock: String = ONE_EACH.iter().map(|name| package(name, "1.0.0")).collect();
+    assert!(not_one(&lock).is_empty());
+    lock += &package("egui", "0.36.1");
+    assert_eq!(not_one(&lock), ["egui"]);
+    assert_eq!(not_one("version = 4\n"), ONE_EACH);
+}

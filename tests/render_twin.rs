@@ -1,0 +1,624 @@
+//! The slice shader on software Vulkan against its CPU twin, without egui and in a window.
+
+use eframe::{egui, egui_wgpu::wgpu};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use sfumato::render::{
+    self, Block, ColorMap, HeatStyle, ImageId, Interpolation, LabelStyle, LayerId, Palette,
+    RenderError, SliceMap, SlicePaint, SliceRenderer,
+    twin::{self, SliceScene},
+};
+use sfumato::volume::{Geometry, Volume, Voxels, Window};
+use std::sync::Arc;
+
+const IMAGE: ImageId = ImageId(7);
+const LABELS: LayerId = LayerId(1);
+const HEAT: LayerId = LayerId(2);
+
+/// Futures of wgpu are ready as soon as the device was polled.
+fn wait<T>(future: impl Future<Output = T>) -> T {
+    let mut future = std::pin::pin!(future);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    loop {
+        if let std::task::Poll::Ready(value) = future.as_mut().poll(&mut context) {
+            return value;
+        }
+        std::thread::yield_now();
+    }
+}
+
+struct Gpu {
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+}
+
+impl Gpu {
+    fn new() -> Self {
+        let instance = wgpu::Instance::default();
+        let options = |force_fallback_adapter| wgpu::RequestAdapterOptions {
+            force_fallback_adapter,
+            ..Default::default()
+        };
+        let adapter = wait(instance.request_adapter(&options(true)))
+            .or_else(|_| wait(instance.request_adapter(&options(false))))
+            .expect("no graphics adapter: install software Vulkan (libvulkan1 mesa-vulkan-drivers), as scripts/test does");
+        let (device, queue) = wait(adapter.request_device(&wgpu::DeviceDescriptor::default()))
+            .expect("the adapter gives a device with wgpu's default limits");
+        Self { device, queue }
+    }
+
+    fn renderer(&self, format: wgpu::TextureFormat) -> SliceRenderer {
+        SliceRenderer::new(&self.device, &self.queue, format)
+    }
+
+    /// Prepares all views, then draws each into its rectangle (x, y, width, height), as egui does.
+    fn draw(
+        &self,
+        renderer: &mut SliceRenderer,
+        format: wgpu::TextureFormat,
+        [width, height]: [u32; 2],
+        views: &[(&SlicePaint, [u32; 4])],
+        pixels_per_point: f32,
+    ) -> Vec<u8> {
+        assert_eq!(width % 64, 0, "rows of a read buffer are multiples of 256 bytes");
+        let size = wgpu::Extent3d { width, height, depth_or_array_layers: 1 };
+        let target = self.device.create_texture(&wgpu::TextureDescriptor {
+            label: None,
+            size,
+            mip_level_count: 1,
+            sample_count: 1,
+            dimension: wgpu::TextureDimension::D2,
+            format,
+            usage: wgpu::TextureUsages::RENDER_ATTACHMENT | wgpu::TextureUsages::COPY_SRC,
+            view_formats: &[],
+        });
+        for (paint, [x, y, ..]) in views {
+            let origin = [*x as f32, *y as f32];
+            assert_eq!(renderer.prepare(paint, origin, pixels_per_point), Ok(true));
+        }
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        {
+            let view = target.create_view(&Default::default());
+            let mut pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
+                color_attachments: &[Some(wgpu::RenderPassColorAttachment {
+                    view: &view,
+                    depth_slice: None,
+                    resolve_target: None,
+                    ops: wgpu::Operations {
+                        load: wgpu::LoadOp::Clear(wgpu::Color::TRANSPARENT),
+                        store: wgpu::StoreOp::Store,
+                    },
+                })],
+                ..Default::default()
+            });
+            for (paint, [x, y, w, h]) in views {
+                pass.set_viewport(*x as f32, *y as f32, *w as f32, *h as f32, 0.0, 1.0);
+                pass.set_scissor_rect(*x, *y, *w, *h);
+                renderer.paint(&mut pass, paint.view);
+            }
+        }
+        let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: None,
+            size: u64::from(width * height * 4),
+            usage: wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::MAP_READ,
+            mapped_at_creation: false,
+        });
+        encoder.copy_texture_to_buffer(
+            target.as_image_copy(),
+            wgpu::TexelCopyBufferInfo {
+                buffer: &buffer,
+                layout: wgpu::TexelCopyBufferLayout {
+                    offset: 0,
+                    bytes_per_row: Some(width * 4),
+                    rows_per_image: None,
+                },
+            },
+            size,
+        );
+        self.queue.submit([encoder.finish()]);
+        buffer.slice(..).map_async(wgpu::MapMode::Read, |result| result.expect("mapped"));
+        self.device.poll(wgpu::PollType::wait_indefinitely()).expect("the frame is drawn");
+        let mut pixels = buffer.slice(..).get_mapped_range().expect("mapped").to_vec();
+        if matches!(format, wgpu::TextureFormat::Bgra8Unorm | wgpu::TextureFormat::Bgra8UnormSrgb) {
+            pixels.chunks_exact_mut(4).for_each(|p| p.swap(0, 2));
+        }
+        pixels
+    }
+}
+
+const RGBA: wgpu::TextureFormat = wgpu::TextureFormat::Rgba8Unorm;
+
+fn compare(name: &str, gpu: &[u8], cpu: &[u8], width: usize) {
+    assert_eq!(gpu.len(), cpu.len());
+    for (i, (a, b)) in gpu.chunks_exact(4).zip(cpu.chunks_exact(4)).enumerate() {
+        let far = a.iter().zip(b).any(|(a, b)| a.abs_diff(*b) > 1);
+        assert!(!far, "{name}: pixel ({}, {}): shader {a:?}, twin {b:?}", i % width, i / width);
+    }
+}
+
+/// A smooth ramp with a bright ball and noise, 0 to 1, so that flips and swaps cannot go unseen.
+fn phantom(rng: &mut ChaCha8Rng, [nx, ny, nz]: [usize; 3]) -> Vec<f64> {
+    let mut out = Vec::with_capacity(nx * ny * nz);
+    for z in 0..nz {
+        for y in 0..ny {
+            for x in 0..nx {
+                let p = [x as f64 / nx as f64, y as f64 / ny as f64, z as f64 / nz as f64];
+                let d = (p[0] - 0.3).hypot(p[1] - 0.4).hypot(p[2] - 0.5);
+                let ball = if d < 0.25 { 0.4 } else { 0.0 };
+                out.push(
+                    0.3 * p[0] + 0.15 * p[1] + 0.1 * p[2] + ball + rng.random_range(0.0..0.05),
+                );
+            }
+        }
+    }
+    out
+}
+
+struct Scene {
+    volume: Volume,
+    labels: (Block, Vec<u8>),
+    heat: (Block, Vec<f32>),
+    paint: SlicePaint,
+}
+
+impl Scene {
+    fn seeded(seed: u64, size: [f64; 2]) -> Self {
+        let rng = &mut ChaCha8Rng::seed_from_u64(seed);
+        let shape = if seed % 7 == 6 {
+            [rng.random_range(2049..2200), rng.random_range(3..40), rng.random_range(1..3)]
+        } else {
+            std::array::from_fn(|_| rng.random_range(5..40))
+        };
+        let steps = [[-1.0, 0.0, 0.0], [0.0, -0.8, 0.0], [0.0, 0.0, 2.5]];
+        let affine = sfumato::volume::Affine::from_columns(steps, [0.0; 3]);
+        let geometry = Geometry::new(shape, affine).expect("valid");
+        let unit = phantom(rng, shape);
+        let voxels = match seed % 10 {
+            0 => Voxels::U8(unit.iter().map(|v| (v * 255.0) as u8).collect()),
+            1 => Voxels::I8(unit.iter().map(|v| (v * 255.0 - 128.0) as i8).collect()),
+            2 => Voxels::U16(unit.iter().map(|v| (v * 65535.0) as u16).collect()),
+            3 => Voxels::I16(unit.iter().map(|v| (v * 3000.0 - 1024.0) as i16).collect()),
+            4 => Voxels::U32(unit.iter().map(|v| (v * 1e6) as u32).collect()),
+            5 => Voxels::I32(unit.iter().map(|v| (v * 1e6 - 5e5) as i32).collect()),
+            6 => Voxels::F32(
+                (unit.iter().enumerate())
+                    .map(|(i, v)| match i % 97 {
+                        3 => f32::NAN,
+                        5 => f32::INFINITY,
+                        7 => f32::NEG_INFINITY,
+                        _ => *v as f32,
+                    })
+                    .collect(),
+            ),
+            7 => Voxels::F64(unit.iter().map(|v| 1e6 + v * 1e-3).collect()),
+            8 => Voxels::Rgb8(
+                unit.iter().map(|v| [0.9, 0.5, 0.2].map(|c| (v * c * 255.0) as u8)).collect(),
+            ),
+            _ => Voxels::Rgb16(
+                unit.iter().map(|v| [0.2, 0.9, 0.6].map(|c| (v * c * 65535.0) as u16)).collect(),
+            ),
+        };
+        let mut volume = Volume::new(geometry, 1, voxels).expect("valid");
+        (volume.slope, volume.intercept) =
+            [(1.0, 0.0), (0.37, -12.5), (-2.0, 100.0)][rng.random_range(0..3)];
+        let (low, high) =
+            volume.quantiles(0, rng.random_range(0.0..0.2), rng.random_range(0.8..1.0));
+        let axis = rng.random_range(0..3);
+        let [u, v] = SliceMap::in_plane(axis);
+        let spacing = volume.geometry().spacing();
+        let fit = SliceMap::fit(
+            size,
+            [shape[u], shape[v]],
+            [spacing[u], spacing[v]],
+            rng.random(),
+            [rng.random(), rng.random()],
+        );
+        // From half the fitting size to eight times.
+        let zoom = 0.5 * 16f64.powf(rng.random_range(0.0..1.0));
+        let map = fit
+            .zoomed(zoom, [rng.random_range(0.0..size[0]), rng.random_range(0.0..size[1])])
+            .panned([rng.random_range(-9.0..9.0), rng.random_range(-9.0..9.0)]);
+        let block = |rng: &mut ChaCha8Rng| {
+            let origin = shape.map(|n| rng.random_range(0..n.div_ceil(3)));
+            Block {
+                origin,
+                shape: [0, 1, 2].map(|a| {
+                    rng.random_range((shape[a] - origin[a]).div_ceil(2)..=shape[a] - origin[a])
+                }),
+            }
+        };
+        let blob = |block: Block, i: usize| {
+            let [nx, ny, _] = block.shape;
+            let p = [i % nx, i / nx % ny, i / nx / ny];
+            // Single voxels among the bands have corners of every kind.
+            if (p[0] * 5 + p[1] * 7 + p[2] * 3).is_multiple_of(23) {
+                return 2;
+            }
+            ((p[0] * 5 / nx + p[1] * 4 / ny) % 4) as u8
+        };
+        let label_block = block(rng);
+        let labels = (0..label_block.len()).map(|i| blob(label_block, i)).collect();
+        let heat_block = block(rng);
+        let heat = (0..heat_block.len())
+            .map(|i| match blob(heat_block, i) {
+                0 => 0.0,
+                _ if i % 53 == 9 => [f32::NAN, -0.3, f32::INFINITY][i % 3],
+                _ => rng.random_range(0.0..0.3),
+            })
+            .collect();
+        let mut palette = Palette::new([(1, [220, 30, 40]), (2, [30, 200, 60])]);
+        palette.0[2][3] = 120;
+        let maps = [ColorMap::Cividis, ColorMap::Viridis, ColorMap::Grey];
+        let paint = SlicePaint {
+            view: seed,
+            image: IMAGE,
+            axis,
+            index: rng.random_range(0..shape[axis] + 2),
+            map,
+            window: Window::from_range(low, high),
+            invert: rng.random(),
+            interpolation: if seed.is_multiple_of(3) {
+                Interpolation::Nearest
+            } else {
+                Interpolation::Linear
+            },
+            background: rng.random(),
+            heat: (seed % 4 != 1).then(|| HeatStyle {
+                layer: HEAT,
+                max: 0.25,
+                opacity: rng.random_range(0.2..1.0),
+                map: maps[seed as usize % 3],
+            }),
+            labels: (seed % 5 != 2).then(|| LabelStyle {
+                layer: LABELS,
+                palette: Arc::new(palette),
+                fill: rng.random_range(0.0..1.0),
+                outline: [0.0, 0.3, 1.0, 2.4][rng.random_range(0..4)],
+                outline_opacity: rng.random_range(0.3..1.0),
+            }),
+        };
+        Self { volume, labels: (label_block, labels), heat: (heat_block, heat), paint }
+    }
+
+    fn upload(&self, renderer: &mut SliceRenderer, id: ImageId) {
+        renderer.set_image(id, &self.volume, 0).expect("fits");
+        renderer.set_labels(id, LABELS, self.labels.0, &self.labels.1).expect("fits");
+        renderer.set_heat(id, HEAT, self.heat.0, &self.heat.1).expect("fits");
+    }
+
+    fn twin(&self, width: usize, height: usize, pixels_per_point: f32) -> Vec<u8> {
+        let scene = SliceScene {
+            volume: &self.volume,
+            time: 0,
+            paint: &self.paint,
+            labels: Some((self.labels.0, &self.labels.1)),
+            heat: Some((self.heat.0, &self.heat.1)),
+        };
+        twin::draw(&scene, width, height, pixels_per_point)
+    }
+}
+
+#[test]
+fn the_shader_draws_what_its_twin_draws() {
+    let gpu = Gpu::new();
+    for (format, seeds) in [
+        (RGBA, 0..40),
+        (wgpu::TextureFormat::Bgra8Unorm, 40..44),
+        (wgpu::TextureFormat::Rgba8UnormSrgb, 44..48),
+    ] {
+        let mut renderer = gpu.renderer(format);
+        for seed in seeds {
+            let pixels_per_point = [1.0, 1.5, 2.0][seed as usize % 3];
+            let [w, h] = [128, 96];
+            let size = [f64::from(w), f64::from(h)].map(|n| n / f64::from(pixels_per_point));
+            let scene = Scene::seeded(seed, size);
+            scene.upload(&mut renderer, IMAGE);
+            let views = [(&scene.paint, [0, 0, w, h])];
+            let drawn = gpu.draw(&mut renderer, format, [w, h], &views, pixels_per_point);
+            let expected = scene.twin(w as usize, h as usize, pixels_per_point);
+            let name =
+                format!("phantom {seed}, {}, {:?}", scene.volume.voxels().dtype(), scene.paint);
+            compare(&name, &drawn, &expected, w as usize);
+        }
+    }
+}
+
+#[test]
+fn views_of_one_frame_keep_their_own_settings() {
+    let gpu = Gpu::new();
+    let mut renderer = gpu.renderer(RGBA);
+    let scenes: Vec<Scene> = (100..104)
+        .map(|seed| {
+            let mut scene = Scene::seeded(seed, [64.0, 64.0]);
+            scene.paint.image = ImageId(seed);
+            scene.upload(&mut renderer, ImageId(seed));
+            scene
+        })
+        .collect();
+    // The fifth and sixth show the first image again, with other slices and styles.
+    let mut again = scenes[0].paint.clone();
+    (again.view, again.axis, again.invert) = (1, (again.axis + 1) % 3, !again.invert);
+    let mut bare = scenes[0].paint.clone();
+    (bare.view, bare.heat, bare.labels) = (2, None, None);
+    let mut views: Vec<(&SlicePaint, &Scene)> = scenes.iter().map(|s| (&s.paint, s)).collect();
+    views.extend([(&again, &scenes[0]), (&bare, &scenes[0])]);
+    let rects: Vec<[u32; 4]> = (0..6).map(|i| [i % 3 * 64, i / 3 * 64, 64, 64]).collect();
+    let placed: Vec<_> = views.iter().zip(&rects).map(|((p, _), r)| (*p, *r)).collect();
+    let frame = gpu.draw(&mut renderer, RGBA, [192, 128], &placed, 1.0);
+    for (k, ((paint, scene), [x, y, ..])) in views.iter().zip(&rects).enumerate() {
+        let tile: Vec<u8> = (0..64)
+            .flat_map(|row| {
+                let start = (((y + row) * 192 + x) * 4) as usize;
+                frame[start..start + 256].to_vec()
+            })
+            .collect();
+        let expected = twin::draw(
+            &SliceScene {
+                volume: &scene.volume,
+                time: 0,
+                paint,
+                labels: Some((scene.labels.0, &scene.labels.1)),
+                heat: Some((scene.heat.0, &scene.heat.1)),
+            },
+            64,
+            64,
+            1.0,
+        );
+        compare(&format!("view {k}"), &tile, &expected, 64);
+    }
+}
+
+/// A grey picture of `n` x `n` pixels that fills 128 x 128 pixels.
+fn flat(n: usize) -> (Volume, SlicePaint) {
+    let volume =
+        Volume::new(Geometry::picture(n, n, 1).expect("valid"), 1, Voxels::U8(vec![100; n * n]))
+            .expect("valid");
+    let paint = SlicePaint {
+        view: 0,
+        image: IMAGE,
+        axis: 2,
+        index: 0,
+        map: SliceMap::fit([128.0; 2], [n; 2], [1.0; 2], false, [false; 2]),
+        window: Window::from_range(0.0, 255.0),
+        invert: false,
+        interpolation: Interpolation::Linear,
+        background: [0; 3],
+        heat: None,
+        labels: None,
+    };
+    (volume, paint)
+}
+
+#[test]
+fn a_checkerboard_of_labels_never_shows_a_third_colour() {
+    let gpu = Gpu::new();
+    let mut renderer = gpu.renderer(RGBA);
+    let colors = [[250, 120, 10], [10, 60, 240]];
+    // Magnified, at its own size, and shown smaller than it is.
+    for n in [9, 31, 128, 200] {
+        let (volume, mut paint) = flat(n);
+        let labels: Vec<u8> = (0..n * n).map(|i| 1 + ((i % n + i / n) % 2) as u8).collect();
+        renderer.set_image(IMAGE, &volume, 0).expect("fits");
+        renderer.set_labels(IMAGE, LABELS, Block::whole(volume.geometry()), &labels).expect("fits");
+        paint.labels = Some(LabelStyle {
+            layer: LABELS,
+            palette: Arc::new(Palette::new([(1, colors[0]), (2, colors[1])])),
+            fill: 1.0,
+            outline: 1.0,
+            outline_opacity: 1.0,
+        });
+        let drawn = gpu.draw(&mut renderer, RGBA, [128, 128], &[(&paint, [0, 0, 128, 128])], 1.0);
+        let mut seen = [0; 2];
+        for p in drawn.chunks_exact(4) {
+            let k = colors.iter().position(|c| c[..] == p[..3]).expect("one of the two colours");
+            seen[k] += 1;
+        }
+        assert!(seen[0] > 5000 && seen[1] > 5000, "{seen:?}");
+    }
+}
+
+#[test]
+fn heat_of_exactly_zero_is_transparent_and_its_alpha_follows_the_fixed_scale() {
+    let gpu = Gpu::new();
+    let mut renderer = gpu.renderer(RGBA);
+    let (volume, mut paint) = flat(2);
+    renderer.set_image(IMAGE, &volume, 0).expect("fits");
+    let heat = [0.0, 0.125, 0.25, 9.0];
+    renderer.set_heat(IMAGE, HEAT, Block::whole(volume.geometry()), &heat).expect("fits");
+    paint.heat = Some(HeatStyle { layer: HEAT, max: 0.25, opacity: 0.8, map: ColorMap::Cividis });
+    let drawn = gpu.draw(&mut renderer, RGBA, [128, 128], &[(&paint, [0, 0, 128, 128])], 1.0);
+    let at = |x: usize, y: usize| drawn[(y * 128 + x) * 4..][..3].to_vec();
+    assert_eq!(at(20, 20), [100, 100, 100]);
+    // Cividis at one half is (125, 124, 120), at 1 (254, 232, 56): written out by hand.
+    let mixed = |c: [f64; 3], a: f64| c.map(|c| (100.0 + (c - 100.0) * a).round() as u8).to_vec();
+    for (found, expected) in [
+        (at(100, 20), mixed([125.0, 124.0, 120.0], 0.4)),
+        (at(20, 100), mixed([254.0, 232.0, 56.0], 0.8)),
+        (at(100, 100), mixed([254.0, 232.0, 56.0], 0.8)),
+    ] {
+        assert!(
+            found.iter().zip(&expected).all(|(a, b)| a.abs_diff(*b) <= 1),
+            "{found:?} {expected:?}"
+        );
+    }
+}
+
+#[test]
+fn an_outline_is_as_wide_as_asked_at_any_zoom() {
+    let gpu = Gpu::new();
+    let mut renderer = gpu.renderer(RGBA);
+    for (n, width) in [(16, 1.0), (16, 3.0), (64, 2.0)] {
+        let (volume, mut paint) = flat(n);
+        renderer.set_image(IMAGE, &volume, 0).expect("fits");
+        // The left half of the picture: 64 pixels wide at each zoom.
+        let labels: Vec<u8> = (0..n * n).map(|i| u8::from(i % n < n / 2)).collect();
+        renderer.set_labels(IMAGE, LABELS, Block::whole(volume.geometry()), &labels).expect("fits");
+        paint.labels = Some(LabelStyle {
+            layer: LABELS,
+            palette: Arc::new(Palette::new([(1, [0, 255, 0])])),
+            fill: 0.0,
+            outline: width,
+            outline_opacity: 1.0,
+        });
+        let drawn = gpu.draw(&mut renderer, RGBA, [128, 128], &[(&paint, [0, 0, 128, 128])], 1.0);
+        for x in 0..128 {
+            let green = drawn[(64 * 128 + x) * 4 + 1] == 255;
+            let w = width as usize;
+            assert_eq!(green, x < w || (64 - w..64).contains(&x), "{n} {width} {x}");
+        }
+    }
+}
+
+#[test]
+fn updating_one_slice_leaves_the_others_alone() {
+    let gpu = Gpu::new();
+    let mut renderer = gpu.renderer(RGBA);
+    let mut scene = Scene::seeded(3, [128.0, 96.0]);
+    scene.upload(&mut renderer, IMAGE);
+    scene.paint.axis = 1;
+    scene.paint.index = scene.labels.0.origin[1] + 1;
+    let style = LabelStyle {
+        layer: LABELS,
+        palette: Arc::new(Palette::new([])),
+        fill: 0.7,
+        outline: 1.0,
+        outline_opacity: 1.0,
+    };
+    scene.paint.labels = Some(style);
+    let Block { origin, shape: [nx, ny, nz] } = scene.labels.0;
+    let part = Block { origin: [origin[0], origin[1], origin[2] + nz / 2], shape: [nx, ny, 1] };
+    let at = nz / 2 * nx * ny;
+    let new: Vec<u8> = (0..nx * ny).map(|i| (i % 3) as u8).collect();
+    let draw = |renderer: &mut SliceRenderer, scene: &Scene| {
+        gpu.draw(renderer, RGBA, [128, 96], &[(&scene.paint, [0, 0, 128, 96])], 1.0)
+    };
+    let before = draw(&mut renderer, &scene);
+    renderer.update_labels(IMAGE, LABELS, part, &new).expect("inside");
+    scene.labels.1[at..at + nx * ny].copy_from_slice(&new);
+    let after = draw(&mut renderer, &scene);
+    assert_ne!(before, after);
+    compare("after the update", &after, &scene.twin(128, 96, 1.0), 128);
+}
+
+#[test]
+fn a_later_time_point_is_drawn_when_asked_for() {
+    let gpu = Gpu::new();
+    let mut renderer = gpu.renderer(RGBA);
+    let (_, paint) = flat(8);
+    for voxels in [
+        Voxels::U8([[60; 64], [170; 64]].concat()),
+        Voxels::F32([[60.0; 64], [170.0; 64]].concat()),
+        Voxels::Rgb8([[[60; 3]; 64], [[170; 3]; 64]].concat()),
+    ] {
+        let geometry = Geometry::picture(8, 8, 1).expect("valid");
+        let volume = Volume::new(geometry, 2, voxels).expect("valid");
+        for (time, grey) in [(0, 60), (1, 170)] {
+            renderer.set_image(IMAGE, &volume, time).expect("fits");
+            let views = [(&paint, [0, 0, 128, 128])];
+            let drawn = gpu.draw(&mut renderer, RGBA, [128, 128], &views, 1.0);
+            assert!(drawn.chunks_exact(4).all(|p| p == [grey, grey, grey, 255]));
+        }
+    }
+}
+
+#[test]
+fn wrong_uploads_are_refused_and_removed_images_are_gone() {
+    let gpu = Gpu::new();
+    let mut renderer = gpu.renderer(RGBA);
+    let (volume, paint) = flat(8);
+    let whole = Block::whole(volume.geometry());
+    assert_eq!(
+        renderer.set_labels(IMAGE, LABELS, whole, &[0; 64]),
+        Err(RenderError::UnknownImage { id: IMAGE })
+    );
+    assert_eq!(renderer.set_image(IMAGE, &volume, 1), Err(RenderError::Time { time: 1, times: 1 }));
+    renderer.set_image(IMAGE, &volume, 0).expect("fits");
+    assert_eq!(
+        renderer.update_heat(IMAGE, HEAT, whole, &[0.0; 64]),
+        Err(RenderError::UnknownLayer { id: IMAGE, layer: HEAT })
+    );
+    let block = Block { origin: [1, 0, 0], shape: [8, 8, 1] };
+    assert_eq!(
+        renderer.set_labels(IMAGE, LABELS, block, &[0; 64]),
+        Err(RenderError::Outside { block, outer: whole })
+    );
+    assert_eq!(
+        renderer.set_labels(IMAGE, LABELS, whole, &[0; 63]),
+        Err(RenderError::Length { block: whole, found: 63 })
+    );
+    assert_eq!(renderer.prepare(&paint, [0.0; 2], 1.0), Ok(true));
+    renderer.remove_image(IMAGE);
+    assert_eq!(renderer.prepare(&paint, [0.0; 2], 1.0), Ok(false));
+    let wide =
+        Volume::new(Geometry::picture(8193, 1, 1).expect("valid"), 1, Voxels::U8(vec![0; 8193]))
+            .expect("valid");
+    let error = renderer.set_image(IMAGE, &wide, 0).expect_err("too wide").to_string();
+    assert!(error.contains("8193x1x1") && error.contains("8192"), "{error}");
+}
+
+/// Two views of two images in one window, as the interface adds them.
+struct TwoViews {
+    views: [(SlicePaint, egui::Rect); 2],
+}
+
+impl eframe::App for TwoViews {
+    fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
+        for (paint, rect) in &self.views {
+            ui.ctx().layer_painter(egui::LayerId::background()).add(paint.clone().shape(*rect));
+        }
+    }
+}
+
+#[test]
+fn views_in_a_window_are_those_of_the_twin() {
+    for pixels_per_point in [1.0, 1.5] {
+        let scenes = [200, 203].map(|seed| {
+            let mut scene = Scene::seeded(seed, [120.0, 90.0]);
+            scene.paint.image = ImageId(seed);
+            scene
+        });
+        // The second hangs over the window's right and bottom edge: it must be cut, not squeezed.
+        let rects = [[10.0, 20.0], [160.0, 130.0]]
+            .map(|[x, y]| egui::Rect::from_min_size(egui::pos2(x, y), egui::vec2(120.0, 90.0)));
+        let views = [(scenes[0].paint.clone(), rects[0]), (scenes[1].paint.clone(), rects[1])];
+        let mut harness = egui_kittest::Harness::builder()
+            .with_size([240.0, 200.0])
+            .with_pixels_per_point(pixels_per_point)
+            .wgpu()
+            .build_eframe(|cc| {
+                let rs = cc.wgpu_render_state.as_ref().expect("the window draws with wgpu");
+                let (id, volume) = (scenes[0].paint.image, &scenes[0].volume);
+                assert_eq!(render::set_image(rs, id, volume, 0), Err(RenderError::NotInstalled));
+                render::install(rs);
+                for Scene { volume, labels, heat, paint } in &scenes {
+                    let id = paint.image;
+                    render::set_image(rs, id, volume, 0).expect("fits");
+                    render::set_labels(rs, id, LABELS, labels.0, &labels.1).expect("fits");
+                    render::set_heat(rs, id, HEAT, heat.0, &heat.1).expect("fits");
+                }
+                TwoViews { views }
+            });
+        let picture = harness.render().expect("drawn");
+        for (scene, rect) in scenes.iter().zip(rects) {
+            let px = |v: f32| (v * pixels_per_point).round() as usize;
+            let (width, height) = (px(120.0), px(90.0));
+            let expected = scene.twin(width, height, pixels_per_point);
+            let (x0, y0) = (px(rect.min.x), px(rect.min.y));
+            let mut compared = 0;
+            for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
+                let place = [x + x0, y + y0].map(|v| v as u32);
+                if place[0] < picture.width() && place[1] < picture.height() {
+                    let drawn = picture.get_pixel(place[0], place[1]).0;
+                    compare(
+                        &format!("{x0}, {y0}"),
+                        &drawn,
+                        &expected[(y * width + x) * 4..][..4],
+                        1,
+                    );
+                    compared += 1;
+                }
+            }
+            assert!(compared >= px(80.0) * px(70.0), "{compared}");
+        }
+    }
+}
