@@ -18,11 +18,11 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
     let rows =
         crate::nn::timings(a.seconds).map_err(|e| Failure::Internal(crate::nn::first_line(&e)))?;
     if a.json {
-        println!("{}", serde_json::to_string_pretty(&json!({ "rows": rows }))?);
-        return Ok(());
+        return super::print_json(&json!({ "rows": rows }));
     }
     for r in rows {
-        println!("{:<32} {:>9.2} ms {:>9.2} ms", r.op, r.forward_ms, r.forward_backward_ms);
+        let (forward, both) = (r.forward_ms, r.forward_backward_ms);
+        super::print(&format!("{:<32} {forward:>9.2} ms {both:>9.2} ms", r.op))?;
     }
     Ok(())
 }

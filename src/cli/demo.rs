@@ -27,8 +27,7 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
     let scan = write_scan(&demo.volume, &a.out)?;
     let truth = a.out.join("truth.nii.gz");
     write_nifti(&truth, &demo.truth.geometry, NiftiData::U8(&demo.truth.labels), 1, true)?;
-    println!("{}\n{}", scan.display(), truth.display());
-    Ok(())
+    super::print(&format!("{}\n{}", scan.display(), truth.display()))
 }
 
 fn write_scan(volume: &Volume, folder: &Path) -> Result<PathBuf, Failure> {

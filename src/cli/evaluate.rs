@@ -48,12 +48,7 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
             TrainError::Inference(e) => super::segment::inference_failure(&e),
             _ => Failure::Refused(e.to_string()),
         })?;
-    if a.json {
-        println!("{}", serde_json::to_string_pretty(&result)?);
-    } else {
-        print!("{}", table(&result));
-    }
-    Ok(())
+    if a.json { super::print_json(&result) } else { super::print(table(&result).trim_end()) }
 }
 
 fn table(e: &Evaluation) -> String {

@@ -28,12 +28,11 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
                 })
             })
             .collect();
-        println!("{}", serde_json::to_string_pretty(&list)?);
-        return Ok(());
+        return super::print_json(&list);
     }
     for c in cards {
         let classes: Vec<&str> = c.classes.iter().map(|k| k.name.as_str()).collect();
-        println!(
+        super::print(&format!(
             "{}\n  {} ({})\n  {}x{} pixels, {} channels, {:.2} M parameters, {:.2} GFLOP per step\n  sha256 {}",
             c.id,
             c.title,
@@ -44,7 +43,7 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
             c.parameters as f64 / 1e6,
             c.gflop_per_step,
             c.sha256
-        );
+        ))?;
     }
     Ok(())
 }

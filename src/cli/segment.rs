@@ -100,7 +100,7 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
         _ => Failure::Internal(e.to_string()),
     })?;
     for file in files {
-        println!("{}", file.display());
+        super::print(&file.display().to_string())?;
     }
     Ok(())
 }

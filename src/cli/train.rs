@@ -39,8 +39,7 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
         }
         ControlFlow::Continue(())
     });
-    println!("{}", model.map_err(refused)?.display());
-    Ok(())
+    super::print(&model.map_err(refused)?.display().to_string())
 }
 
 fn refused(error: TrainError) -> Failure {

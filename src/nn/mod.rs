@@ -11,6 +11,8 @@ mod conv;
 mod dft;
 mod element;
 #[cfg(test)]
+pub(crate) mod golden;
+#[cfg(test)]
 pub(crate) mod gradcheck;
 mod init;
 mod layers;

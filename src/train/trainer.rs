@@ -407,3 +407,134 @@ fn revision() -> String {
         _ => "unknown".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    /// Discs of random size and place, bright on dark, as PNG files.
+    fn data(folder: &Path) {
+        for sub in ["images", "labels"] {
+            std::fs::create_dir(folder.join(sub)).unwrap();
+        }
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        let mut splits = "name,split\n".to_owned();
+        for i in 0..6 {
+            let (cx, cy) = (rng.random_range(8.0..24.0), rng.random_range(8.0..24.0));
+            let radius: f64 = rng.random_range(4.0..8.0);
+            let inside = |x: u32, y: u32| (f64::from(x) - cx).hypot(f64::from(y) - cy) <= radius;
+            let image = image::GrayImage::from_fn(32, 32, |x, y| {
+                image::Luma([if inside(x, y) { 190 } else { 60 } + (7 * x + 13 * y) as u8 % 20])
+            });
+            let label =
+                image::GrayImage::from_fn(32, 32, |x, y| image::Luma([u8::from(inside(x, y))]));
+            image.save(folder.join(format!("images/{i}.png"))).unwrap();
+            label.save(folder.join(format!("labels/{i}.png"))).unwrap();
+            splits += &format!("{i},{}\n", if i < 4 { "train" } else { "val" });
+        }
+        std::fs::write(folder.join("splits.csv"), splits).unwrap();
+    }
+
+    fn config(data: &Path, steps: usize) -> TrainConfig {
+        let text = include_str!("../../assets/training/fundus-disc-cup.json");
+        let mut value: Value = serde_json::from_str(text).unwrap();
+        value["data"] = json!(data);
+        value["classes"] = json!([{ "name": "disc", "label": 1, "color": [1, 2, 3] }]);
+        value["image_channels"] = json!(1);
+        value["network"] = json!({
+            "image_size": 16, "width": 8, "groups": 4, "multipliers": [1, 2], "time_width": 16,
+            "former_blocks": 1, "filter_blocks": 2, "filter_width": 4
+        });
+        for (key, v) in [
+            ("steps", steps),
+            ("batch", 4),
+            ("warmup", 2),
+            ("checkpoint_every", 5),
+            ("validate_every", steps),
+        ] {
+            value[key] = json!(v);
+        }
+        value["loss"]["recycling"] = json!(0.5);
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn go(config: &TrainConfig, out: &Path, resume: bool, stop_at: usize) -> Vec<f64> {
+        let mut losses = Vec::new();
+        train(config, out, resume, DeviceChoice::Cpu, &mut |p| {
+            losses.push(p.loss);
+            if p.step == stop_at { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })
+        .unwrap();
+        losses
+    }
+
+    #[test]
+    fn ten_steps_are_five_and_five_more_bit_for_bit() {
+        let folder = tempfile::tempdir().unwrap();
+        data(folder.path());
+        let config = config(folder.path(), 10);
+        let (whole, parts) = (folder.path().join("whole"), folder.path().join("parts"));
+        let all = go(&config, &whole, false, usize::MAX);
+        let mut halves = go(&config, &parts, false, 5);
+        halves.extend(go(&config, &parts, true, usize::MAX));
+        assert_eq!(all.len(), 10);
+        assert_eq!(all, halves);
+        let read = |f: &Path| std::fs::read(f.join("checkpoint.safetensors")).unwrap();
+        let tensors = |f: &Path| {
+            let t = candle_core::safetensors::load_buffer(&read(f), &Device::Cpu).unwrap();
+            let mut v: Vec<_> = t
+                .into_iter()
+                .map(|(k, t)| (k, t.flatten_all().unwrap().to_vec1::<f32>().unwrap()))
+                .collect();
+            v.sort_by(|a, b| a.0.cmp(&b.0));
+            v
+        };
+        assert!(tensors(&whole) == tensors(&parts), "the checkpoints differ");
+        // Another configuration is refused, and so is silently starting over.
+        let other = TrainConfig { seed: 9, ..config.clone() };
+        let nothing = &mut |_: &Progress| ControlFlow::Continue(());
+        let refused = |c: &TrainConfig, resume: bool| {
+            train(c, &parts, resume, DeviceChoice::Cpu, nothing).unwrap_err().to_string()
+        };
+        let mut refused = refused;
+        assert!(refused(&other, true).contains("another configuration"));
+        assert!(refused(&config, false).contains("--resume"));
+    }
+
+    #[test]
+    fn a_small_network_learns_and_its_weights_load_and_run() {
+        let folder = tempfile::tempdir().unwrap();
+        data(folder.path());
+        let mut config = config(folder.path(), 120);
+        config.learning_rate = 3e-3;
+        config.checkpoint_every = 1000;
+        let out = folder.path().join("run");
+        let losses = go(&config, &out, false, usize::MAX);
+        let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len() as f64;
+        assert!(mean(&losses[110..]) < 0.7 * mean(&losses[..10]), "{losses:?}");
+        let model = out.join("model.safetensors").display().to_string();
+        let settings = crate::inference::Settings {
+            members: 3,
+            steps: 4,
+            device: DeviceChoice::Cpu,
+            ..Default::default()
+        };
+        let mut engine = crate::inference::Engine::new();
+        let result = super::super::evaluate(
+            &mut engine,
+            &model,
+            folder.path(),
+            "val",
+            &settings,
+            &mut |_, _| {},
+        )
+        .unwrap();
+        assert_eq!((result.cases, result.classes.len()), (2, 1));
+        let dice = &result.classes[0].dice;
+        assert!(
+            dice.direct.unwrap() > 0.6 && dice.mean.is_some() && dice.staple.is_some(),
+            "{dice:?}"
+        );
+    }
+}

@@ -126,6 +126,19 @@ mod tests {
     }
 
     #[test]
+    fn u_sa_is_equation_4_as_pytorch_computes_it() {
+        let case = crate::nn::golden::Case::new("usa");
+        let inputs = ["f_c", "sigma", "center", "conv_w", "conv_b", "f_d"];
+        case.check(&inputs, "y", |v| {
+            let gaussian =
+                Gaussian { log_sigma: (&v[1] - MIN_SIGMA)?.log()?, center: v[2].clone() };
+            let anchor = gaussian.anchor(&v[0])?;
+            let gate = (sigmoid(&conv2d(&anchor, &v[3], &v[4], 1, 0)?)? + 1.0)?;
+            v[5].broadcast_mul(&gate)
+        });
+    }
+
+    #[test]
     fn gradients_reach_sigma_centre_and_feature() {
         check(&[vec![1, 2, 6, 5], vec![1], vec![2]], |v| {
             let g = Gaussian { log_sigma: v[1].clone(), center: v[2].clone() };
