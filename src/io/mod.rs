@@ -2,7 +2,10 @@
 //! checked against a limit before anything is allocated, and what is written appears atomically.
 
 mod atomic;
+mod dicom;
 mod error;
+#[cfg(test)]
+mod hostile;
 mod info;
 mod limits;
 mod nifti;
@@ -11,6 +14,7 @@ mod sniff;
 mod source;
 
 pub use atomic::write_atomic;
+pub use dicom::SeriesInfo;
 pub use error::{IoError, Refusal};
 pub use info::ImageInfo;
 pub use limits::memory_budget;
@@ -26,6 +30,9 @@ use std::path::Path;
 /// If the file cannot be read, is damaged, too large, or of an unknown kind; if a folder holds
 /// several series with pixels (then [`list`] and [`open_series`] choose).
 pub fn open(path: &Path) -> Result<Volume, IoError> {
+    if path.is_dir() {
+        return dicom::open_folder(path, None);
+    }
     open_file(path).map_err(|why| IoError::new(why, path))
 }
 
@@ -33,10 +40,27 @@ fn open_file(path: &Path) -> Result<Volume, Refusal> {
     match sniff::kind_of(path)? {
         Kind::Raster(format) => raster::read(path, format),
         Kind::Nifti => nifti::read(path),
-        Kind::Dicom => Err(Refusal::unsupported("DICOM")),
+        Kind::Dicom => dicom::read_file(path),
         Kind::Other(name) => Err(Refusal::Unsupported(format!(
             "{name} is not an image that can be opened; \
              PNG, JPEG, TIFF, BMP, NIfTI, Analyze and DICOM are"
         ))),
     }
+}
+
+/// The DICOM series of a folder (searched to depth 16), in a fixed order. The position in the list
+/// is the index for [`open_series`].
+///
+/// # Errors
+/// If the folder cannot be read or holds no DICOM.
+pub fn list(folder: &Path) -> Result<Vec<SeriesInfo>, IoError> {
+    dicom::list(folder)
+}
+
+/// Opens one series of a folder by its index in [`list`].
+///
+/// # Errors
+/// As [`open`], and if there is no such index.
+pub fn open_series(folder: &Path, index: usize) -> Result<Volume, IoError> {
+    dicom::open_folder(folder, Some(index))
 }

@@ -76,6 +76,9 @@ pub(super) fn kind_of_bytes(head: &[u8]) -> Kind {
     if super::nifti::looks_like_nifti(head) {
         return Kind::Nifti;
     }
+    if super::dicom::looks_like_bare_data_set(head) {
+        return Kind::Dicom;
+    }
     // After the binary headers, whose first bytes may spell anything.
     if starts(b"BM") && head.get(14..18).is_some_and(|n| matches!(n, [12..=124, 0, 0, 0])) {
         return Kind::Raster(ImageFormat::Bmp);

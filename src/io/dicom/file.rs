@@ -1,0 +1,266 @@
+//! One DICOM file: preamble, meta group, transfer syntax, the checked header, and where its pixels
+//! are. dicom-rs parses only what the prescan has walked, and never the pixel data.
+
+use super::prescan::{Encoding, Pixels, Scan, scan};
+use crate::io::error::{Refusal, one_line};
+use crate::io::limits::memory_budget;
+use crate::io::source::read_whole;
+use crate::volume::Notice;
+use dicom::core::{Tag, VR};
+use dicom::dictionary_std::tags;
+use dicom::encoding::TransferSyntaxIndex;
+use dicom::object::InMemDicomObject;
+use dicom::transfer_syntax::TransferSyntaxRegistry;
+use flate2::read::DeflateDecoder;
+use std::io::Read;
+use std::path::Path;
+
+pub(super) const EXPLICIT_LE: &str = "1.2.840.10008.1.2.1";
+const IMPLICIT_LE: &str = "1.2.840.10008.1.2";
+const EXPLICIT_BE: &str = "1.2.840.10008.1.2.2";
+const DEFLATED: &str = "1.2.840.10008.1.2.1.99";
+
+/// A parsed file whose pixel bytes lie in `data`.
+pub(super) struct DicomFile {
+    pub(super) object: InMemDicomObject,
+    pub(super) transfer_syntax: String,
+    pub(super) encoding: Encoding,
+    pub(super) pixels: Option<Pixels>,
+    /// The data set (inflated if it was deflated) that `pixels` points into.
+    pub(super) data: Vec<u8>,
+    /// SHA-256 of the file as it lies on disk.
+    pub(super) sha256: [u8; 32],
+    pub(super) notices: Vec<Notice>,
+}
+
+/// Whether the first bytes look like a data set without preamble: an element of group 0002 or 0008
+/// with a valid VR, or a plausible implicit length.
+pub(crate) fn looks_like_bare_data_set(head: &[u8]) -> bool {
+    guess_encoding(head).is_some()
+}
+
+/// Reads and parses a file; must run on a thread with a large stack.
+pub(super) fn load(path: &Path) -> Result<DicomFile, Refusal> {
+    parse(read_whole(path, memory_budget())?)
+}
+
+pub(super) fn parse(mut bytes: Vec<u8>) -> Result<DicomFile, Refusal> {
+    use sha2::{Digest, Sha256};
+    let sha256: [u8; 32] = Sha256::digest(&bytes).into();
+    let mut notices = Vec::new();
+    let preamble = bytes.get(128..132) == Some(b"DICM");
+    let start = if preamble { 132 } else { 0 };
+    let rest = bytes.get(start..).unwrap_or_default();
+    let (meta_end, declared) = meta_group(rest)?;
+    let body = start + meta_end;
+    if !preamble || declared.is_none() {
+        notices.push(Notice::amber(if preamble {
+            "the file names no transfer syntax; it was guessed"
+        } else {
+            "a DICOM file without preamble, opened all the same"
+        }));
+    }
+    if preamble && bytes.starts_with(b"MZ") {
+        notices.push(Notice::note("the preamble holds an executable header, which was ignored"));
+    }
+    let head = bytes.get(body..).unwrap_or_default();
+    let transfer_syntax = match declared {
+        Some(uid) => uid,
+        None => match guess_encoding(head) {
+            Some(e) if e.big_endian => EXPLICIT_BE.into(),
+            Some(e) if e.explicit => EXPLICIT_LE.into(),
+            Some(_) => IMPLICIT_LE.into(),
+            None => return Err(Refusal::damaged("no DICOM data set follows the file header")),
+        },
+    };
+    let mut encoding = match transfer_syntax.as_str() {
+        IMPLICIT_LE => Encoding::IMPLICIT,
+        EXPLICIT_BE => Encoding { explicit: true, big_endian: true },
+        _ => Encoding::EXPLICIT,
+    };
+    if TransferSyntaxRegistry.get(&transfer_syntax).is_none() {
+        return Err(Refusal::unsupported(format!(
+            "the transfer syntax {} is unknown",
+            one_line(&transfer_syntax)
+        )));
+    }
+    let data = if transfer_syntax == DEFLATED {
+        inflate(head)?
+    } else {
+        bytes.drain(..body);
+        bytes
+    };
+    // Some writers declare one kind of header and write the other.
+    if let Some(found) = guess_encoding(&data)
+        && found.explicit != encoding.explicit
+        && found.big_endian == encoding.big_endian
+    {
+        notices.push(Notice::amber(
+            "the element headers are not of the kind that the transfer syntax says",
+        ));
+        encoding = found;
+    }
+    let Scan { pixels, header_end, disordered } = scan(&data, encoding)?;
+    if disordered {
+        notices.push(Notice::amber("the elements of the file are not in ascending order"));
+    }
+    let plain = match encoding {
+        Encoding { explicit: false, .. } => IMPLICIT_LE,
+        Encoding { big_endian: true, .. } => EXPLICIT_BE,
+        _ => EXPLICIT_LE,
+    };
+    let syntax = TransferSyntaxRegistry
+        .get(plain)
+        .ok_or_else(|| Refusal::unsupported("the basic transfer syntaxes are missing"))?;
+    let header = data.get(..header_end).unwrap_or_default();
+    let object = InMemDicomObject::read_dataset_with_ts(header, syntax)
+        .map_err(|e| Refusal::damaged(format!("the header cannot be parsed ({})", chain(&e))))?;
+    Ok(DicomFile { object, transfer_syntax, encoding, pixels, data, sha256, notices })
+}
+
+/// The texts of an error and of what caused it.
+pub(super) fn chain(e: &dyn std::error::Error) -> String {
+    let mut text = e.to_string();
+    let mut cause = e.source();
+    while let Some(c) = cause {
+        let next = c.to_string();
+        if !text.contains(&next) {
+            text = format!("{text}: {next}");
+        }
+        cause = c.source();
+    }
+    one_line(&text)
+}
+
+/// End of the meta group (explicit little endian, group 0002) and the transfer syntax it names.
+fn meta_group(bytes: &[u8]) -> Result<(usize, Option<String>), Refusal> {
+    let (mut at, mut syntax) = (0, None);
+    while let Some(&[2, 0, e0, e1, v0, v1, l0, l1]) = bytes.get(at..at + 8) {
+        let vr = VR::from_binary([v0, v1]);
+        let long = matches!(vr, Some(VR::OB | VR::OW | VR::UN | VR::SQ | VR::UT | VR::UC | VR::UR));
+        let (value, length) = if long {
+            let b: Option<[u8; 4]> = bytes.get(at + 8..at + 12).and_then(|b| b.try_into().ok());
+            (at + 12, b.map_or(usize::MAX, |b| u32::from_le_bytes(b) as usize))
+        } else {
+            (at + 8, usize::from(u16::from_le_bytes([l0, l1])))
+        };
+        let end = value.checked_add(length).filter(|&e| e <= bytes.len());
+        let Some(end) = end else {
+            return Err(Refusal::damaged(format!(
+                "element (0002,{e1:02x}{e0:02x}) of the file header is longer than the file"
+            )));
+        };
+        if [e0, e1] == [0x10, 0x00] {
+            let text = String::from_utf8_lossy(bytes.get(value..end).unwrap_or_default());
+            let uid = text.trim_matches(['\0', ' ']).to_string();
+            syntax = (!uid.is_empty()).then_some(uid);
+        }
+        at = end;
+    }
+    Ok((at, syntax))
+}
+
+/// Explicit or implicit, little or big endian, by the first element.
+fn guess_encoding(bytes: &[u8]) -> Option<Encoding> {
+    let &[g0, g1, e0, e1, v0, v1, l0, l1] = bytes.get(..8)? else { return None };
+    let big_endian = match (g0, g1) {
+        (2 | 8, 0) => false,
+        (0, 8) => true,
+        _ => return None,
+    };
+    let element = if big_endian { [e0, e1] } else { [e1, e0] };
+    if u16::from_be_bytes(element) > 0x2000 {
+        return None;
+    }
+    if VR::from_binary([v0, v1]).is_some() {
+        return Some(Encoding { explicit: true, big_endian });
+    }
+    let length = u32::from_le_bytes([v0, v1, l0, l1]);
+    (!big_endian && length < 1024).then_some(Encoding::IMPLICIT)
+}
+
+fn inflate(bytes: &[u8]) -> Result<Vec<u8>, Refusal> {
+    // Deflate expands at most 1032-fold.
+    let limit = memory_budget();
+    let mut out = Vec::new();
+    DeflateDecoder::new(bytes)
+        .take(limit + 1)
+        .read_to_end(&mut out)
+        .map_err(|e| Refusal::damaged(format!("the deflated data set is broken ({e})")))?;
+    if out.len() as u64 > limit {
+        return Err(Refusal::limit("the deflated data set", out.len() as u64, limit));
+    }
+    Ok(out)
+}
+
+/// The name of a transfer syntax with its UID.
+pub(super) fn syntax_name(uid: &str) -> String {
+    match TransferSyntaxRegistry.get(uid) {
+        Some(ts) => format!("{} ({uid})", ts.name().trim()),
+        None => one_line(uid),
+    }
+}
+
+/// The name of the object's SOP class (PS3.4 B.5), or its UID if it is not a common one.
+pub(super) fn sop_class(object: &InMemDicomObject) -> String {
+    let Some(uid) = text(object, tags::SOP_CLASS_UID) else {
+        return "an object of unnamed class".into();
+    };
+    let name = match uid.strip_prefix("1.2.840.10008.5.1.4.1.1.") {
+        Some("1") => "Computed Radiography Image Storage",
+        Some("1.1") => "Digital X-Ray Image Storage",
+        Some("2") => "CT Image Storage",
+        Some("2.1") => "Enhanced CT Image Storage",
+        Some("3.1") => "Ultrasound Multi-frame Image Storage",
+        Some("4") => "MR Image Storage",
+        Some("4.1") => "Enhanced MR Image Storage",
+        Some("4.2") => "MR Spectroscopy Storage",
+        Some("6.1") => "Ultrasound Image Storage",
+        Some("7") => "Secondary Capture Image Storage",
+        Some("7.1" | "7.2" | "7.3" | "7.4") => "Multi-frame Secondary Capture Image Storage",
+        Some("11.1") => "Grayscale Softcopy Presentation State Storage",
+        Some("20") => "Nuclear Medicine Image Storage",
+        Some("66") => "Raw Data Storage",
+        Some("66.1") => "Spatial Registration Storage",
+        Some("66.4") => "Segmentation Storage",
+        Some("66.5") => "Surface Segmentation Storage",
+        Some("77.1.5.1") => "Ophthalmic Photography 8 Bit Image Storage",
+        Some("77.1.6") => "VL Whole Slide Microscopy Image Storage",
+        Some("88.11") => "Basic Text SR Storage",
+        Some("88.22") => "Enhanced SR Storage",
+        Some("88.33") => "Comprehensive SR Storage",
+        Some("88.34") => "Comprehensive 3D SR Storage",
+        Some("88.59") => "Key Object Selection Document Storage",
+        Some("104.1") => "Encapsulated PDF Storage",
+        Some("128") => "Positron Emission Tomography Image Storage",
+        Some("481.1") => "RT Image Storage",
+        Some("481.2") => "RT Dose Storage",
+        Some("481.3") => "RT Structure Set Storage",
+        Some("481.5") => "RT Plan Storage",
+        _ if uid == "1.2.840.10008.1.3.10" => "Media Storage Directory Storage",
+        _ => return format!("an object of class {}", one_line(&uid)),
+    };
+    name.into()
+}
+
+/// A text value without padding.
+pub(super) fn text(object: &InMemDicomObject, tag: Tag) -> Option<String> {
+    let value = object.get(tag)?.to_str().ok()?;
+    let value = value.trim_matches(['\0', ' ']).to_string();
+    (!value.is_empty()).then_some(value)
+}
+
+/// Finite numbers of an element, whatever its type.
+pub(super) fn numbers(object: &InMemDicomObject, tag: Tag) -> Option<Vec<f64>> {
+    let values = object.get(tag)?.to_multi_float64().ok()?;
+    (!values.is_empty() && values.iter().all(|v| v.is_finite())).then_some(values)
+}
+
+pub(super) fn number(object: &InMemDicomObject, tag: Tag) -> Option<f64> {
+    numbers(object, tag)?.first().copied()
+}
+
+/// The first item of a sequence.
+pub(super) fn first_item(object: &InMemDicomObject, tag: Tag) -> Option<&InMemDicomObject> {
+    object.get(tag)?.items()?.first()
+}

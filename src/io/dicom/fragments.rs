@@ -1,0 +1,349 @@
+//! Compressed frames: which fragments make a frame (PS3.5 A.4), RLE (PS3.5 annex G), and the
+//! codecs of dicom-rs behind a check that the stream has the size the header says.
+
+use super::file::{chain, syntax_name};
+use super::layout::{Layout, Photometric};
+use crate::io::error::Refusal;
+use crate::volume::Notice;
+use dicom::core::value::C;
+use dicom::encoding::adapters::{PixelDataObject, RawPixelData};
+use dicom::encoding::{Codec, TransferSyntaxIndex};
+use dicom::transfer_syntax::TransferSyntaxRegistry;
+use std::borrow::Cow;
+use std::ops::Range;
+
+pub(super) const RLE: &str = "1.2.840.10008.1.2.5";
+
+/// The byte ranges that make each frame; fewer frames than declared if the file was cut off.
+pub(super) fn frames(
+    data: &[u8],
+    offset_table: &Range<usize>,
+    fragments: &[Range<usize>],
+    declared: usize,
+    notices: &mut Vec<Notice>,
+) -> Result<Vec<Vec<Range<usize>>>, Refusal> {
+    if fragments.is_empty() {
+        return Err(Refusal::damaged("the compressed pixel data hold no fragment"));
+    }
+    if declared == 1 {
+        return Ok(vec![fragments.to_vec()]);
+    }
+    let single = |f: &[Range<usize>]| f.iter().map(|r| vec![r.clone()]).collect();
+    if fragments.len() == declared {
+        return Ok(single(fragments));
+    }
+    let first = fragments.first().map_or(0, |r| r.start.saturating_sub(8));
+    let table: Vec<usize> = data
+        .get(offset_table.clone())
+        .unwrap_or_default()
+        .as_chunks::<4>()
+        .0
+        .iter()
+        .map(|b| first.saturating_add(u32::from_le_bytes(*b) as usize + 8))
+        .collect();
+    let starts_frame = |start: usize| table.binary_search(&start).is_ok();
+    if table.len() == declared
+        && table.is_sorted_by(|a, b| a < b)
+        && table.iter().all(|&t| fragments.iter().any(|f| f.start == t))
+    {
+        return Ok(grouped(fragments, |f| starts_frame(f.start)));
+    }
+    // No usable table: frames begin where a code stream does.
+    let by_marker =
+        grouped(fragments, |f| matches!(data.get(f.start..f.start + 2), Some([0xff, 0xd8 | 0x4f])));
+    if by_marker.len() == declared {
+        notices.push(Notice::amber(
+            "the table of frames is missing or wrong; frames were found by their markers",
+        ));
+        return Ok(by_marker);
+    }
+    if fragments.len() < declared {
+        return Ok(single(fragments));
+    }
+    Err(Refusal::damaged(format!(
+        "{} fragments cannot be shared out among {declared} frames",
+        fragments.len()
+    )))
+}
+
+fn grouped(
+    fragments: &[Range<usize>],
+    starts: impl Fn(&Range<usize>) -> bool,
+) -> Vec<Vec<Range<usize>>> {
+    let mut out: Vec<Vec<Range<usize>>> = Vec::new();
+    for f in fragments {
+        match out.last_mut() {
+            Some(frame) if !starts(f) => frame.push(f.clone()),
+            _ => out.push(vec![f.clone()]),
+        }
+    }
+    out
+}
+
+/// One frame as interleaved little-endian samples, and how its colours are then to be read.
+pub(super) fn decode(
+    stream: Vec<u8>,
+    layout: &Layout,
+    syntax: &str,
+) -> Result<(Vec<u8>, Photometric), Refusal> {
+    let size = layout.pixels() * layout.samples * layout.allocated.div_ceil(8) as usize;
+    if syntax == RLE {
+        return Ok((rle(&stream, layout)?, layout.photometric));
+    }
+    let not_here = || Refusal::unsupported(format!("pixels compressed as {}", syntax_name(syntax)));
+    let entry = TransferSyntaxRegistry.get(syntax).ok_or_else(not_here)?;
+    let Codec::EncapsulatedPixelData(Some(reader), _) = entry.codec() else {
+        return Err(not_here());
+    };
+    if !matches!(layout.allocated, 8 | 16) {
+        return Err(Refusal::unsupported(format!(
+            "{}-bit pixels compressed as {}",
+            layout.allocated,
+            syntax_name(syntax)
+        )));
+    }
+    let mut stream = stream;
+    let mut photometric = layout.photometric;
+    if let Some(at) = stream.windows(4).position(|w| w == [0xff, 0x4f, 0xff, 0x51]) {
+        check_wavelet(stream.get(at..).unwrap_or_default(), layout)?;
+        let transformed = wavelet_mixes_components(stream.get(at..).unwrap_or_default());
+        if photometric == Photometric::YbrWavelet || transformed {
+            photometric = Photometric::Rgb;
+        }
+    } else {
+        check_jpeg(&stream, layout)?;
+        if layout.samples == 3 {
+            mark_colours(&mut stream, layout.photometric);
+            photometric = Photometric::Rgb;
+        }
+    }
+    let one = OneFrame { stream, layout, syntax };
+    let mut out = Vec::new();
+    reader
+        .decode_frame(&one, 0, &mut out)
+        .map_err(|e| Refusal::damaged(format!("a frame cannot be decoded ({})", chain(&e))))?;
+    if out.len() < size {
+        return Err(Refusal::damaged(format!(
+            "a frame decodes to {} bytes, expected {size}",
+            out.len()
+        )));
+    }
+    out.truncate(size);
+    if layout.samples == 1 {
+        photometric = layout.photometric;
+    }
+    Ok((out, photometric))
+}
+
+fn differs(what: &str, found: impl std::fmt::Display, expected: impl std::fmt::Display) -> Refusal {
+    Refusal::damaged(format!("a compressed frame has {what} {found}, the header says {expected}"))
+}
+
+/// Size, components and depth in the start-of-frame segment (ITU T.81 B.2.2).
+fn check_jpeg(stream: &[u8], layout: &Layout) -> Result<(), Refusal> {
+    let broken = || Refusal::damaged("a compressed frame is not a JPEG stream");
+    let mut at = 2;
+    loop {
+        let Some(&[0xff, marker]) = stream.get(at..at + 2) else { return Err(broken()) };
+        if marker == 0xff {
+            at += 1;
+            continue;
+        }
+        if matches!(marker, 0xc0..=0xcf | 0xf7) && !matches!(marker, 0xc4 | 0xc8 | 0xcc) {
+            let Some(&[p, h1, h0, w1, w0, n]) = stream.get(at + 4..at + 10) else {
+                return Err(broken());
+            };
+            let (h, w) = (u16::from_be_bytes([h1, h0]), u16::from_be_bytes([w1, w0]));
+            if (usize::from(w), usize::from(h)) != (layout.columns, layout.rows) {
+                let expected = format!("{} x {}", layout.columns, layout.rows);
+                return Err(differs("size", format!("{w} x {h}"), expected));
+            }
+            if usize::from(n) != layout.samples {
+                return Err(differs("components", n, layout.samples));
+            }
+            if matches!(marker, 0xc0..=0xc2) && p != 8 {
+                return Err(Refusal::unsupported(format!("{p}-bit JPEG")));
+            }
+            if (p > 8) != (layout.allocated == 16) {
+                return Err(differs("bits", p, layout.allocated));
+            }
+            return Ok(());
+        }
+        let Some(&[l1, l0]) = stream.get(at + 2..at + 4) else { return Err(broken()) };
+        at += 2 + usize::from(u16::from_be_bytes([l1, l0])).max(2);
+    }
+}
+
+/// A three-component stream without any colour marker would be taken for YCbCr: says what the
+/// header says, in an Adobe marker (ITU T.872 6.5.3).
+fn mark_colours(stream: &mut Vec<u8>, photometric: Photometric) {
+    let mut at = 2;
+    while let Some(&[0xff, marker, l1, l0]) = stream.get(at..at + 4) {
+        match marker {
+            0xe0 | 0xee => return,
+            0xda | 0xc0..=0xc3 => break,
+            _ => at += 2 + usize::from(u16::from_be_bytes([l1, l0])).max(2),
+        }
+    }
+    let transform = u8::from(photometric != Photometric::Rgb);
+    let marker = [0xff, 0xee, 0, 14, b'A', b'd', b'o', b'b', b'e', 0, 100, 0, 0, 0, 0, transform];
+    if stream.len() > 2 {
+        stream.splice(2..2, marker);
+    }
+}
+
+/// Size, components and depth in the SIZ segment (ITU T.800 A.5.1).
+fn check_wavelet(stream: &[u8], layout: &Layout) -> Result<(), Refusal> {
+    let word = |at: usize| -> Option<u32> {
+        Some(u32::from_be_bytes(stream.get(at..at + 4)?.try_into().ok()?))
+    };
+    let size = || {
+        let (x1, y1, x0, y0) = (word(8)?, word(12)?, word(16)?, word(20)?);
+        let n = u16::from_be_bytes(stream.get(40..42)?.try_into().ok()?);
+        Some((x1.checked_sub(x0)?, y1.checked_sub(y0)?, usize::from(n)))
+    };
+    let (w, h, n) = size().ok_or_else(|| Refusal::damaged("a JPEG 2000 frame has no size"))?;
+    if (w as usize, h as usize) != (layout.columns, layout.rows) {
+        let expected = format!("{} x {}", layout.columns, layout.rows);
+        return Err(differs("size", format!("{w} x {h}"), expected));
+    }
+    if n != layout.samples {
+        return Err(differs("components", n, layout.samples));
+    }
+    for c in 0..n {
+        let at = 42 + 3 * c;
+        let Some(&[depth, dx, dy]) = stream.get(at..at + 3) else {
+            return Err(Refusal::damaged("a JPEG 2000 frame describes too few components"));
+        };
+        let bits = u32::from(depth & 0x7f) + 1;
+        if bits > layout.allocated {
+            return Err(differs("bits", bits, layout.allocated));
+        }
+        if (dx, dy) != (1, 1) {
+            return Err(Refusal::unsupported("JPEG 2000 with subsampled components"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether the COD segment asks for a component transform, which the decoder then undoes.
+fn wavelet_mixes_components(stream: &[u8]) -> bool {
+    let cod = stream.windows(2).position(|w| w == [0xff, 0x52]);
+    cod.and_then(|at| stream.get(at + 8)).is_some_and(|&mct| mct == 1)
+}
+
+/// PackBits segments, one per byte of a sample, most significant first, samples one after another.
+fn rle(stream: &[u8], layout: &Layout) -> Result<Vec<u8>, Refusal> {
+    let word = |i: usize| -> Option<usize> {
+        let b = stream.get(4 * i..4 * i + 4)?.try_into().ok()?;
+        Some(u32::from_le_bytes(b) as usize)
+    };
+    let bytes = layout.allocated.div_ceil(8) as usize;
+    let segments = layout.samples * bytes;
+    if layout.allocated == 1 || word(0) != Some(segments) || segments > 15 {
+        return Err(Refusal::damaged(format!(
+            "an RLE frame has {} segments, expected {segments}",
+            word(0).unwrap_or(0)
+        )));
+    }
+    let n = layout.pixels();
+    let mut out = vec![0; n * segments];
+    for s in 0..segments {
+        let start = word(s + 1).unwrap_or(usize::MAX);
+        let end = if s + 1 < segments { word(s + 2).unwrap_or(0) } else { stream.len() };
+        let segment = stream.get(start..end).ok_or_else(|| {
+            Refusal::damaged(format!("RLE segment {} lies outside its frame", s + 1))
+        })?;
+        let (sample, byte) = (s / bytes, bytes - 1 - s % bytes);
+        // Position of the first pixel's byte, and the step from pixel to pixel.
+        let (first, step) = (sample * bytes + byte, layout.samples * bytes);
+        let (mut i, mut at) = (0, 0);
+        while i < n {
+            let Some(&code) = segment.get(at) else {
+                return Err(Refusal::damaged(format!(
+                    "RLE segment {} ends after {i} of {n} pixels",
+                    s + 1
+                )));
+            };
+            at += 1;
+            let code = code as i8;
+            if code == -128 {
+                continue;
+            }
+            let (count, repeat) = if code >= 0 {
+                (code as usize + 1, false)
+            } else {
+                (1 + usize::from(code.unsigned_abs()), true)
+            };
+            for k in 0..count {
+                let value = segment.get(if repeat { at } else { at + k }).copied();
+                let slot = out.get_mut(first + (i + k) * step).filter(|_| i + k < n);
+                if let (Some(v), Some(slot)) = (value, slot) {
+                    *slot = v;
+                } else if value.is_none() {
+                    return Err(Refusal::damaged(format!("RLE segment {} is cut off", s + 1)));
+                }
+            }
+            at += if repeat { 1 } else { count };
+            i += count;
+        }
+    }
+    Ok(out)
+}
+
+/// What a codec of dicom-rs wants to know, for a single frame in a single fragment.
+struct OneFrame<'a> {
+    stream: Vec<u8>,
+    layout: &'a Layout,
+    syntax: &'a str,
+}
+
+impl PixelDataObject for OneFrame<'_> {
+    fn transfer_syntax_uid(&self) -> &str {
+        self.syntax
+    }
+    fn rows(&self) -> Option<u16> {
+        u16::try_from(self.layout.rows).ok()
+    }
+    fn cols(&self) -> Option<u16> {
+        u16::try_from(self.layout.columns).ok()
+    }
+    fn samples_per_pixel(&self) -> Option<u16> {
+        u16::try_from(self.layout.samples).ok()
+    }
+    fn bits_allocated(&self) -> Option<u16> {
+        u16::try_from(self.layout.allocated).ok()
+    }
+    fn bits_stored(&self) -> Option<u16> {
+        u16::try_from(self.layout.stored).ok()
+    }
+    fn photometric_interpretation(&self) -> Option<&str> {
+        Some(match self.layout.photometric {
+            Photometric::Monochrome1 => "MONOCHROME1",
+            Photometric::Monochrome2 => "MONOCHROME2",
+            Photometric::Palette => "PALETTE COLOR",
+            Photometric::Rgb => "RGB",
+            Photometric::YbrFull => "YBR_FULL",
+            Photometric::YbrFull422 => "YBR_FULL_422",
+            Photometric::YbrWavelet => "YBR_RCT",
+        })
+    }
+    fn number_of_frames(&self) -> Option<u32> {
+        Some(1)
+    }
+    fn number_of_fragments(&self) -> Option<u32> {
+        Some(1)
+    }
+    fn fragment(&self, fragment: usize) -> Option<Cow<'_, [u8]>> {
+        (fragment == 0).then_some(Cow::Borrowed(self.stream.as_slice()))
+    }
+    fn offset_table(&self) -> Option<Cow<'_, [u32]>> {
+        None
+    }
+    fn raw_pixel_data(&self) -> Option<RawPixelData> {
+        Some(RawPixelData {
+            fragments: C::from_elem(self.stream.clone(), 1),
+            offset_table: C::new(),
+        })
+    }
+}

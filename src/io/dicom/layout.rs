@@ -1,0 +1,168 @@
+//! How the pixels of an object are laid out (PS3.3 C.7.6.3), checked before anything is decoded.
+
+use super::file::{number, text};
+use crate::io::error::{Refusal, one_line};
+use crate::io::limits::{DICOM_FRAMES, checked_size, memory_budget};
+use crate::volume::Notice;
+use dicom::dictionary_std::tags;
+use dicom::object::InMemDicomObject;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Photometric {
+    Monochrome1,
+    Monochrome2,
+    Palette,
+    Rgb,
+    /// Luminance and two colour differences per pixel.
+    YbrFull,
+    /// The differences for every second pixel of a row only.
+    YbrFull422,
+    /// JPEG 2000's own transforms, undone by its decoder.
+    YbrWavelet,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Layout {
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    pub(super) frames: usize,
+    pub(super) samples: usize,
+    pub(super) allocated: u32,
+    pub(super) stored: u32,
+    /// Bits that the stored ones are shifted up by.
+    pub(super) shift: u32,
+    pub(super) signed: bool,
+    pub(super) planar: bool,
+    pub(super) photometric: Photometric,
+}
+
+impl Layout {
+    pub(super) fn of(o: &InMemDicomObject, notices: &mut Vec<Notice>) -> Result<Self, Refusal> {
+        let whole = |tag, name: &str| -> Result<Option<u32>, Refusal> {
+            match o.get(tag) {
+                None => Ok(None),
+                Some(_) => number(o, tag)
+                    .filter(|n| n.fract() == 0.0 && (0.0..=2e9).contains(n))
+                    .map(|n| Some(n as u32))
+                    .ok_or_else(|| Refusal::damaged(format!("{name} is not a whole number"))),
+            }
+        };
+        let need = |tag, name: &str| {
+            whole(tag, name)?.ok_or_else(|| Refusal::damaged(format!("{name} is missing")))
+        };
+        let rows = need(tags::ROWS, "Rows")?;
+        let columns = need(tags::COLUMNS, "Columns")?;
+        if !(1..=65_535).contains(&rows) || !(1..=65_535).contains(&columns) {
+            return Err(Refusal::damaged(format!(
+                "the picture has {columns} x {rows} pixels, expected 1 to 65535 per side"
+            )));
+        }
+        let frames = match o.get(tags::NUMBER_OF_FRAMES) {
+            None => 1,
+            Some(_) => match whole(tags::NUMBER_OF_FRAMES, "Number of Frames")? {
+                Some(n @ 1..) => n as usize,
+                _ => return Err(Refusal::damaged("Number of Frames is 0")),
+            },
+        };
+        if frames > DICOM_FRAMES {
+            return Err(Refusal::damaged(format!(
+                "Number of Frames is {frames}, limit {DICOM_FRAMES}"
+            )));
+        }
+        let samples = whole(tags::SAMPLES_PER_PIXEL, "Samples per Pixel")?.unwrap_or(1) as usize;
+        let float = o.get(tags::BITS_STORED).is_none();
+        let allocated = need(tags::BITS_ALLOCATED, "Bits Allocated")?;
+        let (stored, high) = if float {
+            (allocated, allocated.saturating_sub(1))
+        } else {
+            let stored = need(tags::BITS_STORED, "Bits Stored")?;
+            let high = whole(tags::HIGH_BIT, "High Bit")?;
+            (stored, high.unwrap_or(stored.saturating_sub(1)))
+        };
+        if !matches!(allocated, 1 | 8 | 16 | 32 | 64) || (allocated == 64 && !float) {
+            return Err(Refusal::unsupported(format!("Bits Allocated is {allocated}")));
+        }
+        if stored == 0 || stored > allocated || high >= allocated || high + 1 < stored {
+            return Err(Refusal::damaged(format!(
+                "Bits Stored {stored} and High Bit {high} do not fit Bits Allocated {allocated}"
+            )));
+        }
+        let shift = high + 1 - stored;
+        if shift > 0 {
+            notices.push(Notice::amber(format!(
+                "the pixels do not use the lowest {shift} bits; they were shifted"
+            )));
+        }
+        let photometric = match text(o, tags::PHOTOMETRIC_INTERPRETATION).as_deref() {
+            Some("MONOCHROME1") => Photometric::Monochrome1,
+            Some("MONOCHROME2") => Photometric::Monochrome2,
+            Some("PALETTE COLOR") => Photometric::Palette,
+            Some("RGB") => Photometric::Rgb,
+            Some("YBR_FULL") => Photometric::YbrFull,
+            Some("YBR_FULL_422") => Photometric::YbrFull422,
+            Some("YBR_RCT" | "YBR_ICT") => Photometric::YbrWavelet,
+            None if samples == 1 => {
+                notices.push(Notice::amber(
+                    "the photometric interpretation is missing; MONOCHROME2 is assumed",
+                ));
+                Photometric::Monochrome2
+            }
+            other => {
+                return Err(Refusal::unsupported(format!(
+                    "the photometric interpretation {}",
+                    one_line(other.unwrap_or("(missing)"))
+                )));
+            }
+        };
+        let colour = !matches!(
+            photometric,
+            Photometric::Monochrome1 | Photometric::Monochrome2 | Photometric::Palette
+        );
+        if samples != if colour { 3 } else { 1 } {
+            return Err(Refusal::damaged(format!(
+                "{samples} samples per pixel do not fit {photometric:?}"
+            )));
+        }
+        if colour && !matches!(allocated, 8 | 16) {
+            return Err(Refusal::unsupported(format!("colours of {allocated} bits")));
+        }
+        let layout = Self {
+            rows: rows as usize,
+            columns: columns as usize,
+            frames,
+            samples,
+            allocated,
+            stored,
+            shift,
+            signed: number(o, tags::PIXEL_REPRESENTATION) == Some(1.0),
+            planar: samples == 3 && number(o, tags::PLANAR_CONFIGURATION) == Some(1.0),
+            photometric,
+        };
+        // Palette indices become three 16-bit values.
+        let per_pixel = if photometric == Photometric::Palette {
+            6
+        } else {
+            samples as u64 * u64::from(allocated.div_ceil(8))
+        };
+        checked_size(
+            "the image",
+            &[u64::from(rows), u64::from(columns), frames as u64, per_pixel],
+            memory_budget(),
+        )?;
+        Ok(layout)
+    }
+
+    pub(super) fn pixels(&self) -> usize {
+        self.rows * self.columns
+    }
+
+    /// Bits of one uncompressed frame.
+    pub(super) fn frame_bits(&self) -> u64 {
+        let samples = match self.photometric {
+            // Two luminances and one pair of differences for two pixels.
+            Photometric::YbrFull422 => 2,
+            _ => self.samples as u64,
+        };
+        self.pixels() as u64 * samples * u64::from(self.allocated)
+    }
+}

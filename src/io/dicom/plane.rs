@@ -1,0 +1,230 @@
+//! Where each frame lies and how it rescales: from the plain attributes (PS3.3 C.7.6.2) or, frame
+//! by frame, from the functional groups of enhanced objects (C.7.6.16).
+
+use super::file::{first_item, number, numbers, text};
+use super::layout::Layout;
+use crate::volume::{Notice, Window};
+use dicom::core::Tag;
+use dicom::dictionary_std::tags;
+use dicom::object::InMemDicomObject;
+
+/// One frame of one file. Directions and positions are LPS+, mm.
+#[derive(Clone, Debug)]
+pub(super) struct Plane {
+    pub(super) file: usize,
+    pub(super) frame: usize,
+    /// Unit directions in which the column and the row number increase.
+    pub(super) orientation: Option<[[f64; 3]; 2]>,
+    pub(super) position: Option<[f64; 3]>,
+    /// Distance of columns and of rows.
+    pub(super) spacing: Option<[f64; 2]>,
+    /// Declared distance of slices, else their thickness.
+    pub(super) step: Option<f64>,
+    pub(super) rescale: (f64, f64),
+    pub(super) window: Option<Window>,
+    /// Order among frames at one position: time, trigger, echo, b-value, acquisition, instance.
+    pub(super) order: [f64; 6],
+}
+
+pub(super) fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
+    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+}
+
+pub(super) fn cross(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
+    [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
+}
+
+pub(super) fn length(v: [f64; 3]) -> f64 {
+    dot(v, v).sqrt()
+}
+
+/// The planes of the frames of an object, as file number `file`.
+pub(super) fn planes(
+    o: &InMemDicomObject,
+    layout: &Layout,
+    file: usize,
+    notices: &mut Vec<Notice>,
+) -> Vec<Plane> {
+    let shared = first_item(o, tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE);
+    let per_frame =
+        o.get(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE).and_then(|e| e.items()).unwrap_or(&[]);
+    let mosaic = text(o, tags::IMAGE_TYPE).is_some_and(|t| t.contains("MOSAIC"));
+    if mosaic {
+        notices.push(Notice::amber(
+            "a Siemens mosaic: its slices are shown as tiles of one picture, without position",
+        ));
+    }
+    let fallback_spacing = detector_spacing(o, notices);
+    let grid = grid_offsets(o, layout.frames);
+    (0..layout.frames)
+        .map(|frame| {
+            // Per-frame groups win over shared ones, both over the plain attributes.
+            let group = |sequence: Tag| {
+                per_frame
+                    .get(frame)
+                    .and_then(|g| first_item(g, sequence))
+                    .or_else(|| shared.and_then(|g| first_item(g, sequence)))
+                    .unwrap_or(o)
+            };
+            let orientation =
+                numbers(group(tags::PLANE_ORIENTATION_SEQUENCE), tags::IMAGE_ORIENTATION_PATIENT)
+                    .and_then(|v| directions(&v, notices));
+            let position =
+                numbers(group(tags::PLANE_POSITION_SEQUENCE), tags::IMAGE_POSITION_PATIENT)
+                    .and_then(|v| v.try_into().ok());
+            let position = match (position, orientation, &grid) {
+                (Some(p), Some([x, y]), Some(offsets)) => {
+                    let n = cross(x, y);
+                    let d = offsets.get(frame).copied().unwrap_or_default();
+                    Some(std::array::from_fn(|i| {
+                        let p: [f64; 3] = p;
+                        p[i] + n[i] * d
+                    }))
+                }
+                (p, _, _) => p,
+            };
+            let measures = group(tags::PIXEL_MEASURES_SEQUENCE);
+            let spacing = numbers(measures, tags::PIXEL_SPACING)
+                .and_then(|v| match v.as_slice() {
+                    // Between rows first: that is y.
+                    &[rows, columns, ..] if rows > 0.0 && columns > 0.0 => Some([columns, rows]),
+                    _ => None,
+                })
+                .or(fallback_spacing);
+            let step = number(measures, tags::SPACING_BETWEEN_SLICES)
+                .or_else(|| number(measures, tags::SLICE_THICKNESS))
+                .map(f64::abs)
+                .filter(|&s| s > 0.0);
+            let content = group(tags::FRAME_CONTENT_SEQUENCE);
+            let echo = group(tags::MR_ECHO_SEQUENCE);
+            let diffusion = group(tags::MR_DIFFUSION_SEQUENCE);
+            let key = |o: &InMemDicomObject, a: Tag, b: Tag| {
+                number(o, a).or_else(|| number(o, b)).unwrap_or(0.0)
+            };
+            Plane {
+                file,
+                frame,
+                orientation: if mosaic { None } else { orientation },
+                position: if mosaic { None } else { position },
+                spacing,
+                step,
+                rescale: rescale(group(tags::PIXEL_VALUE_TRANSFORMATION_SEQUENCE), o, notices),
+                window: window(group(tags::FRAME_VOILUT_SEQUENCE), frame, layout.frames),
+                order: [
+                    key(content, tags::TEMPORAL_POSITION_INDEX, tags::TEMPORAL_POSITION_IDENTIFIER),
+                    key(o, tags::TRIGGER_TIME, tags::FRAME_REFERENCE_TIME),
+                    key(echo, tags::EFFECTIVE_ECHO_TIME, tags::ECHO_TIME),
+                    key(diffusion, tags::DIFFUSION_B_VALUE, tags::DIFFUSION_B_VALUE),
+                    key(o, tags::ACQUISITION_NUMBER, tags::ACQUISITION_NUMBER),
+                    number(o, tags::INSTANCE_NUMBER).unwrap_or(0.0),
+                ],
+            }
+        })
+        .collect()
+}
+
+/// Unit and perpendicular within 1e-3: normalised; within 1e-2: said; beyond: no geometry.
+fn directions(v: &[f64], notices: &mut Vec<Notice>) -> Option<[[f64; 3]; 2]> {
+    let &[a, b, c, d, e, f] = v else { return None };
+    let (x, y) = ([a, b, c], [d, e, f]);
+    let fault = (length(x) - 1.0).abs().max((length(y) - 1.0).abs()).max(dot(x, y).abs());
+    if fault > 1e-2 {
+        let text = "the direction cosines are not perpendicular unit vectors; they are not used";
+        push_once(notices, Notice::amber(text));
+        return None;
+    }
+    if fault > 1e-3 {
+        let text = "the direction cosines are not quite perpendicular unit vectors";
+        push_once(notices, Notice::amber(text));
+    }
+    let x = x.map(|q| q / length(x));
+    let along = dot(x, y);
+    let y: [f64; 3] = std::array::from_fn(|i| y[i] - along * x[i]);
+    Some([x, y.map(|q| q / length(y))])
+}
+
+/// Adds a notice unless it is already there.
+pub(super) fn push_once(notices: &mut Vec<Notice>, notice: Notice) {
+    if !notices.contains(&notice) {
+        notices.push(notice);
+    }
+}
+
+/// Spacing at the detector of projection images, or that of a single ultrasound region (in cm).
+fn detector_spacing(o: &InMemDicomObject, notices: &mut Vec<Notice>) -> Option<[f64; 2]> {
+    if number(o, tags::PIXEL_SPACING).is_some() {
+        return None;
+    }
+    for tag in [tags::IMAGER_PIXEL_SPACING, tags::NOMINAL_SCANNED_PIXEL_SPACING] {
+        if let Some(&[rows, columns]) = numbers(o, tag).as_deref()
+            && rows > 0.0
+            && columns > 0.0
+        {
+            notices.push(Notice::amber(
+                "the spacing is that of the detector; lengths in the patient are smaller",
+            ));
+            return Some([columns, rows]);
+        }
+    }
+    let regions = o.get(tags::SEQUENCE_OF_ULTRASOUND_REGIONS)?.items()?;
+    let mut found: Option<[f64; 2]> = None;
+    for r in regions {
+        let centimetres = number(r, tags::PHYSICAL_UNITS_X_DIRECTION) == Some(3.0)
+            && number(r, tags::PHYSICAL_UNITS_Y_DIRECTION) == Some(3.0);
+        let (dx, dy) =
+            (number(r, tags::PHYSICAL_DELTA_X)?.abs(), number(r, tags::PHYSICAL_DELTA_Y)?.abs());
+        if !centimetres || dx == 0.0 || dy == 0.0 {
+            return None;
+        }
+        let mm = [dx * 10.0, dy * 10.0];
+        if found.is_some_and(|f| (f[0] - mm[0]).abs() > 1e-9 || (f[1] - mm[1]).abs() > 1e-9) {
+            return None;
+        }
+        found = Some(mm);
+    }
+    if found.is_some() {
+        notices.push(Notice::note("the spacing is that of the ultrasound region"));
+    }
+    found
+}
+
+/// Offsets of the planes of a dose grid along the normal (PS3.3 C.8.8.3.2).
+fn grid_offsets(o: &InMemDicomObject, frames: usize) -> Option<Vec<f64>> {
+    let v = numbers(o, tags::GRID_FRAME_OFFSET_VECTOR)?;
+    (v.len() == frames && frames > 1 && v.first() == Some(&0.0)).then_some(v)
+}
+
+fn rescale(
+    group: &InMemDicomObject,
+    top: &InMemDicomObject,
+    notices: &mut Vec<Notice>,
+) -> (f64, f64) {
+    if let Some(scaling) = number(top, tags::DOSE_GRID_SCALING).filter(|&s| s > 0.0) {
+        return (scaling, 0.0);
+    }
+    if top.get(tags::MODALITY_LUT_SEQUENCE).is_some() {
+        let text = "the file's modality look-up table is not applied: stored values are shown";
+        push_once(notices, Notice::amber(text));
+        return (1.0, 0.0);
+    }
+    let present = group.get(tags::RESCALE_SLOPE).is_some();
+    match (number(group, tags::RESCALE_SLOPE), number(group, tags::RESCALE_INTERCEPT)) {
+        (Some(slope), intercept) if slope != 0.0 => (slope, intercept.unwrap_or(0.0)),
+        (None, Some(intercept)) if !present => (1.0, intercept),
+        (None, None) if !present => (1.0, 0.0),
+        _ => {
+            let text = "the rescale slope is 0 or no number: stored values are shown";
+            push_once(notices, Notice::amber(text));
+            (1.0, 0.0)
+        }
+    }
+}
+
+fn window(group: &InMemDicomObject, frame: usize, frames: usize) -> Option<Window> {
+    let centers = numbers(group, tags::WINDOW_CENTER)?;
+    let widths = numbers(group, tags::WINDOW_WIDTH)?;
+    // Several values are alternatives, unless there is one per frame.
+    let i = if centers.len() == frames { frame } else { 0 };
+    let (&center, &width) = (centers.get(i)?, widths.get(i)?);
+    (width > 0.0).then_some(Window { center, width })
+}

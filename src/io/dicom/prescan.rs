@@ -1,0 +1,329 @@
+//! An iterative walk over the element headers of a DICOM data set (PS3.5 section 7), before any
+//! recursive parser sees it: depth, number of elements and every declared length are checked, and
+//! the pixel data are found without being copied.
+
+use crate::io::error::Refusal;
+use crate::io::limits::{DICOM_DEPTH, DICOM_ELEMENTS, DICOM_TEXT};
+use dicom::core::dictionary::{DataDictionary, DataDictionaryEntry};
+use dicom::core::{Tag, VR};
+use dicom::dictionary_std::StandardDataDictionary;
+use std::ops::Range;
+
+/// How element headers are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Encoding {
+    pub(super) explicit: bool,
+    pub(super) big_endian: bool,
+}
+
+impl Encoding {
+    pub(super) const EXPLICIT: Self = Self { explicit: true, big_endian: false };
+    pub(super) const IMPLICIT: Self = Self { explicit: false, big_endian: false };
+}
+
+/// Where the pixel data lie in the data set.
+#[derive(Clone, Debug)]
+pub(super) enum Pixels {
+    /// Uncompressed; `range` is what is there, `declared` what the element claims, `words` whether
+    /// it is written as 16-bit words (VR OW).
+    Native { tag: Tag, range: Range<usize>, declared: u64, words: bool },
+    /// Offset table and fragments; not `complete` if the file ends before the delimiter.
+    Encapsulated { offset_table: Range<usize>, fragments: Vec<Range<usize>>, complete: bool },
+}
+
+#[derive(Debug)]
+pub(super) struct Scan {
+    pub(super) pixels: Option<Pixels>,
+    /// The elements before the pixel data (or all of them) end here.
+    pub(super) header_end: usize,
+    /// Tags do not ascend at the top level.
+    pub(super) disordered: bool,
+}
+
+const UNDEFINED: u32 = u32::MAX;
+const ITEM: Tag = Tag(0xfffe, 0xe000);
+const ITEM_END: Tag = Tag(0xfffe, 0xe00d);
+const SEQUENCE_END: Tag = Tag(0xfffe, 0xe0dd);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Inside {
+    DataSet,
+    Sequence,
+    /// Fragments inside an item (an icon image): no deeper structure.
+    Fragments,
+}
+
+/// One open level; `end` is `None` for undefined length.
+struct Level {
+    inside: Inside,
+    end: Option<usize>,
+    encoding: Encoding,
+}
+
+struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl Reader<'_> {
+    fn take<const N: usize>(&mut self, limit: usize) -> Result<[u8; N], Refusal> {
+        let end = self.at.checked_add(N).filter(|&e| e <= limit);
+        let out = end
+            .and_then(|e| self.bytes.get(self.at..e))
+            .and_then(|b| b.try_into().ok())
+            .ok_or_else(|| {
+                Refusal::damaged(format!("the data set ends inside an element, byte {}", self.at))
+            })?;
+        self.at += N;
+        Ok(out)
+    }
+
+    fn u16(&mut self, e: Encoding, limit: usize) -> Result<u16, Refusal> {
+        let b = self.take(limit)?;
+        Ok(if e.big_endian { u16::from_be_bytes(b) } else { u16::from_le_bytes(b) })
+    }
+
+    fn u32(&mut self, e: Encoding, limit: usize) -> Result<u32, Refusal> {
+        let b = self.take(limit)?;
+        Ok(if e.big_endian { u32::from_be_bytes(b) } else { u32::from_le_bytes(b) })
+    }
+
+    fn tag(&mut self, e: Encoding, limit: usize) -> Result<Tag, Refusal> {
+        Ok(Tag(self.u16(e, limit)?, self.u16(e, limit)?))
+    }
+}
+
+/// VR and length of an element whose tag was read.
+fn value_header(
+    r: &mut Reader<'_>,
+    e: Encoding,
+    tag: Tag,
+    limit: usize,
+) -> Result<(VR, u32), Refusal> {
+    if !e.explicit {
+        let vr = StandardDataDictionary.by_tag(tag).map_or(VR::UN, |d| d.vr().relaxed());
+        return Ok((vr, r.u32(e, limit)?));
+    }
+    let vr = VR::from_binary(r.take(limit)?).unwrap_or(VR::UN);
+    let short = matches!(
+        vr,
+        VR::AE
+            | VR::AS
+            | VR::AT
+            | VR::CS
+            | VR::DA
+            | VR::DS
+            | VR::DT
+            | VR::FL
+            | VR::FD
+            | VR::IS
+            | VR::LO
+            | VR::LT
+            | VR::PN
+            | VR::SH
+            | VR::SL
+            | VR::SS
+            | VR::ST
+            | VR::TM
+            | VR::UI
+            | VR::UL
+            | VR::US
+    );
+    if short {
+        return Ok((vr, u32::from(r.u16(e, limit)?)));
+    }
+    r.take::<2>(limit)?;
+    Ok((vr, r.u32(e, limit)?))
+}
+
+pub(super) fn is_pixel_data(tag: Tag) -> bool {
+    tag.0 == 0x7fe0 && matches!(tag.1, 0x0008..=0x0010)
+}
+
+/// Walks the data set that starts at byte 0 of `bytes`.
+pub(super) fn scan(bytes: &[u8], encoding: Encoding) -> Result<Scan, Refusal> {
+    let mut r = Reader { bytes, at: 0 };
+    let mut open = vec![Level { inside: Inside::DataSet, end: Some(bytes.len()), encoding }];
+    let (mut elements, mut depth, mut last, mut disordered) = (0usize, 0usize, Tag(0, 0), false);
+    while let Some(level) = open.last() {
+        let (inside, end, e) = (level.inside, level.end, level.encoding);
+        if end == Some(r.at) {
+            depth -= usize::from(inside == Inside::Sequence);
+            open.pop();
+            continue;
+        }
+        let limit = limit_of(&open, bytes.len());
+        let start = r.at;
+        elements += 1;
+        if elements > DICOM_ELEMENTS {
+            return Err(Refusal::damaged(format!("more than {DICOM_ELEMENTS} elements")));
+        }
+        let tag = r.tag(e, limit)?;
+        match (inside, tag) {
+            (Inside::Sequence | Inside::Fragments, SEQUENCE_END) if end.is_none() => {
+                r.u32(e, limit)?;
+                depth -= usize::from(inside == Inside::Sequence);
+                open.pop();
+            }
+            (Inside::Sequence, ITEM) => {
+                let length = r.u32(e, limit)?;
+                let end = defined_end(r.at, length, limit, tag)?;
+                open.push(Level { inside: Inside::DataSet, end, encoding: e });
+            }
+            (Inside::Fragments, ITEM) => {
+                let length = r.u32(e, limit)?;
+                r.at = defined_end(r.at, length, limit, tag)?.ok_or_else(|| odd(tag, start))?;
+            }
+            (Inside::DataSet, ITEM_END) if end.is_none() => {
+                r.u32(e, limit)?;
+                open.pop();
+            }
+            (Inside::Sequence | Inside::Fragments, _) => return Err(odd(tag, start)),
+            (Inside::DataSet, Tag(0xfffe, _)) => return Err(odd(tag, start)),
+            (Inside::DataSet, _) => {
+                let top = open.len() == 1;
+                if top {
+                    disordered |= tag <= last;
+                    last = tag;
+                }
+                let (vr, length) = value_header(&mut r, e, tag, limit)?;
+                if top && is_pixel_data(tag) {
+                    let pixels = pixels(&mut r, e, tag, vr, length)?;
+                    return Ok(Scan { pixels: Some(pixels), header_end: start, disordered });
+                }
+                if length == UNDEFINED {
+                    let level = match vr {
+                        VR::SQ => Level { inside: Inside::Sequence, end: None, encoding: e },
+                        // PS3.5 6.2.2: implicit inside, whatever is around it.
+                        VR::UN => Level {
+                            inside: Inside::Sequence,
+                            end: None,
+                            encoding: Encoding { explicit: false, ..e },
+                        },
+                        VR::OB | VR::OW => {
+                            Level { inside: Inside::Fragments, end: None, encoding: e }
+                        }
+                        _ => {
+                            return Err(Refusal::damaged(format!(
+                                "element {tag} of type {vr} has no length, byte {start}"
+                            )));
+                        }
+                    };
+                    depth += usize::from(level.inside == Inside::Sequence);
+                    open.push(level);
+                } else {
+                    let end = defined_end(r.at, length, limit, tag)?;
+                    if vr == VR::SQ {
+                        depth += 1;
+                        open.push(Level { inside: Inside::Sequence, end, encoding: e });
+                    } else {
+                        if is_text(vr) && u64::from(length) > DICOM_TEXT {
+                            return Err(Refusal::damaged(format!(
+                                "the text of element {tag} is {length} bytes long, limit {DICOM_TEXT}"
+                            )));
+                        }
+                        r.at = end.unwrap_or(limit);
+                    }
+                }
+                if depth > DICOM_DEPTH {
+                    return Err(Refusal::damaged(format!(
+                        "sequences are nested more than {DICOM_DEPTH} deep, byte {start}"
+                    )));
+                }
+            }
+        }
+    }
+    Ok(Scan { pixels: None, header_end: bytes.len(), disordered })
+}
+
+/// The nearest end that encloses the innermost level.
+fn limit_of(open: &[Level], whole: usize) -> usize {
+    open.iter().rev().find_map(|l| l.end).unwrap_or(whole)
+}
+
+fn odd(tag: Tag, at: usize) -> Refusal {
+    Refusal::damaged(format!("element {tag} does not belong at byte {at}"))
+}
+
+/// The end of a value of declared length, which must lie within what encloses it.
+fn defined_end(at: usize, length: u32, limit: usize, tag: Tag) -> Result<Option<usize>, Refusal> {
+    if length == UNDEFINED {
+        return Ok(None);
+    }
+    match at.checked_add(length as usize) {
+        Some(end) if end <= limit => Ok(Some(end)),
+        _ => Err(Refusal::damaged(format!(
+            "element {tag} declares {length} bytes, {} are left",
+            limit.saturating_sub(at)
+        ))),
+    }
+}
+
+fn is_text(vr: VR) -> bool {
+    matches!(
+        vr,
+        VR::AE
+            | VR::AS
+            | VR::CS
+            | VR::DA
+            | VR::DS
+            | VR::DT
+            | VR::IS
+            | VR::LO
+            | VR::LT
+            | VR::PN
+            | VR::SH
+            | VR::ST
+            | VR::TM
+            | VR::UI
+    )
+}
+
+/// The top-level pixel data; a file that ends inside them keeps what is there.
+fn pixels(
+    r: &mut Reader<'_>,
+    e: Encoding,
+    tag: Tag,
+    vr: VR,
+    length: u32,
+) -> Result<Pixels, Refusal> {
+    let whole = r.bytes.len();
+    if length != UNDEFINED {
+        let end = r.at.saturating_add(length as usize).min(whole);
+        return Ok(Pixels::Native {
+            tag,
+            range: r.at..end,
+            declared: u64::from(length),
+            words: vr == VR::OW,
+        });
+    }
+    let (mut items, mut complete) = (Vec::new(), false);
+    while r.at < whole {
+        let start = r.at;
+        let Ok(tag) = r.tag(e, whole) else { break };
+        let Ok(length) = r.u32(e, whole) else { break };
+        match tag {
+            SEQUENCE_END => {
+                complete = true;
+                break;
+            }
+            ITEM if length != UNDEFINED => {
+                let end = r.at.saturating_add(length as usize);
+                if end > whole {
+                    break; // cut off inside this fragment
+                }
+                items.push(r.at..end);
+                r.at = end;
+            }
+            _ => return Err(odd(tag, start)),
+        }
+        if items.len() > DICOM_ELEMENTS {
+            return Err(Refusal::damaged(format!("more than {DICOM_ELEMENTS} fragments")));
+        }
+    }
+    if items.is_empty() {
+        return Err(Refusal::damaged("the compressed pixel data hold nothing"));
+    }
+    let offset_table = items.remove(0);
+    Ok(Pixels::Encapsulated { offset_table, fragments: items, complete })
+}
