@@ -155,7 +155,7 @@ pub fn run_with(
     paths: Vec<PathBuf>,
     make: impl FnOnce(Wake) -> SessionOptions + 'static,
 ) -> Result<(), WindowError> {
-    let options = eframe::NativeOptions {
+    let mut options = eframe::NativeOptions {
         renderer: eframe::Renderer::Wgpu,
         viewport: egui::ViewportBuilder::default()
             .with_title("Sfumato")
@@ -167,6 +167,8 @@ pub fn run_with(
         dithering: false,
         ..Default::default()
     };
+    // A queued second frame would only show an older answer later.
+    options.wgpu_options.surface = egui_wgpu::SurfaceConfig::LOW_LATENCY;
     eframe::run_native(
         "Sfumato",
         options,
