@@ -120,6 +120,7 @@ impl Hand {
         Arc::new(Outcome {
             model: model(),
             settings: job.settings.clone(),
+            source: job.volume.source.clone(),
             roi: Roi::full(&g),
             geometry: g,
             slices: slices.clone(),

@@ -306,7 +306,7 @@ fn the_conformance_set_opens_or_is_refused() {
         println!("refused: {line}");
     }
     println!("{opened} opened, {} refused", refused.len());
-    assert!(opened >= 220, "{opened} opened");
+    assert!(opened >= 200, "{opened} opened");
     let tilt = root.join("dicom/ct_ge_gantry_tilt_variable_spacing");
     let series = list(&tilt).expect("a series");
     assert_eq!(series.len(), 1, "{series:?}");

@@ -6,7 +6,7 @@ mod dicom;
 mod error;
 #[cfg(test)]
 mod hostile;
-mod info;
+pub mod info;
 mod limits;
 mod nifti;
 mod raster;

@@ -115,14 +115,15 @@ impl eframe::App for SfumatoApp {
             panel::panel_ui(ui, session, &mut commands);
             strip::strip_ui(ui, session, &self.thumbnails, &mut commands);
             egui::CentralPanel::default()
-                .frame(egui::Frame::new().fill(theme::CANVAS))
+                // The clear colour is the canvas: nothing is painted twice.
+                .frame(egui::Frame::NONE)
                 .show(ui, |ui| {
                     view::view_ui(ui, session, &mut self.view, &self.residency, &mut commands)
                 });
         } else {
             windows::research_use_ui(ui, session, &mut commands);
             status::status_ui(ui, session, &self.view, &self.adapter);
-            egui::CentralPanel::default().frame(egui::Frame::new().fill(theme::CANVAS)).show(
+            egui::CentralPanel::default().frame(egui::Frame::NONE).show(
                 ui,
                 |ui| {
                     start::start_ui(
@@ -154,7 +155,7 @@ pub fn run_with(
     paths: Vec<PathBuf>,
     make: impl FnOnce(Wake) -> SessionOptions + 'static,
 ) -> Result<(), WindowError> {
-    let options = eframe::NativeOptions {
+    let mut options = eframe::NativeOptions {
         renderer: eframe::Renderer::Wgpu,
         viewport: egui::ViewportBuilder::default()
             .with_title("Sfumato")
@@ -162,8 +163,12 @@ pub fn run_with(
             .with_inner_size([1280.0, 860.0])
             .with_min_inner_size([760.0, 520.0])
             .with_drag_and_drop(true),
+        // It costs software drawing a noise per pixel, and a dark window without gradients little.
+        dithering: false,
         ..Default::default()
     };
+    // A queued second frame would only show an older answer later.
+    options.wgpu_options.surface = egui_wgpu::SurfaceConfig::LOW_LATENCY;
     eframe::run_native(
         "Sfumato",
         options,

@@ -1,6 +1,6 @@
 //! What is on the GPU, and bringing it there when the session shows something new.
 
-use crate::app::{Document, Findings, Session};
+use crate::app::{Document, Findings, Session, mean_preview};
 use crate::render::{self, Block, ImageId, LayerId, Palette};
 use crate::volume::{Class, Roi};
 use eframe::egui_wgpu::RenderState;
@@ -154,61 +154,6 @@ impl Residency {
     }
 }
 
-/// Labels of the mean of the members' estimates, resampled (bilinear, pixel centres) to the pixels
-/// of the region. For the eye only; it never enters a number.
-fn mean_preview<'a>(
-    previews: impl Iterator<Item = &'a crate::app::Preview>,
-    roi: Roi,
-    classes: &[Class],
-) -> Vec<u8> {
-    let mut labels = vec![0; roi.width * roi.height];
-    let mut sum: Vec<u32> = Vec::new();
-    let (mut width, mut height, mut count) = (0, 0, 0);
-    for p in previews {
-        if sum.is_empty() {
-            (width, height) = (p.width, p.height);
-            sum = vec![0; p.probability.len()];
-        }
-        if sum.len() == p.probability.len() && p.classes == classes.len() {
-            for (s, &v) in sum.iter_mut().zip(&p.probability) {
-                *s += u32::from(v);
-            }
-            count += 1;
-        }
-    }
-    if count == 0 {
-        return labels;
-    }
-    let half = 127.5 * f64::from(count);
-    let columns = taps(roi.width, width);
-    let rows = taps(roi.height, height);
-    for (channel, class) in sum.chunks_exact(width * height).zip(classes) {
-        for (row, &(y0, y1, fy)) in labels.chunks_exact_mut(roi.width).zip(&rows) {
-            for (label, &(x0, x1, fx)) in row.iter_mut().zip(&columns) {
-                let at = |x: usize, y: usize| f64::from(channel[x + width * y]);
-                let top = at(x0, y0) * (1.0 - fx) + at(x1, y0) * fx;
-                let bottom = at(x0, y1) * (1.0 - fx) + at(x1, y1) * fx;
-                if top * (1.0 - fy) + bottom * fy > half {
-                    *label = class.label;
-                }
-            }
-        }
-    }
-    labels
-}
-
-/// For each of `to` pixels: its two neighbours among `from` pixels and the weight of the second.
-fn taps(to: usize, from: usize) -> Vec<(usize, usize, f64)> {
-    (0..to)
-        .map(|i| {
-            let x =
-                ((i as f64 + 0.5) * from as f64 / to as f64 - 0.5).clamp(0.0, (from - 1) as f64);
-            let x0 = x as usize;
-            (x0, (x0 + 1).min(from - 1), x - x0 as f64)
-        })
-        .collect()
-}
-
 /// Colours of the classes; hidden ones are transparent.
 pub(super) fn palette(classes: &[Class], hidden: &[usize]) -> Arc<Palette> {
     let mut palette = Palette::new(classes.iter().map(|c| (c.label, c.color)));
@@ -216,33 +161,4 @@ pub(super) fn palette(classes: &[Class], hidden: &[usize]) -> Arc<Palette> {
         palette.0[usize::from(class.label)][3] = 0;
     }
     Arc::new(palette)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::app::Preview;
-
-    #[test]
-    fn run_9_a_centred_preview_stays_centred_on_odd_and_even_ratios() {
-        let class = Class { name: "disc".into(), label: 5, color: [255; 3] };
-        let mut probability = vec![0; 64];
-        for y in 2..6 {
-            for x in 2..6 {
-                probability[x + 8 * y] = 255;
-            }
-        }
-        let p = Preview { member: 0, width: 8, height: 8, classes: 1, probability };
-        for size in [8, 20, 31] {
-            let roi = Roi { x: 3, y: 4, width: size, height: size };
-            let labels = mean_preview([&p, &p].into_iter(), roi, std::slice::from_ref(&class));
-            let inside: Vec<usize> = (0..labels.len()).filter(|&i| labels[i] == 5).collect();
-            let mean = |f: &dyn Fn(usize) -> usize| {
-                inside.iter().map(|&i| f(i) as f64).sum::<f64>() / inside.len() as f64
-            };
-            let centre = (size - 1) as f64 / 2.0;
-            assert!((mean(&|i| i % size) - centre).abs() < 1e-9);
-            assert!((mean(&|i| i / size) - centre).abs() < 1e-9);
-        }
-    }
 }

@@ -1,7 +1,7 @@
 //! Small pictures as egui textures: the samples of the strip and the demo cards of the start.
 
 use super::theme;
-use crate::app::{Document, Findings, Session, View};
+use crate::app::{Document, Findings, Session, View, region_in_model};
 use crate::volume::{Class, ClassKind, Roi, Volume, Window};
 use eframe::egui;
 use egui::{Color32, ColorImage, TextureHandle, TextureOptions};
@@ -39,6 +39,8 @@ struct Soft<'a> {
     channel: usize,
     values: &'a [u8],
     offset: usize,
+    /// Where the picture's region lies in the mask: left, top, width, height as fractions.
+    region: [f64; 4],
 }
 
 impl Thumbnails {
@@ -91,6 +93,7 @@ impl Thumbnails {
                     channel: p.width * p.height,
                     values: &p.probability,
                     offset: 0,
+                    region: region_in_model(started.roi),
                 };
                 let image = base.with_mask(&soft, &run.card.classes, run.card.kind, &[]);
                 self.put(ctx, member, image);
@@ -115,6 +118,7 @@ impl Thumbnails {
                 channel: width * height * depth,
                 values: &member.soft,
                 offset: (z - outcome.slices.start) * width * height,
+                region: [0.0, 0.0, 1.0, 1.0],
             };
             let image = base.with_mask(
                 &soft,
@@ -196,8 +200,13 @@ impl Base {
     ) -> ColorImage {
         let mut pixels = self.pixels.clone();
         let at = |class: usize, i: usize, j: usize| -> u8 {
-            let x = (i * soft.width / self.width).min(soft.width.saturating_sub(1));
-            let y = (j * soft.height / SIDE).min(soft.height.saturating_sub(1));
+            let [left, top, width, height] = soft.region;
+            let along = |i: usize, n: usize, start: f64, part: f64, texels: usize| {
+                let t = start + part * (i as f64 + 0.5) / n as f64;
+                ((t * texels as f64).max(0.0) as usize).min(texels.saturating_sub(1))
+            };
+            let x = along(i, self.width, left, width, soft.width);
+            let y = along(j, SIDE, top, height, soft.height);
             let index = class * soft.channel + soft.offset + x + soft.width * y;
             soft.values.get(index).copied().unwrap_or(0)
         };

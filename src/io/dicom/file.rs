@@ -6,8 +6,9 @@ use crate::io::error::{Refusal, one_line};
 use crate::io::limits::memory_budget;
 use crate::io::source::read_whole;
 use crate::volume::Notice;
+use dicom::core::dictionary::{DataDictionary, DataDictionaryEntry};
 use dicom::core::{Tag, VR};
-use dicom::dictionary_std::tags;
+use dicom::dictionary_std::{StandardDataDictionary, tags};
 use dicom::encoding::TransferSyntaxIndex;
 use dicom::object::InMemDicomObject;
 use dicom::transfer_syntax::TransferSyntaxRegistry;
@@ -250,9 +251,27 @@ pub(super) fn text(object: &InMemDicomObject, tag: Tag) -> Option<String> {
     (!value.is_empty()).then_some(value)
 }
 
-/// Finite numbers of an element, whatever its type.
+/// Finite numbers of an element, whatever its type; of type "unknown", by the dictionary.
 pub(super) fn numbers(object: &InMemDicomObject, tag: Tag) -> Option<Vec<f64>> {
-    let values = object.get(tag)?.to_multi_float64().ok()?;
+    let element = object.get(tag)?;
+    let values = if element.vr() == VR::UN {
+        // dicom-rs would give its bytes one by one. Little endian, as UN mostly is.
+        let bytes = element.to_bytes().ok()?;
+        match StandardDataDictionary.by_tag(tag)?.vr().relaxed() {
+            VR::US => {
+                bytes.as_chunks::<2>().0.iter().map(|b| u16::from_le_bytes(*b).into()).collect()
+            }
+            VR::FD => bytes.as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b)).collect(),
+            VR::DS | VR::IS => std::str::from_utf8(&bytes)
+                .ok()?
+                .split('\\')
+                .map(|n| n.trim_matches(['\0', ' ']).parse().ok())
+                .collect::<Option<Vec<f64>>>()?,
+            _ => return None,
+        }
+    } else {
+        element.to_multi_float64().ok()?
+    };
     (!values.is_empty() && values.iter().all(|v| v.is_finite())).then_some(values)
 }
 

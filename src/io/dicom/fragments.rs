@@ -180,7 +180,9 @@ fn mark_colours(stream: &mut Vec<u8>, photometric: Photometric) {
     let mut at = 2;
     while let Some(&[0xff, marker, l1, l0]) = stream.get(at..at + 4) {
         match marker {
-            0xe0 | 0xee => return,
+            // A shorter Adobe marker than 14 bytes is none.
+            0xe0 => return,
+            0xee if l1 > 0 || l0 >= 14 => return,
             0xda | 0xc0..=0xc3 => break,
             _ => at += 2 + usize::from(u16::from_be_bytes([l1, l0])).max(2),
         }
@@ -240,7 +242,10 @@ fn rle(stream: &[u8], layout: &Layout) -> Result<Vec<u8>, Refusal> {
     };
     let bytes = layout.allocated.div_ceil(8) as usize;
     let segments = layout.samples * bytes;
-    if layout.allocated == 1 || word(0) != Some(segments) || segments > 15 {
+    if layout.allocated == 1 {
+        return Err(Refusal::unsupported("1-bit pixels compressed as RLE"));
+    }
+    if word(0) != Some(segments) || segments > 15 {
         return Err(Refusal::damaged(format!(
             "an RLE frame has {} segments, expected {segments}",
             word(0).unwrap_or(0)

@@ -10,6 +10,8 @@ mod plane;
 mod prescan;
 mod series;
 mod stack;
+#[cfg(test)]
+mod tests;
 
 pub(super) use file::looks_like_bare_data_set;
 pub use series::SeriesInfo;

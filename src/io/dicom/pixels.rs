@@ -121,10 +121,16 @@ impl<'a> Frames<'a> {
                 }
                 let size = (l.frame_bits() / 8) as usize;
                 let at = start + frame * size;
-                let mut bytes = self.file.data.get(at..at + size).ok_or_else(missing)?.to_vec();
-                if *swap_bytes {
-                    bytes.chunks_exact_mut(2).for_each(<[u8]>::reverse);
-                } else if self.file.encoding.big_endian && l.allocated > 8 {
+                let mut bytes = if *swap_bytes {
+                    // Pairs of bytes count from the start of all frames.
+                    (frame * size..(frame + 1) * size)
+                        .map(|i| self.file.data.get(start + (i ^ 1)).copied())
+                        .collect::<Option<Vec<u8>>>()
+                } else {
+                    self.file.data.get(at..at + size).map(<[u8]>::to_vec)
+                }
+                .ok_or_else(missing)?;
+                if self.file.encoding.big_endian && l.allocated > 8 {
                     let width = (l.allocated / 8) as usize;
                     bytes.chunks_exact_mut(width).for_each(<[u8]>::reverse);
                 }

@@ -289,8 +289,9 @@ fn picture(f: &DicomFile, file: usize) -> Result<Picture, Refusal> {
     {
         notices.push(Notice::amber("there may be text about the patient in the picture"));
     }
-    let hounsfield =
-        modality == Modality::Ct && planes.iter().all(|p| p.rescale.1 != 0.0 || p.rescale.0 != 1.0);
+    let hounsfield = modality == Modality::Ct
+        && (o.get(tags::RESCALE_INTERCEPT).is_some()
+            || planes.iter().all(|p| p.rescale != (1.0, 0.0)));
     let value_unit = if o.get(tags::DOSE_GRID_SCALING).is_some() {
         Some("Gy".into())
     } else if hounsfield || text(o, tags::RESCALE_TYPE).as_deref() == Some("HU") {

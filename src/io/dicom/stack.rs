@@ -145,7 +145,8 @@ fn slice_step(
     let steps: Vec<f64> = positions
         .windows(2)
         .map(|w| match w {
-            [a, b] => dot(std::array::from_fn(|i| b[i] - a[i]), normal),
+            // From centre to centre; with tilt a little more than along the normal.
+            [a, b] => length(std::array::from_fn(|i| b[i] - a[i])),
             _ => 0.0,
         })
         .collect();

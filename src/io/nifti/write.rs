@@ -78,7 +78,7 @@ pub fn write_nifti(
     } else {
         put(sibling.path(), &header, data, (x, y, z, fourth_axis).f())
     };
-    outcome.map_err(|e| invalid(e.clone()))?;
+    outcome.map_err(invalid)?;
 
     let back = super::read(sibling.path())
         .map_err(|e| invalid(format!("what was written cannot be read back ({e})")))?;
