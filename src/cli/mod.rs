@@ -15,6 +15,8 @@ use clap::{Parser, Subcommand};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Shows where a segmentation model draws its line, and how sure it is. Research software, not a
 /// medical device.
@@ -75,6 +77,15 @@ impl From<serde_json::Error> for Failure {
     fn from(error: serde_json::Error) -> Self {
         Self::Internal(error.to_string())
     }
+}
+
+/// A flag that Ctrl+C (or SIGTERM) raises, so that work ends in order.
+fn interrupt_flag() -> Result<Arc<AtomicBool>, Failure> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let raised = flag.clone();
+    ctrlc::set_handler(move || raised.store(true, Ordering::Relaxed))
+        .map_err(|e| Failure::Internal(format!("Ctrl+C cannot be caught: {e}")))?;
+    Ok(flag)
 }
 
 /// Prints to stdout; a reader that went away (`| head`) is no error.

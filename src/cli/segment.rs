@@ -10,7 +10,6 @@ use std::io::{IsTerminal, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 /// Segment an image or volume and write masks, maps and a record of the run.
 #[derive(clap::Args)]
@@ -40,7 +39,7 @@ pub(super) struct Arguments {
     /// Rectangle that the model sees, in pixels.
     #[arg(long, value_parser = roi, value_name = "X,Y,W,H")]
     roi: Option<Roi>,
-    /// Replace results that are there already.
+    /// Replace files of other origin too, not only an earlier run's results.
     #[arg(long)]
     overwrite: bool,
 }
@@ -68,12 +67,8 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
     };
     warn_of_modality(&volume, &model);
     make_folder(&a.out)?;
-    if !a.overwrite && a.out.join("result.json").exists() {
-        return Err(Failure::Refused(format!(
-            "there are results already; give --overwrite or another folder: {}",
-            a.out.display()
-        )));
-    }
+    // An earlier run's results may be replaced; a mask that somebody else put there may not.
+    let overwrite = a.overwrite || a.out.join("result.json").exists();
     let job = Job {
         volume: Arc::new(volume),
         time: 0,
@@ -89,19 +84,25 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
         },
     };
     let live = std::io::stderr().is_terminal();
-    let cancel = AtomicBool::new(false);
-    let (outcome, _) = Engine::new()
+    let cancel = super::interrupt_flag()?;
+    let (outcome, cancelled) = Engine::new()
         .run(&job, &cancel, &mut |event| show(&event, live))
         .map_err(|e| inference_failure(&e))?;
     let Some(outcome) = outcome else {
         return Err(Failure::Cancelled("cancelled before anything was finished".to_owned()));
     };
-    let files = write_results(&a.out, &outcome, true).map_err(|e| match e {
+    let files = write_results(&a.out, &outcome, overwrite).map_err(|e| match e {
         ResultsError::Io(_) | ResultsError::Folder(..) => Failure::Refused(e.to_string()),
         _ => Failure::Internal(e.to_string()),
     })?;
     for file in files {
         super::print(&file.display().to_string())?;
+    }
+    if cancelled {
+        let (members, slices) = (outcome.members.len(), outcome.slices.len());
+        let line =
+            format!("cancelled; {members} members of {slices} slices were finished and kept");
+        return Err(Failure::Cancelled(line));
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use crate::train::{Progress, TrainConfig, TrainError, train};
 use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 
 /// Train a model. Everything lands in one folder; an interrupted run goes on with --resume.
 #[derive(clap::Args)]
@@ -30,16 +31,21 @@ pub(super) struct Arguments {
 pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
     let config = TrainConfig::read(&a.config).map_err(refused)?;
     let out = a.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(&config.id));
+    let interrupted = super::interrupt_flag()?;
     let live = std::io::stderr().is_terminal();
     let mut smooth = None;
     let model = train(&config, &out, a.resume, a.device, &mut |p| {
         show(p, &mut smooth, live);
-        if a.stop_at.is_some_and(|s| p.step >= s) {
+        if a.stop_at.is_some_and(|s| p.step >= s) || interrupted.load(Ordering::Relaxed) {
             return ControlFlow::Break(());
         }
         ControlFlow::Continue(())
     });
-    super::print(&model.map_err(refused)?.display().to_string())
+    super::print(&model.map_err(refused)?.display().to_string())?;
+    if interrupted.load(Ordering::Relaxed) {
+        return Err(Failure::Cancelled("stopped; go on with --resume".to_owned()));
+    }
+    Ok(())
 }
 
 fn refused(error: TrainError) -> Failure {

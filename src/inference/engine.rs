@@ -355,3 +355,122 @@ pub(super) fn last_event(result: Result<(Option<Outcome>, bool), InferenceError>
         Err(error) => Event::Failed(error.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inference::Settings;
+    use crate::volume::{Geometry, Modality, Volume, Voxels};
+
+    const MODEL: &str = "fundus-disc-cup";
+
+    /// A bright disc with a brighter middle on a darker ground, on `slices` slices.
+    fn picture(width: usize, height: usize, slices: usize) -> Arc<Volume> {
+        let pixel = |i: usize| {
+            let (x, y) = ((i % width) as f64, (i / width % height) as f64);
+            let r = (x - width as f64 * 0.5).hypot(y - height as f64 * 0.5) / height as f64;
+            match r {
+                r if r < 0.12 => [235, 190, 120],
+                r if r < 0.27 => [215, 125, 60],
+                _ => [130, 65, 30],
+            }
+        };
+        let pixels = (0..width * height * slices).map(pixel).collect();
+        let geometry = Geometry::picture(width, height, slices).unwrap();
+        let mut volume = Volume::new(geometry, 1, Voxels::Rgb8(pixels)).unwrap();
+        volume.modality = Modality::Fundus;
+        Arc::new(volume)
+    }
+
+    fn job(volume: Arc<Volume>, members: usize, steps: usize) -> Job {
+        let settings =
+            Settings { members, steps, device: DeviceChoice::Cpu, ..Settings::default() };
+        Job { volume, time: 0, model: MODEL.to_owned(), settings }
+    }
+
+    fn run(engine: &mut Engine, job: &Job) -> Outcome {
+        let (outcome, cancelled) = engine.run(job, &AtomicBool::new(false), &mut |_| {}).unwrap();
+        assert!(!cancelled);
+        outcome.unwrap()
+    }
+
+    #[test]
+    fn a_member_is_the_same_alone_in_a_batch_and_again() {
+        let mut engine = Engine::new();
+        let image = picture(96, 80, 1);
+        let three = run(&mut engine, &job(image.clone(), 3, 2));
+        assert_eq!(three.block_shape(), [96, 80, 1]);
+        assert_eq!(three.members[0].soft.len(), 2 * 96 * 80);
+        assert_ne!(three.members[0].soft, three.members[1].soft);
+        let one = run(&mut engine, &job(image.clone(), 1, 2));
+        let apart = |a: &[u8], b: &[u8]| a.iter().zip(b).map(|(a, b)| a.abs_diff(*b)).max();
+        assert!(apart(&one.members[0].soft, &three.members[0].soft) <= Some(1));
+        let again = run(&mut Engine::new(), &job(image, 3, 2));
+        for (a, b) in three.members.iter().zip(&again.members) {
+            assert_eq!(a.soft, b.soft);
+        }
+        assert_eq!(three.direct, again.direct);
+    }
+
+    #[test]
+    fn steps_count_up_and_previews_show_every_member() {
+        let (mut fractions, mut started) = (Vec::new(), false);
+        let job = job(picture(64, 64, 3), 2, 2);
+        let on_event = &mut |event| match event {
+            Event::Started { steps: 2, members: 2, .. } => started = true,
+            Event::Step(step) => {
+                assert_eq!(step.previews.len(), 2);
+                fractions.push(step.fraction);
+            }
+            _ => {}
+        };
+        let mut engine = Engine::new();
+        let (outcome, _) = engine.run(&job, &AtomicBool::new(false), on_event).unwrap();
+        assert!(started && fractions.len() == 6);
+        assert!(fractions.windows(2).all(|w| w[0] < w[1]) && fractions[5] == 1.0);
+        let outcome = outcome.unwrap();
+        // Equal slices and shared noise give equal masks.
+        let slice = 64 * 64;
+        let soft = &outcome.members[1].soft;
+        assert_eq!(soft[..slice], soft[slice..2 * slice]);
+    }
+
+    #[test]
+    fn cancelling_ends_within_a_step_and_keeps_finished_slices() {
+        let cancel = AtomicBool::new(false);
+        let mut steps = 0;
+        let on_event = &mut |event| {
+            if let Event::Step(_) = event {
+                steps += 1;
+                cancel.store(steps == 3, Ordering::Relaxed);
+            }
+        };
+        let mut engine = Engine::new();
+        let (outcome, cancelled) =
+            engine.run(&job(picture(64, 64, 3), 2, 2), &cancel, on_event).unwrap();
+        assert!(cancelled);
+        let outcome = outcome.unwrap();
+        assert_eq!(outcome.slices, 0..1);
+        assert_eq!(outcome.members[0].soft.len(), 2 * 64 * 64);
+        assert_eq!(steps, 3);
+    }
+
+    #[test]
+    fn settings_that_do_not_fit_are_named() {
+        let mut engine = Engine::new();
+        let good = job(picture(64, 64, 1), 1, 1);
+        let mut refused = |change: &dyn Fn(&mut Job)| {
+            let mut job = good.clone();
+            change(&mut job);
+            let result = engine.run(&job, &AtomicBool::new(false), &mut |_| {});
+            result.err().unwrap().to_string()
+        };
+        assert!(refused(&|j| j.settings.members = 0).contains("members"));
+        assert!(refused(&|j| j.settings.steps = 5000).contains("5000"));
+        assert!(refused(&|j| j.settings.slices = Some(0..9)).contains("0..9"));
+        let far = Roi { x: 60, y: 0, width: 10, height: 10 };
+        assert!(refused(&|j| j.settings.roi = Some(far)).contains("region"));
+        assert!(refused(&|j| j.time = 1).contains("time"));
+        assert!(refused(&|j| j.model = "nothing".to_owned()).contains("nothing"));
+    }
+}

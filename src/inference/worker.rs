@@ -1,4 +1,6 @@
 //! The thread that owns the device and the models. Jobs queue; each has its own channel of events.
+//! It computes in a pool of its own at low priority, so that the window stays quick while a model
+//! runs on every core.
 
 use super::engine::{Engine, last_event};
 use super::{Event, Job};
@@ -6,6 +8,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+
+/// Lets other threads of this machine go first.
+fn lower_priority() {
+    #[cfg(target_os = "linux")]
+    {
+        const NICE: libc::c_int = 10;
+        // SAFETY: a plain system call; on Linux it concerns the calling thread alone.
+        if unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICE) } != 0 {
+            tracing::debug!("the inference threads keep their priority");
+        }
+    }
+}
 
 /// A running worker; dropping it lets the thread end after the current job, which is cancelled.
 pub struct Worker {
@@ -42,9 +56,14 @@ impl Worker {
     /// Starts the thread. `wake` is called after each event, so that a sleeping window looks.
     ///
     /// # Errors
-    /// If the system cannot start another thread.
-    pub fn start(wake: impl Fn() + Send + 'static) -> std::io::Result<Self> {
+    /// If the system cannot start more threads.
+    pub fn start(wake: impl Fn() + Send + Sync + 'static) -> std::io::Result<Self> {
         let (jobs, requests) = channel::<Request>();
+        let pool = rayon::ThreadPoolBuilder::new()
+            .thread_name(|i| format!("inference-{i}"))
+            .start_handler(|_| lower_priority())
+            .build()
+            .map_err(std::io::Error::other)?;
         let body = move || {
             let mut engine = Engine::new();
             for request in requests {
@@ -56,7 +75,7 @@ impl Worker {
                     wake();
                 };
                 let run = || engine.run(&request.job, &request.cancel, &mut |event| send(event));
-                let event = match catch_unwind(AssertUnwindSafe(run)) {
+                let event = match catch_unwind(AssertUnwindSafe(|| pool.install(run))) {
                     Ok(result) => last_event(result),
                     Err(_) => {
                         // What the models hold may be half changed: load them again next time.
@@ -95,6 +114,46 @@ impl Drop for Worker {
         self.jobs = None;
         for cancel in &self.current {
             cancel.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inference::{DeviceChoice, Settings};
+    use std::time::Duration;
+
+    fn picture() -> Arc<crate::volume::Volume> {
+        use crate::volume::{Geometry, Volume, Voxels};
+        let pixels = (0..64 * 64).map(|i| [(i % 256) as u8, 90, 40]).collect();
+        let geometry = Geometry::picture(64, 64, 1).unwrap();
+        Arc::new(Volume::new(geometry, 1, Voxels::Rgb8(pixels)).unwrap())
+    }
+
+    #[test]
+    fn a_job_runs_on_the_thread_and_a_bad_one_says_why() {
+        let mut worker = Worker::start(|| {}).unwrap();
+        let settings =
+            Settings { members: 2, steps: 2, device: DeviceChoice::Cpu, ..Settings::default() };
+        let job = Job { volume: picture(), time: 0, model: "fundus-disc-cup".to_owned(), settings };
+        let bad = worker.submit(Job { model: "nothing".to_owned(), ..job.clone() });
+        let good = worker.submit(job);
+        let patience = Duration::from_secs(120);
+        assert!(
+            matches!(bad.events.recv_timeout(patience), Ok(Event::Failed(why)) if why.contains("nothing"))
+        );
+        let mut steps = 0;
+        loop {
+            match good.events.recv_timeout(patience).unwrap() {
+                Event::Step(_) => steps += 1,
+                Event::Finished(outcome) => {
+                    assert_eq!((steps, outcome.members.len()), (2, 2));
+                    break;
+                }
+                Event::Started { .. } => {}
+                other => panic!("{other:?}"),
+            }
         }
     }
 }

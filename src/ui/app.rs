@@ -123,18 +123,9 @@ impl eframe::App for SfumatoApp {
         } else {
             windows::research_use_ui(ui, session, &mut commands);
             status::status_ui(ui, session, &self.view, &self.adapter);
-            egui::CentralPanel::default().frame(egui::Frame::NONE).show(
-                ui,
-                |ui| {
-                    start::start_ui(
-                        ui,
-                        session,
-                        &self.thumbnails,
-                        &mut self.windows,
-                        &mut commands,
-                    );
-                },
-            );
+            egui::CentralPanel::default().frame(egui::Frame::NONE).show(ui, |ui| {
+                start::start_ui(ui, session, &self.thumbnails, &mut self.windows, &mut commands);
+            });
         }
         windows::windows_ui(ui.ctx(), session, &mut self.windows, &mut commands);
 
