@@ -227,7 +227,10 @@ fn look(document: &mut Document, command: &Command) {
             view.zoom = 1.0;
             view.pan = [0.0; 2];
         }
-        Command::SetCrosshair(voxel) => document.set_crosshair(voxel),
+        Command::SetCrosshair(voxel) => {
+            view.crosshair = true;
+            document.set_crosshair(voxel);
+        }
         Command::SetView { zoom, pan }
             if zoom.is_finite() && zoom > 0.0 && pan.iter().all(|p| p.is_finite()) =>
         {
