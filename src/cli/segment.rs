@@ -66,6 +66,7 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
         Some(model) => model.clone(),
         None => suggest(&volume)?.id.clone(),
     };
+    warn_of_modality(&volume, &model);
     make_folder(&a.out)?;
     if !a.overwrite && a.out.join("result.json").exists() {
         return Err(Failure::Refused(format!(
@@ -119,12 +120,24 @@ fn suggest(volume: &Volume) -> Result<&'static ModelCard, Failure> {
     })
 }
 
+/// A model draws its line in any picture, also in one it knows nothing of.
+fn warn_of_modality(volume: &Volume, model: &str) {
+    let found = volume.modality;
+    if let Some(card) = cards().iter().find(|c| c.id == model)
+        && found != Modality::Unknown
+        && found != card.modality
+    {
+        let (trained, found) = (card.modality.name(), found.name());
+        eprintln!("sfumato: warning: {model} was trained on {trained} images, this one is {found}");
+    }
+}
+
 fn show(event: &Event, live: bool) {
     let Event::Step(s) = event else { return };
-    let end = if s.fraction >= 1.0 { "\n" } else { "" };
     if !live {
         return;
     }
+    let end = if s.fraction >= 1.0 { "\n" } else { "" };
     let left = s.eta.map(|e| format!(" · about {:.0} s left", e.as_secs_f64())).unwrap_or_default();
     let line = format!(
         "\r{:3.0} % · slice {} of {} · step {} of {}{left}   {end}",
