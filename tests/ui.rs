@@ -658,6 +658,11 @@ fn nav_wheel_walks_slices_and_drag_changes_the_window() {
     w.harness.run_steps(2);
     let new = document(&w).1.window;
     assert!(new.width > view.window.width && new.center > view.window.center);
+    // A left click sets the crosshair and shows it.
+    assert!(!document(&w).1.crosshair);
+    w.harness.get_by_label("Image view").click();
+    w.harness.run_steps(3);
+    assert!(document(&w).1.crosshair);
     // Home and End reach the ends; the window comes back with R.
     w.press(Modifiers::NONE, Key::End);
     assert_eq!(document(&w).0, 39);

@@ -82,7 +82,7 @@ impl Session {
             }
             view => {
                 if let Some(document) = &mut self.document {
-                    look(document, view);
+                    look(document, &view);
                 }
             }
         }
@@ -219,27 +219,28 @@ impl Session {
 }
 
 /// Commands that change only how the image is looked at.
-fn look(document: &mut Document, command: Command) {
+fn look(document: &mut Document, command: &Command) {
     let view = &mut document.view;
-    match command {
-        Command::SetPlane(axis) => {
-            if axis < 3 && axis != view.axis {
-                view.axis = axis;
-                view.zoom = 1.0;
-                view.pan = [0.0; 2];
-            }
+    match *command {
+        Command::SetPlane(axis) if axis < 3 && axis != view.axis => {
+            view.axis = axis;
+            view.zoom = 1.0;
+            view.pan = [0.0; 2];
         }
-        Command::SetCrosshair(voxel) => document.set_crosshair(voxel),
-        Command::SetView { zoom, pan } => {
-            if zoom.is_finite() && zoom > 0.0 && pan.iter().all(|p| p.is_finite()) {
-                view.zoom = zoom;
-                view.pan = pan;
-            }
+        Command::SetCrosshair(voxel) => {
+            view.crosshair = true;
+            document.set_crosshair(voxel);
         }
-        Command::SetWindow(window) => {
-            if window.center.is_finite() && window.width.is_finite() && window.width > 0.0 {
-                view.window = window;
-            }
+        Command::SetView { zoom, pan }
+            if zoom.is_finite() && zoom > 0.0 && pan.iter().all(|p| p.is_finite()) =>
+        {
+            view.zoom = zoom;
+            view.pan = pan;
+        }
+        Command::SetWindow(window)
+            if window.center.is_finite() && window.width.is_finite() && window.width > 0.0 =>
+        {
+            view.window = window;
         }
         Command::ResetWindow => view.window = document.default_window,
         Command::HideOverlays(hidden) => document.overlays.held_back = hidden,
@@ -265,7 +266,7 @@ fn look(document: &mut Document, command: Command) {
             document.findings = None;
             document.member = None;
         }
-        // All others were handled by the session.
+        // Values out of range change nothing; all other commands were handled by the session.
         _ => {}
     }
 }
@@ -306,11 +307,9 @@ fn act_on_view(document: &mut Document, action: Action) {
             document.view.window = document.default_window;
             document.view.invert = document.volume.inverted;
         }
-        Action::NextPlane => {
-            if !document.volume.geometry().is_2d() {
-                let axis = (document.view.axis + 2) % 3;
-                look(document, Command::SetPlane(axis));
-            }
+        Action::NextPlane if !document.volume.geometry().is_2d() => {
+            let axis = (document.view.axis + 2) % 3;
+            look(document, &Command::SetPlane(axis));
         }
         Action::Invert => document.view.invert ^= true,
         Action::ToggleCrosshair => document.view.crosshair ^= true,

@@ -133,6 +133,14 @@ pub fn not_calibrated(samples: usize) -> String {
     }
 }
 
+/// "slice 25 of 40 only": sizes then belong to the segmented slices, not to the whole organ.
+pub fn part_of_scan(first: usize, slices: usize, depth: usize) -> String {
+    match slices {
+        1 => format!("slice {} of {depth} only", first + 1),
+        _ => format!("slices {} to {} of {depth} only", first + 1, first + slices),
+    }
+}
+
 /// "samples agree: 0.94 (mean Dice of 28 pairs, 8 samples)".
 pub fn agreement(mean_dice: Option<f64>, samples: usize, empty: usize) -> String {
     if samples > 0 && empty == samples {
@@ -197,6 +205,12 @@ mod tests {
         assert_eq!(progress(2, 12, 7, 10), "slice 3 of 12 · step 7 of 10");
         assert_eq!(progress(0, 1, 7, 10), "step 7 of 10");
         assert_eq!(progress(12, 12, 10, 10), "slice 12 of 12 · step 10 of 10");
+    }
+
+    #[test]
+    fn a_part_of_the_scan_is_named_as_such() {
+        assert_eq!(part_of_scan(24, 1, 40), "slice 25 of 40 only");
+        assert_eq!(part_of_scan(0, 12, 40), "slices 1 to 12 of 40 only");
     }
 
     #[test]

@@ -79,15 +79,6 @@ impl SfumatoApp {
             adapter,
         })
     }
-
-    fn apply(&mut self, ui: &egui::Ui, commands: &mut Vec<Command>) {
-        if !commands.is_empty() {
-            ui.ctx().request_repaint();
-        }
-        for command in commands.drain(..) {
-            self.session.apply(command);
-        }
-    }
 }
 
 impl eframe::App for SfumatoApp {
@@ -100,7 +91,9 @@ impl eframe::App for SfumatoApp {
         let mut commands = Vec::new();
         input::keys(ui, &self.session, &mut commands);
         input::drops(ui, &mut commands);
-        self.apply(ui, &mut commands);
+        for command in commands.drain(..) {
+            self.session.apply(command);
+        }
 
         if let Some(problem) = self.residency.sync(&self.render_state, &self.session) {
             self.session.log.push(crate::app::Level::Error, problem, now);
@@ -118,7 +111,7 @@ impl eframe::App for SfumatoApp {
                 // The clear colour is the canvas: nothing is painted twice.
                 .frame(egui::Frame::NONE)
                 .show(ui, |ui| {
-                    view::view_ui(ui, session, &mut self.view, &self.residency, &mut commands)
+                    view::view_ui(ui, session, &mut self.view, &self.residency, &mut commands);
                 });
         } else {
             windows::research_use_ui(ui, session, &mut commands);
@@ -130,7 +123,12 @@ impl eframe::App for SfumatoApp {
         windows::windows_ui(ui.ctx(), session, &mut self.windows, &mut commands);
 
         // What a panel asks for is drawn in the next frame.
-        self.apply(ui, &mut commands);
+        if !commands.is_empty() {
+            ui.ctx().request_repaint();
+        }
+        for command in commands {
+            self.session.apply(command);
+        }
     }
 
     fn clear_color(&self, _visuals: &egui::Visuals) -> [f32; 4] {

@@ -243,6 +243,11 @@ fn result_ui(
     for (index, class) in findings.classes.iter().enumerate() {
         class_ui(ui, document, findings, index, class, commands);
     }
+    let (done, depth) = (&findings.outcome.slices, findings.outcome.geometry.shape()[2]);
+    if done.len() < depth {
+        let text = wording::part_of_scan(done.start, done.len(), depth);
+        ui.label(RichText::new(text).size(12.5).color(theme::AMBER));
+    }
     let text = wording::not_calibrated(findings.samples());
     ui.label(RichText::new(text).size(12.5).color(theme::TEXT).strong());
     ui.horizontal(|ui| {
@@ -380,17 +385,15 @@ fn aside_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
     }
     theme::section(ui, "Results of images no longer open");
     for kept in &session.kept_aside {
+        ui.label(format!("{} · {} samples", kept.image_name, kept.outcome.members.len()));
         ui.horizontal(|ui| {
-            ui.label(format!("{} · {} samples", kept.image_name, kept.outcome.members.len()));
-            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                let name = format!("Discard the result of {}", kept.image_name);
-                if ui.small_button("Discard").on_hover_text(name).clicked() {
-                    commands.push(Command::DiscardKeptAside(kept.id));
-                }
-                if ui.small_button("Export kept result").clicked() {
-                    commands.push(Command::ShowExportOf(kept.id));
-                }
-            });
+            if ui.button("Export kept result").clicked() {
+                commands.push(Command::ShowExportOf(kept.id));
+            }
+            let tip = format!("Discard the result of {}", kept.image_name);
+            if ui.button("Discard kept result").on_hover_text(tip).clicked() {
+                commands.push(Command::DiscardKeptAside(kept.id));
+            }
         });
     }
 }

@@ -65,7 +65,7 @@ pub(super) fn view_ui(
         egui::WidgetInfo::labeled(egui::accesskit::Role::Canvas, true, "Image view")
     });
     let map = slice_map(document, area.size());
-    interact(ui, &response, area, session, document, &map, local, commands);
+    interact(ui, &response, area, document, &map, local, commands);
 
     let held = document.overlays.held_back;
     let member = document.member.is_some();
@@ -139,7 +139,6 @@ fn interact(
     ui: &egui::Ui,
     response: &egui::Response,
     area: Rect,
-    session: &Session,
     document: &Document,
     map: &SliceMap,
     local: &mut ViewLocal,
@@ -221,10 +220,6 @@ fn interact(
         && (voxel != document.view.voxel || !document.view.crosshair)
     {
         commands.push(Command::SetCrosshair(voxel));
-    }
-    // A held run keeps its progress text moving without waking an idle window.
-    if session.is_busy() {
-        ui.ctx().request_repaint_after(std::time::Duration::from_millis(250));
     }
 }
 
@@ -377,7 +372,7 @@ fn corner_text(
     {
         match document.member {
             Some(m) => {
-                right(&format!("sample {} of {} alone", m + 1, findings.samples()), theme::ACCENT)
+                right(&format!("sample {} of {} alone", m + 1, findings.samples()), theme::ACCENT);
             }
             None if document.overlays.segmentation && !document.overlays.held_back => {
                 right(&lines::legend(findings.samples()), theme::TEXT);

@@ -168,39 +168,43 @@ fn export_window(
 fn shortcuts_window(ctx: &egui::Context, session: &Session, commands: &mut Vec<Command>) {
     window(ctx, session, Panel::Shortcuts, "Keyboard and mouse", commands, |ui, _| {
         ui.set_width(700.0);
-        egui::ScrollArea::vertical().max_height(520.0).show(ui, |ui| {
-            ui.columns(2, |columns| {
-                for (i, group) in Group::ALL.into_iter().enumerate() {
-                    let ui = &mut columns[usize::from(i >= 4)];
-                    theme::section(ui, group.title());
-                    egui::Grid::new(group.title()).num_columns(2).spacing([14.0, 3.0]).show(
-                        ui,
-                        |ui| {
-                            for b in BINDINGS.iter().filter(|b| b.group == group) {
-                                ui.label(RichText::new(b.chord.text()).color(theme::ACCENT));
-                                ui.label(b.title);
-                                ui.end_row();
-                            }
-                        },
-                    );
-                }
-                let ui = &mut columns[1];
-                theme::section(ui, "Mouse");
-                egui::Grid::new("mouse").num_columns(2).spacing([14.0, 3.0]).show(ui, |ui| {
-                    for (gesture, meaning) in [
-                        ("left", "crosshair and probe"),
-                        ("right drag", "window (sideways) and level"),
-                        ("middle drag", "pan; also Space and left"),
-                        ("wheel", "slice; with Shift five"),
-                        ("Ctrl+wheel", "zoom at the pointer"),
-                    ] {
-                        ui.label(RichText::new(gesture).color(theme::ACCENT));
-                        ui.label(meaning);
-                        ui.end_row();
+        let height = (ui.ctx().content_rect().height() - 140.0).max(200.0);
+        egui::ScrollArea::vertical()
+            .max_height(height)
+            .min_scrolled_height(height.min(620.0))
+            .show(ui, |ui| {
+                ui.columns(2, |columns| {
+                    for (i, group) in Group::ALL.into_iter().enumerate() {
+                        let ui = &mut columns[usize::from(i >= 4)];
+                        theme::section(ui, group.title());
+                        egui::Grid::new(group.title()).num_columns(2).spacing([14.0, 3.0]).show(
+                            ui,
+                            |ui| {
+                                for b in BINDINGS.iter().filter(|b| b.group == group) {
+                                    ui.label(RichText::new(b.chord.text()).color(theme::ACCENT));
+                                    ui.label(b.title);
+                                    ui.end_row();
+                                }
+                            },
+                        );
                     }
+                    let ui = &mut columns[1];
+                    theme::section(ui, "Mouse");
+                    egui::Grid::new("mouse").num_columns(2).spacing([14.0, 3.0]).show(ui, |ui| {
+                        for (gesture, meaning) in [
+                            ("left", "crosshair and probe"),
+                            ("right drag", "window (sideways) and level"),
+                            ("middle drag", "pan; also Space and left"),
+                            ("wheel", "slice; with Shift five"),
+                            ("Ctrl+wheel", "zoom at the pointer"),
+                        ] {
+                            ui.label(RichText::new(gesture).color(theme::ACCENT));
+                            ui.label(meaning);
+                            ui.end_row();
+                        }
+                    });
                 });
             });
-        });
     });
 }
 
