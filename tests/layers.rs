@@ -21,7 +21,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("demo", &["volume"]),
     ("edit", &["volume"]),
     ("render", &["volume"]),
-    ("inference", &["volume", "models", "diffusion", "ensemble"]),
+    ("inference", &["volume", "nn", "models", "diffusion", "ensemble"]),
     ("train", &["volume", "io", "nn", "models", "diffusion", "ensemble", "metrics", "inference"]),
     ("app", BELOW_APP),
     ("ui", &["volume", "app", "render"]),
