@@ -67,8 +67,8 @@ impl Real for f32 {
         let shifted = x + ROUND;
         let f = x - (shifted - ROUND);
         let p = 1.0
-            + f * (0.693_147_2
-                + f * (0.240_226_51
+            + f * (std::f32::consts::LN_2
+                + f * (0.240_226_5
                     + f * (0.055_504_11
                         + f * (0.009_618_13 + f * (0.001_333_36 + f * 0.000_154_69)))));
         let whole = shifted.to_bits().wrapping_sub(ROUND.to_bits());

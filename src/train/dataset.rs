@@ -10,6 +10,9 @@ use crate::volume::{Class, ClassKind, Roi, Volume};
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 
+/// Image and masks of one slice, as in [`Dataset`].
+type Slice = (Vec<f32>, Vec<f32>);
+
 /// One image with its label map, on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Case {
@@ -157,7 +160,7 @@ impl Dataset {
         channels: usize,
         normalisation: Normalisation,
     ) -> Result<Self, TrainError> {
-        let read = |case: &Case| -> Result<Vec<(Vec<f32>, Vec<f32>)>, TrainError> {
+        let read = |case: &Case| -> Result<Vec<Slice>, TrainError> {
             let (image, label) = case.open()?;
             let range = value_range(&image, 0, normalisation);
             let values = label_values(&label, &case.label)?;

@@ -125,7 +125,7 @@ fn run(
         network,
         schedule: Schedule::new(config.schedule, TRAINING_STEPS)?,
         optimizer: AdamW::new(init.vars())?,
-        device: device.clone(),
+        device,
         train,
     };
     let mut best = None;

@@ -267,7 +267,7 @@ mod tests {
             (Config { width: 20, ..good.clone() }, "width"),
             (Config { groups: 0, ..good.clone() }, "groups"),
             (Config { multipliers: vec![], ..good.clone() }, "multipliers"),
-            (Config { multipliers: vec![1], image_size: 512, ..good.clone() }, "bottleneck"),
+            (Config { multipliers: vec![1], image_size: 512, ..good }, "bottleneck"),
         ] {
             assert!(bad.check().unwrap_err().to_string().contains(name));
         }
