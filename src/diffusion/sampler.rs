@@ -13,10 +13,12 @@ use serde::{Deserialize, Serialize};
 )]
 #[serde(rename_all = "lowercase")]
 pub enum SamplerKind {
-    /// Ancestral sampling with respaced steps (the paper's).
+    /// Ancestral sampling with respaced steps (the paper's). The default: fresh noise at each step
+    /// lets a member forget its early errors, and on the validation split the mean of four is
+    /// better than DDIM's.
+    #[default]
     Ddpm,
     /// Deterministic after the first noise (η = 0).
-    #[default]
     Ddim,
     /// DPM-Solver++ 2M.
     Dpmpp,
