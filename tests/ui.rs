@@ -5,7 +5,8 @@ use eframe::egui::{self, Key, Modifiers};
 use egui_kittest::kittest::{NodeT, Queryable};
 use egui_kittest::{Harness, Node};
 use sfumato::app::{
-    Action, Command, Engine, Exporter, Level, Panel, RunningJob, SessionOptions, wording,
+    Action, Command, Engine, Exporter, Level, Panel, RunningJob, SessionOptions, Wake,
+    WorkerEngine, export_results, wording,
 };
 use sfumato::demo;
 use sfumato::inference::{
@@ -208,28 +209,46 @@ impl Window {
 
     fn with_folder(folder: Option<PathBuf>) -> Self {
         let hand = Hand::default();
-        let engine_hand = hand.clone();
+        let engine = HandEngine {
+            hand: hand.clone(),
+            cards: vec![
+                card("fundus-disc-cup", Modality::Fundus),
+                card("fetal-head", Modality::Ultrasound),
+            ],
+        };
+        Self::start(folder, hand, write_result, |_| Box::new(engine))
+    }
+
+    /// With the embedded models on the inference thread, and files as people get them.
+    fn real() -> Self {
+        let engine = |wake: Wake| -> Box<dyn Engine> { Box::new(WorkerEngine::new(wake)) };
+        Self::start(None, Hand::default(), export_results, engine)
+    }
+
+    fn start(
+        folder: Option<PathBuf>,
+        hand: Hand,
+        exporter: Exporter,
+        engine: impl FnOnce(Wake) -> Box<dyn Engine> + 'static,
+    ) -> Self {
         let (wake, woken) = channel();
         let mut harness = Harness::builder()
             .with_size(egui::vec2(1280.0, 860.0))
             .with_max_steps(24)
             .wgpu()
             .build_eframe(move |cc| {
-                SfumatoApp::new(cc, move |_| SessionOptions {
-                    engine: Box::new(HandEngine {
-                        hand: engine_hand,
-                        cards: vec![
-                            card("fundus-disc-cup", Modality::Fundus),
-                            card("fetal-head", Modality::Ultrasound),
-                        ],
-                    }),
-                    exporter: write_result as Exporter,
-                    wake: Arc::new(move || {
-                        // The test may be over before its last thread is.
+                SfumatoApp::new(cc, move |_| {
+                    // The test may be over before its last thread is.
+                    let wake: Wake = Arc::new(move || {
                         wake.send(()).ok();
-                    }),
-                    folder,
-                    dialogs: false,
+                    });
+                    SessionOptions {
+                        engine: engine(wake.clone()),
+                        exporter,
+                        wake,
+                        folder,
+                        dialogs: false,
+                    }
                 })
                 .expect("a graphics adapter")
             });
@@ -480,6 +499,36 @@ fn export_by_path_field_writes_files() {
     w.click("Write the files");
     w.until("the refusal is said", |a| a.session.log.toasts().any(|t| t.level == Level::Error));
     assert!(w.has("choose another folder or overwrite"));
+}
+
+#[test]
+fn the_main_job_runs_through_the_real_model_to_real_files() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let target = folder.path().join("out");
+    let mut w = Window::real();
+    w.open_demo(0);
+    let settings = &mut w.harness.state_mut().session.settings;
+    (settings.members, settings.steps) = (2, 2);
+    w.click("Segment");
+    w.until("the model finishes", |a| {
+        a.session.document.as_ref().is_some_and(|d| d.findings.is_some())
+    });
+    assert!(w.has("spread of 2 samples, not calibrated"));
+    w.harness
+        .state_mut()
+        .session
+        .apply(Command::Export { folder: target.clone(), overwrite: false });
+    w.until("files are written", |a| a.session.exported.len() == 6);
+    let mask = sfumato::io::open(&target.join("mask.nii.gz")).expect("the mask opens");
+    let truth = demo::make(demo::list()[0].name, 1).expect("the demo").truth;
+    assert_eq!(mask.geometry().shape(), truth.geometry.shape());
+    let disc: Vec<bool> =
+        (0..truth.labels.len()).map(|i| mask.voxels().stored(i, 0) > 0.0).collect();
+    let known: Vec<bool> = truth.labels.iter().map(|&l| l > 0).collect();
+    let both = disc.iter().zip(&known).filter(|(a, b)| **a && **b).count();
+    let all = disc.iter().chain(&known).filter(|v| **v).count();
+    let dice = 2.0 * both as f64 / all as f64;
+    assert!(dice > 0.8, "the disc of the phantom is found with Dice {dice:.3}");
 }
 
 #[test]
