@@ -1,6 +1,8 @@
 //! The real window without a display: panels, keys, worker events and shaders, driven by hand.
 //! Widgets are found by their accessible names only. Test names carry the behaviour's identifier.
 
+#![allow(clippy::unwrap_used, reason = "a test program: it may panic")]
+
 use eframe::egui::{self, Key, Modifiers};
 use egui_kittest::kittest::{NodeT, Queryable};
 use egui_kittest::{Harness, Node};
