@@ -8,7 +8,8 @@ struct Slice {
     origin: vec2<f32>,
     // Width of label outlines in pixels; 0 = none.
     outline: f32,
-    flags: u32,
+    // 1 to invert.
+    invert: u32,
     // In-plane voxel coordinates (centres at integers) = row · (x, y, 1), in pixels from `origin`.
     row_u: vec4<f32>,
     row_v: vec4<f32>,
@@ -33,13 +34,16 @@ struct Slice {
     heat_color: array<vec4<u32>, 64>,
 }
 
-const INVERT = 1u;
-const LINEAR = 2u;
-const RGB = 4u;
-const LABELS = 8u;
-const HEAT = 16u;
+// What a view needs is fixed when its pipeline is made: software drawing runs both sides of every
+// branch, so what is switched off must not be there at all.
+override LINEAR: bool = false;
+override MINIFIED: bool = false;
+override RGB: bool = false;
+override LABELS: bool = false;
+override OUTLINE: bool = false;
+override HEAT: bool = false;
 // The target encodes linear light to sRGB by itself.
-const SRGB_TARGET = 32u;
+override SRGB_TARGET: bool = false;
 
 @group(0) @binding(0) var<uniform> slice: Slice;
 
@@ -48,10 +52,6 @@ const SRGB_TARGET = 32u;
 fn cover(@builtin(vertex_index) i: u32) -> @builtin(position) vec4<f32> {
     let corner = vec2<f32>(f32((i << 1u) & 2u), f32(i & 2u));
     return vec4<f32>(corner * 2.0 - 1.0, 0.0, 1.0);
-}
-
-fn has(flag: u32) -> bool {
-    return (slice.flags & flag) != 0u;
 }
 
 fn place(pixel: vec2<f32>) -> vec2<f32> {
@@ -84,7 +84,7 @@ fn stored(cell: vec2<i32>) -> vec3<f32> {
 }
 
 fn image_at(pixel: vec2<f32>, q: vec2<f32>) -> vec3<f32> {
-    if slice.taps > 1 {
+    if MINIFIED {
         // The picture is shown smaller than it is: the mean of evenly spaced samples of the pixel.
         var sum = vec3<f32>(0.0);
         let n = f32(slice.taps);
@@ -96,7 +96,7 @@ fn image_at(pixel: vec2<f32>, q: vec2<f32>) -> vec3<f32> {
         }
         return sum / (n * n);
     }
-    if has(LINEAR) {
+    if LINEAR {
         let base = floor(q);
         let f = q - base;
         let c = vec2<i32>(base);
@@ -119,21 +119,21 @@ fn label_at(pixel: vec2<f32>) -> u32 {
     return label_texel(p);
 }
 
-// Whether another label lies within the outline's width.
+// Whether another label lies within the outline's width. A loop, because software drawing leaves a
+// loop that no pixel needs, but not an expression: the background then costs nothing.
 fn on_outline(pixel: vec2<f32>, label: u32) -> bool {
-    let w = slice.outline;
-    if w <= 0.0 {
-        return false;
+    let d = 0.70710678;
+    var directions = array<vec2<f32>, 8>(
+        vec2<f32>(1.0, 0.0), vec2<f32>(-1.0, 0.0), vec2<f32>(0.0, 1.0), vec2<f32>(0.0, -1.0),
+        vec2<f32>(d, d), vec2<f32>(-d, d), vec2<f32>(d, -d), vec2<f32>(-d, -d),
+    );
+    let count = select(0, 8, label != 0u);
+    for (var k = 0; k < count; k++) {
+        if label_at(pixel + slice.outline * directions[k]) != label {
+            return true;
+        }
     }
-    let d = w * 0.70710678;
-    return label_at(pixel + vec2<f32>(w, 0.0)) != label
-        || label_at(pixel + vec2<f32>(-w, 0.0)) != label
-        || label_at(pixel + vec2<f32>(0.0, w)) != label
-        || label_at(pixel + vec2<f32>(0.0, -w)) != label
-        || label_at(pixel + vec2<f32>(d, d)) != label
-        || label_at(pixel + vec2<f32>(-d, d)) != label
-        || label_at(pixel + vec2<f32>(d, -d)) != label
-        || label_at(pixel + vec2<f32>(-d, -d)) != label;
+    return false;
 }
 
 fn linear_light(c: vec3<f32>) -> vec3<f32> {
@@ -149,13 +149,13 @@ fn compose(@builtin(position) position: vec4<f32>) -> @location(0) vec4<f32> {
     if all(cell >= vec2<i32>(0)) && all(cell < extent()) {
         color = clamp((image_at(pixel, q) - slice.window.x) * slice.window.y + slice.window.z,
             vec3<f32>(0.0), vec3<f32>(1.0));
-        if !has(RGB) {
+        if !RGB {
             color = color.rrr;
         }
-        if has(INVERT) {
+        if slice.invert != 0u {
             color = 1.0 - color;
         }
-        if has(HEAT) {
+        if HEAT {
             let p = voxel(cell) - slice.heat_origin.xyz;
             if in_box(p, slice.heat_shape.xyz) {
                 let v = clamp(heat_texel(p) * slice.heat.x, 0.0, 1.0);
@@ -164,18 +164,20 @@ fn compose(@builtin(position) position: vec4<f32>) -> @location(0) vec4<f32> {
                 color = mix(color, c.rgb, v * slice.heat.y);
             }
         }
-        if has(LABELS) {
+        if LABELS {
             let label = label_at(pixel);
             if label != 0u {
                 let c = unpack4x8unorm(slice.label_color[label >> 2u][label & 3u]);
                 color = mix(color, c.rgb, c.a * slice.fill_opacity);
-                if on_outline(pixel, label) {
-                    color = mix(color, c.rgb, c.a * slice.outline_opacity);
+                if OUTLINE {
+                    if on_outline(pixel, label) {
+                        color = mix(color, c.rgb, c.a * slice.outline_opacity);
+                    }
                 }
             }
         }
     }
-    if has(SRGB_TARGET) {
+    if SRGB_TARGET {
         color = linear_light(color);
     }
     return vec4<f32>(color, 1.0);

@@ -13,7 +13,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 fn lower_priority() {
     #[cfg(target_os = "linux")]
     {
-        const NICE: libc::c_int = 10;
+        const NICE: libc::c_int = 19;
         // SAFETY: a plain system call; on Linux it concerns the calling thread alone.
         if unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICE) } != 0 {
             tracing::debug!("the inference threads keep their priority");

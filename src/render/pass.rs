@@ -2,14 +2,14 @@
 //! bind group per view, because all views are prepared before the first is drawn.
 
 use super::texture::{Encoding, Lattice, Stored, VoxelTexture, heat_texels};
-use super::uniform::{Resident, SliceUniform, Target};
+use super::uniform::{Features, Resident, SliceUniform, Target};
 use super::{Block, ImageId, LayerId, RenderError, SlicePaint};
 use crate::volume::Volume;
 use eframe::egui_wgpu::wgpu;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-/// What distinguishes one render pipeline from another.
+/// What distinguishes one shader from another; each has a pipeline per set of [`Features`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Variant {
     lattice: Lattice,
@@ -51,9 +51,11 @@ pub fn shader_sources() -> Vec<(String, String)> {
     Variant::ALL.map(|v| (format!("{:?} {:?}", v.lattice, v.stored), v.source())).into()
 }
 
-struct Pipeline {
+struct Shader {
     layout: wgpu::BindGroupLayout,
-    pipeline: wgpu::RenderPipeline,
+    pipeline_layout: wgpu::PipelineLayout,
+    module: wgpu::ShaderModule,
+    pipelines: HashMap<Features, wgpu::RenderPipeline>,
 }
 
 struct Image {
@@ -68,6 +70,7 @@ struct View {
     image: ImageId,
     layers: [Option<LayerId>; 2],
     variant: Variant,
+    features: Features,
     buffer: wgpu::Buffer,
     bind_group: wgpu::BindGroup,
 }
@@ -102,7 +105,7 @@ pub struct SliceRenderer {
     queue: wgpu::Queue,
     target: wgpu::TextureFormat,
     limits: wgpu::Limits,
-    pipelines: HashMap<Variant, Pipeline>,
+    shaders: HashMap<Variant, Shader>,
     images: HashMap<ImageId, Image>,
     layers: HashMap<LayerKey, VoxelTexture>,
     /// Bound where a view has no such layer.
@@ -119,7 +122,7 @@ impl SliceRenderer {
             queue: queue.clone(),
             target,
             limits: device.limits(),
-            pipelines: HashMap::new(),
+            shaders: HashMap::new(),
             images: HashMap::new(),
             layers: HashMap::new(),
             blanks: HashMap::new(),
@@ -307,13 +310,17 @@ impl SliceRenderer {
             heat: block_of(LayerKind::Heat),
         };
         let target = Target { origin, pixels_per_point, srgb: self.target.is_srgb() };
-        let uniform = SliceUniform::new(paint, &resident, target);
+        let (uniform, features) = SliceUniform::new(paint, &resident, target);
         let same = |view: &View| view.image == paint.image && view.layers == layers;
         if !self.views.get(&paint.view).is_some_and(same) {
             let view = self.make_view(paint.image, layers)?;
             self.views.insert(paint.view, view);
         }
-        if let Some(view) = self.views.get(&paint.view) {
+        if let Some(view) = self.views.get_mut(&paint.view) {
+            view.features = features;
+            if let Some(shader) = self.shaders.get_mut(&view.variant) {
+                shader.prepare(&self.device, self.target, features);
+            }
             self.queue.write_buffer(&view.buffer, 0, bytemuck::bytes_of(&uniform));
         }
         Ok(true)
@@ -322,7 +329,8 @@ impl SliceRenderer {
     /// Draws a prepared view over the whole viewport of the pass.
     pub fn paint(&self, pass: &mut wgpu::RenderPass<'_>, view: u64) {
         if let Some(view) = self.views.get(&view)
-            && let Some(Pipeline { pipeline, .. }) = self.pipelines.get(&view.variant)
+            && let Some(shader) = self.shaders.get(&view.variant)
+            && let Some(pipeline) = shader.pipelines.get(&view.features)
         {
             pass.set_pipeline(pipeline);
             pass.set_bind_group(0, &view.bind_group, &[]);
@@ -344,10 +352,8 @@ impl SliceRenderer {
                 self.blanks.insert(key, blank);
             }
         }
-        let pipeline = self
-            .pipelines
-            .entry(variant)
-            .or_insert_with(|| make_pipeline(&self.device, variant, self.target));
+        let shader =
+            self.shaders.entry(variant).or_insert_with(|| Shader::new(&self.device, variant));
         let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("slice view"),
             size: size_of::<SliceUniform>() as u64,
@@ -368,10 +374,10 @@ impl SliceRenderer {
         }));
         let bind_group = self.device.create_bind_group(&wgpu::BindGroupDescriptor {
             label: Some("slice view"),
-            layout: &pipeline.layout,
+            layout: &shader.layout,
             entries: &entries,
         });
-        Ok(View { image: id, layers, variant, buffer, bind_group })
+        Ok(View { image: id, layers, variant, features: Features::default(), buffer, bind_group })
     }
 }
 
@@ -386,72 +392,85 @@ fn check(block: Block, outer: Block, found: usize) -> Result<(), RenderError> {
     Ok(())
 }
 
-fn make_pipeline(device: &wgpu::Device, variant: Variant, target: wgpu::TextureFormat) -> Pipeline {
-    use wgpu::TextureSampleType as T;
-    let texture = |binding, sample_type| wgpu::BindGroupLayoutEntry {
-        binding,
-        visibility: wgpu::ShaderStages::FRAGMENT,
-        ty: wgpu::BindingType::Texture {
-            sample_type,
-            view_dimension: variant.lattice.view_dimension(),
-            multisampled: false,
-        },
-        count: None,
-    };
-    let image = match variant.stored {
-        Stored::Sint => T::Sint,
-        Stored::Uint => T::Uint,
-        Stored::Float => T::Float { filterable: false },
-    };
-    let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-        label: Some("slice"),
-        entries: &[
-            wgpu::BindGroupLayoutEntry {
-                binding: 0,
-                visibility: wgpu::ShaderStages::FRAGMENT,
-                ty: wgpu::BindingType::Buffer {
-                    ty: wgpu::BufferBindingType::Uniform,
-                    has_dynamic_offset: false,
-                    min_binding_size: std::num::NonZeroU64::new(size_of::<SliceUniform>() as u64),
-                },
-                count: None,
+impl Shader {
+    fn new(device: &wgpu::Device, variant: Variant) -> Self {
+        use wgpu::TextureSampleType as T;
+        let texture = |binding, sample_type| wgpu::BindGroupLayoutEntry {
+            binding,
+            visibility: wgpu::ShaderStages::FRAGMENT,
+            ty: wgpu::BindingType::Texture {
+                sample_type,
+                view_dimension: variant.lattice.view_dimension(),
+                multisampled: false,
             },
-            texture(1, image),
-            texture(2, T::Uint),
-            texture(3, T::Float { filterable: false }),
-        ],
-    });
-    let shader = device.create_shader_module(wgpu::ShaderModuleDescriptor {
-        label: Some("slice"),
-        source: wgpu::ShaderSource::Wgsl(variant.source().into()),
-    });
-    let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-        label: Some("slice"),
-        bind_group_layouts: &[Some(&layout)],
-        immediate_size: 0,
-    });
-    let pipeline = device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
-        label: Some("slice"),
-        layout: Some(&pipeline_layout),
-        vertex: wgpu::VertexState {
-            module: &shader,
-            entry_point: Some("cover"),
-            compilation_options: wgpu::PipelineCompilationOptions::default(),
-            buffers: &[],
-        },
-        primitive: wgpu::PrimitiveState::default(),
-        depth_stencil: None,
-        multisample: wgpu::MultisampleState::default(),
-        fragment: Some(wgpu::FragmentState {
-            module: &shader,
-            entry_point: Some("compose"),
-            compilation_options: wgpu::PipelineCompilationOptions::default(),
-            targets: &[Some(target.into())],
-        }),
-        multiview_mask: None,
-        cache: None,
-    });
-    Pipeline { layout, pipeline }
+            count: None,
+        };
+        let image = match variant.stored {
+            Stored::Sint => T::Sint,
+            Stored::Uint => T::Uint,
+            Stored::Float => T::Float { filterable: false },
+        };
+        let size = std::num::NonZeroU64::new(size_of::<SliceUniform>() as u64);
+        let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+            label: Some("slice"),
+            entries: &[
+                wgpu::BindGroupLayoutEntry {
+                    binding: 0,
+                    visibility: wgpu::ShaderStages::FRAGMENT,
+                    ty: wgpu::BindingType::Buffer {
+                        ty: wgpu::BufferBindingType::Uniform,
+                        has_dynamic_offset: false,
+                        min_binding_size: size,
+                    },
+                    count: None,
+                },
+                texture(1, image),
+                texture(2, T::Uint),
+                texture(3, T::Float { filterable: false }),
+            ],
+        });
+        let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
+            label: Some("slice"),
+            source: wgpu::ShaderSource::Wgsl(variant.source().into()),
+        });
+        let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label: Some("slice"),
+            bind_group_layouts: &[Some(&layout)],
+            immediate_size: 0,
+        });
+        Self { layout, pipeline_layout, module, pipelines: HashMap::new() }
+    }
+
+    /// Makes the pipeline for these features if it is not there yet.
+    fn prepare(&mut self, device: &wgpu::Device, target: wgpu::TextureFormat, features: Features) {
+        let Self { pipeline_layout, module, pipelines, .. } = self;
+        pipelines.entry(features).or_insert_with(|| {
+            device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
+                label: Some("slice"),
+                layout: Some(pipeline_layout),
+                vertex: wgpu::VertexState {
+                    module,
+                    entry_point: Some("cover"),
+                    compilation_options: wgpu::PipelineCompilationOptions::default(),
+                    buffers: &[],
+                },
+                primitive: wgpu::PrimitiveState::default(),
+                depth_stencil: None,
+                multisample: wgpu::MultisampleState::default(),
+                fragment: Some(wgpu::FragmentState {
+                    module,
+                    entry_point: Some("compose"),
+                    compilation_options: wgpu::PipelineCompilationOptions {
+                        constants: &features.constants(),
+                        ..Default::default()
+                    },
+                    targets: &[Some(target.into())],
+                }),
+                multiview_mask: None,
+                cache: None,
+            })
+        });
+    }
 }
 
 #[cfg(test)]

@@ -3,12 +3,32 @@
 use super::{Block, Palette, SlicePaint, colormap};
 use bytemuck::{Pod, Zeroable};
 
-const INVERT: u32 = 1;
-const LINEAR: u32 = 2;
-const RGB: u32 = 4;
-const LABELS: u32 = 8;
-const HEAT: u32 = 16;
-const SRGB_TARGET: u32 = 32;
+/// What a view needs of the shader: the pipeline-overridable constants of `shaders/slice.wgsl`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Features {
+    linear: bool,
+    minified: bool,
+    rgb: bool,
+    labels: bool,
+    outline: bool,
+    heat: bool,
+    srgb_target: bool,
+}
+
+impl Features {
+    pub(super) fn constants(self) -> [(&'static str, f64); 7] {
+        [
+            ("LINEAR", self.linear),
+            ("MINIFIED", self.minified),
+            ("RGB", self.rgb),
+            ("LABELS", self.labels),
+            ("OUTLINE", self.outline),
+            ("HEAT", self.heat),
+            ("SRGB_TARGET", self.srgb_target),
+        ]
+        .map(|(name, on)| (name, f64::from(u8::from(on))))
+    }
+}
 
 /// What the shader needs to know of the resident textures.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +56,7 @@ pub(super) struct Target {
 pub(super) struct SliceUniform {
     origin: [f32; 2],
     outline: f32,
-    flags: u32,
+    invert: u32,
     row_u: [f32; 4],
     row_v: [f32; 4],
     background: [f32; 4],
@@ -81,7 +101,8 @@ fn window(paint: &SlicePaint, resident: &Resident) -> [f32; 4] {
 }
 
 impl SliceUniform {
-    pub(super) fn new(paint: &SlicePaint, resident: &Resident, target: Target) -> Self {
+    /// The block, and what the shader must be able to do for it.
+    pub(super) fn new(paint: &SlicePaint, resident: &Resident, target: Target) -> (Self, Features) {
         let axis = paint.axis.min(2);
         let ppp = f64::from(target.pixels_per_point);
         let row = |r: [f64; 3]| {
@@ -99,13 +120,18 @@ impl SliceUniform {
             window: window(paint, resident),
             ..Self::zeroed()
         };
-        u.set(INVERT, paint.invert);
-        u.set(LINEAR, paint.interpolation == super::Interpolation::Linear);
-        u.set(RGB, resident.rgb);
-        u.set(SRGB_TARGET, target.srgb);
+        u.invert = u32::from(paint.invert);
+        let mut features = Features {
+            linear: paint.interpolation == super::Interpolation::Linear,
+            minified: u.taps > 1,
+            rgb: resident.rgb,
+            srgb_target: target.srgb,
+            ..Features::default()
+        };
         if let (Some(style), Some(block)) = (&paint.labels, resident.labels) {
-            u.set(LABELS, true);
+            features.labels = true;
             u.outline = style.outline_pixels(target.pixels_per_point);
+            features.outline = u.outline > 0.0;
             u.fill_opacity = opacity(style.fill);
             u.outline_opacity = opacity(style.outline_opacity);
             u.label_origin = int4(block.origin, 0);
@@ -116,18 +142,12 @@ impl SliceUniform {
         if let (Some(style), Some(block)) = (&paint.heat, resident.heat)
             && style.max > 0.0
         {
-            u.set(HEAT, true);
+            features.heat = true;
             u.heat = [(1.0 / style.max).min(f32::MAX), opacity(style.opacity), 0.0, 0.0];
             u.heat_origin = int4(block.origin, 0);
             u.heat_shape = int4(block.shape, 0);
             u.heat_color = colormap::lut(style.map).map(|[r, g, b]| [r, g, b, 255]);
         }
-        u
-    }
-
-    fn set(&mut self, flag: u32, on: bool) {
-        if on {
-            self.flags |= flag;
-        }
+        (u, features)
     }
 }

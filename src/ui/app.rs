@@ -35,6 +35,9 @@ pub enum WindowError {
     Window(String),
 }
 
+/// How long news from other threads waits for a frame where the processor draws.
+const SOFTWARE_PATIENCE: Duration = Duration::from_millis(250);
+
 /// The whole window. State lives in [`Session`]; the rest can be rebuilt from it at any time.
 pub struct SfumatoApp {
     pub session: Session,
@@ -62,13 +65,15 @@ impl SfumatoApp {
         render::install(&render_state);
         theme::install(&cc.egui_ctx);
         let info = render_state.adapter.get_info();
-        let adapter = if info.device_type == egui_wgpu::wgpu::DeviceType::Cpu {
-            format!("software drawing ({})", info.name)
-        } else {
-            info.name
-        };
+        let software = info.device_type == egui_wgpu::wgpu::DeviceType::Cpu;
+        let adapter =
+            if software { format!("software drawing ({})", info.name) } else { info.name };
+        // Drawn by the processor, a frame takes as long as a denoising step: news may wait for
+        // company, so that keys are answered at once and the model gets on. Keys do not wait.
+        let patience = if software { SOFTWARE_PATIENCE } else { Duration::ZERO };
         let ctx = cc.egui_ctx.clone();
-        let session = Session::new(make(Arc::new(move || ctx.request_repaint())));
+        let wake: Wake = Arc::new(move || ctx.request_repaint_after(patience));
+        let session = Session::new(make(wake));
         Ok(Self {
             windows: WindowsLocal::new(&session),
             session,
