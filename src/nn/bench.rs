@@ -1,7 +1,9 @@
 //! Times of the operations, best of many runs: what `scripts/bench-conv` puts beside PyTorch's.
 
+use super::conv::Conv;
+use super::norm::{Kind, Norm};
 use super::{conv2d, group_norm};
-use candle_core::{Device, Result, Tensor, Var};
+use candle_core::{CustomOp3, Device, Result, Tensor, Var};
 use serde::Serialize;
 use std::time::{Duration, Instant};
 
@@ -27,16 +29,23 @@ fn best(seconds: f64, mut f: impl FnMut() -> Result<()>) -> Result<f64> {
     }
 }
 
+/// Forward through the public function; backward by handing the operation a gradient, as PyTorch's
+/// `y.backward(dy)` does: a loss on top would be timed as well.
 fn row(
     seconds: f64,
     op: &str,
-    inputs: &[Tensor],
-    f: impl Fn(&[Tensor]) -> Result<Tensor>,
+    inputs: &[Tensor; 3],
+    f: impl Fn(&[Tensor; 3]) -> Result<Tensor>,
+    operation: &impl CustomOp3,
 ) -> Result<Timing> {
     let forward = best(seconds, || f(inputs).map(drop))?;
     let vars: Vec<Var> = inputs.iter().map(Var::from_tensor).collect::<Result<_>>()?;
-    let tracked: Vec<Tensor> = vars.iter().map(|v| v.as_tensor().clone()).collect();
-    let both = best(seconds, || f(&tracked)?.sqr()?.sum_all()?.backward().map(drop))?;
+    let tracked = [0, 1, 2].map(|i| vars[i].as_tensor().clone());
+    let dy = f(inputs)?.affine(0.5, 0.1)?;
+    let both = best(seconds, || {
+        let y = f(&tracked)?;
+        operation.bwd(&tracked[0], &tracked[1], &tracked[2], &y, &dy).map(drop)
+    })?;
     Ok(Timing { op: op.to_owned(), forward_ms: forward, forward_backward_ms: both })
 }
 
@@ -66,7 +75,9 @@ pub fn timings(seconds: f64) -> Result<Vec<Timing>> {
             values(&[channels])?,
         ];
         let op = format!("conv{kernel}x{kernel} {channels}->{channels} @{side} batch {batch}");
-        rows.push(row(seconds, &op, &inputs, |v| conv2d(&v[0], &v[1], &v[2], 1, kernel / 2))?);
+        let pad = kernel / 2;
+        let forward = |v: &[Tensor; 3]| conv2d(&v[0], &v[1], &v[2], 1, pad);
+        rows.push(row(seconds, &op, &inputs, forward, &Conv { stride: 1, pad })?);
     }
     for (channels, side, batch) in [(128, 128, 1), (128, 64, 8)] {
         let inputs = [
@@ -75,7 +86,9 @@ pub fn timings(seconds: f64) -> Result<Vec<Timing>> {
             values(&[1, channels])?,
         ];
         let op = format!("gn8_silu {channels} @{side} batch {batch}");
-        rows.push(row(seconds, &op, &inputs, |v| group_norm(&v[0], &v[1], &v[2], 8, true))?);
+        let forward = |v: &[Tensor; 3]| group_norm(&v[0], &v[1], &v[2], 8, true);
+        let operation = Norm { silu: true, kind: Kind::Group { groups: 8 } };
+        rows.push(row(seconds, &op, &inputs, forward, &operation)?);
     }
     Ok(rows)
 }

@@ -36,9 +36,9 @@ pub fn conv2d(
 }
 
 #[derive(Clone, Copy)]
-struct Conv {
-    stride: usize,
-    pad: usize,
+pub(super) struct Conv {
+    pub(super) stride: usize,
+    pub(super) pad: usize,
 }
 
 /// All sizes of one convolution.
@@ -214,9 +214,6 @@ impl<T> Shared<T> {
 fn forward<T: Real>(x: &[T], k: &[T], bias: Option<&[T]>, s: Sizes) -> Vec<T> {
     let (taps, plane) = (s.taps(), s.oh * s.ow);
     let mut out = vec![T::default(); s.b * s.co * plane];
-    if let Some(bias) = bias {
-        out.par_chunks_mut(plane).enumerate().for_each(|(i, o)| o.fill(bias[i % s.co]));
-    }
     let rows = s.rows_per_tile();
     let tiles = s.oh.div_ceil(rows);
     let shared = Shared(out.as_mut_ptr());
@@ -238,7 +235,12 @@ fn forward<T: Real>(x: &[T], k: &[T], bias: Option<&[T]>, s: Sizes) -> Vec<T> {
             let weights = Matrix { at: k.as_ptr(), row: taps, column: 1 };
             let dst = shared.at(b * s.co * plane + y0 * s.ow);
             // SAFETY: the tile's rows of all output planes of image `b`, written by this task only.
-            unsafe { product((s.co, n, taps), dst, plane, bias.is_some(), &weights, &columns) };
+            unsafe { product((s.co, n, taps), dst, plane, false, &weights, &columns) };
+            for (o, &bias) in bias.unwrap_or_default().iter().enumerate() {
+                // SAFETY: one output plane's rows of the same tile; still in the cache.
+                let row = unsafe { std::slice::from_raw_parts_mut(dst.wrapping_add(o * plane), n) };
+                row.iter_mut().for_each(|v| *v += bias);
+            }
         },
     );
     out

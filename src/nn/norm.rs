@@ -59,15 +59,15 @@ fn standardise(x: &Tensor) -> Result<Tensor> {
 }
 
 #[derive(Clone, Copy)]
-enum Kind {
+pub(super) enum Kind {
     Group { groups: usize },
     Layer,
 }
 
 #[derive(Clone, Copy)]
-struct Norm {
-    silu: bool,
-    kind: Kind,
+pub(super) struct Norm {
+    pub(super) silu: bool,
+    pub(super) kind: Kind,
 }
 
 /// A set of values that are normalised together.
