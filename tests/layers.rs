@@ -25,22 +25,13 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("train", &["volume", "io", "nn", "models", "diffusion", "ensemble", "metrics", "inference"]),
     ("app", BELOW_APP),
     ("ui", &["volume", "app", "render"]),
-    ("cli", BELOW_APP_AND_APP),
+    ("cli", BELOW_CLI),
 ];
-const BELOW_APP: &[&str] = &[
-    "volume",
-    "io",
-    "nn",
-    "models",
-    "diffusion",
-    "ensemble",
-    "metrics",
-    "demo",
-    "edit",
-    "inference",
-    "train",
-];
-const BELOW_APP_AND_APP: &[&str] = &[
+const BELOW_APP: &[&str] = match BELOW_CLI.split_last() {
+    Some((_app, below)) => below,
+    None => &[],
+};
+const BELOW_CLI: &[&str] = &[
     "volume",
     "io",
     "nn",
