@@ -4,6 +4,7 @@
 //! on stderr.
 
 mod bench;
+mod convert;
 mod demo;
 mod evaluate;
 mod info;
@@ -35,6 +36,8 @@ enum Verb {
     Segment(segment::Arguments),
     /// Say what a file or folder holds.
     Info(info::Arguments),
+    /// Write what was read as one NIfTI volume.
+    Convert(convert::Arguments),
     /// List the models that come with the program.
     Models(models::Arguments),
     /// Write a phantom with its known truth.
@@ -116,6 +119,7 @@ pub fn main(open_window: OpenWindow) -> ExitCode {
     let result = match arguments.verb {
         Some(Verb::Segment(a)) => segment::run(&a),
         Some(Verb::Info(a)) => info::run(&a),
+        Some(Verb::Convert(a)) => convert::run(&a),
         Some(Verb::Models(a)) => models::run(&a),
         Some(Verb::Demo(a)) => demo::run(&a),
         Some(Verb::Train(a)) => train::run(&a),

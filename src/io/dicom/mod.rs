@@ -5,6 +5,7 @@
 mod file;
 mod fragments;
 mod layout;
+mod origin;
 mod pixels;
 mod plane;
 mod prescan;
