@@ -5,6 +5,7 @@ mod atomic;
 mod convert;
 mod dicom;
 mod error;
+pub mod export;
 #[cfg(test)]
 mod hostile;
 pub mod info;

@@ -10,9 +10,11 @@ pub struct DicomSource {
     pub series_uid: String,
     /// UID of the patient-based coordinate system; images with the same one lie in the same space.
     pub frame_of_reference_uid: Option<String>,
-    /// One per slice of the file, in the order of the voxels as they were read: z fastest, then
+    /// One per slice of the files, in the order of the voxels as they were read: z fastest, then
     /// time. After resampling there may be more or fewer of them than slices.
     pub frames: Vec<DicomFrame>,
+    /// The voxels were computed from those of the files: slice `z` is not `frames[z]`.
+    pub resampled: bool,
     pub identity: Identity,
 }
 
