@@ -8,6 +8,7 @@ mod convert;
 mod demo;
 mod evaluate;
 mod info;
+mod mask;
 mod models;
 mod segment;
 mod train;
@@ -38,6 +39,8 @@ enum Verb {
     Info(info::Arguments),
     /// Write what was read as one NIfTI volume.
     Convert(convert::Arguments),
+    /// Lay a mask on an image and write it as NIfTI, DICOM SEG or RT Structure Set.
+    Mask(mask::Arguments),
     /// List the models that come with the program.
     Models(models::Arguments),
     /// Write a phantom with its known truth.
@@ -120,6 +123,7 @@ pub fn main(open_window: OpenWindow) -> ExitCode {
         Some(Verb::Segment(a)) => segment::run(&a),
         Some(Verb::Info(a)) => info::run(&a),
         Some(Verb::Convert(a)) => convert::run(&a),
+        Some(Verb::Mask(a)) => mask::run(&a),
         Some(Verb::Models(a)) => models::run(&a),
         Some(Verb::Demo(a)) => demo::run(&a),
         Some(Verb::Train(a)) => train::run(&a),

@@ -9,7 +9,9 @@ pub mod export;
 #[cfg(test)]
 mod hostile;
 pub mod info;
+mod label_table;
 mod limits;
+mod mask;
 mod nifti;
 mod options;
 mod raster;
@@ -21,9 +23,12 @@ pub use convert::convert;
 pub use dicom::SeriesInfo;
 pub use error::{IoError, Refusal};
 pub use info::ImageInfo;
+pub use label_table::{read_label_table, write_label_table};
 pub use limits::memory_budget;
+pub use mask::{Mask, read_mask};
 pub use nifti::{NiftiData, NiftiOptions, write_nifti, write_nifti_with};
 pub use options::{OpenOptions, SeriesChoice};
+pub use source::sha256_of_file;
 
 use crate::volume::Volume;
 use sniff::Kind;

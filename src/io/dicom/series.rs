@@ -68,7 +68,9 @@ struct Facts {
 }
 
 /// Runs on a named thread with a large stack; a decoder that panics is an error of the file.
-fn on_thread<T: Send>(work: impl FnOnce() -> Result<T, Refusal> + Send) -> Result<T, Refusal> {
+pub(super) fn on_thread<T: Send>(
+    work: impl FnOnce() -> Result<T, Refusal> + Send,
+) -> Result<T, Refusal> {
     std::thread::scope(|scope| {
         std::thread::Builder::new()
             .name("dicom-reader".into())

@@ -10,24 +10,24 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Where the slices of a lattice lie in DICOM's LPS+ space, and the objects that they came from.
-pub(super) struct Planes {
+pub(in crate::io) struct Planes {
     pub(super) study_uid: String,
     /// `None` if the source is a picture without a place in the patient.
     pub(super) frame_of_reference_uid: Option<String>,
     /// Unit directions of columns and rows; distance of columns and rows; mm.
-    pub(super) directions: [[f64; 3]; 2],
-    pub(super) spacing: [f64; 2],
+    pub(in crate::io) directions: [[f64; 3]; 2],
+    pub(in crate::io) spacing: [f64; 2],
     /// Distance of slices along their normal.
-    pub(super) step: f64,
+    pub(in crate::io) step: f64,
     /// All slices are one step from the next.
     pub(super) even: bool,
-    pub(super) slices: Vec<Slice>,
+    pub(in crate::io) slices: Vec<Slice>,
     pub(super) source: Option<Arc<DicomSource>>,
 }
 
-pub(super) struct Slice {
+pub(in crate::io) struct Slice {
     /// Centre of the first voxel, LPS+, mm.
-    pub(super) position: [f64; 3],
+    pub(in crate::io) position: [f64; 3],
     pub(super) source: Option<DicomFrame>,
     /// The voxels are those of the source slice.
     pub(super) same_voxels: bool,
@@ -47,7 +47,7 @@ fn length(a: [f64; 3]) -> f64 {
 
 impl Planes {
     /// Fails with a reason if the lattice has no place that DICOM could express.
-    pub(super) fn of(geometry: &Geometry, source: &Source) -> Result<Self, String> {
+    pub(in crate::io) fn of(geometry: &Geometry, source: &Source) -> Result<Self, String> {
         let dicom = source.dicom.clone();
         let placed = geometry.orientation_known() && geometry.unit() == LengthUnit::Millimetre;
         if !placed && dicom.is_none() {

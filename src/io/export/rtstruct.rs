@@ -15,6 +15,9 @@ const CLASS: &str = "1.2.840.10008.5.1.4.1.1.481.3";
 /// Detached Study Management (retired): what the standard still wants a study to be referred by.
 const STUDY_CLASS: &str = "1.2.840.10008.3.1.2.3.1";
 
+pub(super) const NO_FRAME: &str =
+    "contours need a frame of reference, which the source does not have; write SEG instead";
+
 /// Writes segments as an RT Structure Set. A contour runs through the middle between the centres of
 /// the last voxel inside and the first one outside.
 ///
@@ -37,10 +40,7 @@ pub fn write_rtstruct(
     }
     let planes = Planes::of(geometry, source).map_err(invalid)?;
     let Some(frame_of_reference) = planes.frame_of_reference_uid.clone() else {
-        return Err(invalid(
-            "contours need a frame of reference, which the source does not have; write SEG instead"
-                .into(),
-        ));
+        return Err(invalid(NO_FRAME.into()));
     };
     let mut notices = Vec::new();
     if planes.source.is_none() {
