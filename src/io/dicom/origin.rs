@@ -1,6 +1,6 @@
 //! What is kept of the source objects for exports that refer to them.
 
-use super::file::text;
+use super::file::{number, text};
 use super::plane::Plane;
 use crate::volume::{DicomFrame, DicomSource, Identity, IdentityElement};
 use dicom::core::{Tag, VR};
@@ -8,7 +8,7 @@ use dicom::dictionary_std::tags;
 use dicom::object::InMemDicomObject;
 
 /// Patient and study elements that an export may carry (PS3.3 C.7.1.1, C.7.2.1, C.7.2.2).
-const IDENTITY: [Tag; 15] = [
+const IDENTITY: [Tag; 14] = [
     tags::STUDY_DATE,
     tags::STUDY_TIME,
     tags::ACCESSION_NUMBER,
@@ -23,7 +23,6 @@ const IDENTITY: [Tag; 15] = [
     tags::PATIENT_SIZE,
     tags::PATIENT_WEIGHT,
     tags::STUDY_ID,
-    tags::POSITION_REFERENCE_INDICATOR,
 ];
 /// Longest identity value that is copied; the standard's are far shorter.
 const LONGEST: usize = 1024;
@@ -45,10 +44,16 @@ impl Origin {
             self.source.series_uid = uid(o, tags::SERIES_INSTANCE_UID);
             let frame = uid(o, tags::FRAME_OF_REFERENCE_UID);
             self.source.frame_of_reference_uid = (!frame.is_empty()).then_some(frame);
+            // A fixed term such as a landmark; anything longer is no such term.
+            let indicator = text(o, tags::POSITION_REFERENCE_INDICATOR).unwrap_or_default();
+            let term = indicator.len() <= 16
+                && indicator.bytes().all(|b| b.is_ascii_uppercase() || b == b' ');
+            self.source.position_reference = if term { indicator } else { String::new() };
             self.source.identity = identity(o);
         }
         let (class, instance) = (uid(o, tags::SOP_CLASS_UID), uid(o, tags::SOP_INSTANCE_UID));
-        self.files.push((file, class, instance, o.get(tags::NUMBER_OF_FRAMES).is_some()));
+        let several = number(o, tags::NUMBER_OF_FRAMES).is_some_and(|n| n > 1.0);
+        self.files.push((file, class, instance, several));
     }
 
     /// With the planes in the order of the voxels. `None` if a file does not say what it is: it
