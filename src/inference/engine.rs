@@ -2,8 +2,8 @@
 
 use super::sampling::{StepCache, sample};
 use super::{
-    DeviceChoice, Event, Job, Member, ModelRef, Outcome, Placement, Preview, StageTimes, Step,
-    model_input, value_range,
+    DeviceChoice, Event, Job, Member, ModelInput, ModelRef, Outcome, Placement, Preview,
+    StageTimes, Step,
 };
 use crate::diffusion::{DiffusionError, Plan, Start, member_seed};
 use crate::models::{LoadedModel, ModelError, load};
@@ -153,7 +153,13 @@ impl Engine {
         });
         let config = model.network.config().clone();
         let placement = Placement::new(checked.roi, config.image_size);
-        let range = value_range(&job.volume, job.time, model.header.normalisation);
+        let input = ModelInput::new(
+            &job.volume,
+            job.time,
+            config.image_channels,
+            model.header.normalisation,
+            model.header.context,
+        );
         let block = Block {
             classes: config.classes,
             slice_len: checked.roi.width * checked.roi.height,
@@ -170,10 +176,9 @@ impl Engine {
         let (mut slices_done, mut members_done) = (0, 0);
         'slices: for (zi, z) in checked.slices.clone().enumerate() {
             let at = Instant::now();
-            let input =
-                model_input(&job.volume, z, job.time, &placement, config.image_channels, range);
             let s = config.image_size;
-            let image = Tensor::from_vec(input, (1, config.image_channels, s, s), &Device::Cpu)?;
+            let pixels = input.slice(z, &placement);
+            let image = Tensor::from_vec(pixels, (1, config.image_channels, s, s), &Device::Cpu)?;
             times.prepare_s += at.elapsed().as_secs_f64();
             let at = Instant::now();
             let condition = model.network.condition(&image.to_device(&device)?)?;
