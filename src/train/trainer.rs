@@ -38,6 +38,7 @@ pub struct Progress {
     pub steps: usize,
     pub loss: f64,
     pub gradient_norm: f64,
+    pub step_seconds: f64,
     pub images_per_second: f64,
     pub eta: Duration,
     /// Mean Dice per class of the ensemble mean and of the direct mask, when validated.
@@ -132,7 +133,9 @@ fn run(
     let (start, mut last_metrics) = (Instant::now(), json!(null));
     let model_path = out.join("model.safetensors");
     for step in first..config.steps {
+        let at = Instant::now();
         let (loss, norm) = trainer.step(step)?;
+        let step_seconds = at.elapsed().as_secs_f64();
         if !loss.is_finite() || !norm.is_finite() {
             return Err(TrainError::NotFinite { step, checkpoint: checkpoint_path });
         }
@@ -144,6 +147,7 @@ fn run(
             steps: config.steps,
             loss,
             gradient_norm: norm,
+            step_seconds,
             images_per_second: ((done - first) * config.batch) as f64 / seconds,
             eta: Duration::from_secs_f64(
                 seconds * (config.steps - done) as f64 / (done - first) as f64,
@@ -203,7 +207,12 @@ fn start_from(id: &str, init: &SeededInit, device: &Device) -> Result<(), TrainE
 }
 
 fn log(path: &Path, p: &Progress) -> Result<(), TrainError> {
-    let mut line = json!({ "step": p.step, "loss": p.loss, "gradient_norm": p.gradient_norm });
+    let mut line = json!({
+        "step": p.step,
+        "loss": p.loss,
+        "gradient_norm": p.gradient_norm,
+        "seconds": p.step_seconds,
+    });
     if let Some((mean, direct)) = &p.validation {
         line["val_dice"] = json!(mean);
         line["val_dice_direct"] = json!(direct);
