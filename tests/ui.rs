@@ -7,8 +7,8 @@ use eframe::egui::{self, Key, Modifiers};
 use egui_kittest::kittest::{NodeT, Queryable};
 use egui_kittest::{Harness, Node};
 use sfumato::app::{
-    Action, Command, Engine, Exporter, Level, Panel, RunningJob, SessionOptions, Wake,
-    WorkerEngine, export_results, wording,
+    Action, Command, Engine, ExportOptions, Exporter, Level, Panel, RunningJob, SessionOptions,
+    Wake, WorkerEngine, export_results, wording,
 };
 use sfumato::demo;
 use sfumato::inference::{
@@ -187,10 +187,14 @@ fn discs(w: usize, h: usize, slices: usize, radius: f64) -> Vec<u8> {
 }
 
 /// Stands for the real export, whose files have their own tests.
-fn write_result(folder: &Path, outcome: &Outcome, overwrite: bool) -> Result<Vec<PathBuf>, String> {
+fn write_result(
+    folder: &Path,
+    outcome: &Outcome,
+    options: &ExportOptions,
+) -> Result<Vec<PathBuf>, String> {
     std::fs::create_dir_all(folder).map_err(|e| e.to_string())?;
     let path = folder.join("result.json");
-    if path.exists() && !overwrite {
+    if path.exists() && !options.overwrite {
         return Err(format!("'{}' exists: choose another folder or overwrite", path.display()));
     }
     std::fs::write(&path, format!("{} members", outcome.members.len()))
@@ -519,8 +523,8 @@ fn the_main_job_runs_through_the_real_model_to_real_files() {
     w.harness
         .state_mut()
         .session
-        .apply(Command::Export { folder: target.clone(), overwrite: false });
-    w.until("files are written", |a| a.session.exported.len() == 6);
+        .apply(Command::Export { folder: target.clone(), options: ExportOptions::default() });
+    w.until("files are written", |a| a.session.exported.len() == 7);
     let mask = sfumato::io::open(&target.join("mask.nii.gz")).expect("the mask opens");
     let truth = demo::make(demo::list()[0].name, 1).expect("the demo").truth;
     assert_eq!(mask.geometry().shape(), truth.geometry.shape());

@@ -3,7 +3,7 @@
 use super::run::Run;
 use super::session::{Dialog, Exporting};
 use super::task::Task;
-use super::{Action, Command, Document, Level, Panel, Session};
+use super::{Action, Command, Document, ExportOptions, Level, Panel, Session};
 use crate::inference::Job;
 use crate::volume::{Modality, Window};
 use std::path::PathBuf;
@@ -54,7 +54,7 @@ impl Session {
                 self.settings.steps = self.settings.steps.clamp(1, 1000);
             }
             Command::SetOneSlice(one) => self.one_slice = one,
-            Command::Export { folder, overwrite } => self.export(folder, overwrite),
+            Command::Export { folder, options } => self.export(folder, options),
             Command::ExportDialog => self.ask(Panel::Export),
             Command::AcknowledgeResearchUse => {
                 self.preferences.research_use_acknowledged =
@@ -177,7 +177,7 @@ impl Session {
         }
     }
 
-    fn export(&mut self, folder: PathBuf, overwrite: bool) {
+    fn export(&mut self, folder: PathBuf, options: ExportOptions) {
         if self.exporting.is_some() {
             return;
         }
@@ -191,7 +191,7 @@ impl Session {
         self.exported.clear();
         let exporter = self.exporter;
         let task = Task::spawn("export a result", &self.wake, move || {
-            exporter(&folder, &outcome, overwrite)
+            exporter(&folder, &outcome, &options)
         });
         self.exporting = Some(Exporting { task });
     }

@@ -1,5 +1,6 @@
 //! What a person can ask for. Every change of a [`super::Session`] is one of these.
 
+use super::ExportOptions;
 use crate::inference::Settings;
 use crate::volume::Window;
 use std::path::PathBuf;
@@ -89,7 +90,7 @@ pub enum Command {
     SelectMember(Option<usize>),
     Export {
         folder: PathBuf,
-        overwrite: bool,
+        options: ExportOptions,
     },
     /// Opens the export panel for a result that was kept aside.
     ShowExportOf(u64),

@@ -1,10 +1,11 @@
 //! Writing a result to a folder, off the interface thread.
 
+use super::ExportOptions;
 use crate::inference::Outcome;
 use std::path::{Path, PathBuf};
 
 /// Writes an outcome into a folder and returns the files. One line on failure.
-pub type Exporter = fn(&Path, &Outcome, bool) -> Result<Vec<PathBuf>, String>;
+pub type Exporter = fn(&Path, &Outcome, &ExportOptions) -> Result<Vec<PathBuf>, String>;
 
 /// A path as a person types it: surrounding blanks and quotes go, `~` is the home folder.
 pub fn typed_path(text: &str) -> Option<PathBuf> {

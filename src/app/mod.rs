@@ -35,7 +35,7 @@ pub use log::{Entry, Level, Log};
 pub use plane::PlaneView;
 pub use preferences::{Preferences, Store};
 pub use preview::{mean_preview, region_in_model};
-pub use results::{ResultsError, export_results, extent, write_results};
+pub use results::{ExportOptions, Obstacles, ResultsError, export_results, extent, write_results};
 pub use run::{KeptAside, LivePreview, Run, Started};
 pub use session::{Session, SessionOptions};
 pub use worker_engine::WorkerEngine;

@@ -3,12 +3,19 @@
 //! `mask.nii.gz` (labels, majority), `probability.nii.gz` and `variance.nii.gz` (fraction p of the
 //! members and p(1 − p), one volume per class on the fourth axis), `members.nii.gz` (label map per
 //! member), `direct.nii.gz` (the anchor head's mask), and `result.json` with everything needed to
-//! repeat the run. All on the grid of the whole scan.
+//! repeat the run. All on the grid of the whole scan. `labels.txt` names the labels for ITK-SNAP.
+//! On request `mask.seg.dcm`, `probability.seg.dcm` (DICOM SEG) and `mask.rtstruct.dcm`.
 
 use crate::ensemble::{Ensemble, EnsembleError, Spread};
 use crate::inference::Outcome;
-use crate::io::{IoError, NiftiData, write_atomic, write_nifti};
-use crate::volume::LengthUnit;
+use crate::io::export::{
+    AlgorithmType, Authorship, Segment, SegmentationKind, rtstruct_obstacle, seg_obstacle,
+    write_rtstruct, write_seg,
+};
+use crate::io::{
+    IoError, NiftiData, NiftiOptions, write_atomic, write_label_table, write_nifti_with,
+};
+use crate::volume::{ClassKind, Geometry, Label, LabelTable, LengthUnit, Notice, Source};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -24,48 +31,211 @@ pub enum ResultsError {
     Json(#[from] serde_json::Error),
 }
 
-/// Writes all files into `folder`, which is made if needed; `result.json` last, so that it is
-/// there only when all others are.
+/// Which files are written, and what they may tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExportOptions {
+    pub nifti: bool,
+    /// DICOM SEG, binary and fractional.
+    pub seg: bool,
+    pub rtstruct: bool,
+    /// Copy patient and study texts of a DICOM source into SEG and RT Structure Set. NIfTI files
+    /// never hold any.
+    pub keep_identity: bool,
+    pub overwrite: bool,
+}
+
+impl Default for ExportOptions {
+    fn default() -> Self {
+        Self { nifti: true, seg: false, rtstruct: false, keep_identity: false, overwrite: false }
+    }
+}
+
+/// Why a format cannot express a scan, if it cannot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Obstacles {
+    pub seg: Option<String>,
+    pub rtstruct: Option<String>,
+}
+
+impl Obstacles {
+    pub fn of(geometry: &Geometry, source: &Source) -> Self {
+        Self { seg: seg_obstacle(geometry, source), rtstruct: rtstruct_obstacle(geometry, source) }
+    }
+}
+
+/// Writes the files asked for into `folder`, which is made if needed; `result.json` last, so that
+/// it is there only when all others are.
 ///
 /// # Errors
-/// If a file cannot be written, or exists and `overwrite` is false.
+/// If a file cannot be written, or exists and may not be overwritten; if SEG or RT Structure Set
+/// are asked for and cannot express the scan.
 pub fn write_results(
     folder: &Path,
     outcome: &Outcome,
-    overwrite: bool,
+    options: &ExportOptions,
 ) -> Result<Vec<PathBuf>, ResultsError> {
     std::fs::create_dir_all(folder).map_err(|e| ResultsError::Folder(e, folder.into()))?;
     let classes = outcome.model.classes.len();
     let voxels = outcome.block_shape().iter().product();
     let ensemble =
         Ensemble::from_soft(&outcome.soft_members(), classes, outcome.model.kind, voxels)?;
+    let mut files = Vec::new();
+    if options.nifti {
+        write_niftis(folder, outcome, &ensemble, options.overwrite, &mut files)?;
+    }
+    let mut remarks = Vec::new();
+    if options.seg || options.rtstruct {
+        write_dicom(folder, outcome, &ensemble, options, &mut files, &mut remarks)?;
+    }
+    let mut record = record(outcome, &ensemble);
+    if let Some(fields) = record.as_object_mut() {
+        let outputs = files.iter().map(|f| described(f)).collect::<Result<Vec<_>, _>>()?;
+        fields.insert("outputs".into(), Value::Array(outputs));
+        fields.insert("remarks".into(), json!(remarks));
+        fields.insert(
+            "patient_identity".into(),
+            json!(if options.keep_identity { "kept" } else { "left out" }),
+        );
+    }
+    let path = folder.join("result.json");
+    write_atomic(&path, serde_json::to_string_pretty(&record)?.as_bytes())?;
+    files.push(path);
+    Ok(files)
+}
+
+/// Name and SHA-256 of a written file.
+fn described(file: &Path) -> Result<Value, IoError> {
+    let name = file.file_name().map(|n| n.to_string_lossy().into_owned());
+    Ok(json!({ "file": name, "sha256": crate::io::sha256_of_file(file)? }))
+}
+
+fn write_niftis(
+    folder: &Path,
+    outcome: &Outcome,
+    ensemble: &Ensemble,
+    overwrite: bool,
+    files: &mut Vec<PathBuf>,
+) -> Result<(), ResultsError> {
+    let classes = outcome.model.classes.len();
+    let voxels = outcome.block_shape().iter().product();
     let direct = Ensemble::from_soft(&[&outcome.direct], classes, outcome.model.kind, voxels)?;
     let values: Vec<u8> = outcome.model.classes.iter().map(|c| c.label).collect();
     let whole = |block: &[u8]| on_scan(outcome, block);
     let maps = |map: fn(&Ensemble, usize) -> Vec<f32>| -> Vec<f32> {
-        (0..classes).flat_map(|c| on_scan(outcome, &map(&ensemble, c))).collect()
+        (0..classes).flat_map(|c| on_scan(outcome, &map(ensemble, c))).collect()
     };
     let members: Vec<u8> = (0..outcome.members.len())
         .flat_map(|m| whole(&ensemble.member_labels(m, &values)))
         .collect();
-    let geometry = &outcome.geometry;
-    let mut files = Vec::new();
-    let mut nifti = |name: &str, data: NiftiData<'_>, fourth: usize| -> Result<(), IoError> {
+    let weights = outcome.model.sha256.get(..8).unwrap_or_default();
+    let mut nifti = |name: &str, what: &str, data: NiftiData<'_>, fourth: usize| {
         let path = folder.join(name);
-        write_nifti(&path, geometry, data, fourth, overwrite)?;
+        let description = format!("{what}; weights {weights}");
+        let options = NiftiOptions { fourth_axis: fourth, description: &description, overwrite };
+        write_nifti_with(&path, &outcome.geometry, data, &options)?;
         files.push(path);
-        Ok(())
+        Ok::<(), IoError>(())
     };
-    nifti("mask.nii.gz", NiftiData::U8(&whole(&ensemble.labels(&values))), 1)?;
-    nifti("probability.nii.gz", NiftiData::F32(&maps(Ensemble::fraction)), classes)?;
-    nifti("variance.nii.gz", NiftiData::F32(&maps(Ensemble::variance)), classes)?;
-    nifti("members.nii.gz", NiftiData::U8(&members), outcome.members.len())?;
-    nifti("direct.nii.gz", NiftiData::U8(&whole(&direct.labels(&values))), 1)?;
-    let path = folder.join("result.json");
-    let text = serde_json::to_string_pretty(&record(outcome, &ensemble))?;
-    write_atomic(&path, text.as_bytes())?;
+    let labels = whole(&ensemble.labels(&values));
+    nifti("mask.nii.gz", "labels", NiftiData::U8(&labels), 1)?;
+    let p = maps(Ensemble::fraction);
+    nifti("probability.nii.gz", "probability", NiftiData::F32(&p), classes)?;
+    let v = maps(Ensemble::variance);
+    nifti("variance.nii.gz", "variance", NiftiData::F32(&v), classes)?;
+    nifti("members.nii.gz", "samples", NiftiData::U8(&members), outcome.members.len())?;
+    let anchor = whole(&direct.labels(&values));
+    nifti("direct.nii.gz", "anchor labels", NiftiData::U8(&anchor), 1)?;
+    let table = outcome.model.classes.iter().map(|c| Label {
+        value: c.label.into(),
+        name: c.name.clone(),
+        color: c.color,
+    });
+    let path = folder.join("labels.txt");
+    write_label_table(&path, &LabelTable(table.collect()), overwrite)?;
     files.push(path);
-    Ok(files)
+    Ok(())
+}
+
+fn write_dicom(
+    folder: &Path,
+    outcome: &Outcome,
+    ensemble: &Ensemble,
+    options: &ExportOptions,
+    files: &mut Vec<PathBuf>,
+    remarks: &mut Vec<String>,
+) -> Result<(), ResultsError> {
+    let model = &outcome.model;
+    let s = &outcome.settings;
+    let n = outcome.members.len();
+    let description = format!("{n} samples, majority; research use only");
+    let provenance = format!(
+        "model {} (weights sha256 {}); input sha256 {}; {n} samples, {} steps, sampler {:?}, seed \
+         {}; majority; spread of {n} samples, not calibrated; research use only",
+        model.id, model.sha256, outcome.source.sha256, s.steps, s.sampler, s.seed
+    );
+    let by = Authorship {
+        algorithm: AlgorithmType::Automatic,
+        algorithm_name: &model.id,
+        algorithm_version: model.sha256.get(..16).unwrap_or(&model.sha256),
+        description: &description,
+        provenance: &provenance,
+        keep_identity: options.keep_identity,
+        overwrite: options.overwrite,
+    };
+    let values: Vec<u8> = model.classes.iter().map(|c| c.label).collect();
+    let labels = ensemble.labels(&values);
+    let masks: Vec<Vec<u8>> = (0..model.classes.len())
+        .map(|c| {
+            let block: Vec<u8> = match model.kind {
+                // An outer region contains the inner ones.
+                ClassKind::Regions => ensemble.majority(c).into_iter().map(u8::from).collect(),
+                ClassKind::Exclusive => {
+                    labels.iter().map(|l| u8::from(values.get(c) == Some(l))).collect()
+                }
+            };
+            on_scan(outcome, &block)
+        })
+        .collect();
+    let (g, source) = (&outcome.geometry, &outcome.source);
+    let mut keep = |path: PathBuf, notices: Vec<Notice>| {
+        for n in notices {
+            if !remarks.contains(&n.text) {
+                remarks.push(n.text);
+            }
+        }
+        files.push(path);
+    };
+    if options.seg {
+        let path = folder.join("mask.seg.dcm");
+        let list = named(outcome, &masks);
+        keep(path.clone(), write_seg(&path, g, source, &list, SegmentationKind::Binary, &by)?);
+        let fractions: Vec<Vec<u8>> = (0..model.classes.len())
+            .map(|c| {
+                let byte = |p: &f32| (p * 255.0).round().clamp(0.0, 255.0) as u8;
+                let block: Vec<u8> = ensemble.fraction(c).iter().map(byte).collect();
+                on_scan(outcome, &block)
+            })
+            .collect();
+        let description = format!("fraction of {n} samples; research use only");
+        let by = Authorship { description: &description, ..by.clone() };
+        let path = folder.join("probability.seg.dcm");
+        let list = named(outcome, &fractions);
+        keep(path.clone(), write_seg(&path, g, source, &list, SegmentationKind::Fractional, &by)?);
+    }
+    if options.rtstruct {
+        let path = folder.join("mask.rtstruct.dcm");
+        keep(path.clone(), write_rtstruct(&path, g, source, &named(outcome, &masks), &by)?);
+    }
+    Ok(())
+}
+
+/// The classes with their masks.
+fn named<'a>(outcome: &'a Outcome, masks: &'a [Vec<u8>]) -> Vec<Segment<'a>> {
+    let classes = outcome.model.classes.iter();
+    classes
+        .zip(masks)
+        .map(|(c, values)| Segment { name: &c.name, color: c.color, values })
+        .collect()
 }
 
 /// [`write_results`] for the window: one line on failure.
@@ -75,9 +245,9 @@ pub fn write_results(
 pub fn export_results(
     folder: &Path,
     outcome: &Outcome,
-    overwrite: bool,
+    options: &ExportOptions,
 ) -> Result<Vec<PathBuf>, String> {
-    write_results(folder, outcome, overwrite).map_err(|e| e.to_string())
+    write_results(folder, outcome, options).map_err(|e| e.to_string())
 }
 
 /// A block's values on the grid of the whole scan, the default value elsewhere.

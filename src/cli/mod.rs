@@ -4,9 +4,11 @@
 //! on stderr.
 
 mod bench;
+mod convert;
 mod demo;
 mod evaluate;
 mod info;
+mod mask;
 mod models;
 mod segment;
 mod train;
@@ -35,6 +37,10 @@ enum Verb {
     Segment(segment::Arguments),
     /// Say what a file or folder holds.
     Info(info::Arguments),
+    /// Write what was read as one NIfTI volume.
+    Convert(convert::Arguments),
+    /// Lay a mask on an image and write it as NIfTI, DICOM SEG or RT Structure Set.
+    Mask(mask::Arguments),
     /// List the models that come with the program.
     Models(models::Arguments),
     /// Write a phantom with its known truth.
@@ -116,6 +122,8 @@ pub fn main(open_window: OpenWindow) -> ExitCode {
     let result = match arguments.verb {
         Some(Verb::Segment(a)) => segment::run(&a),
         Some(Verb::Info(a)) => info::run(&a),
+        Some(Verb::Convert(a)) => convert::run(&a),
+        Some(Verb::Mask(a)) => mask::run(&a),
         Some(Verb::Models(a)) => models::run(&a),
         Some(Verb::Demo(a)) => demo::run(&a),
         Some(Verb::Train(a)) => train::run(&a),

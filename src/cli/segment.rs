@@ -1,9 +1,10 @@
 //! `sfumato segment`
 
 use super::Failure;
-use crate::app::{ResultsError, write_results};
+use crate::app::{ExportOptions, Obstacles, ResultsError, write_results};
 use crate::diffusion::SamplerKind;
 use crate::inference::{DeviceChoice, Engine, Event, InferenceError, Job, Settings};
+use crate::io::{OpenOptions, SeriesChoice};
 use crate::models::{ModelCard, cards};
 use crate::volume::{Modality, Roi, Volume};
 use std::io::{IsTerminal, Write};
@@ -39,9 +40,55 @@ pub(super) struct Arguments {
     /// Rectangle that the model sees, in pixels.
     #[arg(long, value_parser = roi, value_name = "X,Y,W,H")]
     roi: Option<Roi>,
+    /// Which files are written: NIfTI; DICOM SEG (mask and probability); RT Structure Set; or all
+    /// that can express the scan.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Copy patient name, ID, dates and study texts of a DICOM scan into SEG and RT Structure Set;
+    /// without this they are left empty. UIDs always refer to the scan.
+    #[arg(long)]
+    keep_identity: bool,
+    /// Which series of a folder: its number in `sfumato info`, or its Series Instance UID.
+    #[arg(long, value_name = "N|UID")]
+    series: Option<SeriesChoice>,
+    /// Keep tilted or unevenly spaced slices as they lie; do not resample them.
+    #[arg(long)]
+    raw_geometry: bool,
     /// Replace files of other origin too, not only an earlier run's results.
     #[arg(long)]
     overwrite: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    #[default]
+    Nifti,
+    Seg,
+    Rtstruct,
+    All,
+}
+
+/// The files to write; formats that cannot express the scan are refused, or, of "all", left out.
+fn export_options(a: &Arguments, volume: &Volume) -> Result<ExportOptions, Failure> {
+    let all = a.format == Format::All;
+    let obstacles = Obstacles::of(volume.geometry(), &volume.source);
+    let wanted = |format, name: &str, obstacle: &Option<String>| match obstacle {
+        _ if !all && a.format != format => Ok(false),
+        None => Ok(true),
+        Some(why) if all => {
+            eprintln!("sfumato: warning: no {name}: {why}");
+            Ok(false)
+        }
+        Some(why) => Err(Failure::Refused(format!("{name} cannot be written: {why}"))),
+    };
+    Ok(ExportOptions {
+        nifti: all || a.format == Format::Nifti,
+        seg: wanted(Format::Seg, "SEG", &obstacles.seg)?,
+        rtstruct: wanted(Format::Rtstruct, "RT Structure Set", &obstacles.rtstruct)?,
+        keep_identity: a.keep_identity,
+        // An earlier run's results may be replaced; a mask that somebody else put there may not.
+        overwrite: a.overwrite || a.out.join("result.json").exists(),
+    })
 }
 
 fn slices(text: &str) -> Result<Range<usize>, String> {
@@ -60,15 +107,15 @@ fn roi(text: &str) -> Result<Roi, String> {
 }
 
 pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
-    let volume = crate::io::open(&a.input)?;
+    let options = OpenOptions { series: a.series.clone(), raw_geometry: a.raw_geometry };
+    let volume = crate::io::open_with(&a.input, &options)?;
+    let export = export_options(a, &volume)?;
     let model = match &a.model {
         Some(model) => model.clone(),
         None => suggest(&volume)?.id.clone(),
     };
     warn_of_modality(&volume, &model);
     make_folder(&a.out)?;
-    // An earlier run's results may be replaced; a mask that somebody else put there may not.
-    let overwrite = a.overwrite || a.out.join("result.json").exists();
     let job = Job {
         volume: Arc::new(volume),
         time: 0,
@@ -91,7 +138,7 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
     let Some(outcome) = outcome else {
         return Err(Failure::Cancelled("cancelled before anything was finished".to_owned()));
     };
-    let files = write_results(&a.out, &outcome, overwrite).map_err(|e| match e {
+    let files = write_results(&a.out, &outcome, &export).map_err(|e| match e {
         ResultsError::Io(_) | ResultsError::Folder(..) => Failure::Refused(e.to_string()),
         _ => Failure::Internal(e.to_string()),
     })?;

@@ -86,7 +86,7 @@ fn finish(
     let truth = LabelMap { geometry: geometry.clone(), labels: truth };
     let mut volume = Volume::new(geometry, 1, voxels).ok()?;
     volume.modality = modality;
-    volume.source = Source { format: "demo".to_owned(), sha256 };
+    volume.source = Source { format: "demo".to_owned(), sha256, dicom: None };
     volume.notices.push(Notice::note("A computed phantom, not a patient"));
     Some(Demo { volume, truth, labels: LabelTable(labels) })
 }

@@ -117,7 +117,12 @@ fn set_permissions(_new: &Path, _old: &Path) -> std::io::Result<()> {
 /// # Errors
 /// If the folder does not exist or cannot be written, or what is read back differs.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), IoError> {
-    let sibling = Sibling::new(path, "tmp", true)?;
+    write_new(path, bytes, true)
+}
+
+/// As [`write_atomic`], but refuses a path that exists unless `overwrite` is set.
+pub(super) fn write_new(path: &Path, bytes: &[u8], overwrite: bool) -> Result<(), IoError> {
+    let sibling = Sibling::new(path, "tmp", overwrite)?;
     let mut file = sibling.create()?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|e| sibling.failed(e))?;
     let mut back = Sha256::new();

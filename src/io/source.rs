@@ -1,6 +1,6 @@
 //! Reading a file once while its SHA-256 is taken.
 
-use super::Refusal;
+use super::{IoError, Refusal};
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -66,6 +66,16 @@ pub(super) fn hex(hash: Sha256) -> String {
 
 pub(super) fn sha256(bytes: &[u8]) -> String {
     hex(Sha256::new_with_prefix(bytes))
+}
+
+/// SHA-256 of a file as it lies on disk.
+///
+/// # Errors
+/// If it is no regular file or cannot be read.
+pub fn sha256_of_file(path: &Path) -> Result<String, IoError> {
+    let hash =
+        || -> Result<Sha256, Refusal> { Ok(HashingReader::new(open_regular(path)?.0).finish()?) };
+    hash().map(hex).map_err(|e| IoError::new(e, path))
 }
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
 //! What floats over the panels: path field, export, shortcuts, messages, model card, notices.
 
 use super::theme;
-use crate::app::{BINDINGS, Command, Entry, Group, Level, Panel, Session, typed_path, wording};
+use crate::app::{
+    BINDINGS, Command, Entry, ExportOptions, Group, Level, Obstacles, Panel, Session, typed_path,
+    wording,
+};
 use eframe::egui;
 use egui::{Align2, RichText, vec2};
 
@@ -14,7 +17,7 @@ pub(super) struct WindowsLocal {
     path_was_open: bool,
     folder: String,
     folder_shown: std::path::PathBuf,
-    overwrite: bool,
+    options: ExportOptions,
 }
 
 impl WindowsLocal {
@@ -130,9 +133,33 @@ fn export_window(
                 commands.push(Command::ExportDialog);
             }
         });
-        let files = "mask.nii.gz, probability.nii.gz, variance.nii.gz, members.nii.gz, direct.nii.gz and result.json; no patient identity";
+        let o = &mut local.options;
+        let obstacles = Obstacles::of(&outcome.geometry, &outcome.source);
+        let from_dicom = outcome.source.dicom.is_some();
+        ui.checkbox(&mut o.nifti, "NIfTI: mask, probability, variance, samples, label names");
+        for (flag, text, why) in [
+            (&mut o.seg, "DICOM SEG: mask and probability", &obstacles.seg),
+            (&mut o.rtstruct, "RT Structure Set: contours of the mask", &obstacles.rtstruct),
+        ] {
+            *flag &= why.is_none();
+            let row = ui.add_enabled(why.is_none(), egui::Checkbox::new(flag, text));
+            row.on_disabled_hover_text(why.as_deref().unwrap_or_default());
+        }
+        let dicom = o.seg || o.rtstruct;
+        let identity = egui::Checkbox::new(&mut o.keep_identity, "Copy patient name, ID and dates");
+        ui.add_enabled(dicom && from_dicom, identity)
+            .on_hover_text("Into the DICOM files, so that an archive files them with their study")
+            .on_disabled_hover_text("Only DICOM files made from a DICOM scan can hold them");
+        let identity = match (dicom, from_dicom, o.keep_identity) {
+            (false, ..) | (_, false, _) => "no patient identity",
+            (true, true, true) => "the DICOM files hold the patient's identity",
+            (true, true, false) => {
+                "no patient name, ID or dates; the DICOM files refer to the series by its UIDs"
+            }
+        };
+        let files = format!("result.json holds the provenance; {identity}");
         ui.label(RichText::new(files).size(12.0).color(theme::WEAK));
-        ui.checkbox(&mut local.overwrite, "Overwrite existing files");
+        ui.checkbox(&mut o.overwrite, "Overwrite existing files");
         let m = &outcome.model;
         let provenance = format!(
             "{} ({}), seed {}, {} steps, {}",
@@ -145,13 +172,19 @@ fn export_window(
         ui.label(RichText::new(provenance).size(12.0).color(theme::WEAK));
         ui.add_space(4.0);
         let folder = typed_path(&local.folder);
-        let ready = folder.is_some() && !session.is_exporting();
+        let o = local.options;
+        let any = o.nifti || o.seg || o.rtstruct;
+        let ready = folder.is_some() && any && !session.is_exporting();
         let button = ui.add_enabled(ready, theme::primary("Write the files"));
-        let why = if session.is_exporting() { "writing" } else { "type a folder first" };
+        let why = match (session.is_exporting(), any) {
+            (true, _) => "writing",
+            (_, false) => "choose a format first",
+            _ => "type a folder first",
+        };
         if button.on_disabled_hover_text(why).clicked()
             && let Some(folder) = folder
         {
-            commands.push(Command::Export { folder, overwrite: local.overwrite });
+            commands.push(Command::Export { folder, options: local.options });
         }
         if session.is_exporting() {
             ui.label("writing");

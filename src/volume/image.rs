@@ -1,7 +1,8 @@
 //! An image in memory: stored values, how they rescale, and what was noticed while reading them.
 
-use super::Geometry;
+use super::{DicomSource, Geometry};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Stored values, x fastest, then y, z, time. Nothing is converted on reading.
 #[derive(Clone, Debug, PartialEq)]
@@ -163,6 +164,8 @@ pub struct Source {
     pub format: String,
     /// SHA-256 of the file, or of all files of a series in reading order, as hexadecimal digits.
     pub sha256: String,
+    /// The objects that a DICOM image was read from.
+    pub dicom: Option<Arc<DicomSource>>,
 }
 
 /// Least, greatest and mean finite rescaled value, over all channels.

@@ -6,9 +6,11 @@
 mod geometry;
 mod image;
 mod label;
+mod provenance;
 
 pub use geometry::{Affine, Geometry, GeometryError, LengthUnit, Plane};
 pub use image::{
     Modality, Notice, Severity, Source, Statistics, Volume, VolumeError, Voxels, Window,
 };
 pub use label::{Class, ClassKind, Label, LabelMap, LabelTable, Roi};
+pub use provenance::{DicomFrame, DicomSource, Identity, IdentityElement};

@@ -5,14 +5,17 @@
 mod file;
 mod fragments;
 mod layout;
+mod origin;
 mod pixels;
 mod plane;
 mod prescan;
+mod segmentation;
 mod series;
 mod stack;
 #[cfg(test)]
 mod tests;
 
 pub(super) use file::looks_like_bare_data_set;
+pub(super) use segmentation::read_segmentation;
 pub use series::SeriesInfo;
 pub(super) use series::{list, open_folder, read_file};

@@ -2,11 +2,13 @@
 
 use super::file::{DicomFile, load, number, sop_class, text};
 use super::layout::{Layout, Photometric};
+use super::origin::Origin;
 use super::pixels::Frames;
 use super::plane::{Plane, planes, push_once};
 use super::stack::{arrange, same_directions};
 use crate::io::error::{IoError, Refusal, one_line};
 use crate::io::limits::{FOLDER_DEPTH, FOLDER_FILES, checked_size, memory_budget};
+use crate::io::options::SeriesChoice;
 use crate::io::sniff::{Kind, kind_of};
 use crate::volume::{Modality, Notice, Volume, Voxels};
 use dicom::dictionary_std::tags;
@@ -14,6 +16,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// dicom-rs parses recursively; the prescan admits a depth that fits in this.
 const STACK: usize = 32 << 20;
@@ -65,7 +68,9 @@ struct Facts {
 }
 
 /// Runs on a named thread with a large stack; a decoder that panics is an error of the file.
-fn on_thread<T: Send>(work: impl FnOnce() -> Result<T, Refusal> + Send) -> Result<T, Refusal> {
+pub(super) fn on_thread<T: Send>(
+    work: impl FnOnce() -> Result<T, Refusal> + Send,
+) -> Result<T, Refusal> {
     std::thread::scope(|scope| {
         std::thread::Builder::new()
             .name("dicom-reader".into())
@@ -89,10 +94,10 @@ pub(crate) fn list(folder: &Path) -> Result<Vec<SeriesInfo>, IoError> {
     Ok(series.0.iter().enumerate().map(|(i, s)| info(i, s)).collect())
 }
 
-pub(crate) fn open_folder(folder: &Path, index: Option<usize>) -> Result<Volume, IoError> {
+pub(crate) fn open_folder(folder: &Path, choice: Option<&SeriesChoice>) -> Result<Volume, IoError> {
     on_thread(|| {
         let (mut series, unreadable) = scan_folder(folder)?;
-        let chosen = choose(&series, index)?;
+        let chosen = choose(&series, choice)?;
         let files = series.swap_remove(chosen);
         let mut notices = Vec::new();
         if unreadable > 0 {
@@ -123,9 +128,25 @@ fn info(index: usize, files: &[Scanned]) -> SeriesInfo {
 }
 
 /// The series to open: the one asked for, or the only one with pixels.
-fn choose(series: &[Vec<Scanned>], index: Option<usize>) -> Result<usize, Refusal> {
+fn choose(series: &[Vec<Scanned>], choice: Option<&SeriesChoice>) -> Result<usize, Refusal> {
     let infos: Vec<SeriesInfo> = series.iter().enumerate().map(|(i, s)| info(i, s)).collect();
-    if let Some(i) = index {
+    if let Some(SeriesChoice::Uid(uid)) = choice {
+        let has_it = |s: &&SeriesInfo| {
+            s.has_pixels
+                && series.get(s.index).and_then(|f| f.first()).is_some_and(|f| f.series == *uid)
+        };
+        let found: Vec<usize> = infos.iter().filter(has_it).map(|s| s.index).collect();
+        return match found.as_slice() {
+            [only] => Ok(*only),
+            [] => Err(Refusal::Choose(format!("no image series has the UID {}", one_line(uid)))),
+            several => Err(Refusal::Choose(format!(
+                "the series {} holds {} stacks of slices; choose one by its number: {several:?}",
+                one_line(uid),
+                several.len()
+            ))),
+        };
+    }
+    if let Some(&SeriesChoice::Index(i)) = choice {
         return match infos.get(i) {
             Some(s) if s.has_pixels => Ok(i),
             Some(s) => Err(Refusal::Choose(format!(
@@ -355,10 +376,12 @@ fn build(paths: &[PathBuf], picture: Picture, mut notices: Vec<Notice>) -> Resul
     checked_size("the series", &size, memory_budget())?;
     let mut voxels = None;
     let mut hashes: Vec<(usize, [u8; 32])> = Vec::new();
+    let mut origin = Origin::default();
     for run in stack.planes.chunk_by(|a, b| a.file == b.file) {
         let Some(first) = run.first() else { continue };
         let path = paths.get(first.file).ok_or_else(|| Refusal::damaged("a file went missing"))?;
         let f = load(path)?;
+        origin.add(first.file, &f.object);
         if !hashes.iter().any(|(i, _)| *i == first.file) {
             hashes.push((first.file, f.sha256));
         }
@@ -394,6 +417,7 @@ fn build(paths: &[PathBuf], picture: Picture, mut notices: Vec<Notice>) -> Resul
     }
     volume.modality = facts.modality;
     volume.source.format = "dicom".into();
+    volume.source.dicom = origin.finish(&stack.planes).map(Arc::new);
     volume.source.sha256 = match hashes.as_slice() {
         [(_, only)] => only.iter().map(|b| format!("{b:02x}")).collect(),
         // Of a series: the hash over the hashes of its files in slice order.

@@ -25,6 +25,8 @@ pub(super) struct Header {
     pub(super) dims: [usize; 7],
     pub(super) rank: usize,
     pub(super) datatype: i16,
+    /// What the numbers mean (`NIFTI_INTENT_…`).
+    pub(super) intent: i32,
     /// Bytes from the start of the voxels' file.
     pub(super) offset: u64,
     /// qfac, then the spacing of each axis.
@@ -129,6 +131,7 @@ impl Header {
             dims,
             rank,
             datatype: f.i16(70)?,
+            intent: if nifti { i32::from(f.i16(68)?) } else { 0 },
             offset: offset(f.f32(108)?)?,
             pixdim: array(|i| f.f32(76 + 4 * i))?,
             slope: or_zero(f.f32(112))?,
@@ -161,6 +164,7 @@ impl Header {
             dims,
             rank,
             datatype: f.i16(12)?,
+            intent: f.i32(504)?,
             offset,
             pixdim: array(|i| f.f64(104 + 8 * i))?,
             slope: f.f64(176)?,

@@ -2,7 +2,7 @@
 
 use super::header::{self, Header, SIZE_1, SIZE_2, Version};
 use super::orientation;
-use super::values::{Datatype, read_values};
+use super::values::{Datatype, INTENT_RGB_VECTOR, join_colours, read_values};
 use crate::io::error::Refusal;
 use crate::io::limits::{checked_size, memory_budget};
 use crate::io::source::{HashingReader, hex, open_regular};
@@ -166,14 +166,24 @@ pub(crate) fn read(path: &Path) -> Result<Volume, Refusal> {
     let voxels = read_values(&mut stream, datatype, h.little_endian, count, &mut notices)?;
     let end = stream.finish(&mut notices)?;
 
-    if h.dims.iter().skip(4).any(|&n| n > 1) {
+    let scaled = !matches!(h.slope, 0.0 | 1.0) || h.intercept != 0.0;
+    let coloured = h.intent == i32::from(INTENT_RGB_VECTOR) && h.dims[4..] == [3, 1, 1] && !scaled;
+    let (voxels, coloured) = if coloured {
+        match join_colours(voxels) {
+            Ok(colours) => (colours, true),
+            Err(v) => (v, false),
+        }
+    } else {
+        (voxels, false)
+    };
+    if !coloured && h.dims.iter().skip(4).any(|&n| n > 1) {
         notices.push(Notice::amber(format!(
             "the image has {} axes; everything beyond the third is shown as {} time points",
             h.rank,
             h.dims.iter().skip(3).product::<usize>()
         )));
     }
-    let times = h.dims.iter().skip(3).product();
+    let times = if coloured { h.dims[3] } else { h.dims.iter().skip(3).product() };
     let (slope, intercept) = rescale(&h, &mut notices);
     count_not_finite(&voxels, &mut notices);
     let mut volume =

@@ -5,6 +5,9 @@ use crate::io::error::Refusal;
 use crate::volume::{Notice, Voxels};
 use std::io::{ErrorKind, Read};
 
+/// `NIFTI_INTENT_RGB_VECTOR`: three numbers per voxel on the fifth axis are a colour.
+pub(super) const INTENT_RGB_VECTOR: i16 = 2003;
+
 /// NIfTI data types by code, with their size in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Datatype {
@@ -116,6 +119,21 @@ pub(super) fn read_values(
             Voxels::Rgb8(stream::<4, _>(reader, count, |[r, g, b, _]| [r, g, b])?)
         }
     })
+}
+
+/// Colours of 8 or 16 bits that lie plane by plane on the fifth axis, as one colour per voxel.
+pub(super) fn join_colours(voxels: Voxels) -> Result<Voxels, Voxels> {
+    fn join<T: Copy>(v: &[T]) -> Vec<[T; 3]> {
+        let n = v.len() / 3;
+        let (r, rest) = v.split_at(n);
+        let (g, b) = rest.split_at(n);
+        r.iter().zip(g).zip(b).map(|((&r, &g), &b)| [r, g, b]).collect()
+    }
+    match voxels {
+        Voxels::U8(v) => Ok(Voxels::Rgb8(join(&v))),
+        Voxels::U16(v) => Ok(Voxels::Rgb16(join(&v))),
+        other => Err(other),
+    }
 }
 
 fn wide(inexact: bool) -> Notice {

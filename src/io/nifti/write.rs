@@ -1,13 +1,19 @@
 //! Writing NIfTI-1: sform and qform with code 1, millimetres, no text from any input; the file
-//! appears whole, under exactly the name asked for, after it was read back and compared.
+//! appears whole, under exactly the name asked for, after it was read back and compared. The voxels
+//! pass in blocks, so that no second copy of an image exists.
 
+use super::header::{Header, SIZE_1};
 use crate::io::IoError;
 use crate::io::atomic::Sibling;
 use crate::io::limits::NIFTI1_SIDE;
-use crate::volume::{Affine, Geometry, LengthUnit, Voxels};
-use ndarray::{ArrayView, Dimension, RemoveAxis, ShapeBuilder, StrideShape};
-use nifti::writer::WriterOptions;
-use nifti::{DataElement, NiftiHeader};
+use crate::volume::{Affine, Geometry, LengthUnit};
+use flate2::Compression;
+use flate2::bufread::GzDecoder;
+use flate2::write::GzEncoder;
+use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Read, Write};
+use std::ops::Range;
 use std::path::Path;
 
 /// Voxels to write, x fastest, then y, z and the fourth axis.
@@ -17,23 +23,14 @@ pub enum NiftiData<'a> {
     F32(&'a [f32]),
 }
 
-impl NiftiData<'_> {
-    fn len(&self) -> usize {
-        match self {
-            Self::U8(v) => v.len(),
-            Self::F32(v) => v.len(),
-        }
-    }
-
-    fn equals(&self, voxels: &Voxels) -> bool {
-        match (self, voxels) {
-            (Self::U8(a), Voxels::U8(b)) => *a == b.as_slice(),
-            (Self::F32(a), Voxels::F32(b)) => {
-                a.len() == b.len() && a.iter().zip(b).all(|(x, y)| x.to_bits() == y.to_bits())
-            }
-            _ => false,
-        }
-    }
+/// How [`write_nifti_with`] writes.
+#[derive(Clone, Copy, Debug)]
+pub struct NiftiOptions<'a> {
+    /// Entries of the fourth axis, 1 for a volume.
+    pub fourth_axis: usize,
+    /// For the field `descrip`, at most 79 bytes of ASCII are kept. No text from an input.
+    pub description: &'a str,
+    pub overwrite: bool,
 }
 
 /// Writes `[x, y, z]`, or `[x, y, z, fourth_axis]` where that is more than 1, to a `.nii` or
@@ -51,6 +48,90 @@ pub fn write_nifti(
     fourth_axis: usize,
     overwrite: bool,
 ) -> Result<(), IoError> {
+    let options = NiftiOptions { fourth_axis, description: "", overwrite };
+    write_nifti_with(path, geometry, data, &options)
+}
+
+/// As [`write_nifti`], with a description.
+///
+/// # Errors
+/// As [`write_nifti`].
+pub fn write_nifti_with(
+    path: &Path,
+    geometry: &Geometry,
+    data: NiftiData<'_>,
+    options: &NiftiOptions<'_>,
+) -> Result<(), IoError> {
+    let count = match data {
+        NiftiData::U8(v) => v.len(),
+        NiftiData::F32(v) => v.len(),
+    };
+    let fill = |range: Range<usize>, out: &mut Vec<u8>| match data {
+        NiftiData::U8(v) => out.extend(v.get(range).unwrap_or_default()),
+        NiftiData::F32(v) => {
+            out.extend(v.get(range).unwrap_or_default().iter().flat_map(|x| x.to_le_bytes()));
+        }
+    };
+    let stored = match data {
+        NiftiData::U8(_) => Stored::U8,
+        NiftiData::F32(_) => Stored::F32,
+    };
+    let dims = [options.fourth_axis, 1];
+    put(path, geometry, &Stream { stored, dims, count, fill: &fill }, options)
+}
+
+/// Data types that are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::io) enum Stored {
+    U8,
+    I8,
+    U16,
+    I16,
+    U32,
+    I32,
+    F32,
+    F64,
+    Rgb8,
+    /// Three 16-bit numbers per voxel on the fifth axis: the format has no deep colours.
+    Rgb16,
+}
+
+impl Stored {
+    /// NIfTI's code, bits per number, and intent.
+    fn codes(self) -> (i16, i16, i16) {
+        match self {
+            Self::U8 => (2, 8, 0),
+            Self::I8 => (256, 8, 0),
+            Self::U16 => (512, 16, 0),
+            Self::I16 => (4, 16, 0),
+            Self::U32 => (768, 32, 0),
+            Self::I32 => (8, 32, 0),
+            Self::F32 => (16, 32, 0),
+            Self::F64 => (64, 64, 0),
+            Self::Rgb8 => (128, 24, 0),
+            Self::Rgb16 => (512, 16, super::values::INTENT_RGB_VECTOR),
+        }
+    }
+}
+
+/// Numbers in file order, produced block by block.
+pub(in crate::io) struct Stream<'a> {
+    pub(in crate::io) stored: Stored,
+    /// Entries of the fourth and fifth axis.
+    pub(in crate::io) dims: [usize; 2],
+    /// Entries in all; one colour of [`Stored::Rgb8`] is one entry.
+    pub(in crate::io) count: usize,
+    /// Appends the little-endian bytes of a range of entries.
+    pub(in crate::io) fill: &'a dyn Fn(Range<usize>, &mut Vec<u8>),
+}
+
+/// Writes a stream; see [`write_nifti`] for what is checked.
+pub(in crate::io) fn put(
+    path: &Path,
+    geometry: &Geometry,
+    data: &Stream<'_>,
+    options: &NiftiOptions<'_>,
+) -> Result<(), IoError> {
     let invalid = |why: String| IoError::Invalid { why, path: path.into() };
     let name = path.file_name().map(|n| n.to_string_lossy().to_ascii_lowercase());
     let ending = match name {
@@ -59,92 +140,141 @@ pub fn write_nifti(
         _ => return Err(invalid("the name of a NIfTI file ends in .nii or .nii.gz".into())),
     };
     let [x, y, z] = geometry.shape();
-    if let Some(n) = [x, y, z, fourth_axis].into_iter().find(|&n| n as u64 > NIFTI1_SIDE as u64) {
+    let [t, v] = data.dims;
+    if let Some(n) = [x, y, z, t, v].into_iter().find(|&n| n as u64 > NIFTI1_SIDE as u64) {
         return Err(invalid(format!(
             "an axis has {n} entries, NIfTI-1 allows {NIFTI1_SIDE}; save a part or a coarser grid"
         )));
     }
-    let expected = geometry.voxel_count().saturating_mul(fourth_axis);
-    if fourth_axis == 0 || data.len() != expected {
+    let expected = geometry.voxel_count().saturating_mul(t).saturating_mul(v);
+    if expected == 0 || data.count != expected {
         return Err(invalid(format!(
-            "{} values do not fill {x} x {y} x {z} x {fourth_axis} voxels",
-            data.len()
+            "{} values do not fill {x} x {y} x {z} x {t} voxels",
+            data.count
         )));
     }
-    let sibling = Sibling::new(path, ending, overwrite)?;
-    let header = header(geometry);
-    let outcome = if fourth_axis == 1 {
-        put(sibling.path(), &header, data, (x, y, z).f())
-    } else {
-        put(sibling.path(), &header, data, (x, y, z, fourth_axis).f())
-    };
-    outcome.map_err(invalid)?;
-
-    let back = super::read(sibling.path())
-        .map_err(|e| invalid(format!("what was written cannot be read back ({e})")))?;
-    let same_place = (0..3).all(|r| {
-        (0..4).all(|c| {
-            let (a, b) =
-                (geometry.world_from_voxel().0[r][c], back.geometry().world_from_voxel().0[r][c]);
-            a as f32 == b as f32
-        })
-    });
-    let same_shape = back.geometry().shape() == [x, y, z] && back.times() == fourth_axis;
-    if !same_shape || !same_place || !data.equals(back.voxels()) {
+    let head = header(geometry, data, options.description);
+    // What cannot be read back is not written: a spacing too small for 32-bit floats, say.
+    let fits = Header::parse(&head).and_then(|h| super::orientation::geometry(&h, &mut Vec::new()));
+    if !fits.is_ok_and(|g| g.shape() == geometry.shape()) {
+        return Err(invalid(
+            "its lattice cannot be expressed by the 32-bit floats of NIfTI".into(),
+        ));
+    }
+    let sibling = Sibling::new(path, ending, options.overwrite)?;
+    let failed =
+        |source| IoError::Write { what: "the NIfTI file", source, path: path.to_path_buf() };
+    let gzip = ending == "nii.gz";
+    let written = pour(sibling.create()?, gzip, &head, data).map_err(failed)?;
+    let back = hash_of(sibling.path(), gzip).map_err(failed)?;
+    if back != written {
         return Err(invalid("what was read back differs from what was written".into()));
     }
     sibling.commit()
 }
 
-/// The crate's writer over a view in Fortran order.
-fn put<D>(
-    path: &Path,
-    header: &NiftiHeader,
-    data: NiftiData<'_>,
-    shape: impl Into<StrideShape<D>>,
-) -> Result<(), String>
-where
-    D: Dimension + RemoveAxis,
-{
-    fn write<T: DataElement + bytemuck::Pod, D: Dimension + RemoveAxis>(
-        path: &Path,
-        header: &NiftiHeader,
-        shape: impl Into<StrideShape<D>>,
-        values: &[T],
-    ) -> Result<(), String> {
-        let array = ArrayView::from_shape(shape, values).map_err(|e| e.to_string())?;
-        WriterOptions::new(path)
-            .reference_header(header)
-            .write_nifti(&array)
-            .map_err(|e| e.to_string())
+/// Writes header and voxels; the SHA-256 of both before compression.
+fn pour(file: File, gzip: bool, head: &[u8], data: &Stream<'_>) -> std::io::Result<[u8; 32]> {
+    let file = BufWriter::with_capacity(1 << 18, file);
+    if gzip {
+        let mut encoder = GzEncoder::new(file, Compression::new(4));
+        let hash = blocks(&mut encoder, head, data)?;
+        encoder.finish()?.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
+        return Ok(hash);
     }
-    match data {
-        NiftiData::U8(v) => write(path, header, shape, v),
-        NiftiData::F32(v) => write(path, header, shape, v),
+    let mut file = file;
+    let hash = blocks(&mut file, head, data)?;
+    file.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
+    Ok(hash)
+}
+
+fn blocks(out: &mut impl Write, head: &[u8], data: &Stream<'_>) -> std::io::Result<[u8; 32]> {
+    const BLOCK: usize = 1 << 16;
+    let mut hash = Sha256::new_with_prefix(head);
+    out.write_all(head)?;
+    let mut buffer = Vec::with_capacity(BLOCK * 8);
+    for start in (0..data.count).step_by(BLOCK) {
+        buffer.clear();
+        (data.fill)(start..data.count.min(start + BLOCK), &mut buffer);
+        hash.update(&buffer);
+        out.write_all(&buffer)?;
+    }
+    Ok(hash.finalize().into())
+}
+
+fn hash_of(path: &Path, gzip: bool) -> std::io::Result<[u8; 32]> {
+    let file = BufReader::with_capacity(1 << 18, File::open(path)?);
+    let mut reader: Box<dyn Read> =
+        if gzip { Box::new(GzDecoder::new(file)) } else { Box::new(file) };
+    let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 18]);
+    loop {
+        match reader.read(&mut buffer)? {
+            0 => return Ok(hash.finalize().into()),
+            n => hash.update(buffer.get(..n).unwrap_or_default()),
+        }
     }
 }
 
-fn header(geometry: &Geometry) -> NiftiHeader {
+/// 348 bytes by the offsets of `nifti1.h`, and four that say "no extension".
+fn header(geometry: &Geometry, data: &Stream<'_>, description: &str) -> Vec<u8> {
     let a = geometry.world_from_voxel();
-    let row = |r: usize| a.0[r].map(|v| v as f32);
-    let s = geometry.spacing().map(|v| v as f32);
-    let mut h = NiftiHeader {
-        sform_code: 1,
-        srow_x: row(0),
-        srow_y: row(1),
-        srow_z: row(2),
-        qform_code: 0,
-        pixdim: [1.0, s[0], s[1], s[2], 1.0, 1.0, 1.0, 1.0],
-        // 2 = mm; a picture without spacing has no unit to name.
-        xyzt_units: if geometry.unit() == LengthUnit::Millimetre { 2 } else { 0 },
-        ..NiftiHeader::default()
+    let [x, y, z] = geometry.shape();
+    let [t, v] = data.dims;
+    let rank = if v > 1 {
+        5
+    } else if t > 1 {
+        4
+    } else {
+        3
     };
-    if let Some((qfac, [b, c, d])) = quaternion(a) {
-        h.qform_code = 1;
-        h.pixdim[0] = qfac;
-        (h.quatern_b, h.quatern_c, h.quatern_d) = (b as f32, c as f32, d as f32);
-        (h.quatern_x, h.quatern_y, h.quatern_z) = (row(0)[3], row(1)[3], row(2)[3]);
+    let (datatype, bits, intent) = data.stored.codes();
+    let mut h = vec![0u8; SIZE_1 + 4];
+    let mut put = |at: usize, bytes: &[u8]| {
+        if let Some(field) = h.get_mut(at..at + bytes.len()) {
+            field.copy_from_slice(bytes);
+        }
+    };
+    put(0, &(SIZE_1 as i32).to_le_bytes());
+    put(38, b"r");
+    for (i, d) in [rank, x, y, z, t, v, 1, 1].into_iter().enumerate() {
+        put(40 + 2 * i, &(d as i16).to_le_bytes());
     }
+    put(68, &intent.to_le_bytes());
+    put(70, &datatype.to_le_bytes());
+    put(72, &bits.to_le_bytes());
+    put(108, &((SIZE_1 + 4) as f32).to_le_bytes());
+    put(112, &1f32.to_le_bytes());
+    // 2 = mm; a picture without spacing has no unit to name.
+    put(123, &[if geometry.unit() == LengthUnit::Millimetre { 2 } else { 0 }]);
+    let mut text = format!("sfumato {}; research use only", env!("CARGO_PKG_VERSION"));
+    if !geometry.orientation_known() {
+        text += "; orientation unknown";
+    }
+    if !description.is_empty() {
+        text = format!("{text}; {description}");
+    }
+    let text: Vec<u8> = text.bytes().filter(|b| (32..127).contains(b)).take(79).collect();
+    put(148, &text);
+    put(254, &1i16.to_le_bytes());
+    for (r, at) in [280, 296, 312].into_iter().enumerate() {
+        for (c, v) in a.0[r].into_iter().enumerate() {
+            put(at + 4 * c, &(v as f32).to_le_bytes());
+        }
+    }
+    let mut qfac = 1f32;
+    if let Some((sign, quaternion)) = quaternion(a) {
+        qfac = sign;
+        put(252, &1i16.to_le_bytes());
+        let offset = [a.0[0][3], a.0[1][3], a.0[2][3]];
+        for (i, v) in quaternion.into_iter().chain(offset).enumerate() {
+            put(256 + 4 * i, &(v as f32).to_le_bytes());
+        }
+    }
+    let s = geometry.spacing().map(|v| v as f32);
+    for (i, v) in [qfac, s[0], s[1], s[2], 1.0, 1.0, 1.0, 1.0].into_iter().enumerate() {
+        put(76 + 4 * i, &v.to_le_bytes());
+    }
+    put(344, b"n+1\0");
     h
 }
 
@@ -203,7 +333,18 @@ fn quaternion(a: &Affine) -> Option<(f32, [f64; 3])> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nifti::{IntoNdArray, NiftiObject, ReaderOptions};
+    use crate::volume::Voxels;
+    use nifti::{IntoNdArray, NiftiHeader, NiftiObject, ReaderOptions};
+
+    fn equals(data: NiftiData<'_>, voxels: &Voxels) -> bool {
+        match (data, voxels) {
+            (NiftiData::U8(a), Voxels::U8(b)) => a == b.as_slice(),
+            (NiftiData::F32(a), Voxels::F32(b)) => {
+                a.len() == b.len() && a.iter().zip(b).all(|(x, y)| x.to_bits() == y.to_bits())
+            }
+            _ => false,
+        }
+    }
 
     fn oblique(flip: bool) -> Affine {
         // A rotation by Euler angles times spacing, optionally left-handed.
@@ -251,7 +392,7 @@ mod tests {
                     let path = dir.path().join(name);
                     write_nifti(&path, &g, data, times, false).expect("written");
                     let v = crate::io::open(&path).expect("opens");
-                    assert!(data.equals(v.voxels()));
+                    assert!(equals(data, v.voxels()));
                     assert_eq!((v.geometry().shape(), v.times()), (shape, times));
                     assert!(near(v.geometry().world_from_voxel(), &oblique(flip), 1e-5));
                     assert_eq!(v.source.format, "nifti-1");

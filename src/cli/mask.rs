@@ -1,0 +1,128 @@
+//! `sfumato mask`
+
+use super::Failure;
+use crate::io::export::{
+    AlgorithmType, Authorship, Segment, SegmentationKind, write_rtstruct, write_seg,
+};
+use crate::io::{
+    NiftiData, NiftiOptions, OpenOptions, SeriesChoice, read_label_table, read_mask,
+    write_nifti_with,
+};
+use crate::volume::Notice;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// Lay a mask (DICOM SEG, or an image of whole numbers) on an image and write it in another format,
+/// on the image's lattice.
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// The mask.
+    mask: PathBuf,
+    /// The image that it belongs to.
+    image: PathBuf,
+    /// The file to write; its provenance goes beside it, with .json added.
+    output: PathBuf,
+    /// Without it: NIfTI for a name that ends in .nii or .nii.gz, otherwise SEG.
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// Label description file of ITK-SNAP with names and colours.
+    #[arg(long, value_name = "FILE")]
+    labels: Option<PathBuf>,
+    /// Which series of the image's folder: its number in `sfumato info`, or its UID.
+    #[arg(long, value_name = "N|UID")]
+    series: Option<SeriesChoice>,
+    /// Keep tilted or unevenly spaced slices of the image as they lie.
+    #[arg(long)]
+    raw_geometry: bool,
+    /// Copy patient name, ID, dates and study texts of the image into SEG or RT Structure Set.
+    #[arg(long)]
+    keep_identity: bool,
+    /// Replace the output if it exists.
+    #[arg(long)]
+    overwrite: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    Nifti,
+    Seg,
+    Rtstruct,
+}
+
+pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
+    let options = OpenOptions { series: a.series.clone(), raw_geometry: a.raw_geometry };
+    let image = crate::io::open_with(&a.image, &options)?;
+    let mut mask = read_mask(&a.mask, Some(&image))?;
+    if let Some(path) = &a.labels {
+        for named in read_label_table(path)?.0 {
+            if let Some(l) = mask.table.0.iter_mut().find(|l| l.value == named.value) {
+                *l = named;
+            }
+        }
+    }
+    let name = a.output.to_string_lossy().to_ascii_lowercase();
+    let nifti = name.ends_with(".nii") || name.ends_with(".nii.gz");
+    let format = a.format.unwrap_or(if nifti { Format::Nifti } else { Format::Seg });
+    let (geometry, labels) = (&mask.map.geometry, &mask.map.labels);
+    let layers: Vec<Vec<u8>> = mask
+        .table
+        .0
+        .iter()
+        .map(|entry| labels.iter().map(|&l| u8::from(u16::from(l) == entry.value)).collect())
+        .collect();
+    let segments: Vec<Segment<'_>> = mask
+        .table
+        .0
+        .iter()
+        .zip(&layers)
+        .map(|(l, values)| Segment { name: &l.name, color: l.color, values })
+        .collect();
+    let by = Authorship {
+        algorithm: AlgorithmType::Manual,
+        algorithm_name: "sfumato mask",
+        algorithm_version: env!("CARGO_PKG_VERSION"),
+        description: "mask from a file; research use only",
+        provenance: "mask read from a file and laid on the image; no model was run",
+        keep_identity: a.keep_identity,
+        overwrite: a.overwrite,
+    };
+    if !a.overwrite && a.output.exists() {
+        return Err(crate::io::IoError::Exists { path: a.output.clone() }.into());
+    }
+    let made = match format {
+        Format::Nifti => {
+            let options =
+                NiftiOptions { fourth_axis: 1, description: "labels", overwrite: a.overwrite };
+            write_nifti_with(&a.output, geometry, NiftiData::U8(labels), &options)?;
+            Vec::new()
+        }
+        Format::Seg => {
+            let kind = SegmentationKind::Binary;
+            write_seg(&a.output, geometry, &image.source, &segments, kind, &by)?
+        }
+        Format::Rtstruct => write_rtstruct(&a.output, geometry, &image.source, &segments, &by)?,
+    };
+    let notices: Vec<&Notice> = mask.notices.iter().chain(&made).collect();
+    for n in &notices {
+        eprintln!("sfumato: {}", n.text);
+    }
+    let record = json!({
+        "software": { "name": "sfumato", "version": env!("CARGO_PKG_VERSION"), "use": "research use only" },
+        "image": { "format": image.source.format, "sha256": image.source.sha256 },
+        "mask": { "sha256": crate::io::sha256_of_file(&a.mask)? },
+        "output": { "sha256": crate::io::sha256_of_file(&a.output)? },
+        "labels": mask.table,
+        "patient_identity": if a.keep_identity && format != Format::Nifti { "kept" } else { "left out" },
+        "notices": notices,
+    });
+    let beside = sidecar(&a.output);
+    crate::io::write_atomic(&beside, serde_json::to_string_pretty(&record)?.as_bytes())?;
+    super::print(&format!("{}\n{}", a.output.display(), beside.display()))
+}
+
+/// `x.seg.dcm.json` beside `x.seg.dcm`.
+fn sidecar(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(".json");
+    path.with_file_name(name)
+}

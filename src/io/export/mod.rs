@@ -1,0 +1,82 @@
+//! Segmentations in the formats of the clinic: DICOM SEG and RT Structure Set, which refer to the
+//! series that they were drawn on.
+//!
+//! Both carry the identifiers (UIDs) of the source series, or nobody could lay them over it.
+//! Patient and study texts are left empty unless [`Authorship::keep_identity`] asks for them.
+
+mod contour;
+mod dataset;
+mod frame;
+mod rtstruct;
+mod seg;
+#[cfg(test)]
+mod tests;
+
+pub(in crate::io) use frame::Planes;
+pub use rtstruct::write_rtstruct;
+pub use seg::{SegmentationKind, write_seg};
+
+use crate::volume::{Geometry, Source};
+
+/// Why SEG cannot express an image, if it cannot.
+pub fn seg_obstacle(geometry: &Geometry, source: &Source) -> Option<String> {
+    Planes::of(geometry, source).err()
+}
+
+/// Why an RT Structure Set cannot express an image, if it cannot.
+pub fn rtstruct_obstacle(geometry: &Geometry, source: &Source) -> Option<String> {
+    match Planes::of(geometry, source) {
+        Err(why) => Some(why),
+        Ok(p) if p.frame_of_reference_uid.is_none() => Some(rtstruct::NO_FRAME.into()),
+        Ok(_) => None,
+    }
+}
+
+/// One segment (structure) of an export. Its number is its place in the list, from 1.
+#[derive(Clone, Debug)]
+pub struct Segment<'a> {
+    /// Name that other software shows, at most 64 characters.
+    pub name: &'a str,
+    /// Display colour, sRGB.
+    pub color: [u8; 3],
+    /// One value per voxel of the geometry, x fastest: 0 = outside. In a fractional segmentation
+    /// 255 is probability 1, otherwise everything but 0 is inside.
+    pub values: &'a [u8],
+}
+
+/// Who drew the segments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AlgorithmType {
+    /// No voxel was changed by hand.
+    Automatic,
+    Semiautomatic,
+    Manual,
+}
+
+impl AlgorithmType {
+    fn term(self) -> &'static str {
+        match self {
+            Self::Automatic => "AUTOMATIC",
+            Self::Semiautomatic => "SEMIAUTOMATIC",
+            Self::Manual => "MANUAL",
+        }
+    }
+}
+
+/// What an export says of its making. No text from an input.
+#[derive(Clone, Debug)]
+pub struct Authorship<'a> {
+    pub algorithm: AlgorithmType,
+    /// Name of the model.
+    pub algorithm_name: &'a str,
+    /// Version of the model, such as the first digits of the hash of its weights.
+    pub algorithm_version: &'a str,
+    /// One line, at most 64 characters.
+    pub description: &'a str,
+    /// How the export was made, for the record inside the file; at most 1024 characters.
+    pub provenance: &'a str,
+    /// Copy patient name, identifier, dates and study texts from the source.
+    pub keep_identity: bool,
+    /// Replace a file that exists.
+    pub overwrite: bool,
+}
