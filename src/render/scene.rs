@@ -118,6 +118,24 @@ pub struct SlicePaint {
 }
 
 impl SlicePaint {
+    /// Points of the view that the slice of an image of this shape covers at most: left, top,
+    /// right, bottom; `None` if the map is singular.
+    pub(super) fn extent(&self, shape: [usize; 3]) -> Option<[f64; 4]> {
+        let [u, v] = SliceMap::in_plane(self.axis.min(2));
+        let ends = |n: usize| [-0.5, n as f64 - 0.5];
+        let mut out = [f64::INFINITY, f64::INFINITY, f64::NEG_INFINITY, f64::NEG_INFINITY];
+        for a in ends(shape[u]) {
+            for b in ends(shape[v]) {
+                let [x, y] = self.map.point_at([a, b])?;
+                if !(x.is_finite() && y.is_finite()) {
+                    return None;
+                }
+                out = [out[0].min(x), out[1].min(y), out[2].max(x), out[3].max(y)];
+            }
+        }
+        Some(out)
+    }
+
     /// Samples per pixel and axis, 1 to 4: more where several voxels fall into one pixel.
     pub(super) fn taps(&self, pixels_per_point: f64) -> i32 {
         let m = &self.map.voxel_from_point;
