@@ -160,6 +160,30 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_extent_holds_the_whole_slice() {
+        let map = SliceMap::fit([200.0, 100.0], [10, 20], [2.0, 1.0], false, [true, false]);
+        let mut paint = SlicePaint {
+            view: 0,
+            image: ImageId(0),
+            axis: 2,
+            index: 0,
+            map,
+            window: Window { center: 0.0, width: 1.0 },
+            invert: false,
+            interpolation: Interpolation::Linear,
+            background: [0; 3],
+            heat: None,
+            labels: None,
+        };
+        let extent = paint.extent([10, 20, 3]).expect("regular");
+        for (found, expected) in extent.into_iter().zip([50.0, 0.0, 150.0, 100.0]) {
+            assert!((found - expected).abs() < 1e-9, "{extent:?}");
+        }
+        paint.map = SliceMap { voxel_from_point: [[0.0; 3]; 2] };
+        assert_eq!(paint.extent([10, 20, 3]), None);
+    }
+
+    #[test]
     fn blocks_contain_what_lies_inside_them() {
         let outer = Block { origin: [2, 3, 4], shape: [5, 6, 7] };
         assert!(outer.contains(&outer));
