@@ -1,8 +1,8 @@
 //! `sfumato evaluate`
 
 use super::Failure;
-use crate::diffusion::SamplerKind;
-use crate::inference::{DeviceChoice, Engine, Settings};
+use super::sampling::Sampling;
+use crate::inference::Engine;
 use crate::metrics::cell;
 use crate::train::{Evaluation, Scores, TrainError, evaluate};
 use std::path::PathBuf;
@@ -21,16 +21,8 @@ pub(super) struct Arguments {
     /// Folders of labels, one per reader; scores are against the first.
     #[arg(long, value_delimiter = ',', default_value = "labels")]
     readers: Vec<String>,
-    #[arg(long, default_value_t = 4)]
-    members: usize,
-    #[arg(long, default_value_t = 10)]
-    steps: usize,
-    #[arg(long, value_enum, default_value_t)]
-    sampler: SamplerKind,
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    #[arg(long, value_enum, default_value_t)]
-    device: DeviceChoice,
+    #[command(flatten)]
+    sampling: Sampling,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -40,14 +32,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
-    let settings = Settings {
-        members: a.members,
-        steps: a.steps,
-        sampler: a.sampler,
-        seed: a.seed,
-        device: a.device,
-        ..Settings::default()
-    };
+    let settings = a.sampling.settings();
     let report = &mut |done, all| tracing::info!("{done} of {all} cases");
     let data = (a.data.as_path(), a.readers.as_slice());
     let result = evaluate(&mut Engine::new(), &a.model, data, &a.split, &settings, report)

@@ -18,6 +18,9 @@ use std::time::{Duration, Instant};
 
 /// Memory that the activations of a batch may take.
 const BATCH_BYTES: usize = 2 << 30;
+/// Diffusion time to which the direct mask is noised ([`Start::Anchor`]): late enough that members
+/// still differ, early enough that few steps suffice.
+const ANCHOR_TIME: usize = 400;
 
 #[derive(Debug, thiserror::Error)]
 pub enum InferenceError {
@@ -190,7 +193,7 @@ impl Engine {
             members_done = 0;
             for (b, seeds) in checked.seeds.chunks(checked.batch).enumerate() {
                 let at = Instant::now();
-                let kind = (job.settings.sampler, Start::Noise);
+                let kind = (job.settings.sampler, job.settings.start);
                 let on_step = |i: usize, estimates: &[Vec<f32>]| {
                     let first = b * checked.batch;
                     on_event(Event::Step(clock.step(z, zi, i, first, estimates, &config)));
@@ -280,7 +283,11 @@ fn check(job: &Job, model: &LoadedModel) -> Result<Checked, InferenceError> {
         let [w, h, _] = geometry.shape();
         return refuse("region", format!("{roi:?}"), format!("a part of {w}x{h} pixels"));
     }
-    let plan = Plan::new(&model.schedule, s.steps)?;
+    let first = match s.start {
+        Start::Noise => model.schedule.len() - 1,
+        Start::Anchor => ANCHOR_TIME.min(model.schedule.len() - 1),
+    };
+    let plan = Plan::starting_at(&model.schedule, s.steps, first)?;
     let config = model.network.config();
     let side = config.image_size / config.stem;
     // About 24 features of the first level are alive at once, skips included.

@@ -1,9 +1,11 @@
 //! The models that come with the program, and those that a person trained.
 
+use super::Context;
 use super::ModelCard;
 use super::weights::{
     self, LoadedModel, ModelError, WeightsHeader, build, read_header, read_weights,
 };
+use crate::volume::{Modality, Volume};
 use candle_core::{Device, Tensor};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -33,6 +35,18 @@ pub fn cards() -> &'static [ModelCard] {
         };
         EMBEDDED.iter().filter_map(read).collect()
     })
+}
+
+/// The model to offer for a volume: one for its modality; failing that, one for pictures
+/// of as many colours, or for stacks of slices; failing that, the first.
+pub fn suggest<'a>(cards: &'a [ModelCard], volume: &Volume) -> Option<&'a ModelCard> {
+    let own = |c: &&ModelCard| c.modality == volume.modality && c.modality != Modality::Unknown;
+    let alike = |c: &&ModelCard| match c.context {
+        Context::Neighbours => volume.channels() == 1 && volume.geometry().shape()[2] > 1,
+        Context::Slice => volume.channels() == c.channels && volume.geometry().shape()[2] == 1,
+    };
+    let find = |fits: &dyn Fn(&&ModelCard) -> bool| cards.iter().find(fits);
+    find(&own).or_else(|| find(&alike)).or_else(|| cards.first())
 }
 
 /// The bytes of a model and its card, by its identifier or from the path of a `.safetensors` file.
@@ -89,6 +103,7 @@ pub fn load_weights(id: &str, device: &Device) -> Result<HashMap<String, Tensor>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::volume::{Geometry, Voxels};
 
     #[test]
     fn every_embedded_model_has_a_card_and_loads() {
@@ -98,6 +113,13 @@ mod tests {
             assert_eq!(model.card.sha256.len(), 64);
             assert!(!card.markdown.is_empty() && card.parameters > 100_000);
         }
+    }
+
+    #[test]
+    fn a_colour_picture_of_unknown_kind_gets_a_model_for_colour() {
+        let geometry = Geometry::picture(2, 2, 1).unwrap();
+        let volume = Volume::new(geometry, 1, Voxels::Rgb8(vec![[9, 9, 9]; 4])).unwrap();
+        assert_eq!(suggest(cards(), &volume).unwrap().id, "fundus-disc-cup");
     }
 
     #[test]

@@ -124,6 +124,7 @@ pub(super) fn card(name: &str, bytes: &[u8], markdown: &str) -> Result<ModelCard
         kind: header.kind,
         modality: header.modality,
         channels: header.network.image_channels,
+        context: header.context,
         size: header.network.image_size,
         parameters,
         gflop_per_step: header.network.gflop_per_step(),

@@ -3,9 +3,10 @@
 use super::dataset::{Case, label_values};
 use super::{Augmentation, LossWeights, TrainConfig, TrainError};
 use crate::diffusion::ScheduleKind;
+use crate::io::read_label_table;
 use crate::models::medsegdiff::Preset;
 use crate::models::{Context, Normalisation};
-use crate::volume::{Class, ClassKind, Modality, Volume, Voxels};
+use crate::volume::{Class, ClassKind, LabelTable, Modality, Volume, Voxels};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -135,7 +136,8 @@ impl Recipe {
         Ok(())
     }
 
-    /// One class per value of the label maps, named by it.
+    /// One class per value of the label maps, named by `labels.txt` (ITK-SNAP's label table) in the
+    /// folder, or by its number.
     fn classes(&self, cases: &[Case]) -> Result<Vec<Class>, TrainError> {
         let mut values = BTreeSet::new();
         for case in cases {
@@ -144,10 +146,16 @@ impl Recipe {
             }
         }
         values.remove(&0);
-        let class = |(i, label): (usize, u8)| Class {
-            name: format!("class {label}"),
-            label,
-            color: COLORS[i % COLORS.len()],
+        let table = self.data.join("labels.txt");
+        let LabelTable(known) =
+            if table.is_file() { read_label_table(&table)? } else { LabelTable::default() };
+        let class = |(i, label): (usize, u8)| {
+            let entry = known.iter().find(|k| k.value == u16::from(label));
+            let (name, color) = match entry {
+                Some(k) => (k.name.clone(), k.color),
+                None => (format!("class {label}"), COLORS[i % COLORS.len()]),
+            };
+            Class { name, label, color }
         };
         Ok(values.into_iter().enumerate().map(class).collect())
     }
