@@ -1,5 +1,6 @@
 //! The two floating-point types of the fused operations, so that gradients can be checked in `f64`.
 
+use super::winograd_kernels::{self, Kernels};
 use candle_core::{CpuStorage, Layout, Result, bail};
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 
@@ -25,6 +26,8 @@ pub(super) trait Real:
     /// The elements of a contiguous tensor.
     fn slice<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [Self]>;
     fn storage(values: Vec<Self>) -> CpuStorage;
+    /// The kernels of Winograd's convolution; `None` where they do not pay.
+    fn winograd() -> Option<Kernels<Self>>;
 
     fn sigmoid(self) -> Self {
         Self::ONE / (Self::ONE + (-self).exp())
@@ -74,6 +77,9 @@ impl Real for f32 {
         let whole = shifted.to_bits().wrapping_sub(ROUND.to_bits());
         Self::from_bits(whole.wrapping_add(127) << 23) * p
     }
+    fn winograd() -> Option<Kernels<Self>> {
+        winograd_kernels::fastest()
+    }
     real_storage!(F32);
 }
 
@@ -87,6 +93,10 @@ impl Real for f64 {
     }
     fn exp(self) -> Self {
         self.exp()
+    }
+    /// Not for speed: so that the gradient checks see the same path.
+    fn winograd() -> Option<Kernels<Self>> {
+        Some(winograd_kernels::plain())
     }
     real_storage!(F64);
 }

@@ -15,10 +15,13 @@ pub(crate) mod golden;
 #[cfg(test)]
 pub(crate) mod gradcheck;
 mod init;
+mod lanes;
 mod layers;
 mod norm;
 mod resample;
 mod softmax;
+mod winograd;
+mod winograd_kernels;
 
 pub use bench::{Timing, timings};
 pub use conv::conv2d;
