@@ -29,6 +29,7 @@ pub(super) trait Real:
     /// The kernels of Winograd's convolution; `None` where they do not pay.
     fn winograd() -> Option<Kernels<Self>>;
 
+    #[inline(always)]
     fn sigmoid(self) -> Self {
         Self::ONE / (Self::ONE + (-self).exp())
     }
@@ -112,6 +113,42 @@ macro_rules! by_type {
     };
 }
 pub(super) use by_type;
+
+/// `$name`, a generic function over [`Real`] that is always inlined, compiled for each instruction
+/// set that pays; `$best` runs the best for this machine. No step is contracted, so that all give
+/// the same bits.
+macro_rules! best_of {
+    ($(#[$doc:meta])* $best:ident = $name:ident($($arg:ident: $of:ty),*) $(-> $result:ty)?) => {
+        $(#[$doc])*
+        fn $best<T: Real>($($arg: $of),*) $(-> $result)? {
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+                unsafe fn avx512<T: Real>($($arg: $of),*) $(-> $result)? {
+                    $name($($arg),*)
+                }
+                #[target_feature(enable = "avx2")]
+                unsafe fn avx2<T: Real>($($arg: $of),*) $(-> $result)? {
+                    $name($($arg),*)
+                }
+                if is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512dq")
+                    && is_x86_feature_detected!("avx512vl")
+                {
+                    // SAFETY: this machine has the instructions.
+                    return unsafe { avx512($($arg),*) };
+                }
+                if is_x86_feature_detected!("avx2") {
+                    // SAFETY: as above.
+                    return unsafe { avx2($($arg),*) };
+                }
+            }
+            $name($($arg),*)
+        }
+    };
+}
+pub(super) use best_of;
 
 /// Sum in 16 lanes, which the compiler vectorises and which loses less than one running sum.
 #[inline(always)]
