@@ -94,6 +94,9 @@ fn table(e: &Evaluation) -> String {
         out += &line(&format!("HD95 ({})", e.unit), &class.hd95);
         out += &line(&format!("ASSD ({})", e.unit), &class.assd);
         out += &format!("  {:<26} {:>8}\n", "ECE near the border", cell(class.ece));
+        let steps: Vec<String> =
+            class.convergence.iter().map(|b| format!("{} {:.4}", b.members, b.dice)).collect();
+        out += &format!("  {:<26} {}\n", "Dice by members", steps.join(", "));
         if let Some(ged) = class.ged {
             out += &format!(
                 "  {:<26} {:>8.4} (among readers {:.4})\n",

@@ -6,7 +6,7 @@ use crate::ensemble::Ensemble;
 use crate::inference::{Engine, InferenceError, Job, Outcome, Settings};
 use crate::metrics::{
     EmptyRule, Measures, MetricsError, boundary_band, calibration, compare, ged_squared,
-    mean_interval,
+    mean_interval, overlap,
 };
 use crate::volume::{ClassKind, Geometry, LengthUnit};
 use serde::Serialize;
@@ -42,8 +42,16 @@ pub struct ClassScores {
     pub assd: Scores,
     /// Expected calibration error of the members' votes near the border, all cases pooled.
     pub ece: Option<f64>,
+    /// Dice of the mean of the first so many members: when the ensemble has converged.
+    pub convergence: Vec<ByMembers>,
     /// Squared generalised energy distance, where there are two readers or more.
     pub ged: Option<Ged>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct ByMembers {
+    pub members: usize,
+    pub dice: f64,
 }
 
 /// Between the members and the readers, and among the readers themselves (the first against the
@@ -71,6 +79,7 @@ pub struct CaseScores {
     pub class: String,
     /// Against the first reader.
     pub measures: Ways<Option<Measures>>,
+    convergence: Vec<ByMembers>,
     pub ged: Option<Ged>,
 }
 
@@ -95,6 +104,8 @@ pub struct Evaluation {
     pub rows: Vec<CaseScores>,
 }
 
+/// Numbers of members whose mean is scored.
+const CONVERGENCE: [usize; 8] = [1, 2, 5, 10, 15, 20, 25, 50];
 /// Pixels within this distance of the border count as near it, for the variance.
 const BORDER: f64 = 3.0;
 /// Half width of the band in which calibration is measured, mm and pixels.
@@ -158,6 +169,12 @@ pub fn evaluate(
         let voxels = shape.iter().product::<usize>();
         let ensemble = read(&outcome.soft_members(), card.classes.len(), card.kind, voxels)?;
         let direct = read(&[&outcome.direct], card.classes.len(), card.kind, voxels)?;
+        let soft = outcome.soft_members();
+        let fewer = CONVERGENCE
+            .into_iter()
+            .filter(|&n| n <= soft.len())
+            .map(|n| read(&soft[..n], card.classes.len(), card.kind, voxels))
+            .collect::<Result<Vec<_>, _>>()?;
         for (c, class) in card.classes.iter().enumerate() {
             let references: Vec<&[bool]> = references.iter().map(|r| r[c].as_slice()).collect();
             let masks = Ways {
@@ -180,9 +197,10 @@ pub fn evaluate(
                     staple: m.staple.transpose()?,
                 };
                 pooled[c].add(&ensemble, c, references[0], &outcome.geometry, shape)?;
+                let convergence = convergence(&fewer, &outcome, c, references[0])?;
                 let ged = ged(&ensemble, c, &references)?;
                 let (case, class) = (case.name.clone(), class.name.clone());
-                Ok(CaseScores { case, class, measures, ged })
+                Ok(CaseScores { case, class, measures, convergence, ged })
             };
             rows.push(
                 score().map_err(|e| TrainError::Data {
@@ -231,6 +249,15 @@ fn summary(name: &str, rows: &[CaseScores], votes: &Votes, members: usize) -> Cl
         hd95: means(|m| m.hd95),
         assd: means(|m| m.assd),
         ece: votes.ece(members),
+        convergence: CONVERGENCE
+            .into_iter()
+            .filter_map(|members| {
+                let all = own.iter().flat_map(|r| &r.convergence);
+                let values: Vec<f64> =
+                    all.filter(|b| b.members == members).map(|b| b.dice).collect();
+                mean(&values).map(|dice| ByMembers { members, dice })
+            })
+            .collect(),
         ged: mean(&geds.iter().map(|g| g.ensemble).collect::<Vec<_>>())
             .zip(mean(&geds.iter().map(|g| g.readers).collect::<Vec<_>>()))
             .map(|(ensemble, readers)| Ged { ensemble, readers }),
@@ -257,6 +284,20 @@ fn mean_mask(outcome: &Outcome, ensemble: &Ensemble, c: usize) -> Vec<bool> {
         ClassKind::Regions => ensemble.soft_mean(c).iter().map(|&p| p >= 0.5).collect(),
         ClassKind::Exclusive => ensemble.majority(c),
     }
+}
+
+/// Dice of the mean of each ensemble; an undefined one is left out.
+fn convergence(
+    ensembles: &[Ensemble],
+    outcome: &Outcome,
+    c: usize,
+    reference: &[bool],
+) -> Result<Vec<ByMembers>, MetricsError> {
+    let score = |e: &Ensemble| {
+        let overlap = overlap(&mean_mask(outcome, e, c), reference, RULE)?;
+        Ok(overlap.dice.map(|dice| ByMembers { members: e.n(), dice }))
+    };
+    ensembles.iter().filter_map(|e| score(e).transpose()).collect()
 }
 
 /// `None` with one reader only.

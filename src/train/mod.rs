@@ -12,7 +12,7 @@ mod trainer;
 
 pub use config::{Augmentation, LossWeights, TrainConfig};
 pub use dataset::{Case, Dataset};
-pub use evaluate::{CaseScores, ClassScores, Evaluation, Scores, Ways, evaluate};
+pub use evaluate::{ByMembers, CaseScores, ClassScores, Evaluation, Scores, Ways, evaluate};
 pub use recipe::Recipe;
 pub use trainer::{Progress, train};
 

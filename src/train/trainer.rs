@@ -648,6 +648,11 @@ mod tests {
         // Two discs of radius 4 to 8, two pixels apart: Jaccard distance about 0.3, counted twice.
         assert!((0.3..1.0).contains(&ged.readers) && ged.ensemble >= 0.0, "{ged:?}");
         assert_eq!(result.rows.len(), 2);
+        // One member is the first sample, three of three would be the mean itself.
+        let class = &result.classes[0];
+        assert_eq!(class.convergence.len(), 2);
+        assert_eq!(class.convergence[0].members, 1);
+        assert!((class.convergence[0].dice - class.dice.sample.unwrap()).abs() < 1e-12);
     }
 
     #[test]
