@@ -553,6 +553,7 @@ unsafe fn product<L: Lanes>(p: Product<L::T>) {
     }
 }
 
+type Inverse<T> = unsafe fn(&[Points<T>], usize, usize, (usize, usize), Weights<T>);
 type ToPoints<T> = unsafe fn(*const T, usize, Patch, *mut T, Points<T>);
 
 /// The kernels for one instruction set.
@@ -562,7 +563,7 @@ pub(super) struct Kernels<T> {
     pub(super) error: ToPoints<T>,
     pub(super) output: unsafe fn(Points<T>, *const T, usize, Patch, *mut T, *mut T),
     pub(super) weights: unsafe fn(Weights<T>, usize, Points<T>),
-    pub(super) weight_gradient: unsafe fn(&[Points<T>], usize, usize, (usize, usize), Weights<T>),
+    pub(super) weight_gradient: Inverse<T>,
     pub(super) product: unsafe fn(Product<T>),
 }
 
