@@ -12,55 +12,90 @@ mod nifti;
 mod raster;
 mod sniff;
 mod source;
+mod watch;
 
 pub use atomic::write_atomic;
-pub use dicom::SeriesInfo;
+pub use dicom::{Listing, Private, SeriesChoice, SeriesInfo};
 pub use error::{IoError, Refusal};
 pub use info::ImageInfo;
 pub use limits::memory_budget;
 pub use nifti::{NiftiData, write_nifti};
+pub use watch::{Progress, Watch};
 
 use crate::volume::Volume;
 use sniff::Kind;
 use std::path::Path;
 
-/// Opens a picture, a NIfTI or Analyze image, a DICOM file, or a folder that holds one DICOM series.
-///
-/// # Errors
-/// If the file cannot be read, is damaged, too large, or of an unknown kind; if a folder holds
-/// several series with pixels (then [`list`] and [`open_series`] choose).
-pub fn open(path: &Path) -> Result<Volume, IoError> {
-    if path.is_dir() {
-        return dicom::open_folder(path, None);
-    }
-    open_file(path).map_err(|why| IoError::new(why, path))
+/// How something is opened; the default is what [`open`] does.
+#[derive(Clone, Default)]
+pub struct OpenOptions<'a> {
+    /// Which DICOM series, where there are several.
+    pub series: Option<SeriesChoice>,
+    /// DICOM slices as they are stored: a tilted or unevenly spaced series is not resampled.
+    pub raw_geometry: bool,
+    pub watch: Watch<'a>,
 }
 
-fn open_file(path: &Path) -> Result<Volume, Refusal> {
-    match sniff::kind_of(path)? {
-        Kind::Raster(format) => raster::read(path, format),
-        Kind::Nifti => nifti::read(path),
-        Kind::Dicom => dicom::read_file(path),
-        Kind::Other(name) => Err(Refusal::Unsupported(format!(
+/// Opens a picture, a NIfTI or Analyze image, a DICOM file, or a folder, zip archive or disc index
+/// (DICOMDIR) that holds one DICOM series.
+///
+/// # Errors
+/// If the file cannot be read, is damaged, too large, or of an unknown kind; if there are several
+/// series with pixels (then [`Listing`] lists them and [`OpenOptions::series`] chooses).
+pub fn open(path: &Path) -> Result<Volume, IoError> {
+    open_with(path, &OpenOptions::default())
+}
+
+/// Opens with options; see [`open`].
+///
+/// # Errors
+/// As [`open`], and [`Refusal::Cancelled`].
+pub fn open_with(path: &Path, options: &OpenOptions<'_>) -> Result<Volume, IoError> {
+    let dicom = || dicom::open(path, options.series.as_ref(), options.raw_geometry, options.watch);
+    let refused = |why| IoError::new(why, path);
+    if path.is_dir() {
+        return dicom();
+    }
+    match sniff::kind_of(path).map_err(refused)? {
+        Kind::Dicom | Kind::Zip => dicom(),
+        _ if options.series.is_some() => {
+            Err(refused(Refusal::Choose("a series was chosen, but this is not DICOM".into())))
+        }
+        Kind::Raster(format) => raster::read(path, format).map_err(refused),
+        Kind::Nifti => nifti::read(path).map_err(refused),
+        Kind::Other(name) => Err(refused(Refusal::Unsupported(format!(
             "{name} is not an image that can be opened; \
              PNG, JPEG, TIFF, BMP, NIfTI, Analyze and DICOM are"
-        ))),
+        )))),
     }
 }
 
-/// The DICOM series of a folder (searched to depth 16), in a fixed order. The position in the list
-/// is the index for [`open_series`].
+/// Whether [`Listing::scan`] is the way to look into `path`: a folder, zip archive or DICOM file.
 ///
 /// # Errors
-/// If the folder cannot be read or holds no DICOM.
-pub fn list(folder: &Path) -> Result<Vec<SeriesInfo>, IoError> {
-    dicom::list(folder)
+/// If it cannot be read.
+pub fn may_hold_series(path: &Path) -> Result<bool, IoError> {
+    if path.is_dir() {
+        return Ok(true);
+    }
+    let kind = sniff::kind_of(path).map_err(|why| IoError::new(why, path))?;
+    Ok(matches!(kind, Kind::Dicom | Kind::Zip))
 }
 
-/// Opens one series of a folder by its index in [`list`].
+/// The DICOM series under a path, in a fixed order. The position in the list is the index for
+/// [`open_series`].
+///
+/// # Errors
+/// If it cannot be read.
+pub fn list(path: &Path) -> Result<Vec<SeriesInfo>, IoError> {
+    Ok(Listing::scan(&[path.to_path_buf()], Watch::default())?.series().to_vec())
+}
+
+/// Opens one series by its index in [`list`].
 ///
 /// # Errors
 /// As [`open`], and if there is no such index.
-pub fn open_series(folder: &Path, index: usize) -> Result<Volume, IoError> {
-    dicom::open_folder(folder, Some(index))
+pub fn open_series(path: &Path, index: usize) -> Result<Volume, IoError> {
+    let series = Some(SeriesChoice::Index(index));
+    open_with(path, &OpenOptions { series, ..OpenOptions::default() })
 }
