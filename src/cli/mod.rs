@@ -76,6 +76,9 @@ impl Failure {
 
 impl From<crate::io::IoError> for Failure {
     fn from(error: crate::io::IoError) -> Self {
+        if error.is_cancelled() {
+            return Self::Cancelled(error.to_string());
+        }
         Self::Refused(error.to_string())
     }
 }

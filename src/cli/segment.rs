@@ -98,7 +98,11 @@ fn roi(text: &str) -> Result<Roi, String> {
 }
 
 pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
-    let options = OpenOptions { series: a.series.clone(), raw_geometry: a.raw_geometry };
+    let options = OpenOptions {
+        series: a.series.clone(),
+        raw_geometry: a.raw_geometry,
+        ..OpenOptions::default()
+    };
     let volume = crate::io::open_with(&a.input, &options)?;
     let export = export_options(a, &volume)?;
     let model = match &a.model {
