@@ -3,7 +3,7 @@
 
 use super::dataset::{Dataset, EXPLICIT_LE, new_uid};
 use super::*;
-use crate::io::{Mask, open, read_mask};
+use crate::io::{Mask, OpenOptions, open, open_with, read_mask};
 use crate::volume::{Affine, Geometry, Volume, Voxels};
 use dicom::core::VR;
 use dicom::dictionary_std::tags;
@@ -64,7 +64,9 @@ fn series(positions: &[[f64; 3]]) -> (tempfile::TempDir, Volume) {
     for (z, p) in positions.iter().enumerate() {
         slice(dir.path(), z, *p, &uid, &frame);
     }
-    let v = open(dir.path()).unwrap_or_else(|e| panic!("{e}"));
+    // As stored: uneven steps are not resampled.
+    let raw = OpenOptions { raw_geometry: true, ..OpenOptions::default() };
+    let v = open_with(dir.path(), &raw).unwrap_or_else(|e| panic!("{e}"));
     (dir, v)
 }
 
