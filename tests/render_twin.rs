@@ -622,3 +622,80 @@ fn views_in_a_window_are_those_of_the_twin() {
         }
     }
 }
+
+/// A plain area with a view on a part of it.
+struct Grounded {
+    view: (SlicePaint, egui::Rect),
+    around: (egui::Rect, [u8; 3]),
+}
+
+impl eframe::App for Grounded {
+    fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
+        let painter = ui.ctx().layer_painter(egui::LayerId::background());
+        painter.add(render::ground(self.around.0, self.around.1));
+        painter.add(self.view.0.clone().shape(self.view.1));
+    }
+}
+
+#[test]
+fn a_picture_that_leaves_room_is_drawn_whole_on_its_ground() {
+    let turn = |map: SliceMap, angle: f64| {
+        let (sin, cos) = angle.sin_cos();
+        let mut out = map;
+        for (row, [a, b, _]) in out.voxel_from_point.iter_mut().zip(map.voxel_from_point) {
+            (row[0], row[1]) = (a * cos - b * sin, a * sin + b * cos);
+        }
+        out
+    };
+    let point = |x: f32, y: f32, w: f32, h: f32| {
+        egui::Rect::from_min_size(egui::pos2(x, y), egui::vec2(w, h))
+    };
+    let (rect, around) = (point(16.0, 24.0, 120.0, 90.0), point(8.0, 8.0, 176.0, 120.0));
+    let grey = [90, 120, 33];
+    // Zoom, pan, turn: small, cut on each side, turned, beyond the view, and not to be drawn.
+    let views = [
+        (0.4, [0.0, 0.0], 0.0),
+        (0.7, [-70.0, -33.3], 0.0),
+        (0.7, [61.7, 40.0], 0.0),
+        (0.5, [0.0, 5.0], 0.6),
+        (6.0, [0.0, 0.0], 0.0),
+        (1.0, [500.0, 0.0], 0.0),
+        (0.5, [-900.0, -900.0], 0.0),
+    ];
+    for (seed, (zoom, pan, angle)) in (300..).zip(views) {
+        let mut scene = Scene::seeded(seed, [120.0, 90.0]);
+        let map = scene.paint.map.zoomed(zoom, [60.0, 45.0]).panned(pan);
+        scene.paint.map = turn(map, angle);
+        scene.paint.background = [8, 9, 11];
+        let view = (scene.paint.clone(), rect);
+        let mut harness =
+            egui_kittest::Harness::builder().with_size([192.0, 144.0]).wgpu().build_eframe(|cc| {
+                let rs = cc.wgpu_render_state.as_ref().expect("the window draws with wgpu");
+                let id = scene.paint.image;
+                render::install(rs);
+                render::set_image(rs, id, &scene.volume, 0).expect("fits");
+                render::set_labels(rs, id, LABELS, scene.labels.0, &scene.labels.1).expect("fits");
+                render::set_heat(rs, id, HEAT, scene.heat.0, &scene.heat.1).expect("fits");
+                Grounded { view, around: (around, grey) }
+            });
+        let picture = harness.render().expect("drawn");
+        let twin = scene.twin(120, 90, 1.0);
+        for (x, y, drawn) in picture.enumerate_pixels() {
+            let at = egui::pos2(x as f32 + 0.5, y as f32 + 0.5);
+            let expected = if rect.contains(at) {
+                let i = (y as usize - 24) * 120 + x as usize - 16;
+                [twin[4 * i], twin[4 * i + 1], twin[4 * i + 2], 255]
+            } else if around.contains(at) {
+                [grey[0], grey[1], grey[2], 255]
+            } else {
+                // What the window itself clears to.
+                continue;
+            };
+            compare(&format!("view {seed}, ({x}, {y})"), &drawn.0, &expected, 1);
+        }
+        // The plain area ends where it should.
+        assert_ne!(picture.get_pixel(7, 60).0[..3], grey);
+        assert_ne!(picture.get_pixel(184, 60).0[..3], grey);
+        assert_eq!(picture.get_pixel(183, 60).0[..3], grey);
+    }
+}

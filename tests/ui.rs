@@ -155,6 +155,7 @@ fn model() -> ModelRef {
 
 fn card(id: &str, modality: Modality) -> ModelCard {
     ModelCard {
+        context: sfumato::models::Context::Slice,
         id: id.into(),
         title: format!("Model for {}", modality.name()),
         classes: classes(),

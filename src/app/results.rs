@@ -313,6 +313,7 @@ fn record(outcome: &Outcome, ensemble: &Ensemble) -> Value {
         },
         "model": { "id": outcome.model.id, "sha256": outcome.model.sha256 },
         "sampler": s.sampler,
+        "start": s.start,
         "steps": s.steps,
         "seed": s.seed,
         "members": outcome.members.len(),

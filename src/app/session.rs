@@ -316,11 +316,8 @@ impl Session {
         }
         self.close_document();
         let document = Document::new(self.generation, loaded);
-        if let Some(card) =
-            self.engine.cards().iter().find(|c| c.modality == document.volume.modality)
-        {
-            self.model = Some(card.id.clone());
-        }
+        let offered = crate::models::suggest(self.engine.cards(), &document.volume);
+        self.model = offered.map(|card| card.id.clone());
         self.one_slice = false;
         self.settings.slices = None;
         self.settings.roi = None;

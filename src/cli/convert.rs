@@ -24,7 +24,11 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
-    let options = OpenOptions { series: a.series.clone(), raw_geometry: a.raw_geometry };
+    let options = OpenOptions {
+        series: a.series.clone(),
+        raw_geometry: a.raw_geometry,
+        ..OpenOptions::default()
+    };
     let volume = crate::io::open_with(&a.input, &options)?;
     if same_file(&a.input, &a.output) {
         return Err(Failure::Usage("the output is the input; choose another name".to_owned()));

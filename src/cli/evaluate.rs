@@ -1,12 +1,13 @@
 //! `sfumato evaluate`
 
 use super::Failure;
-use crate::diffusion::SamplerKind;
-use crate::inference::{DeviceChoice, Engine, Settings};
-use crate::train::{Evaluation, TrainError, evaluate};
+use super::sampling::Sampling;
+use crate::inference::Engine;
+use crate::metrics::cell;
+use crate::train::{Evaluation, Scores, TrainError, evaluate};
 use std::path::PathBuf;
 
-/// Compare a model with the labels of a data set: Dice and IoU per class, mean over cases.
+/// Compare a model with the labels of a data set: overlap, distances, calibration, agreement.
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     /// Identifier of a model, or the path of a .safetensors file.
@@ -17,60 +18,101 @@ pub(super) struct Arguments {
     data: PathBuf,
     #[arg(long)]
     split: String,
-    #[arg(long, default_value_t = 4)]
-    members: usize,
-    #[arg(long, default_value_t = 10)]
-    steps: usize,
-    #[arg(long, value_enum, default_value_t)]
-    sampler: SamplerKind,
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    #[arg(long, value_enum, default_value_t)]
-    device: DeviceChoice,
+    /// Folders of labels, one per reader; scores are against the first.
+    #[arg(long, value_delimiter = ',', default_value = "labels")]
+    readers: Vec<String>,
+    #[command(flatten)]
+    sampling: Sampling,
     /// Print JSON.
     #[arg(long)]
     json: bool,
+    /// Write every case as CSV.
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
 }
 
 pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
-    let settings = Settings {
-        members: a.members,
-        steps: a.steps,
-        sampler: a.sampler,
-        seed: a.seed,
-        device: a.device,
-        ..Settings::default()
-    };
+    let settings = a.sampling.settings();
     let report = &mut |done, all| tracing::info!("{done} of {all} cases");
-    let result = evaluate(&mut Engine::new(), &a.model, &a.data, &a.split, &settings, report)
+    let data = (a.data.as_path(), a.readers.as_slice());
+    let result = evaluate(&mut Engine::new(), &a.model, data, &a.split, &settings, report)
         .map_err(|e| match e {
             TrainError::Network(_) => Failure::Internal(e.to_string()),
             TrainError::Inference(e) => super::segment::inference_failure(&e),
             _ => Failure::Refused(e.to_string()),
         })?;
+    if let Some(path) = &a.csv {
+        crate::io::write_atomic(path, csv(&result).as_bytes())
+            .map_err(|e| Failure::Refused(e.to_string()))?;
+    }
     if a.json { super::print_json(&result) } else { super::print(table(&result).trim_end()) }
 }
 
+/// One line per case, class and way; an undefined figure is an empty cell.
+fn csv(e: &Evaluation) -> String {
+    let mut out =
+        format!("case,class,way,dice,iou,hd95_{0},assd_{0},ged,ged_readers,rule\n", e.unit);
+    let quoted = |s: &str| format!("\"{}\"", s.replace('"', "\"\""));
+    for row in &e.rows {
+        let (ged, readers) = row.ged.map(|g| (g.ensemble, g.readers)).unzip();
+        let (ged, readers) = (cell(ged), cell(readers));
+        for (way, m) in row.measures.each() {
+            let Some(m) = m else { continue };
+            let figures = [m.overlap.dice, m.overlap.iou, m.hd95, m.assd].map(cell).join(",");
+            let (case, class) = (quoted(&row.case), quoted(&row.class));
+            out += &format!("{case},{class},{way},{figures},{ged},{readers},{}\n", e.empty_rule);
+        }
+    }
+    out
+}
+
 fn table(e: &Evaluation) -> String {
-    let mut out = format!(
-        "{} on {}: {} cases, {} members x {} steps, {:.2} s per case\n",
-        e.model, e.split, e.cases, e.members, e.steps, e.seconds_per_case
-    );
-    out +=
-        &format!("{:<20} {:>8} {:>8} {:>8} {:>8}\n", "Dice", "direct", "sample", "mean", "STAPLE");
     let cell = |v: Option<f64>| v.map_or_else(|| "–".to_owned(), |v| format!("{v:.4}"));
+    let line = |name: &str, s: &Scores| {
+        let [a, b, c, d] = [s.direct, s.sample, s.mean, s.staple].map(cell);
+        format!("  {name:<26} {a:>8} {b:>8} {c:>8} {d:>8}\n")
+    };
+    let mut out = format!(
+        "{} on {}: {} cases, {} members x {} steps, {:.2} s per case; {:.2} M parameters, \
+         {:.2} GFLOP per step\n",
+        e.model,
+        e.split,
+        e.cases,
+        e.members,
+        e.steps,
+        e.seconds_per_case,
+        e.parameters as f64 * 1e-6,
+        e.gflop_per_step
+    );
     for class in &e.classes {
-        let d = &class.dice;
-        let [a, b, c, s] = [d.direct, d.sample, d.mean, d.staple].map(cell);
-        out += &format!("{:<20} {a:>8} {b:>8} {c:>8} {s:>8}\n", class.name);
+        let heads = ["direct", "sample", "mean", "STAPLE"].map(|h| format!(" {h:>8}")).concat();
+        out += &format!("\n{:<28}{heads}\n", class.name);
+        out += &line("Dice", &class.dice);
+        out += &line("  95 % interval from", &class.dice_interval.map(|i| i.map(|i| i.0)));
+        out += &line("  to", &class.dice_interval.map(|i| i.map(|i| i.1)));
+        out += &line("IoU", &class.iou);
+        out += &line(&format!("HD95 ({})", e.unit), &class.hd95);
+        out += &line(&format!("ASSD ({})", e.unit), &class.assd);
+        out += &format!("  {:<26} {:>8}\n", "ECE near the border", cell(class.ece));
+        let steps: Vec<String> =
+            class.convergence.iter().map(|b| format!("{} {:.4}", b.members, b.dice)).collect();
+        out += &format!("  {:<26} {}\n", "Dice by members", steps.join(", "));
+        if let Some(ged) = class.ged {
+            out += &format!(
+                "  {:<26} {:>8.4} (among readers {:.4})\n",
+                "GED² members to readers", ged.ensemble, ged.readers
+            );
+        }
     }
     let m = &e.ensemble;
     out += &format!(
-        "mean variance within 3 px of the border {:.5}, elsewhere {:.6}; {} empty members; members agree {}\n",
+        "\nmean variance within 3 px of the border {:.5}, elsewhere {:.6}; {} empty members; \
+         members agree {} (pairwise Dice)\nempty masks by the rule of {}\n",
         m.variance_near_border,
         m.variance_elsewhere,
         m.empty_members,
-        cell(m.mean_pairwise_dice)
+        cell(m.mean_pairwise_dice),
+        e.empty_rule
     );
     out
 }

@@ -1,40 +1,74 @@
 //! `sfumato info`
 
 use super::Failure;
-use crate::io::{ImageInfo, SeriesInfo};
+use crate::io::{ImageInfo, Listing, OpenOptions, SeriesChoice, Watch};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
-/// Say what a file or folder holds: one image, or a list of the series of a folder.
+/// Say what a file or folder holds: one image, or a list of the series.
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    input: PathBuf,
+    /// A picture, a NIfTI image, DICOM files, a folder, a zip archive or a DICOMDIR.
+    #[arg(required = true)]
+    input: Vec<PathBuf>,
+    /// Only this series, by its number in the list or its UID.
+    #[arg(long)]
+    series: Option<SeriesChoice>,
+    /// DICOM slices as they are stored, without resampling tilted or uneven ones.
+    #[arg(long)]
+    raw_geometry: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
-    let series = if a.input.is_dir() { crate::io::list(&a.input)? } else { Vec::new() };
-    if series.iter().filter(|s| s.has_pixels).count() > 1 {
-        return list(a, &series);
+    let dicom = match a.input.as_slice() {
+        [only] => crate::io::may_hold_series(only)?,
+        _ => true,
+    };
+    if !dicom {
+        let options = OpenOptions { series: a.series.clone(), ..OpenOptions::default() };
+        for path in &a.input {
+            one(a, &ImageInfo::from(&crate::io::open_with(path, &options)?))?;
+        }
+        return Ok(());
     }
-    let info = ImageInfo::from(&crate::io::open(&a.input)?);
-    if a.json { super::print_json(&info) } else { super::print(&text(&info)) }
+    let listing = Listing::scan(&a.input, Watch::default())?;
+    if a.series.is_none() && listing.must_choose() {
+        return list(a, &listing);
+    }
+    let volume = listing.open(a.series.as_ref(), a.raw_geometry, Watch::default())?;
+    one(a, &ImageInfo::from(&volume))
+}
+
+fn one(a: &Arguments, info: &ImageInfo) -> Result<(), Failure> {
+    if a.json { super::print_json(info) } else { super::print(&text(info)) }
 }
 
 /// Each series in turn; one that cannot be opened says why in its row.
-fn list(a: &Arguments, series: &[SeriesInfo]) -> Result<(), Failure> {
+fn list(a: &Arguments, listing: &Listing) -> Result<(), Failure> {
     let mut rows = Vec::new();
-    for s in series {
-        let opened = crate::io::open_series(&a.input, s.index).map(|v| ImageInfo::from(&v));
+    for s in listing.series() {
+        let choice = SeriesChoice::Index(s.index);
+        let opened = listing
+            .open(Some(&choice), a.raw_geometry, Watch::default())
+            .map(|v| ImageInfo::from(&v));
         if a.json {
             let mut row = match &opened {
                 Ok(info) => serde_json::to_value(info)?,
                 Err(error) => json!({ "modality": s.modality, "refused": error.to_string() }),
             };
             if let Some(fields) = row.as_object_mut() {
-                fields.insert("series".to_owned(), json!(s.index));
+                for (name, value) in [
+                    ("series", json!(s.index)),
+                    ("series_number", json!(s.number)),
+                    ("uid", json!(s.uid)),
+                    ("kind", json!(s.kind)),
+                    ("files", json!(s.files)),
+                ] {
+                    fields.insert(name.to_owned(), value);
+                }
             }
             rows.push(row);
         } else {

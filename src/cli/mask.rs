@@ -50,7 +50,11 @@ enum Format {
 }
 
 pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
-    let options = OpenOptions { series: a.series.clone(), raw_geometry: a.raw_geometry };
+    let options = OpenOptions {
+        series: a.series.clone(),
+        raw_geometry: a.raw_geometry,
+        ..OpenOptions::default()
+    };
     let image = crate::io::open_with(&a.image, &options)?;
     let mut mask = read_mask(&a.mask, Some(&image))?;
     if let Some(path) = &a.labels {

@@ -10,6 +10,7 @@ mod evaluate;
 mod info;
 mod mask;
 mod models;
+mod sampling;
 mod segment;
 mod train;
 
@@ -75,6 +76,9 @@ impl Failure {
 
 impl From<crate::io::IoError> for Failure {
     fn from(error: crate::io::IoError) -> Self {
+        if error.is_cancelled() {
+            return Self::Cancelled(error.to_string());
+        }
         Self::Refused(error.to_string())
     }
 }

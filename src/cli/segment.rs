@@ -1,11 +1,11 @@
 //! `sfumato segment`
 
 use super::Failure;
+use super::sampling::Sampling;
 use crate::app::{ExportOptions, Obstacles, ResultsError, write_results};
-use crate::diffusion::SamplerKind;
-use crate::inference::{DeviceChoice, Engine, Event, InferenceError, Job, Settings};
+use crate::inference::{Engine, Event, InferenceError, Job, Settings};
 use crate::io::{OpenOptions, SeriesChoice};
-use crate::models::{ModelCard, cards};
+use crate::models::cards;
 use crate::volume::{Modality, Roi, Volume};
 use std::io::{IsTerminal, Write};
 use std::ops::Range;
@@ -23,17 +23,8 @@ pub(super) struct Arguments {
     /// Identifier of a model (see `sfumato models`), or the path of a .safetensors file.
     #[arg(long)]
     model: Option<String>,
-    #[arg(long, default_value_t = 8)]
-    members: usize,
-    /// Denoising steps per member.
-    #[arg(long, default_value_t = 10)]
-    steps: usize,
-    #[arg(long, value_enum, default_value_t)]
-    sampler: SamplerKind,
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    #[arg(long, value_enum, default_value_t)]
-    device: DeviceChoice,
+    #[command(flatten)]
+    sampling: Sampling,
     /// Slices A to B - 1 of a volume, counted from 0.
     #[arg(long, value_parser = slices, value_name = "A:B")]
     slices: Option<Range<usize>>,
@@ -107,12 +98,16 @@ fn roi(text: &str) -> Result<Roi, String> {
 }
 
 pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
-    let options = OpenOptions { series: a.series.clone(), raw_geometry: a.raw_geometry };
+    let options = OpenOptions {
+        series: a.series.clone(),
+        raw_geometry: a.raw_geometry,
+        ..OpenOptions::default()
+    };
     let volume = crate::io::open_with(&a.input, &options)?;
     let export = export_options(a, &volume)?;
     let model = match &a.model {
         Some(model) => model.clone(),
-        None => suggest(&volume)?.id.clone(),
+        None => suggest(&volume)?,
     };
     warn_of_modality(&volume, &model);
     make_folder(&a.out)?;
@@ -120,15 +115,7 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
         volume: Arc::new(volume),
         time: 0,
         model,
-        settings: Settings {
-            members: a.members,
-            steps: a.steps,
-            sampler: a.sampler,
-            seed: a.seed,
-            device: a.device,
-            slices: a.slices.clone(),
-            roi: a.roi,
-        },
+        settings: Settings { slices: a.slices.clone(), roi: a.roi, ..a.sampling.settings() },
     };
     let live = std::io::stderr().is_terminal();
     let cancel = super::interrupt_flag()?;
@@ -154,18 +141,18 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The model for this kind of picture; the only one, if there is one.
-fn suggest(volume: &Volume) -> Result<&'static ModelCard, Failure> {
-    let all = cards();
-    let fits = |c: &&ModelCard| c.modality == volume.modality && c.modality != Modality::Unknown;
-    let chosen = match all {
-        [only] => Some(only),
-        several => several.iter().find(fits),
-    };
-    chosen.ok_or_else(|| {
-        let known: Vec<&str> = all.iter().map(|c| c.id.as_str()).collect();
-        Failure::Usage(format!("name a model with --model; known are {}", known.join(", ")))
-    })
+/// The model for this kind of picture. A file that does not say what it shows is told by its
+/// colours and slices, and the person is told of the guess.
+fn suggest(volume: &Volume) -> Result<String, Failure> {
+    let nothing = || Failure::Usage("no model comes with this program; give --model".to_owned());
+    let card = crate::models::suggest(cards(), volume).ok_or_else(nothing)?;
+    if volume.modality == Modality::Unknown {
+        eprintln!(
+            "sfumato: note: the file does not say what it shows; {} is used, see --model",
+            card.id
+        );
+    }
+    Ok(card.id.clone())
 }
 
 /// A model draws its line in any picture, also in one it knows nothing of.

@@ -2,18 +2,24 @@
 
 use super::Failure;
 use crate::inference::DeviceChoice;
-use crate::train::{Progress, TrainConfig, TrainError, train};
+use crate::models::medsegdiff::Preset;
+use crate::train::{Progress, Recipe, TrainConfig, TrainError, train};
+use crate::volume::{ClassKind, Modality};
 use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
-/// Train a model. Everything lands in one folder; an interrupted run goes on with --resume.
+/// Train a model, on your own masks with --data, or by a written configuration with --config.
+/// Everything lands in one folder; an interrupted run goes on with --resume.
 #[derive(clap::Args)]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["config", "data"]))]
 pub(super) struct Arguments {
     /// The training configuration, JSON.
     #[arg(long)]
-    config: PathBuf,
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    own: Own,
     /// Folder for checkpoints, metrics and the model; runs/ID unless given.
     #[arg(long)]
     out: Option<PathBuf>,
@@ -28,8 +34,75 @@ pub(super) struct Arguments {
     device: DeviceChoice,
 }
 
+/// Training on a folder of one's own.
+#[derive(clap::Args)]
+struct Own {
+    /// Folder with images, labels (PNG or NIfTI, 0 is background) and splits.csv (name,split: train
+    /// or val).
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Size of the network.
+    #[arg(long, value_enum, default_value = "desk", conflicts_with = "config")]
+    preset: Preset,
+    /// Fine-tune this model instead of starting from nothing: enough for ten images.
+    #[arg(long, value_name = "MODEL", conflicts_with = "config")]
+    from: Option<String>,
+    /// Identifier of the new model; the folder's name unless given.
+    #[arg(long, conflicts_with = "config")]
+    id: Option<String>,
+    /// Each label's region holds those of the higher labels (disc and cup); else a pixel has one.
+    #[arg(long, conflicts_with = "config")]
+    regions: bool,
+    /// Ultrasound gets speckle and blur while training.
+    #[arg(long, conflicts_with = "config")]
+    ultrasound: bool,
+    /// Updates of the weights.
+    #[arg(long, default_value_t = 1000, conflicts_with = "config")]
+    steps: usize,
+    /// Images per update.
+    #[arg(long, default_value_t = 8, conflicts_with = "config")]
+    batch: usize,
+    /// Side of the network's square input in pixels.
+    #[arg(long, conflicts_with = "config")]
+    size: Option<usize>,
+    /// Train on the first so many cases only.
+    #[arg(long, conflicts_with = "config")]
+    cases: Option<usize>,
+    #[arg(long, default_value_t = 1, conflicts_with = "config")]
+    seed: u64,
+}
+
+impl Own {
+    fn config(&self, data: &Path) -> Result<TrainConfig, TrainError> {
+        let folder = data.file_name().map(|n| n.to_string_lossy().into_owned());
+        let clean = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+        let named: String = folder.unwrap_or_default().chars().map(clean).collect();
+        let id = self.id.clone().unwrap_or(named);
+        let recipe = Recipe {
+            data: data.to_owned(),
+            preset: self.preset,
+            from: self.from.clone(),
+            title: id.clone(),
+            id,
+            modality: if self.ultrasound { Modality::Ultrasound } else { Modality::Unknown },
+            kind: if self.regions { ClassKind::Regions } else { ClassKind::Exclusive },
+            steps: self.steps,
+            batch: self.batch,
+            size: self.size,
+            train_cases: self.cases,
+            seed: self.seed,
+        };
+        recipe.config()
+    }
+}
+
 pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
-    let config = TrainConfig::read(&a.config).map_err(refused)?;
+    let config = match (&a.config, &a.own.data) {
+        (Some(file), _) => TrainConfig::read(file),
+        (None, Some(data)) => a.own.config(data),
+        (None, None) => return Err(Failure::Usage("give --data or --config".to_owned())),
+    };
+    let config = config.map_err(refused)?;
     let out = a.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(&config.id));
     let interrupted = super::interrupt_flag()?;
     let live = std::io::stderr().is_terminal();

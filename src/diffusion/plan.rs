@@ -4,7 +4,9 @@ use super::{DiffusionError, Schedule, initial_noise};
 use serde::{Deserialize, Serialize};
 
 /// What the first state is made of.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Start {
     /// Pure noise at the last time of the schedule.

@@ -2,8 +2,8 @@
 
 use super::sampling::{StepCache, sample};
 use super::{
-    DeviceChoice, Event, Job, Member, ModelRef, Outcome, Placement, Preview, StageTimes, Step,
-    model_input, value_range,
+    DeviceChoice, Event, Job, Member, ModelInput, ModelRef, Outcome, Placement, Preview,
+    StageTimes, Step,
 };
 use crate::diffusion::{DiffusionError, Plan, Start, member_seed};
 use crate::models::{LoadedModel, ModelError, load};
@@ -18,6 +18,9 @@ use std::time::{Duration, Instant};
 
 /// Memory that the activations of a batch may take.
 const BATCH_BYTES: usize = 2 << 30;
+/// Diffusion time to which the direct mask is noised ([`Start::Anchor`]): late enough that members
+/// still differ, early enough that few steps suffice.
+const ANCHOR_TIME: usize = 400;
 
 #[derive(Debug, thiserror::Error)]
 pub enum InferenceError {
@@ -153,7 +156,13 @@ impl Engine {
         });
         let config = model.network.config().clone();
         let placement = Placement::new(checked.roi, config.image_size);
-        let range = value_range(&job.volume, job.time, model.header.normalisation);
+        let input = ModelInput::new(
+            &job.volume,
+            job.time,
+            config.image_channels,
+            model.header.normalisation,
+            model.header.context,
+        );
         let block = Block {
             classes: config.classes,
             slice_len: checked.roi.width * checked.roi.height,
@@ -170,10 +179,9 @@ impl Engine {
         let (mut slices_done, mut members_done) = (0, 0);
         'slices: for (zi, z) in checked.slices.clone().enumerate() {
             let at = Instant::now();
-            let input =
-                model_input(&job.volume, z, job.time, &placement, config.image_channels, range);
             let s = config.image_size;
-            let image = Tensor::from_vec(input, (1, config.image_channels, s, s), &Device::Cpu)?;
+            let pixels = input.slice(z, &placement);
+            let image = Tensor::from_vec(pixels, (1, config.image_channels, s, s), &Device::Cpu)?;
             times.prepare_s += at.elapsed().as_secs_f64();
             let at = Instant::now();
             let condition = model.network.condition(&image.to_device(&device)?)?;
@@ -185,7 +193,7 @@ impl Engine {
             members_done = 0;
             for (b, seeds) in checked.seeds.chunks(checked.batch).enumerate() {
                 let at = Instant::now();
-                let kind = (job.settings.sampler, Start::Noise);
+                let kind = (job.settings.sampler, job.settings.start);
                 let on_step = |i: usize, estimates: &[Vec<f32>]| {
                     let first = b * checked.batch;
                     on_event(Event::Step(clock.step(z, zi, i, first, estimates, &config)));
@@ -275,7 +283,11 @@ fn check(job: &Job, model: &LoadedModel) -> Result<Checked, InferenceError> {
         let [w, h, _] = geometry.shape();
         return refuse("region", format!("{roi:?}"), format!("a part of {w}x{h} pixels"));
     }
-    let plan = Plan::new(&model.schedule, s.steps)?;
+    let first = match s.start {
+        Start::Noise => model.schedule.len() - 1,
+        Start::Anchor => ANCHOR_TIME.min(model.schedule.len() - 1),
+    };
+    let plan = Plan::starting_at(&model.schedule, s.steps, first)?;
     let config = model.network.config();
     let side = config.image_size / config.stem;
     // About 24 features of the first level are alive at once, skips included.

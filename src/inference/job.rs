@@ -1,7 +1,7 @@
 //! What is asked of the worker, and what comes back.
 
 use super::StageTimes;
-use crate::diffusion::SamplerKind;
+use crate::diffusion::{SamplerKind, Start};
 use crate::volume::{Class, ClassKind, Geometry, Roi, Source, Volume};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -28,6 +28,8 @@ pub struct Settings {
     /// Denoising steps per member.
     pub steps: usize,
     pub sampler: SamplerKind,
+    #[serde(default)]
+    pub start: Start,
     pub seed: u64,
     pub device: DeviceChoice,
     /// Slices to segment, `None` for all.
@@ -42,6 +44,7 @@ impl Default for Settings {
             members: 8,
             steps: 10,
             sampler: SamplerKind::default(),
+            start: Start::default(),
             seed: 1,
             device: DeviceChoice::Auto,
             slices: None,

@@ -11,6 +11,6 @@ mod worker;
 pub use engine::{Engine, InferenceError, open_device};
 pub use event::{Event, Preview, StageTimes, Step};
 pub use job::{DeviceChoice, Job, Member, ModelRef, Outcome, Settings};
-pub use prepare::{Placement, model_input, value_range};
+pub use prepare::{ModelInput, Placement};
 pub use sampling::{StepCache, sample};
 pub use worker::{JobHandle, Worker};

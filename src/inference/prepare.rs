@@ -5,7 +5,7 @@
 //! separable with a triangle filter that widens when shrinking (no aliasing) and is linear
 //! interpolation when enlarging, so probabilities return to the scan's grid without steps or shift.
 
-use crate::models::Normalisation;
+use crate::models::{Context, Normalisation};
 use crate::volume::{Roi, Volume, Voxels};
 
 /// Where the model's square lies on the slice.
@@ -104,7 +104,7 @@ fn resample(plane: &[f32], width: usize, rows: &Taps, columns: &Taps, outside: f
 }
 
 /// The range of rescaled values that becomes -1…1.
-pub fn value_range(volume: &Volume, time: usize, normalisation: Normalisation) -> (f64, f64) {
+fn value_range(volume: &Volume, time: usize, normalisation: Normalisation) -> (f64, f64) {
     let rescale = |v: f64| v * volume.slope + volume.intercept;
     match (normalisation, volume.voxels()) {
         (Normalisation::FullRange, Voxels::U8(_) | Voxels::Rgb8(_)) => {
@@ -117,38 +117,70 @@ pub fn value_range(volume: &Volume, time: usize, normalisation: Normalisation) -
     }
 }
 
-/// Slice `z` as the model's input `[channels, size, size]`: grey is repeated for a colour model,
-/// colour becomes its luminance (ITU-R BT.601) for a grey one; values that are not finite count as
-/// the least.
-pub fn model_input(
-    volume: &Volume,
-    z: usize,
+/// How slices of a volume become the model's input.
+pub struct ModelInput<'a> {
+    volume: &'a Volume,
     time: usize,
-    placement: &Placement,
     channels: usize,
-    (low, high): (f64, f64),
-) -> Vec<f32> {
-    let [w, h, _] = volume.geometry().shape();
-    let n = w * h;
-    let slice = volume.slice_f32(z, time);
-    let scale = (2.0 / (high - low)) as f32;
-    let unit = |v: f32| {
-        let u = (v - low as f32) * scale - 1.0;
-        let u = if u.is_finite() { u.clamp(-1.0, 1.0) } else { -1.0 };
-        if volume.inverted { -u } else { u }
-    };
-    let planes: Vec<Vec<f32>> = match (volume.channels(), channels) {
-        (3, 1) => {
-            let luminance =
-                |i: usize| 0.299 * slice[i] + 0.587 * slice[n + i] + 0.114 * slice[2 * n + i];
-            vec![(0..n).map(|i| unit(luminance(i))).collect()]
+    context: Context,
+    /// Rescaled values that become -1 and 1.
+    range: (f64, f64),
+}
+
+impl<'a> ModelInput<'a> {
+    pub fn new(
+        volume: &'a Volume,
+        time: usize,
+        channels: usize,
+        normalisation: Normalisation,
+        context: Context,
+    ) -> Self {
+        let range = value_range(volume, time, normalisation);
+        Self { volume, time, channels, context, range }
+    }
+
+    /// Slice `z` as `[channels, size, size]`: grey is repeated for a colour model, colour becomes
+    /// its luminance (ITU-R BT.601) for a grey one or one that sees neighbouring slices; values that
+    /// are not finite count as the least.
+    pub fn slice(&self, z: usize, placement: &Placement) -> Vec<f32> {
+        let [w, h, depth] = self.volume.geometry().shape();
+        let shrink = |p: &Vec<f32>| placement.shrink(p, w, h, -1.0);
+        let planes = match self.context {
+            Context::Slice => self.planes(z, self.channels),
+            Context::Neighbours => (0..self.channels)
+                .flat_map(|c| {
+                    let near = (z + c).saturating_sub(self.channels / 2).min(depth - 1);
+                    self.planes(near, 1)
+                })
+                .collect(),
+        };
+        let shrunk: Vec<Vec<f32>> = planes.iter().map(shrink).collect();
+        (0..self.channels).flat_map(|c| shrunk[c.min(shrunk.len() - 1)].clone()).collect()
+    }
+
+    /// At most `channels` planes of one slice, -1…1.
+    fn planes(&self, z: usize, channels: usize) -> Vec<Vec<f32>> {
+        let [w, h, _] = self.volume.geometry().shape();
+        let n = w * h;
+        let (low, high) = self.range;
+        let slice = self.volume.slice_f32(z, self.time);
+        let scale = (2.0 / (high - low)) as f32;
+        let unit = |v: f32| {
+            let u = (v - low as f32) * scale - 1.0;
+            let u = if u.is_finite() { u.clamp(-1.0, 1.0) } else { -1.0 };
+            if self.volume.inverted { -u } else { u }
+        };
+        match (self.volume.channels(), channels) {
+            (3, 1) => {
+                let luminance =
+                    |i: usize| 0.299 * slice[i] + 0.587 * slice[n + i] + 0.114 * slice[2 * n + i];
+                vec![(0..n).map(|i| unit(luminance(i))).collect()]
+            }
+            (available, _) => (0..available.min(channels))
+                .map(|c| slice[c * n..(c + 1) * n].iter().map(|&v| unit(v)).collect())
+                .collect(),
         }
-        (available, _) => (0..available.min(channels))
-            .map(|c| slice[c * n..(c + 1) * n].iter().map(|&v| unit(v)).collect())
-            .collect(),
-    };
-    let shrunk: Vec<Vec<f32>> = planes.iter().map(|p| placement.shrink(p, w, h, -1.0)).collect();
-    (0..channels).flat_map(|c| shrunk[c.min(shrunk.len() - 1)].clone()).collect()
+    }
 }
 
 #[cfg(test)]
@@ -218,13 +250,31 @@ mod tests {
         let colour = Volume::new(g.clone(), 1, Voxels::Rgb8(vec![[255, 0, 0]; 4])).unwrap();
         let grey = Volume::new(g, 1, Voxels::U8(vec![51; 4])).unwrap();
         let placement = Placement::new(Roi { x: 0, y: 0, width: 2, height: 2 }, 2);
-        let range = value_range(&colour, 0, Normalisation::FullRange);
-        assert_eq!(range, (0.0, 255.0));
-        let red = model_input(&colour, 0, 0, &placement, 3, range);
+        let see = |v: &Volume, channels: usize| {
+            let full = Normalisation::FullRange;
+            ModelInput::new(v, 0, channels, full, Context::Slice).slice(0, &placement)
+        };
+        let red = see(&colour, 3);
         assert_eq!((red[0], red[4], red[8]), (1.0, -1.0, -1.0));
-        assert!((model_input(&colour, 0, 0, &placement, 1, range)[0] + 0.402).abs() < 1e-5);
-        let repeated = model_input(&grey, 0, 0, &placement, 3, range);
+        assert!((see(&colour, 1)[0] + 0.402).abs() < 1e-5);
+        let repeated = see(&grey, 3);
         assert_eq!(repeated.len(), 12);
         assert!(repeated.iter().all(|v| (v + 0.6).abs() < 1e-6));
+    }
+
+    #[test]
+    fn neighbouring_slices_become_channels_and_the_ends_repeat() {
+        let g = Geometry::picture(1, 1, 3).unwrap();
+        let volume = Volume::new(g, 1, Voxels::U8(vec![0, 51, 255])).unwrap();
+        let placement = Placement::new(Roi { x: 0, y: 0, width: 1, height: 1 }, 1);
+        let full = Normalisation::FullRange;
+        let input = ModelInput::new(&volume, 0, 3, full, Context::Neighbours);
+        let close = |z: usize, expected: [f32; 3]| {
+            let seen = input.slice(z, &placement);
+            assert!(seen.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{z}: {seen:?}");
+        };
+        close(0, [-1.0, -1.0, -0.6]);
+        close(1, [-1.0, -0.6, 1.0]);
+        close(2, [-0.6, 1.0, 1.0]);
     }
 }

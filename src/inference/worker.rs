@@ -9,13 +9,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-/// Lets other threads of this machine go first.
+/// Lets other threads of this machine go first: a thread of the idle class gives way the moment
+/// that another wakes, where a nice one first ends its slice of some milliseconds, at each of the
+/// dozen hand-overs of a frame.
 fn lower_priority() {
     #[cfg(target_os = "linux")]
     {
         const NICE: libc::c_int = 19;
-        // SAFETY: a plain system call; on Linux it concerns the calling thread alone.
-        if unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICE) } != 0 {
+        // SAFETY: no field of the C struct has a forbidden value; 0 is what the class asks for.
+        let priority: libc::sched_param = unsafe { std::mem::zeroed() };
+        // SAFETY: plain system calls that read `priority`; on Linux they concern the calling
+        // thread alone. The nice value stays in force where the class is not to be had.
+        let (nice, class) = unsafe {
+            (
+                libc::setpriority(libc::PRIO_PROCESS, 0, NICE),
+                libc::sched_setscheduler(0, libc::SCHED_IDLE, &raw const priority),
+            )
+        };
+        if nice != 0 && class != 0 {
             tracing::debug!("the inference threads keep their priority");
         }
     }

@@ -17,6 +17,8 @@ pub enum Refusal {
     Limit { what: String, needs: String, limit: String },
     #[error("{0}")]
     Choose(String),
+    #[error("the reading was cancelled")]
+    Cancelled,
 }
 
 impl Refusal {
@@ -47,6 +49,11 @@ pub enum IoError {
 }
 
 impl IoError {
+    /// Whether somebody wanted the reading to stop.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Refused { why: Refusal::Cancelled, .. })
+    }
+
     pub(super) fn new(why: Refusal, path: &Path) -> Self {
         Self::Refused { why, path: path.into() }
     }

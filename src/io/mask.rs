@@ -38,7 +38,7 @@ pub fn read_mask(path: &Path, image: Option<&Volume>) -> Result<Mask, IoError> {
 fn read(path: &Path, image: Option<&Volume>) -> Result<Mask, Refusal> {
     let mask = match kind_of(path)? {
         Kind::Dicom => super::dicom::read_segmentation(path, image)?,
-        _ => from_image(&super::open_file(path)?)?,
+        kind => from_image(&super::open_other(path, kind)?)?,
     };
     match image {
         Some(image) => place(mask, image),

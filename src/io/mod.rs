@@ -13,56 +13,72 @@ mod label_table;
 mod limits;
 mod mask;
 mod nifti;
-mod options;
 mod raster;
 mod sniff;
 mod source;
+mod watch;
 
 pub use atomic::write_atomic;
 pub use convert::convert;
-pub use dicom::SeriesInfo;
+pub use dicom::{Listing, Private, SeriesChoice, SeriesInfo};
 pub use error::{IoError, Refusal};
 pub use info::ImageInfo;
 pub use label_table::{read_label_table, write_label_table};
 pub use limits::memory_budget;
 pub use mask::{Mask, read_mask};
 pub use nifti::{NiftiData, NiftiOptions, write_nifti, write_nifti_with};
-pub use options::{OpenOptions, SeriesChoice};
 pub use source::sha256_of_file;
+pub use watch::{Progress, Watch};
 
 use crate::volume::Volume;
 use sniff::Kind;
 use std::path::Path;
 
-/// Opens a picture, a NIfTI or Analyze image, a DICOM file, or a folder that holds one DICOM series.
+/// How something is opened; the default is what [`open`] does.
+#[derive(Clone, Default)]
+pub struct OpenOptions<'a> {
+    /// Which DICOM series, where there are several.
+    pub series: Option<SeriesChoice>,
+    /// DICOM slices as they are stored: a tilted or unevenly spaced series is not resampled.
+    pub raw_geometry: bool,
+    pub watch: Watch<'a>,
+}
+
+/// Opens a picture, a NIfTI or Analyze image, a DICOM file, or a folder, zip archive or disc index
+/// (DICOMDIR) that holds one DICOM series.
 ///
 /// # Errors
-/// If the file cannot be read, is damaged, too large, or of an unknown kind; if a folder holds
-/// several series with pixels (then [`list`] and [`open_series`] choose).
+/// If the file cannot be read, is damaged, too large, or of an unknown kind; if there are several
+/// series with pixels (then [`Listing`] lists them and [`OpenOptions::series`] chooses).
 pub fn open(path: &Path) -> Result<Volume, IoError> {
     open_with(path, &OpenOptions::default())
 }
 
-/// As [`open`], with a choice among several series and of how an uneven lattice is treated.
+/// Opens with options; see [`open`].
 ///
 /// # Errors
-/// As [`open`], and if there is no such series.
-pub fn open_with(path: &Path, options: &OpenOptions) -> Result<Volume, IoError> {
+/// As [`open`], and [`Refusal::Cancelled`].
+pub fn open_with(path: &Path, options: &OpenOptions<'_>) -> Result<Volume, IoError> {
+    let dicom = || dicom::open(path, options.series.as_ref(), options.raw_geometry, options.watch);
+    let refused = |why| IoError::new(why, path);
     if path.is_dir() {
-        return dicom::open_folder(path, options.series.as_ref());
+        return dicom();
     }
-    if !matches!(options.series, None | Some(SeriesChoice::Index(0))) {
-        let why = Refusal::Choose("this is a single file; a series is chosen in a folder".into());
-        return Err(IoError::new(why, path));
+    match sniff::kind_of(path).map_err(refused)? {
+        Kind::Dicom | Kind::Zip => dicom(),
+        _ if options.series.is_some() => {
+            Err(refused(Refusal::Choose("a series was chosen, but this is not DICOM".into())))
+        }
+        kind => open_other(path, kind).map_err(refused),
     }
-    open_file(path).map_err(|why| IoError::new(why, path))
 }
 
-fn open_file(path: &Path) -> Result<Volume, Refusal> {
-    match sniff::kind_of(path)? {
+/// Opens what is not DICOM.
+fn open_other(path: &Path, kind: Kind) -> Result<Volume, Refusal> {
+    match kind {
         Kind::Raster(format) => raster::read(path, format),
         Kind::Nifti => nifti::read(path),
-        Kind::Dicom => dicom::read_file(path),
+        Kind::Dicom | Kind::Zip => Err(Refusal::unsupported("DICOM where another image is meant")),
         Kind::Other(name) => Err(Refusal::Unsupported(format!(
             "{name} is not an image that can be opened; \
              PNG, JPEG, TIFF, BMP, NIfTI, Analyze and DICOM are"
@@ -70,19 +86,32 @@ fn open_file(path: &Path) -> Result<Volume, Refusal> {
     }
 }
 
-/// The DICOM series of a folder (searched to depth 16), in a fixed order. The position in the list
-/// is the index for [`open_series`].
+/// Whether [`Listing::scan`] is the way to look into `path`: a folder, zip archive or DICOM file.
 ///
 /// # Errors
-/// If the folder cannot be read or holds no DICOM.
-pub fn list(folder: &Path) -> Result<Vec<SeriesInfo>, IoError> {
-    dicom::list(folder)
+/// If it cannot be read.
+pub fn may_hold_series(path: &Path) -> Result<bool, IoError> {
+    if path.is_dir() {
+        return Ok(true);
+    }
+    let kind = sniff::kind_of(path).map_err(|why| IoError::new(why, path))?;
+    Ok(matches!(kind, Kind::Dicom | Kind::Zip))
 }
 
-/// Opens one series of a folder by its index in [`list`].
+/// The DICOM series under a path, in a fixed order. The position in the list is the index for
+/// [`open_series`].
+///
+/// # Errors
+/// If it cannot be read.
+pub fn list(path: &Path) -> Result<Vec<SeriesInfo>, IoError> {
+    Ok(Listing::scan(&[path.to_path_buf()], Watch::default())?.series().to_vec())
+}
+
+/// Opens one series by its index in [`list`].
 ///
 /// # Errors
 /// As [`open`], and if there is no such index.
-pub fn open_series(folder: &Path, index: usize) -> Result<Volume, IoError> {
-    dicom::open_folder(folder, Some(&SeriesChoice::Index(index)))
+pub fn open_series(path: &Path, index: usize) -> Result<Volume, IoError> {
+    let series = Some(SeriesChoice::Index(index));
+    open_with(path, &OpenOptions { series, ..OpenOptions::default() })
 }

@@ -13,6 +13,8 @@ pub(super) enum Kind {
     /// NIfTI-1, NIfTI-2 or Analyze 7.5, plain or gzipped, header or its `.img`.
     Nifti,
     Dicom,
+    /// An archive, read as if it were a folder of DICOM files.
+    Zip,
     /// Something else, by name.
     Other(&'static str),
 }
@@ -64,6 +66,9 @@ pub(super) fn kind_of_bytes(head: &[u8]) -> Kind {
     if head.get(128..132) == Some(b"DICM") {
         return Kind::Dicom;
     }
+    if starts(b"PK\x03\x04") || starts(b"PK\x05\x06") {
+        return Kind::Zip;
+    }
     if starts(b"\x89PNG\r\n\x1a\n") {
         return Kind::Raster(ImageFormat::Png);
     }
@@ -84,7 +89,6 @@ pub(super) fn kind_of_bytes(head: &[u8]) -> Kind {
         return Kind::Raster(ImageFormat::Bmp);
     }
     Kind::Other(match head {
-        [b'P', b'K', 3, 4, ..] => "a zip archive",
         [0x7f, b'E', b'L', b'F', ..] | [b'M', b'Z', ..] => "a program",
         [b'#', b'!', ..] => "a script",
         [b'%', b'P', b'D', b'F', ..] => "a PDF document",
@@ -106,7 +110,7 @@ mod tests {
     #[test]
     fn content_decides() {
         assert_eq!(kind_of_bytes(b"\x89PNG\r\n\x1a\n...."), Kind::Raster(ImageFormat::Png));
-        assert_eq!(kind_of_bytes(b"PK\x03\x04..."), Kind::Other("a zip archive"));
+        assert_eq!(kind_of_bytes(b"PK\x03\x04..."), Kind::Zip);
         assert_eq!(kind_of_bytes(b"hello\n"), Kind::Other("a text file"));
         let mut dicom = vec![0u8; 140];
         dicom[128..132].copy_from_slice(b"DICM");

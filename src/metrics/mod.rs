@@ -10,8 +10,10 @@
 //! | `surface` | Hausdorff distances, ASSD, MASD, surface Dice |
 //! | `energy` | generalised energy distance between two families of masks |
 //! | `calibration` | ECE, Brier score near the border |
+//! | `bootstrap` | interval of a mean over cases |
 //! | `report` | all measures of one pair of masks, in the order of a table |
 
+mod bootstrap;
 mod calibration;
 mod distance;
 mod energy;
@@ -19,6 +21,7 @@ mod overlap;
 mod report;
 mod surface;
 
+pub use bootstrap::mean_interval;
 pub use calibration::{Bin, Calibration, boundary_band, calibration};
 pub use distance::squared_distance_transform;
 pub use energy::{ged_squared, ged_squared_labels};

@@ -1,5 +1,6 @@
 //! What a person should know about a model before running it.
 
+use super::Context;
 use crate::volume::{Class, ClassKind, Modality};
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,8 @@ pub struct ModelCard {
     pub modality: Modality,
     /// Channels of the image it sees (1 grey, 3 RGB) and the side of its square input, in pixels.
     pub channels: usize,
+    /// Whether the channels are colours or neighbouring slices.
+    pub context: Context,
     pub size: usize,
     pub parameters: usize,
     /// 10⁹ floating-point operations of one denoising step of one member (FLOP = 2 × MAC).

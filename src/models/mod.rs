@@ -6,5 +6,5 @@ mod registry;
 mod weights;
 
 pub use card::ModelCard;
-pub use registry::{cards, load};
-pub use weights::{LoadedModel, ModelError, Normalisation, WeightsHeader, write_weights};
+pub use registry::{card, cards, header, load, load_weights, suggest};
+pub use weights::{Context, LoadedModel, ModelError, Normalisation, WeightsHeader, write_weights};

@@ -1,8 +1,14 @@
 //! The models that come with the program, and those that a person trained.
 
+use super::Context;
 use super::ModelCard;
-use super::weights::{LoadedModel, ModelError, build, card};
-use candle_core::Device;
+use super::weights::{
+    self, LoadedModel, ModelError, WeightsHeader, build, read_header, read_weights,
+};
+use crate::volume::{Modality, Volume};
+use candle_core::{Device, Tensor};
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -16,16 +22,57 @@ const EMBEDDED: &[(&[u8], &str)] = &[(
 pub fn cards() -> &'static [ModelCard] {
     static CARDS: OnceLock<Vec<ModelCard>> = OnceLock::new();
     CARDS.get_or_init(|| {
-        let read =
-            |(bytes, markdown): &(&[u8], &str)| match card("an embedded model", bytes, markdown) {
-                Ok(card) => Some(card),
-                Err(error) => {
-                    tracing::error!("{error}");
-                    None
-                }
-            };
+        let read = |(bytes, markdown): &(&[u8], &str)| match weights::card(
+            "an embedded model",
+            bytes,
+            markdown,
+        ) {
+            Ok(card) => Some(card),
+            Err(error) => {
+                tracing::error!("{error}");
+                None
+            }
+        };
         EMBEDDED.iter().filter_map(read).collect()
     })
+}
+
+/// The model to offer for a volume: one for its modality; failing that, one for pictures
+/// of as many colours, or for stacks of slices; failing that, the first.
+pub fn suggest<'a>(cards: &'a [ModelCard], volume: &Volume) -> Option<&'a ModelCard> {
+    let own = |c: &&ModelCard| c.modality == volume.modality && c.modality != Modality::Unknown;
+    let alike = |c: &&ModelCard| match c.context {
+        Context::Neighbours => volume.channels() == 1 && volume.geometry().shape()[2] > 1,
+        Context::Slice => volume.channels() == c.channels && volume.geometry().shape()[2] == 1,
+    };
+    let find = |fits: &dyn Fn(&&ModelCard) -> bool| cards.iter().find(fits);
+    find(&own).or_else(|| find(&alike)).or_else(|| cards.first())
+}
+
+/// The bytes of a model and its card, by its identifier or from the path of a `.safetensors` file.
+fn find(id: &str) -> Result<(Cow<'static, [u8]>, ModelCard), ModelError> {
+    for (card, (bytes, _)) in cards().iter().zip(EMBEDDED) {
+        if card.id == id {
+            return Ok((Cow::Borrowed(bytes), card.clone()));
+        }
+    }
+    let path = Path::new(id);
+    if path.extension().is_some_and(|e| e == "safetensors") {
+        let bytes = std::fs::read(path).map_err(|e| ModelError::Read(id.to_owned(), e))?;
+        let markdown = std::fs::read_to_string(path.with_extension("md")).unwrap_or_default();
+        let card = weights::card(id, &bytes, &markdown)?;
+        return Ok((Cow::Owned(bytes), card));
+    }
+    let known: Vec<&str> = cards().iter().map(|c| c.id.as_str()).collect();
+    Err(ModelError::Unknown(id.to_owned(), known.join(", ")))
+}
+
+/// The card of a model, by its identifier or from the path of a `.safetensors` file.
+///
+/// # Errors
+/// If there is no such model.
+pub fn card(id: &str) -> Result<ModelCard, ModelError> {
+    Ok(find(id)?.1)
 }
 
 /// Loads a model by its identifier, or from the path of a `.safetensors` file.
@@ -33,25 +80,30 @@ pub fn cards() -> &'static [ModelCard] {
 /// # Errors
 /// If there is no such model, or its weights cannot be used.
 pub fn load(id: &str, device: &Device) -> Result<LoadedModel, ModelError> {
-    for (card, (bytes, _)) in cards().iter().zip(EMBEDDED) {
-        if card.id == id {
-            return build(id, bytes, card.clone(), device);
-        }
-    }
-    let path = Path::new(id);
-    if path.extension().is_some_and(|e| e == "safetensors") {
-        let bytes = std::fs::read(path).map_err(|e| ModelError::Read(id.to_owned(), e))?;
-        let markdown = std::fs::read_to_string(path.with_extension("md")).unwrap_or_default();
-        let card = card(id, &bytes, &markdown)?;
-        return build(id, &bytes, card, device);
-    }
-    let known: Vec<&str> = cards().iter().map(|c| c.id.as_str()).collect();
-    Err(ModelError::Unknown(id.to_owned(), known.join(", ")))
+    let (bytes, card) = find(id)?;
+    build(id, &bytes, card, device)
+}
+
+/// What the header of a model's weights says.
+///
+/// # Errors
+/// If there is no such model.
+pub fn header(id: &str) -> Result<WeightsHeader, ModelError> {
+    read_header(id, &find(id)?.0)
+}
+
+/// The weights of a model (`f32`), to go on training from.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_weights(id: &str, device: &Device) -> Result<HashMap<String, Tensor>, ModelError> {
+    read_weights(id, &find(id)?.0, device)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::volume::{Geometry, Voxels};
 
     #[test]
     fn every_embedded_model_has_a_card_and_loads() {
@@ -61,6 +113,13 @@ mod tests {
             assert_eq!(model.card.sha256.len(), 64);
             assert!(!card.markdown.is_empty() && card.parameters > 100_000);
         }
+    }
+
+    #[test]
+    fn a_colour_picture_of_unknown_kind_gets_a_model_for_colour() {
+        let geometry = Geometry::picture(2, 2, 1).unwrap();
+        let volume = Volume::new(geometry, 1, Voxels::Rgb8(vec![[9, 9, 9]; 4])).unwrap();
+        assert_eq!(suggest(cards(), &volume).unwrap().id, "fundus-disc-cup");
     }
 
     #[test]

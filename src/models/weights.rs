@@ -27,6 +27,18 @@ pub enum Normalisation {
     Percentiles,
 }
 
+/// What the channels of the model's input are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Context {
+    /// Colours of one slice; grey is repeated.
+    #[default]
+    Slice,
+    /// Neighbouring slices of a grey volume, the one to segment in the middle; at the ends the last
+    /// slice is repeated.
+    Neighbours,
+}
+
 /// What the header of a weights file says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WeightsHeader {
@@ -37,6 +49,8 @@ pub struct WeightsHeader {
     pub kind: ClassKind,
     pub modality: Modality,
     pub normalisation: Normalisation,
+    #[serde(default)]
+    pub context: Context,
     pub schedule: ScheduleKind,
     pub network: Config,
     /// The training configuration, steps done, git revision and validation figures.
@@ -110,6 +124,7 @@ pub(super) fn card(name: &str, bytes: &[u8], markdown: &str) -> Result<ModelCard
         kind: header.kind,
         modality: header.modality,
         channels: header.network.image_channels,
+        context: header.context,
         size: header.network.image_size,
         parameters,
         gflop_per_step: header.network.gflop_per_step(),
@@ -118,14 +133,12 @@ pub(super) fn card(name: &str, bytes: &[u8], markdown: &str) -> Result<ModelCard
     })
 }
 
-/// Builds the network from a weights file in memory, in `f32` on `device`.
-pub(super) fn build(
+/// The tensors of a weights file in memory, in `f32` on `device`.
+pub(super) fn read_weights(
     name: &str,
     bytes: &[u8],
-    card: ModelCard,
     device: &Device,
-) -> Result<LoadedModel, ModelError> {
-    let header = read_header(name, bytes)?;
+) -> Result<HashMap<String, Tensor>, ModelError> {
     let refuse = |why: String| ModelError::Weights(name.to_owned(), why);
     let first_line = |e: candle_core::Error| refuse(crate::nn::first_line(&e));
     let tensors = candle_core::safetensors::load_buffer(bytes, &Device::Cpu).map_err(first_line)?;
@@ -143,8 +156,21 @@ pub(super) fn build(
         }
         weights.insert(key, tensor.to_device(device).map_err(first_line)?);
     }
-    let vb = VarBuilder::from_tensors(weights, DType::F32, device);
-    let network = MedSegDiff::new(&header.network, &vb).map_err(first_line)?;
+    Ok(weights)
+}
+
+/// Builds the network from a weights file in memory, in `f32` on `device`.
+pub(super) fn build(
+    name: &str,
+    bytes: &[u8],
+    card: ModelCard,
+    device: &Device,
+) -> Result<LoadedModel, ModelError> {
+    let header = read_header(name, bytes)?;
+    let refuse = |why: String| ModelError::Weights(name.to_owned(), why);
+    let vb = VarBuilder::from_tensors(read_weights(name, bytes, device)?, DType::F32, device);
+    let network =
+        MedSegDiff::new(&header.network, &vb).map_err(|e| refuse(crate::nn::first_line(&e)))?;
     let schedule =
         Schedule::new(header.schedule, TRAINING_STEPS).map_err(|e| refuse(e.to_string()))?;
     Ok(LoadedModel { header, card, network, schedule })

@@ -1,9 +1,12 @@
-//! 2-D convolution: im2col by row copies in tiles that stay in the cache, then a matrix product.
+//! 2-D convolution: im2col by row copies in tiles that stay in the cache, then a matrix product;
+//! 3x3 "same" convolutions of enough pixels and channels by [`super::winograd`].
 //!
 //! The input gradient of a "same" convolution is a convolution with the flipped kernel; the weight
 //! gradient sums per-tile products in a fixed order, so results do not depend on thread timing.
 
 use super::element::{Real, by_type};
+use super::winograd::{self, Kernel};
+use super::winograd_kernels::Kernels;
 use candle_core::{
     CpuStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail,
 };
@@ -79,6 +82,13 @@ impl Sizes {
     /// A 1x1 convolution needs no im2col: the input is its own column matrix.
     fn is_pointwise(&self) -> bool {
         self.kh == 1 && self.kw == 1 && self.stride == 1 && self.pad == 0
+    }
+    /// Sizes and kernels for [`winograd`], where it pays.
+    fn winograd<T: Real>(&self) -> Option<(winograd::Sizes, Kernels<T>)> {
+        let &Self { b, ci, co, h, w, .. } = self;
+        let sizes = winograd::Sizes { b, ci, co, h, w };
+        let same = (self.kh, self.kw, self.stride, self.pad) == (3, 3, 1, 1);
+        (same && sizes.pay()).then(T::winograd).flatten().map(|kernels| (sizes, kernels))
     }
     fn image<'a, T>(&self, x: &'a [T], b: usize) -> &'a [T] {
         &x[b * self.ci * self.h * self.w..][..self.ci * self.h * self.w]
@@ -202,16 +212,19 @@ unsafe fn product<T: Real>(
 }
 
 /// A pointer into an output of which each task writes its own part.
-struct Shared<T>(*mut T);
+pub(super) struct Shared<T>(pub(super) *mut T);
 // SAFETY: every task writes a disjoint range, see the uses.
 unsafe impl<T> Sync for Shared<T> {}
 impl<T> Shared<T> {
-    fn at(&self, offset: usize) -> *mut T {
+    pub(super) fn at(&self, offset: usize) -> *mut T {
         self.0.wrapping_add(offset)
     }
 }
 
 fn forward<T: Real>(x: &[T], k: &[T], bias: Option<&[T]>, s: Sizes) -> Vec<T> {
+    if let Some((sizes, kernels)) = s.winograd() {
+        return winograd::convolve(x, &Kernel::Forward(k), bias, sizes, &kernels);
+    }
     let (taps, plane) = (s.taps(), s.oh * s.ow);
     let mut out = vec![T::default(); s.b * s.co * plane];
     let rows = s.rows_per_tile();
@@ -247,6 +260,9 @@ fn forward<T: Real>(x: &[T], k: &[T], bias: Option<&[T]>, s: Sizes) -> Vec<T> {
 }
 
 fn weight_gradient<T: Real>(x: &[T], dy: &[T], s: Sizes) -> Vec<T> {
+    if let Some((sizes, kernels)) = s.winograd() {
+        return winograd::weight_gradient(x, dy, sizes, &kernels);
+    }
     let (taps, plane) = (s.taps(), s.oh * s.ow);
     let rows = s.rows_per_tile();
     let tiles = s.oh.div_ceil(rows);
@@ -291,6 +307,10 @@ fn weight_gradient<T: Real>(x: &[T], dy: &[T], s: Sizes) -> Vec<T> {
 fn input_gradient<T: Real>(dy: &[T], k: &[T], s: Sizes) -> Vec<T> {
     let taps = s.kh * s.kw;
     if s.stride == 1 && s.kh == s.kw && 2 * s.pad + 1 == s.kh {
+        let back = Sizes { ci: s.co, co: s.ci, h: s.oh, w: s.ow, oh: s.h, ow: s.w, ..s };
+        if let Some((sizes, kernels)) = back.winograd() {
+            return winograd::convolve(dy, &Kernel::Backward(k), None, sizes, &kernels);
+        }
         let mut flipped = vec![T::default(); k.len()];
         for o in 0..s.co {
             for i in 0..s.ci {
@@ -299,7 +319,6 @@ fn input_gradient<T: Real>(dy: &[T], k: &[T], s: Sizes) -> Vec<T> {
                 }
             }
         }
-        let back = Sizes { ci: s.co, co: s.ci, h: s.oh, w: s.ow, oh: s.h, ow: s.w, ..s };
         return forward(dy, &flipped, None, back);
     }
     let (image, plane, rows) = (s.ci * s.h * s.w, s.oh * s.ow, s.rows_per_tile());

@@ -1,5 +1,6 @@
 //! The two floating-point types of the fused operations, so that gradients can be checked in `f64`.
 
+use super::winograd_kernels::{self, Kernels};
 use candle_core::{CpuStorage, Layout, Result, bail};
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 
@@ -25,7 +26,10 @@ pub(super) trait Real:
     /// The elements of a contiguous tensor.
     fn slice<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [Self]>;
     fn storage(values: Vec<Self>) -> CpuStorage;
+    /// The kernels of Winograd's convolution; `None` where they do not pay.
+    fn winograd() -> Option<Kernels<Self>>;
 
+    #[inline(always)]
     fn sigmoid(self) -> Self {
         Self::ONE / (Self::ONE + (-self).exp())
     }
@@ -74,6 +78,9 @@ impl Real for f32 {
         let whole = shifted.to_bits().wrapping_sub(ROUND.to_bits());
         Self::from_bits(whole.wrapping_add(127) << 23) * p
     }
+    fn winograd() -> Option<Kernels<Self>> {
+        winograd_kernels::fastest()
+    }
     real_storage!(F32);
 }
 
@@ -87,6 +94,10 @@ impl Real for f64 {
     }
     fn exp(self) -> Self {
         self.exp()
+    }
+    /// Not for speed: so that the gradient checks see the same path.
+    fn winograd() -> Option<Kernels<Self>> {
+        Some(winograd_kernels::plain())
     }
     real_storage!(F64);
 }
@@ -102,6 +113,42 @@ macro_rules! by_type {
     };
 }
 pub(super) use by_type;
+
+/// `$name`, a generic function over [`Real`] that is always inlined, compiled for each instruction
+/// set that pays; `$best` runs the best for this machine. No step is contracted, so that all give
+/// the same bits.
+macro_rules! best_of {
+    ($(#[$doc:meta])* $best:ident = $name:ident($($arg:ident: $of:ty),*) $(-> $result:ty)?) => {
+        $(#[$doc])*
+        fn $best<T: Real>($($arg: $of),*) $(-> $result)? {
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+                unsafe fn avx512<T: Real>($($arg: $of),*) $(-> $result)? {
+                    $name($($arg),*)
+                }
+                #[target_feature(enable = "avx2")]
+                unsafe fn avx2<T: Real>($($arg: $of),*) $(-> $result)? {
+                    $name($($arg),*)
+                }
+                if is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512dq")
+                    && is_x86_feature_detected!("avx512vl")
+                {
+                    // SAFETY: this machine has the instructions.
+                    return unsafe { avx512($($arg),*) };
+                }
+                if is_x86_feature_detected!("avx2") {
+                    // SAFETY: as above.
+                    return unsafe { avx2($($arg),*) };
+                }
+            }
+            $name($($arg),*)
+        }
+    };
+}
+pub(super) use best_of;
 
 /// Sum in 16 lanes, which the compiler vectorises and which loses less than one running sum.
 #[inline(always)]

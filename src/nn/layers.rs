@@ -140,13 +140,12 @@ impl LayerNorm {
         })
     }
 
-    /// Normalises, then `· (1 + scale) + shift` (each `[B, D]`), then SiLU.
+    /// Scale and shift after a further `· (1 + scale) + shift` (each `[B, D]`).
     ///
     /// # Errors
     /// If the shapes do not fit.
-    pub fn modulated_silu(&self, x: &Tensor, scale: &Tensor, shift: &Tensor) -> Result<Tensor> {
-        let (gamma, beta) = modulate(&self.gamma, &self.beta, scale, shift)?;
-        super::layer_norm(x, &gamma, &beta, true)
+    pub fn modulated(&self, scale: &Tensor, shift: &Tensor) -> Result<(Tensor, Tensor)> {
+        modulate(&self.gamma, &self.beta, scale, shift)
     }
 }
 
@@ -170,8 +169,8 @@ fn modulate(
 /// `x·Wᵀ + b` over the last axis, any number of leading axes.
 #[derive(Clone, Debug)]
 pub struct Linear {
-    weight: Tensor,
-    bias: Option<Tensor>,
+    pub(super) weight: Tensor,
+    pub(super) bias: Option<Tensor>,
 }
 
 impl Linear {

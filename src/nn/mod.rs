@@ -10,19 +10,24 @@ mod bench;
 mod conv;
 mod dft;
 mod element;
+mod filter_network;
 #[cfg(test)]
 pub(crate) mod golden;
 #[cfg(test)]
 pub(crate) mod gradcheck;
 mod init;
+mod lanes;
 mod layers;
 mod norm;
 mod resample;
 mod softmax;
+mod winograd;
+mod winograd_kernels;
 
 pub use bench::{Timing, timings};
 pub use conv::conv2d;
 pub use dft::TokenDft;
+pub use filter_network::{FilterLayer, filter_network};
 pub use init::{SeededInit, init_uniform_fan_in};
 pub use layers::{Conv2d, GroupNorm, LayerNorm, Linear, time_embedding};
 pub use norm::{group_norm, layer_norm};

@@ -1,9 +1,10 @@
 //! Group and layer normalisation, fused with an affine map that may differ per sample (so a time
 //! embedding can scale and shift) and, if wanted, SiLU. One pass for the statistics, one to write.
 
-use super::element::{Real, by_type, lane_sum};
+use super::element::{Real, best_of, by_type, lane_sum};
 use candle_core::{CpuStorage, CustomOp3, D, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
+use std::mem::MaybeUninit;
 
 const EPS: f64 = 1e-5;
 
@@ -140,39 +141,57 @@ fn silu_slope<T: Real>(y: T) -> T {
     s * (T::ONE + y * (T::ONE - s))
 }
 
+/// One set of [`forward`]: its values, and gamma and beta of its channels.
+#[inline(always)]
+fn set_forward<T: Real>(
+    out: &mut [MaybeUninit<T>],
+    x: &[T],
+    gamma: &[T],
+    beta: &[T],
+    run: usize,
+    silu: bool,
+) {
+    let (mean, r) = statistics(x);
+    if run == 1 {
+        for (((o, &v), &gamma), &beta) in out.iter_mut().zip(x).zip(gamma).zip(beta) {
+            let y = (v - mean) * r * gamma + beta;
+            o.write(if silu { y * y.sigmoid() } else { y });
+        }
+        return;
+    }
+    for (c, (out, x)) in out.chunks_exact_mut(run).zip(x.chunks_exact(run)).enumerate() {
+        let a = gamma[c] * r;
+        let b = beta[c] - mean * a;
+        if silu {
+            for (o, &v) in out.iter_mut().zip(x) {
+                let y = v * a + b;
+                o.write(y * y.sigmoid());
+            }
+        } else {
+            for (o, &v) in out.iter_mut().zip(x) {
+                o.write(v * a + b);
+            }
+        }
+    }
+}
+best_of!(best_set_forward = set_forward(
+    out: &mut [MaybeUninit<T>], x: &[T], gamma: &[T], beta: &[T], run: usize, silu: bool
+));
+
 fn forward<T: Real>(x: &[T], gamma: &[T], beta: &[T], s: Sizes, silu: bool) -> Vec<T> {
-    let mut out = vec![T::default(); x.len()];
+    let mut out = Vec::with_capacity(x.len());
     let (len, chunk) = (s.set_len(), s.chunk());
-    let tasks = out.par_chunks_mut(len * chunk).zip(x.par_chunks(len * chunk)).enumerate();
+    let room = &mut out.spare_capacity_mut()[..x.len()];
+    let tasks = room.par_chunks_mut(len * chunk).zip(x.par_chunks(len * chunk)).enumerate();
     tasks.for_each(|(task, (out, x))| {
         for (k, (out, x)) in out.chunks_mut(len).zip(x.chunks(len)).enumerate() {
             let at = s.affine_at(task * chunk + k);
             let (gamma, beta) = (&gamma[at..][..s.set_channels], &beta[at..][..s.set_channels]);
-            let (mean, r) = statistics(x);
-            if s.run == 1 {
-                for c in 0..len {
-                    let y = (x[c] - mean) * r * gamma[c] + beta[c];
-                    out[c] = if silu { y * y.sigmoid() } else { y };
-                }
-                continue;
-            }
-            for c in 0..s.set_channels {
-                let a = gamma[c] * r;
-                let b = beta[c] - mean * a;
-                let (out, x) = (&mut out[c * s.run..][..s.run], &x[c * s.run..][..s.run]);
-                if silu {
-                    for (o, &v) in out.iter_mut().zip(x) {
-                        let y = v * a + b;
-                        *o = y * y.sigmoid();
-                    }
-                } else {
-                    for (o, &v) in out.iter_mut().zip(x) {
-                        *o = v * a + b;
-                    }
-                }
-            }
+            best_set_forward(out, x, gamma, beta, s.run, silu);
         }
     });
+    // SAFETY: every set wrote all of its values.
+    unsafe { out.set_len(x.len()) };
     out
 }
 
@@ -207,6 +226,60 @@ fn channel_backward<T: Real>(
     (dg.into_iter().sum(), db.into_iter().sum())
 }
 
+/// One set of [`backward`]; adds the gradients of its gammas, then its betas, to `sum`.
+#[inline(always)]
+fn set_backward<T: Real>(
+    dx: &mut [T],
+    x: &[T],
+    dy: &[T],
+    gamma: &[T],
+    beta: &[T],
+    sum: &mut [T],
+    run: usize,
+    silu: bool,
+) {
+    let (mean, r) = statistics(x);
+    let n = T::from_f64(x.len() as f64);
+    let channels = gamma.len();
+    let (dgamma, dbeta) = sum.split_at_mut(channels);
+    // First dx holds dL/dx̂.
+    let (mut mean_g, mut mean_gx) = (T::default(), T::default());
+    if run == 1 {
+        let (dx, x, dy) = (&mut dx[..channels], &x[..channels], &dy[..channels]);
+        let (beta, dgamma, dbeta) =
+            (&beta[..channels], &mut dgamma[..channels], &mut dbeta[..channels]);
+        for c in 0..channels {
+            let hat = (x[c] - mean) * r;
+            let y = hat * gamma[c] + beta[c];
+            let d = if silu { dy[c] * silu_slope(y) } else { dy[c] };
+            dgamma[c] += d * hat;
+            dbeta[c] += d;
+            dx[c] = d * gamma[c];
+        }
+        mean_g = lane_sum(dx, |v| v);
+        for c in 0..channels {
+            mean_gx += dx[c] * (x[c] - mean) * r;
+        }
+    } else {
+        for c in 0..channels {
+            let part = c * run..(c + 1) * run;
+            let (dx, x, dy) = (&mut dx[part.clone()], &x[part.clone()], &dy[part]);
+            let (dg, db) = channel_backward(dx, x, dy, (mean, r), (gamma[c], beta[c]), silu);
+            dgamma[c] += dg;
+            dbeta[c] += db;
+            mean_g += gamma[c] * db;
+            mean_gx += gamma[c] * dg;
+        }
+    }
+    let (mean_g, mean_gx) = (mean_g / n, mean_gx / n);
+    for (d, &v) in dx.iter_mut().zip(x) {
+        *d = r * (*d - mean_g - (v - mean) * r * mean_gx);
+    }
+}
+best_of!(best_set_backward = set_backward(
+    dx: &mut [T], x: &[T], dy: &[T], gamma: &[T], beta: &[T], sum: &mut [T], run: usize, silu: bool
+));
+
 /// Gradients of `x`, gamma and beta, one after the other in one buffer.
 ///
 /// With x̂ = (x − mean)·r and g = dL/dx̂: dL/dx = r·(g − mean(g) − x̂·mean(g·x̂)).
@@ -215,7 +288,6 @@ fn backward<T: Real>(x: &[T], gamma: &[T], beta: &[T], dy: &[T], s: Sizes, silu:
     let mut out = vec![T::default(); x.len() + 2 * affine];
     let (dx, rest) = out.split_at_mut(x.len());
     let (len, chunk) = (s.set_len(), s.chunk());
-    let n = T::from_f64(len as f64);
     // Each task sums the affine gradients of its own sets; they are added in order below.
     let sums: Vec<Vec<(usize, Vec<T>)>> = dx
         .par_chunks_mut(len * chunk)
@@ -228,43 +300,11 @@ fn backward<T: Real>(x: &[T], gamma: &[T], beta: &[T], dy: &[T], s: Sizes, silu:
             for (k, ((dx, x), dy)) in sets {
                 let at = s.affine_at(task * chunk + k);
                 let (gamma, beta) = (&gamma[at..][..s.set_channels], &beta[at..][..s.set_channels]);
-                let (mean, r) = statistics(x);
                 if sums.last().is_none_or(|(last, _)| *last != at) {
                     sums.push((at, vec![T::default(); 2 * s.set_channels]));
                 }
                 let Some((_, sum)) = sums.last_mut() else { continue };
-                let (dgamma, dbeta) = sum.split_at_mut(s.set_channels);
-                // First dx holds dL/dx̂.
-                let (mut mean_g, mut mean_gx) = (T::default(), T::default());
-                if s.run == 1 {
-                    for c in 0..len {
-                        let hat = (x[c] - mean) * r;
-                        let y = hat * gamma[c] + beta[c];
-                        let d = if silu { dy[c] * silu_slope(y) } else { dy[c] };
-                        dgamma[c] += d * hat;
-                        dbeta[c] += d;
-                        dx[c] = d * gamma[c];
-                    }
-                    mean_g = lane_sum(dx, |v| v);
-                    for c in 0..len {
-                        mean_gx += dx[c] * (x[c] - mean) * r;
-                    }
-                } else {
-                    for c in 0..s.set_channels {
-                        let part = c * s.run..(c + 1) * s.run;
-                        let (dx, x, dy) = (&mut dx[part.clone()], &x[part.clone()], &dy[part]);
-                        let (dg, db) =
-                            channel_backward(dx, x, dy, (mean, r), (gamma[c], beta[c]), silu);
-                        dgamma[c] += dg;
-                        dbeta[c] += db;
-                        mean_g += gamma[c] * db;
-                        mean_gx += gamma[c] * dg;
-                    }
-                }
-                let (mean_g, mean_gx) = (mean_g / n, mean_gx / n);
-                for (d, &v) in dx.iter_mut().zip(x) {
-                    *d = r * (*d - mean_g - (v - mean) * r * mean_gx);
-                }
+                best_set_backward(dx, x, dy, gamma, beta, sum, s.run, silu);
             }
             sums
         })

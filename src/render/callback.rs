@@ -111,9 +111,45 @@ pub fn remove_heat(rs: &RenderState, id: ImageId, layer: LayerId) {
     remove(rs, |r| r.remove_layer(LayerKind::Heat, id, layer));
 }
 
+/// A shape that fills `rect` (points of the window) with one opaque colour.
+pub fn ground(rect: egui::Rect, color: [u8; 3]) -> egui::Shape {
+    egui_wgpu::Callback::new_paint_callback(rect, GroundCallback { color }).into()
+}
+
+struct GroundCallback {
+    color: [u8; 3],
+}
+
+impl egui_wgpu::CallbackTrait for GroundCallback {
+    fn prepare(
+        &self,
+        _device: &wgpu::Device,
+        _queue: &wgpu::Queue,
+        _screen: &egui_wgpu::ScreenDescriptor,
+        _encoder: &mut wgpu::CommandEncoder,
+        resources: &mut egui_wgpu::CallbackResources,
+    ) -> Vec<wgpu::CommandBuffer> {
+        if let Some(renderer) = resources.get_mut::<SliceRenderer>() {
+            renderer.prepare_ground(self.color);
+        }
+        Vec::new()
+    }
+
+    fn paint(
+        &self,
+        _info: egui::PaintCallbackInfo,
+        pass: &mut wgpu::RenderPass<'static>,
+        resources: &egui_wgpu::CallbackResources,
+    ) {
+        if let Some(renderer) = resources.get::<SliceRenderer>() {
+            renderer.paint_ground(pass, self.color);
+        }
+    }
+}
+
 impl SlicePaint {
-    /// A shape that draws the slice into `rect` (points of the window). It draws nothing while
-    /// the image is not uploaded.
+    /// A shape that draws the slice into `rect` (points of the window), and nothing but the
+    /// background while the image is not uploaded.
     pub fn shape(self, rect: egui::Rect) -> egui::Shape {
         egui_wgpu::Callback::new_paint_callback(rect, Callback { paint: self, rect }).into()
     }
@@ -134,6 +170,7 @@ impl egui_wgpu::CallbackTrait for Callback {
         resources: &mut egui_wgpu::CallbackResources,
     ) -> Vec<wgpu::CommandBuffer> {
         if let Some(renderer) = resources.get_mut::<SliceRenderer>() {
+            renderer.prepare_ground(self.paint.background);
             // Not rounded, as lines that egui draws over the image are not either.
             let origin = [self.rect.min.x, self.rect.min.y].map(|v| v * screen.pixels_per_point);
             if let Err(error) = renderer.prepare(&self.paint, origin, screen.pixels_per_point) {
@@ -145,12 +182,20 @@ impl egui_wgpu::CallbackTrait for Callback {
 
     fn paint(
         &self,
-        _info: egui::PaintCallbackInfo,
+        info: egui::PaintCallbackInfo,
         pass: &mut wgpu::RenderPass<'static>,
         resources: &egui_wgpu::CallbackResources,
     ) {
         if let Some(renderer) = resources.get::<SliceRenderer>() {
-            renderer.paint(pass, self.paint.view);
+            renderer.paint_ground(pass, self.paint.background);
+            let clip = info.clip_rect_in_pixels();
+            let pixels = |start: i32, length: i32| {
+                let end = start.saturating_add(length);
+                [start, end].map(|v| u32::try_from(v).unwrap_or(0))
+            };
+            let [left, right] = pixels(clip.left_px, clip.width_px);
+            let [top, bottom] = pixels(clip.top_px, clip.height_px);
+            renderer.paint_picture(pass, self.paint.view, [left, top, right, bottom]);
         }
     }
 }

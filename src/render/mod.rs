@@ -10,6 +10,7 @@ pub mod colormap;
 mod colormap_tables;
 pub mod contour;
 mod error;
+mod ground;
 mod map;
 mod pass;
 mod scene;
@@ -18,7 +19,7 @@ pub mod twin;
 mod uniform;
 
 pub use callback::{
-    install, remove_heat, remove_image, remove_labels, set_heat, set_image, set_labels,
+    ground, install, remove_heat, remove_image, remove_labels, set_heat, set_image, set_labels,
     update_heat, update_labels,
 };
 pub use colormap::ColorMap;

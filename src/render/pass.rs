@@ -1,6 +1,7 @@
 //! The resident images and layers, and the render pass that shows them; one uniform buffer and
 //! bind group per view, because all views are prepared before the first is drawn.
 
+use super::ground::Ground;
 use super::texture::{Encoding, Lattice, Stored, VoxelTexture, heat_texels};
 use super::uniform::{Features, Resident, SliceUniform, Target};
 use super::{Block, ImageId, LayerId, RenderError, SlicePaint};
@@ -71,6 +72,8 @@ struct View {
     layers: [Option<LayerId>; 2],
     variant: Variant,
     features: Features,
+    /// Pixels of the target that the picture may touch: left, top, right, bottom.
+    extent: Option<[f64; 4]>,
     buffer: wgpu::Buffer,
     bind_group: wgpu::BindGroup,
 }
@@ -111,6 +114,7 @@ pub struct SliceRenderer {
     /// Bound where a view has no such layer.
     blanks: HashMap<(LayerKind, Lattice), VoxelTexture>,
     views: HashMap<u64, View>,
+    ground: Ground,
 }
 
 impl SliceRenderer {
@@ -127,6 +131,7 @@ impl SliceRenderer {
             layers: HashMap::new(),
             blanks: HashMap::new(),
             views: HashMap::new(),
+            ground: Ground::default(),
         }
     }
 
@@ -309,6 +314,11 @@ impl SliceRenderer {
             labels: block_of(LayerKind::Labels),
             heat: block_of(LayerKind::Heat),
         };
+        let extent = paint.extent(resident.shape).map(|e| {
+            let ppp = f64::from(pixels_per_point);
+            let [x, y] = origin.map(f64::from);
+            [x + e[0] * ppp, y + e[1] * ppp, x + e[2] * ppp, y + e[3] * ppp]
+        });
         let target = Target { origin, pixels_per_point, srgb: self.target.is_srgb() };
         let (uniform, features) = SliceUniform::new(paint, &resident, target);
         let same = |view: &View| view.image == paint.image && view.layers == layers;
@@ -318,6 +328,7 @@ impl SliceRenderer {
         }
         if let Some(view) = self.views.get_mut(&paint.view) {
             view.features = features;
+            view.extent = extent;
             if let Some(shader) = self.shaders.get_mut(&view.variant) {
                 shader.prepare(&self.device, self.target, features);
             }
@@ -336,6 +347,31 @@ impl SliceRenderer {
             pass.set_bind_group(0, &view.bind_group, &[]);
             pass.draw(0..3, 0..1);
         }
+    }
+
+    /// [`Self::paint`] onto a ground that has the view's background already: only where the picture
+    /// lies. `clip` is the pass's scissor rectangle (left, top, right, bottom), which is narrowed.
+    pub(super) fn paint_picture(&self, pass: &mut wgpu::RenderPass<'_>, view: u64, clip: [u32; 4]) {
+        let Some(extent) = self.views.get(&view).map(|v| v.extent) else { return };
+        // A pixel more on each side, so that rounding cannot cut the picture. The casts saturate.
+        let [left, top, right, bottom] = extent.map_or(clip, |e| {
+            [e[0].floor() - 1.0, e[1].floor() - 1.0, e[2].ceil() + 1.0, e[3].ceil() + 1.0]
+                .map(|v| v as u32)
+        });
+        let (left, top) = (left.max(clip[0]), top.max(clip[1]));
+        let (right, bottom) = (right.min(clip[2]), bottom.min(clip[3]));
+        if left < right && top < bottom {
+            pass.set_scissor_rect(left, top, right - left, bottom - top);
+            self.paint(pass, view);
+        }
+    }
+
+    pub(super) fn prepare_ground(&mut self, color: [u8; 3]) {
+        self.ground.prepare(&self.device, self.target, color);
+    }
+
+    pub(super) fn paint_ground(&self, pass: &mut wgpu::RenderPass<'_>, color: [u8; 3]) {
+        self.ground.paint(pass, color);
     }
 
     fn make_view(
@@ -377,7 +413,8 @@ impl SliceRenderer {
             layout: &shader.layout,
             entries: &entries,
         });
-        Ok(View { image: id, layers, variant, features: Features::default(), buffer, bind_group })
+        let features = Features::default();
+        Ok(View { image: id, layers, variant, features, extent: None, buffer, bind_group })
     }
 }
 

@@ -118,6 +118,24 @@ pub struct SlicePaint {
 }
 
 impl SlicePaint {
+    /// Points of the view that the slice of an image of this shape covers at most: left, top,
+    /// right, bottom; `None` if the map is singular.
+    pub(super) fn extent(&self, shape: [usize; 3]) -> Option<[f64; 4]> {
+        let [u, v] = SliceMap::in_plane(self.axis.min(2));
+        let ends = |n: usize| [-0.5, n as f64 - 0.5];
+        let mut out = [f64::INFINITY, f64::INFINITY, f64::NEG_INFINITY, f64::NEG_INFINITY];
+        for a in ends(shape[u]) {
+            for b in ends(shape[v]) {
+                let [x, y] = self.map.point_at([a, b])?;
+                if !(x.is_finite() && y.is_finite()) {
+                    return None;
+                }
+                out = [out[0].min(x), out[1].min(y), out[2].max(x), out[3].max(y)];
+            }
+        }
+        Some(out)
+    }
+
     /// Samples per pixel and axis, 1 to 4: more where several voxels fall into one pixel.
     pub(super) fn taps(&self, pixels_per_point: f64) -> i32 {
         let m = &self.map.voxel_from_point;
@@ -140,6 +158,30 @@ impl LabelStyle {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_extent_holds_the_whole_slice() {
+        let map = SliceMap::fit([200.0, 100.0], [10, 20], [2.0, 1.0], false, [true, false]);
+        let mut paint = SlicePaint {
+            view: 0,
+            image: ImageId(0),
+            axis: 2,
+            index: 0,
+            map,
+            window: Window { center: 0.0, width: 1.0 },
+            invert: false,
+            interpolation: Interpolation::Linear,
+            background: [0; 3],
+            heat: None,
+            labels: None,
+        };
+        let extent = paint.extent([10, 20, 3]).expect("regular");
+        for (found, expected) in extent.into_iter().zip([50.0, 0.0, 150.0, 100.0]) {
+            assert!((found - expected).abs() < 1e-9, "{extent:?}");
+        }
+        paint.map = SliceMap { voxel_from_point: [[0.0; 3]; 2] };
+        assert_eq!(paint.extent([10, 20, 3]), None);
+    }
 
     #[test]
     fn blocks_contain_what_lies_inside_them() {

@@ -1,5 +1,5 @@
 //! Seeded augmentation: flip, rotation, zoom, shift and elastic deformation in one resampling, then
-//! gamma and gain. The elastic grid is 3x3 with bicubic interpolation, as in U-Net
+//! gamma, gain, blur and speckle. The elastic grid is 3x3 with bicubic interpolation, as in U-Net
 //! (arXiv 1505.04597).
 
 use super::Augmentation;
@@ -25,13 +25,30 @@ pub(super) fn augment(
         }
     }
     let gamma = symmetric(rng, settings.log_gamma).exp();
+    let blur = settings.blur * rng.random::<f64>();
+    let grain = settings.speckle * rng.random::<f64>();
     let mut warped = Vec::with_capacity(image.len());
     for channel in image.chunks(plane) {
         let gain = 1.0 + symmetric(rng, settings.gain);
-        warped.extend(points.iter().map(|&(x, y)| {
-            let v = bilinear(x, y, |ix, iy| channel[mirror(iy, size) * size + mirror(ix, size)]);
-            let unit = f64::from((v + 1.0) * 0.5).clamp(1e-3, 1.0);
-            ((unit.powf(gamma) * gain).min(1.0) * 2.0 - 1.0) as f32
+        let mut plane: Vec<f64> = points
+            .iter()
+            .map(|&(x, y)| {
+                let v =
+                    bilinear(x, y, |ix, iy| channel[mirror(iy, size) * size + mirror(ix, size)]);
+                let unit = f64::from((v + 1.0) * 0.5).clamp(1e-3, 1.0);
+                unit.powf(gamma) * gain
+            })
+            .collect();
+        if blur > 0.05 {
+            plane = gaussian_blur(&plane, size, blur);
+        }
+        warped.extend(plane.into_iter().map(|v| {
+            let grainy = if grain > 0.0 {
+                v * (1.0 + grain * rng.sample::<f64, _>(StandardNormal))
+            } else {
+                v
+            };
+            (grainy.clamp(0.0, 1.0) * 2.0 - 1.0) as f32
         }));
     }
     let mut masks = Vec::with_capacity(mask.len());
@@ -45,6 +62,26 @@ pub(super) fn augment(
         }));
     }
     (warped, masks)
+}
+
+/// Separable, cut off at three standard deviations, mirrored at the edge.
+fn gaussian_blur(plane: &[f64], size: usize, sigma: f64) -> Vec<f64> {
+    let reach = (3.0 * sigma).ceil() as i64;
+    let weight = |d: i64| (-0.5 * (d as f64 / sigma).powi(2)).exp();
+    let sum: f64 = (-reach..=reach).map(weight).sum();
+    let taps: Vec<(i64, f64)> = (-reach..=reach).map(|d| (d, weight(d) / sum)).collect();
+    let pass = |from: &[f64], at: &dyn Fn(usize, usize) -> usize| -> Vec<f64> {
+        let mut out = vec![0.0; from.len()];
+        for line in 0..size {
+            for i in 0..size {
+                out[at(line, i)] =
+                    taps.iter().map(|&(d, w)| w * from[at(line, mirror(i as i64 + d, size))]).sum();
+            }
+        }
+        out
+    };
+    let rows = pass(plane, &|y, x| y * size + x);
+    pass(&rows, &|x, y| y * size + x)
 }
 
 /// Uniform within ±`bound`.
@@ -129,6 +166,8 @@ mod tests {
         elastic: 0.0,
         log_gamma: 0.0,
         gain: 0.0,
+        blur: 0.0,
+        speckle: 0.0,
     };
 
     #[test]
@@ -180,5 +219,36 @@ mod tests {
                 assert!((cubic_surface(&g, u, v) - g[r][c]).abs() < 1e-12);
             }
         }
+    }
+
+    #[test]
+    fn blur_keeps_the_mean_and_spreads_a_point_as_a_gaussian() {
+        let (size, sigma) = (33, 1.5);
+        let mut point = vec![0.0; size * size];
+        point[16 * size + 16] = 1.0;
+        let soft = gaussian_blur(&point, size, sigma);
+        assert!((soft.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+        let variance: f64 =
+            (0..size * size).map(|i| soft[i] * ((i % size) as f64 - 16.0).powi(2)).sum();
+        // A Gaussian cut off at three deviations has 1.3 % less variance.
+        assert!((variance / sigma.powi(2) - 1.0).abs() < 0.03, "{variance}");
+    }
+
+    #[test]
+    fn speckle_grows_with_brightness() {
+        let size = 64;
+        let image: Vec<f32> =
+            (0..size * size).map(|i| if i < size * size / 2 { -0.6 } else { 0.2 }).collect();
+        let mask = vec![0.0; size * size];
+        let grain = Augmentation { speckle: 0.2, ..NOTHING };
+        let (noisy, _) = augment(&image, &mask, size, &grain, &mut ChaCha8Rng::seed_from_u64(5));
+        let deviation = |part: &[f32]| {
+            let mean = part.iter().sum::<f32>() / part.len() as f32;
+            (part.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / part.len() as f32).sqrt()
+        };
+        let (dark, bright) = noisy.split_at(size * size / 2);
+        let ratio = deviation(bright) / deviation(dark);
+        // Brightness 0.6 against 0.2.
+        assert!((ratio - 3.0).abs() < 0.3, "{ratio}");
     }
 }

@@ -3,8 +3,8 @@
 
 use super::TrainError;
 use crate::diffusion::ScheduleKind;
-use crate::models::Normalisation;
 use crate::models::medsegdiff::{Config, Preset};
+use crate::models::{Context, Normalisation};
 use crate::volume::{Class, ClassKind, Modality};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -26,6 +26,17 @@ pub struct TrainConfig {
     pub kind: ClassKind,
     pub normalisation: Normalisation,
     pub image_channels: usize,
+    /// Whether the channels are colours or neighbouring slices.
+    #[serde(default)]
+    pub context: Context,
+    /// Folders of label maps in the data folder, one per reader. A step draws one of them for each
+    /// image, so that members learn to differ as readers do.
+    #[serde(default = "one_reader")]
+    pub readers: Vec<String>,
+    /// Model to start from (identifier or path) instead of random weights: fine-tuning. What has
+    /// another shape there starts anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
     pub preset: Preset,
     /// Fields of the preset to replace.
     #[serde(default)]
@@ -47,6 +58,9 @@ pub struct TrainConfig {
     pub ema: f64,
     pub loss: LossWeights,
     pub augment: Augmentation,
+    /// Train on the first so many cases of the split only; all unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train_cases: Option<usize>,
     /// Steps between checkpoints, and between validations.
     pub checkpoint_every: usize,
     pub validate_every: usize,
@@ -85,6 +99,16 @@ pub struct Augmentation {
     pub log_gamma: f64,
     /// Gain per channel.
     pub gain: f64,
+    /// Standard deviation of a Gaussian blur, in pixels of the network's grid.
+    #[serde(default)]
+    pub blur: f64,
+    /// Standard deviation of multiplicative grain, as of ultrasound.
+    #[serde(default)]
+    pub speckle: f64,
+}
+
+fn one_reader() -> Vec<String> {
+    vec!["labels".to_owned()]
 }
 
 impl TrainConfig {
@@ -98,7 +122,7 @@ impl TrainConfig {
         Ok(config)
     }
 
-    fn check(&self) -> Result<(), String> {
+    pub(super) fn check(&self) -> Result<(), String> {
         self.network()?;
         for (name, v) in [
             ("steps", self.steps),
@@ -116,6 +140,15 @@ impl TrainConfig {
             return Err(format!(
                 "batch is {}, expected a multiple of times_per_batch ({})",
                 self.batch, self.times_per_batch
+            ));
+        }
+        if self.readers.is_empty() {
+            return Err("readers is empty, expected at least one folder of labels".to_owned());
+        }
+        if self.context == Context::Neighbours && self.image_channels.is_multiple_of(2) {
+            return Err(format!(
+                "image_channels is {}, expected an odd number of neighbouring slices",
+                self.image_channels
             ));
         }
         if self.classes.is_empty() || self.classes.iter().any(|c| c.label == 0) {

@@ -2,42 +2,47 @@
 //!
 //! `splits.csv` has a header with the columns `name` and `split`; `images/NAME.*` and
 //! `labels/NAME.*` are anything that `io` opens, label values are class indices, 0 background.
+//! Several readers have a folder each; a case needs the outline of one of them at least.
 
+use super::TrainConfig;
 use super::TrainError;
-use crate::inference::{Placement, model_input, value_range};
-use crate::models::Normalisation;
+use crate::inference::{ModelInput, Placement};
 use crate::volume::{Class, ClassKind, Roi, Volume};
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 
 /// Image and masks of one slice, as in [`Dataset`].
-type Slice = (Vec<f32>, Vec<f32>);
+type Slice = (Vec<f32>, Vec<Vec<f32>>);
 
-/// One image with its label map, on disk.
+/// One image with its label maps, on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Case {
     pub name: String,
     pub image: PathBuf,
-    pub label: PathBuf,
+    /// One per reader who outlined it.
+    pub labels: Vec<PathBuf>,
 }
 
-/// The cases of one split, as a network sees them.
+/// The slices of the cases of one split, as a network sees them.
 pub struct Dataset {
     pub size: usize,
     pub channels: usize,
     pub classes: usize,
-    /// `[channels, size, size]` in -1…1 per case.
+    /// `[channels, size, size]` in -1…1 per slice.
     pub images: Vec<Vec<f32>>,
-    /// `[classes, size, size]`, share of the pixel that the class covers, per case.
-    pub masks: Vec<Vec<f32>>,
+    /// `[classes, size, size]`, share of the pixel that the class covers, per slice and reader.
+    pub masks: Vec<Vec<Vec<f32>>>,
+    /// Number of cases, and the case of each slice.
+    pub count: usize,
+    pub case: Vec<usize>,
 }
 
 impl Case {
-    /// All cases of a split, in the order of the split file.
+    /// All cases of a split, in the order of the split file; `readers` are the folders of labels.
     ///
     /// # Errors
     /// If the split file is missing, names no such split, or a file is missing.
-    pub fn list(folder: &Path, split: &str) -> Result<Vec<Self>, TrainError> {
+    pub fn list(folder: &Path, split: &str, readers: &[String]) -> Result<Vec<Self>, TrainError> {
         let file = folder.join("splits.csv");
         let refuse = |what: String| TrainError::Data { what, path: file.clone() };
         let text = std::fs::read_to_string(&file)
@@ -58,11 +63,14 @@ impl Case {
             };
             splits.insert((*own).to_owned());
             if *own == split {
-                cases.push(Self {
-                    name: (*name).to_owned(),
-                    image: find(&folder.join("images"), name)?,
-                    label: find(&folder.join("labels"), name)?,
-                });
+                let found = readers.iter().map(|r| find(&folder.join(r), name));
+                let (labels, missing): (Vec<_>, Vec<_>) = found.partition(Result::is_ok);
+                let labels: Vec<PathBuf> = labels.into_iter().flatten().collect();
+                if let (true, Some(Err(error))) = (labels.is_empty(), missing.into_iter().next()) {
+                    return Err(error);
+                }
+                let image = find(&folder.join("images"), name)?;
+                cases.push(Self { name: (*name).to_owned(), image, labels });
             }
         }
         if cases.is_empty() {
@@ -71,23 +79,49 @@ impl Case {
         Ok(cases)
     }
 
-    /// The image and its label map, checked to be of one shape.
+    /// The image, and the label of each voxel by each reader.
     ///
     /// # Errors
     /// If one cannot be read, or their shapes differ.
-    pub fn open(&self) -> Result<(Volume, Volume), TrainError> {
-        let (image, label) = (crate::io::open(&self.image)?, crate::io::open(&self.label)?);
-        let (expected, found) = (image.geometry().shape(), label.geometry().shape());
-        if expected != found || label.channels() != 1 {
-            return Err(TrainError::Data {
-                what: format!(
-                    "the label map is {found:?} with {} channels, its image {expected:?}",
-                    label.channels()
-                ),
-                path: self.label.clone(),
-            });
-        }
-        Ok((image, label))
+    pub fn open(&self) -> Result<(Volume, Vec<Vec<u8>>), TrainError> {
+        let image = crate::io::open(&self.image)?;
+        let read = |path: &PathBuf| {
+            let label = crate::io::open(path)?;
+            let (expected, found) = (image.geometry().shape(), label.geometry().shape());
+            if expected != found || label.channels() != 1 {
+                return Err(TrainError::Data {
+                    what: format!(
+                        "the label map is {found:?} with {} channels, its image {expected:?}",
+                        label.channels()
+                    ),
+                    path: path.clone(),
+                });
+            }
+            label_values(&label, path)
+        };
+        let labels = self.labels.iter().map(read).collect::<Result<_, _>>()?;
+        Ok((image, labels))
+    }
+
+    /// The masks of each reader, checked to hold the classes only.
+    ///
+    /// # Errors
+    /// Names the file that holds another label.
+    pub fn masks(
+        &self,
+        labels: &[Vec<u8>],
+        classes: &[Class],
+        kind: ClassKind,
+    ) -> Result<Vec<Vec<Vec<bool>>>, TrainError> {
+        let of = |(labels, path): (&Vec<u8>, &PathBuf)| {
+            class_masks(labels, classes, kind).map_err(|bad| {
+                let known: Vec<String> = classes.iter().map(|c| c.label.to_string()).collect();
+                let known = known.join(", ");
+                let what = format!("label {bad} is none of the classes (0, {known})");
+                TrainError::Data { what, path: path.clone() }
+            })
+        };
+        labels.iter().zip(&self.labels).map(of).collect()
     }
 }
 
@@ -109,11 +143,7 @@ fn find(folder: &Path, name: &str) -> Result<PathBuf, TrainError> {
 ///
 /// # Errors
 /// If a label is neither background nor one of the classes.
-pub fn class_masks(
-    labels: &[u8],
-    classes: &[Class],
-    kind: ClassKind,
-) -> Result<Vec<Vec<bool>>, u8> {
+fn class_masks(labels: &[u8], classes: &[Class], kind: ClassKind) -> Result<Vec<Vec<bool>>, u8> {
     if let Some(&bad) = labels.iter().find(|&&l| l != 0 && classes.iter().all(|c| c.label != l)) {
         return Err(bad);
     }
@@ -131,7 +161,7 @@ pub fn class_masks(
 ///
 /// # Errors
 /// If a value is no whole number from 0 to 255.
-pub fn label_values(label: &Volume, path: &Path) -> Result<Vec<u8>, TrainError> {
+pub(super) fn label_values(label: &Volume, path: &Path) -> Result<Vec<u8>, TrainError> {
     (0..label.geometry().voxel_count())
         .map(|i| {
             let v = label.voxels().stored(i, 0);
@@ -152,38 +182,30 @@ impl Dataset {
     ///
     /// # Errors
     /// Names the file that cannot be read or holds a label outside the classes.
-    pub fn read(
-        cases: &[Case],
-        classes: &[Class],
-        kind: ClassKind,
-        size: usize,
-        channels: usize,
-        normalisation: Normalisation,
-    ) -> Result<Self, TrainError> {
+    pub fn read(cases: &[Case], config: &TrainConfig, size: usize) -> Result<Self, TrainError> {
+        let channels = config.image_channels;
         let read = |case: &Case| -> Result<Vec<Slice>, TrainError> {
-            let (image, label) = case.open()?;
-            let range = value_range(&image, 0, normalisation);
-            let values = label_values(&label, &case.label)?;
+            let (image, labels) = case.open()?;
+            let input = ModelInput::new(&image, 0, channels, config.normalisation, config.context);
+            let readers = case.masks(&labels, &config.classes, config.kind)?;
             let [w, h, slices] = image.geometry().shape();
             let placement = Placement::new(Roi::full(image.geometry()), size);
-            let mut out = Vec::with_capacity(slices);
-            for z in 0..slices {
-                let labels = &values[z * w * h..(z + 1) * w * h];
-                let masks = class_masks(labels, classes, kind).map_err(|bad| TrainError::Data {
-                    what: format!("label {bad} is none of the classes"),
-                    path: case.label.clone(),
-                })?;
-                let mask = masks.iter().flat_map(|m| {
-                    let plane: Vec<f32> = m.iter().map(|&v| f32::from(u8::from(v))).collect();
-                    placement.shrink(&plane, w, h, 0.0)
-                });
-                out.push((model_input(&image, z, 0, &placement, channels, range), mask.collect()));
-            }
-            Ok(out)
+            let shrink = |m: &Vec<bool>, z: usize| {
+                let plane: Vec<f32> =
+                    m[z * w * h..(z + 1) * w * h].iter().map(|&v| f32::from(u8::from(v))).collect();
+                placement.shrink(&plane, w, h, 0.0)
+            };
+            let masks = |z: usize| {
+                readers.iter().map(|r| r.iter().flat_map(|m| shrink(m, z)).collect()).collect()
+            };
+            Ok((0..slices).map(|z| (input.slice(z, &placement), masks(z))).collect())
         };
         let all: Vec<_> = cases.par_iter().map(read).collect::<Result<_, _>>()?;
+        let of_slices = |(i, slices): (usize, &Vec<Slice>)| vec![i; slices.len()];
+        let case = all.iter().enumerate().flat_map(of_slices).collect();
         let (images, masks) = all.into_iter().flatten().unzip();
-        Ok(Self { size, channels, classes: classes.len(), images, masks })
+        let (classes, count) = (config.classes.len(), cases.len());
+        Ok(Self { size, channels, classes, images, masks, count, case })
     }
 }
 
@@ -210,9 +232,11 @@ mod tests {
     fn a_split_that_is_not_there_names_those_that_are() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("splits.csv"), "name,split\na,train\n").unwrap();
-        let error = Case::list(folder.path(), "val").unwrap_err().to_string();
+        let error =
+            Case::list(folder.path(), "val", &["labels".to_owned()]).unwrap_err().to_string();
         assert!(error.contains("\"val\"") && error.contains("train"), "{error}");
-        let error = Case::list(folder.path(), "train").unwrap_err().to_string();
+        let error =
+            Case::list(folder.path(), "train", &["labels".to_owned()]).unwrap_err().to_string();
         assert!(error.contains("\"a\""), "{error}");
     }
 }

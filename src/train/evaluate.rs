@@ -1,34 +1,65 @@
 //! A model against the labels of a split, through the very pipeline that a person runs.
 
 use super::TrainError;
-use super::dataset::{Case, class_masks, label_values};
+use super::dataset::Case;
 use crate::ensemble::Ensemble;
-use crate::inference::{Engine, Job, Outcome, Settings};
-use crate::metrics::{EmptyRule, overlap};
-use crate::volume::{Class, ClassKind};
+use crate::inference::{Engine, InferenceError, Job, Outcome, Settings};
+use crate::metrics::{
+    EmptyRule, Measures, MetricsError, boundary_band, calibration, compare, ged_squared,
+    mean_interval, overlap,
+};
+use crate::volume::{ClassKind, Geometry, LengthUnit};
 use serde::Serialize;
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-/// Means over cases for one class, by way: the anchor head's mask, the first member alone, the mean
-/// of the members' soft masks cut at one half, STAPLE.
+/// What is known of one measure in the four ways to a mask: the anchor head's, the first member
+/// alone, the mean of the members' soft masks cut at one half, STAPLE. `None` where it is not
+/// defined (STAPLE with fewer than three members).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Ways<T> {
+    pub direct: T,
+    pub sample: T,
+    pub mean: T,
+    pub staple: T,
+}
+
+/// Means over the cases where a figure is defined.
+pub type Scores = Ways<Option<f64>>;
+
+/// One class, over all cases.
 #[derive(Clone, Debug, Serialize)]
 pub struct ClassScores {
     pub name: String,
     pub dice: Scores,
+    /// Bootstrap 95 % interval of the mean Dice.
+    pub dice_interval: Ways<Option<(f64, f64)>>,
     pub iou: Scores,
+    /// In `unit`.
+    pub hd95: Scores,
+    pub assd: Scores,
+    /// Expected calibration error of the members' votes near the border, all cases pooled.
+    pub ece: Option<f64>,
+    /// Dice of the mean of the first so many members: when the ensemble has converged.
+    pub convergence: Vec<ByMembers>,
+    /// Squared generalised energy distance, where there are two readers or more.
+    pub ged: Option<Ged>,
 }
 
-/// One figure per way; `None` where it is not defined (STAPLE with fewer than three members).
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Scores {
-    pub direct: Option<f64>,
-    pub sample: Option<f64>,
-    pub mean: Option<f64>,
-    pub staple: Option<f64>,
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct ByMembers {
+    pub members: usize,
+    pub dice: f64,
+}
+
+/// Between the members and the readers, and among the readers themselves (the first against the
+/// others).
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Ged {
+    pub ensemble: f64,
+    pub readers: f64,
 }
 
 /// How the members behave, over all cases and classes.
@@ -41,61 +72,88 @@ pub struct MemberFigures {
     pub mean_pairwise_dice: Option<f64>,
 }
 
+/// One class of one case.
+#[derive(Clone, Debug)]
+pub struct CaseScores {
+    pub case: String,
+    pub class: String,
+    /// Against the first reader.
+    pub measures: Ways<Option<Measures>>,
+    convergence: Vec<ByMembers>,
+    pub ged: Option<Ged>,
+}
+
 /// The result of [`evaluate`].
 #[derive(Clone, Debug, Serialize)]
 pub struct Evaluation {
     pub model: String,
+    pub parameters: usize,
+    pub gflop_per_step: f64,
     pub split: String,
     pub cases: usize,
     pub members: usize,
     pub steps: usize,
     pub seconds_per_case: f64,
+    /// Of distances: `mm`, or `px` if a case has no spacing.
+    pub unit: &'static str,
+    /// What is said of empty masks.
+    pub empty_rule: &'static str,
     pub classes: Vec<ClassScores>,
     pub ensemble: MemberFigures,
+    #[serde(skip)]
+    pub rows: Vec<CaseScores>,
 }
 
-/// Sums of one figure.
-#[derive(Clone, Copy, Default)]
-struct Mean(f64, usize);
-
-impl Mean {
-    fn add(&mut self, v: Option<f64>) {
-        if let Some(v) = v {
-            self.0 += v;
-            self.1 += 1;
-        }
-    }
-    fn get(self) -> Option<f64> {
-        (self.1 > 0).then(|| self.0 / self.1 as f64)
-    }
-}
-
-/// Pixels within this distance of the border count as near it.
+/// Numbers of members whose mean is scored.
+const CONVERGENCE: [usize; 8] = [1, 2, 5, 10, 15, 20, 25, 50];
+/// Pixels within this distance of the border count as near it, for the variance.
 const BORDER: f64 = 3.0;
+/// Half width of the band in which calibration is measured, mm and pixels.
+const BAND: (f64, f64) = (5.0, 10.0);
+const RULE: EmptyRule = EmptyRule::MetricsReloaded;
+/// Tolerance of the surface Dice, which is not reported here.
+const TOLERANCE: f64 = 1.0;
 
-/// Runs `model` on every case of `split` in `folder` and compares with its labels; `report` hears of
-/// each finished case (done, all).
+impl<T> Ways<T> {
+    /// Names and values in the order of tables.
+    pub fn each(&self) -> [(&'static str, &T); 4] {
+        [
+            ("direct", &self.direct),
+            ("sample", &self.sample),
+            ("mean", &self.mean),
+            ("staple", &self.staple),
+        ]
+    }
+
+    /// The same of each way.
+    pub fn map<U>(&self, f: impl Fn(&T) -> U) -> Ways<U> {
+        let [direct, sample, mean, staple] = self.each().map(|(_, v)| f(v));
+        Ways { direct, sample, mean, staple }
+    }
+}
+
+/// Runs `model` on every case of `split` in `folder` and compares with the labels of its `readers`
+/// (folders); `report` hears of each finished case (done, all).
 ///
 /// # Errors
 /// If a case cannot be read or the model cannot run.
 pub fn evaluate(
     engine: &mut Engine,
     model: &str,
-    folder: &Path,
+    (folder, readers): (&Path, &[String]),
     split: &str,
     settings: &Settings,
     report: &mut dyn FnMut(usize, usize),
 ) -> Result<Evaluation, TrainError> {
-    let cases = Case::list(folder, split)?;
-    let mut dice: BTreeMap<(usize, usize), Mean> = BTreeMap::new();
-    let mut iou = dice.clone();
-    let mut classes: Vec<Class> = Vec::new();
-    let (mut near, mut far, mut empty, mut pairwise) =
-        (Mean::default(), Mean::default(), 0, Mean::default());
-    let mut seconds = 0.0;
+    let card = crate::models::card(model).map_err(InferenceError::from)?;
+    let cases = Case::list(folder, split, readers)?;
+    let mut rows = Vec::new();
+    let mut pooled: Vec<Votes> = card.classes.iter().map(|_| Votes::default()).collect();
+    let mut spread = Spread::default();
+    let (mut seconds, mut in_pixels) = (0.0, false);
     for (done, case) in cases.iter().enumerate() {
-        let (image, label) = case.open()?;
-        let labels = label_values(&label, &case.label)?;
+        let (image, labels) = case.open()?;
+        let references = case.masks(&labels, &card.classes, card.kind)?;
         let job = Job {
             volume: Arc::new(image),
             time: 0,
@@ -106,65 +164,108 @@ pub fn evaluate(
         let (outcome, _) = engine.run(&job, &AtomicBool::new(false), &mut |_| {})?;
         seconds += at.elapsed().as_secs_f64();
         let Some(outcome) = outcome else { continue };
-        classes.clone_from(&outcome.model.classes);
-        let kind = outcome.model.kind;
-        let truth = class_masks(&labels, &classes, kind).map_err(|bad| TrainError::Data {
-            what: format!("label {bad} is none of the model's classes"),
-            path: case.label.clone(),
-        })?;
+        in_pixels |= outcome.geometry.unit() == LengthUnit::Pixel;
         let shape = outcome.block_shape();
         let voxels = shape.iter().product::<usize>();
-        let ensemble = read(&outcome.soft_members(), classes.len(), kind, voxels)?;
-        let direct = read(&[&outcome.direct], classes.len(), kind, voxels)?;
-        for (c, truth) in truth.iter().enumerate() {
-            let ways = [
-                Some(direct.member_mask(0, c)),
-                Some(ensemble.member_mask(0, c)),
-                Some(mean_mask(&outcome, &ensemble, c)),
-                ensemble.staple(c, shape).ok().map(|s| s.mask),
-            ];
-            for (way, mask) in ways.iter().enumerate() {
-                let Some(mask) = mask else { continue };
-                let o = overlap(mask, truth, EmptyRule::MetricsReloaded).map_err(|e| {
-                    TrainError::Data { what: e.to_string(), path: case.label.clone() }
-                })?;
-                dice.entry((c, way)).or_default().add(o.dice);
-                iou.entry((c, way)).or_default().add(o.iou);
-            }
-            empty += ensemble.empty_members(c).len();
-            pairwise.add(ensemble.mean_pairwise_dice(c));
-            spread(&ensemble, c, shape, &mut near, &mut far);
+        let ensemble = read(&outcome.soft_members(), card.classes.len(), card.kind, voxels)?;
+        let direct = read(&[&outcome.direct], card.classes.len(), card.kind, voxels)?;
+        let soft = outcome.soft_members();
+        let fewer = CONVERGENCE
+            .into_iter()
+            .filter(|&n| n <= soft.len())
+            .map(|n| read(&soft[..n], card.classes.len(), card.kind, voxels))
+            .collect::<Result<Vec<_>, _>>()?;
+        for (c, class) in card.classes.iter().enumerate() {
+            let references: Vec<&[bool]> = references.iter().map(|r| r[c].as_slice()).collect();
+            let masks = Ways {
+                direct: Some(direct.member_mask(0, c)),
+                sample: Some(ensemble.member_mask(0, c)),
+                mean: Some(mean_mask(&outcome, &ensemble, c)),
+                staple: ensemble.staple(c, shape).ok().map(|s| s.mask),
+            };
+            let mut score = || -> Result<_, MetricsError> {
+                let spacing = outcome.geometry.spacing();
+                let measure = |mask: &Option<Vec<bool>>| {
+                    let mask = mask.as_deref()?;
+                    Some(compare(mask, references[0], shape, spacing, TOLERANCE, RULE))
+                };
+                let m = masks.map(measure);
+                let measures = Ways {
+                    direct: m.direct.transpose()?,
+                    sample: m.sample.transpose()?,
+                    mean: m.mean.transpose()?,
+                    staple: m.staple.transpose()?,
+                };
+                pooled[c].add(&ensemble, c, references[0], &outcome.geometry, shape)?;
+                let convergence = convergence(&fewer, &outcome, c, references[0])?;
+                let ged = ged(&ensemble, c, &references)?;
+                let (case, class) = (case.name.clone(), class.name.clone());
+                Ok(CaseScores { case, class, measures, convergence, ged })
+            };
+            rows.push(
+                score().map_err(|e| TrainError::Data {
+                    what: e.to_string(),
+                    path: case.image.clone(),
+                })?,
+            );
+            spread.add(&ensemble, c, shape);
         }
         report(done + 1, cases.len());
     }
-    let scores = |m: &BTreeMap<(usize, usize), Mean>, c: usize| {
-        let [direct, sample, mean, staple] =
-            std::array::from_fn(|way| m.get(&(c, way)).and_then(|m| m.get()));
-        Scores { direct, sample, mean, staple }
-    };
+    let classes = card.classes.iter().zip(&pooled);
     Ok(Evaluation {
         model: model.to_owned(),
+        parameters: card.parameters,
+        gflop_per_step: card.gflop_per_step,
         split: split.to_owned(),
         cases: cases.len(),
         members: settings.members,
         steps: settings.steps,
         seconds_per_case: seconds / cases.len() as f64,
+        unit: if in_pixels { "px" } else { "mm" },
+        empty_rule: RULE.name(),
         classes: classes
-            .iter()
-            .enumerate()
-            .map(|(c, class)| ClassScores {
-                name: class.name.clone(),
-                dice: scores(&dice, c),
-                iou: scores(&iou, c),
+            .map(|(class, votes)| summary(&class.name, &rows, votes, settings.members))
+            .collect(),
+        ensemble: spread.figures(),
+        rows,
+    })
+}
+
+/// Means over the cases of one class.
+fn summary(name: &str, rows: &[CaseScores], votes: &Votes, members: usize) -> ClassScores {
+    let own: Vec<&CaseScores> = rows.iter().filter(|r| r.class == name).collect();
+    let values = |way: usize, figure: fn(&Measures) -> Option<f64>| -> Vec<f64> {
+        own.iter().filter_map(|r| r.measures.each()[way].1.as_ref().and_then(figure)).collect()
+    };
+    let order = Ways { direct: 0, sample: 1, mean: 2, staple: 3 };
+    let means = |figure: fn(&Measures) -> Option<f64>| order.map(|&way| mean(&values(way, figure)));
+    let geds: Vec<Ged> = own.iter().filter_map(|r| r.ged).collect();
+    ClassScores {
+        name: name.to_owned(),
+        dice: means(|m| m.overlap.dice),
+        dice_interval: order.map(|&way| mean_interval(&values(way, |m| m.overlap.dice))),
+        iou: means(|m| m.overlap.iou),
+        hd95: means(|m| m.hd95),
+        assd: means(|m| m.assd),
+        ece: votes.ece(members),
+        convergence: CONVERGENCE
+            .into_iter()
+            .filter_map(|members| {
+                let all = own.iter().flat_map(|r| &r.convergence);
+                let values: Vec<f64> =
+                    all.filter(|b| b.members == members).map(|b| b.dice).collect();
+                mean(&values).map(|dice| ByMembers { members, dice })
             })
             .collect(),
-        ensemble: MemberFigures {
-            variance_near_border: near.get().unwrap_or_default(),
-            variance_elsewhere: far.get().unwrap_or_default(),
-            empty_members: empty,
-            mean_pairwise_dice: pairwise.get(),
-        },
-    })
+        ged: mean(&geds.iter().map(|g| g.ensemble).collect::<Vec<_>>())
+            .zip(mean(&geds.iter().map(|g| g.readers).collect::<Vec<_>>()))
+            .map(|(ensemble, readers)| Ged { ensemble, readers }),
+    }
+}
+
+fn mean(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
 fn read(
@@ -185,13 +286,95 @@ fn mean_mask(outcome: &Outcome, ensemble: &Ensemble, c: usize) -> Vec<bool> {
     }
 }
 
-/// Adds the variances near the border of the fused mask and elsewhere.
-fn spread(ensemble: &Ensemble, c: usize, shape: [usize; 3], near: &mut Mean, far: &mut Mean) {
-    let mask = ensemble.majority(c);
-    let border = crate::metrics::surface(&mask, shape);
-    let distance = crate::metrics::squared_distance_transform(&border, shape, [1.0; 3]);
-    for (d, v) in distance.iter().zip(ensemble.variance(c)) {
-        let side = if *d <= BORDER * BORDER { &mut *near } else { &mut *far };
-        side.add(Some(f64::from(v)));
+/// Dice of the mean of each ensemble; an undefined one is left out.
+fn convergence(
+    ensembles: &[Ensemble],
+    outcome: &Outcome,
+    c: usize,
+    reference: &[bool],
+) -> Result<Vec<ByMembers>, MetricsError> {
+    let score = |e: &Ensemble| {
+        let overlap = overlap(&mean_mask(outcome, e, c), reference, RULE)?;
+        Ok(overlap.dice.map(|dice| ByMembers { members: e.n(), dice }))
+    };
+    ensembles.iter().filter_map(|e| score(e).transpose()).collect()
+}
+
+/// `None` with one reader only.
+fn ged(ensemble: &Ensemble, c: usize, references: &[&[bool]]) -> Result<Option<Ged>, MetricsError> {
+    let [first, others @ ..] = references else { return Ok(None) };
+    if others.is_empty() {
+        return Ok(None);
+    }
+    let members: Vec<Vec<bool>> = (0..ensemble.n()).map(|m| ensemble.member_mask(m, c)).collect();
+    let members: Vec<&[bool]> = members.iter().map(Vec::as_slice).collect();
+    Ok(Some(Ged {
+        ensemble: ged_squared(&members, references)?,
+        readers: ged_squared(&[*first], others)?,
+    }))
+}
+
+/// Votes near the border with what the first reader says, of all cases.
+#[derive(Default)]
+struct Votes {
+    count: Vec<u16>,
+    reference: Vec<bool>,
+}
+
+impl Votes {
+    fn add(
+        &mut self,
+        ensemble: &Ensemble,
+        c: usize,
+        reference: &[bool],
+        geometry: &Geometry,
+        shape: [usize; 3],
+    ) -> Result<(), MetricsError> {
+        let width = if geometry.unit() == LengthUnit::Pixel { BAND.1 } else { BAND.0 };
+        let majority = ensemble.majority(c);
+        let band = boundary_band(reference, &majority, shape, geometry.spacing(), width)?;
+        for ((&k, &r), _) in ensemble.count(c).iter().zip(reference).zip(&band).filter(|x| *x.1) {
+            self.count.push(k);
+            self.reference.push(r);
+        }
+        Ok(())
+    }
+
+    fn ece(&self, members: usize) -> Option<f64> {
+        let all = vec![true; self.count.len()];
+        calibration(&self.count, members, &self.reference, &all).ok().flatten().map(|c| c.ece)
+    }
+}
+
+/// Sums of the variance near the border of the fused mask and elsewhere, and of agreement.
+#[derive(Default)]
+struct Spread {
+    near: (f64, usize),
+    far: (f64, usize),
+    empty: usize,
+    pairwise: Vec<f64>,
+}
+
+impl Spread {
+    fn add(&mut self, ensemble: &Ensemble, c: usize, shape: [usize; 3]) {
+        let border = crate::metrics::surface(&ensemble.majority(c), shape);
+        let distance = crate::metrics::squared_distance_transform(&border, shape, [1.0; 3]);
+        for (d, v) in distance.iter().zip(ensemble.variance(c)) {
+            let side = if *d <= BORDER * BORDER { &mut self.near } else { &mut self.far };
+            side.0 += f64::from(v);
+            side.1 += 1;
+        }
+        self.empty += ensemble.empty_members(c).len();
+        self.pairwise.extend(ensemble.mean_pairwise_dice(c));
+    }
+
+    fn figures(&self) -> MemberFigures {
+        let over = |(sum, n): (f64, usize)| sum / n.max(1) as f64;
+        MemberFigures {
+            variance_near_border: over(self.near),
+            variance_elsewhere: over(self.far),
+            empty_members: self.empty,
+            mean_pairwise_dice: mean(&self.pairwise),
+        }
     }
 }

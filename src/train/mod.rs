@@ -7,11 +7,13 @@ mod dataset;
 mod evaluate;
 mod loss;
 mod optimizer;
+mod recipe;
 mod trainer;
 
 pub use config::{Augmentation, LossWeights, TrainConfig};
 pub use dataset::{Case, Dataset};
-pub use evaluate::{ClassScores, Evaluation, Scores, evaluate};
+pub use evaluate::{ByMembers, CaseScores, ClassScores, Evaluation, Scores, Ways, evaluate};
+pub use recipe::Recipe;
 pub use trainer::{Progress, train};
 
 use std::path::PathBuf;
@@ -23,6 +25,8 @@ pub enum TrainError {
     Data { what: String, path: PathBuf },
     #[error("the training configuration {path} cannot be used: {what}")]
     Config { what: String, path: PathBuf },
+    #[error("training cannot start from the model {id}: {what}")]
+    Start { id: String, what: String },
     #[error("the loss is not finite at step {step}; the last good checkpoint is {checkpoint}")]
     NotFinite { step: usize, checkpoint: PathBuf },
     #[error(transparent)]

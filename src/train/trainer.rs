@@ -10,7 +10,7 @@ use super::{TrainConfig, TrainError};
 use crate::diffusion::{Plan, SamplerKind, Schedule, Start, TRAINING_STEPS, member_seed};
 use crate::inference::{DeviceChoice, StepCache, open_device, sample};
 use crate::models::medsegdiff::MedSegDiff;
-use crate::models::{WeightsHeader, write_weights};
+use crate::models::{WeightsHeader, load_weights, write_weights};
 use crate::nn::SeededInit;
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
@@ -38,6 +38,7 @@ pub struct Progress {
     pub steps: usize,
     pub loss: f64,
     pub gradient_norm: f64,
+    pub step_seconds: f64,
     pub images_per_second: f64,
     pub eta: Duration,
     /// Mean Dice per class of the ensemble mean and of the direct mask, when validated.
@@ -104,22 +105,18 @@ fn run(
         });
     }
     let read = |split: &str, most: usize| -> Result<Dataset, TrainError> {
-        let mut cases = Case::list(&config.data, split)?;
+        let mut cases = Case::list(&config.data, split, &config.readers)?;
         cases.truncate(most);
-        Dataset::read(
-            &cases,
-            &config.classes,
-            config.kind,
-            network_config.image_size,
-            config.image_channels,
-            config.normalisation,
-        )
+        Dataset::read(&cases, config, network_config.image_size)
     };
-    let train = read("train", usize::MAX)?;
+    let train = read("train", config.train_cases.unwrap_or(usize::MAX))?;
     let validation = read("val", config.validate_cases)?;
     let init = SeededInit::new(config.seed);
     let vb = VarBuilder::from_backend(Box::new(init.clone()), DType::F32, device.clone());
     let network = MedSegDiff::new(&network_config, &vb)?;
+    if let Some(id) = &config.from {
+        start_from(id, &init, &device)?;
+    }
     let mut trainer = Trainer {
         config: config.clone(),
         network,
@@ -136,7 +133,9 @@ fn run(
     let (start, mut last_metrics) = (Instant::now(), json!(null));
     let model_path = out.join("model.safetensors");
     for step in first..config.steps {
+        let at = Instant::now();
         let (loss, norm) = trainer.step(step)?;
+        let step_seconds = at.elapsed().as_secs_f64();
         if !loss.is_finite() || !norm.is_finite() {
             return Err(TrainError::NotFinite { step, checkpoint: checkpoint_path });
         }
@@ -148,6 +147,7 @@ fn run(
             steps: config.steps,
             loss,
             gradient_norm: norm,
+            step_seconds,
             images_per_second: ((done - first) * config.batch) as f64 / seconds,
             eta: Duration::from_secs_f64(
                 seconds * (config.steps - done) as f64 / (done - first) as f64,
@@ -181,8 +181,38 @@ fn run(
     Ok(model_path)
 }
 
+/// Takes over the weights of a trained model wherever names and shapes agree. The mask's own
+/// convolutions have another shape if the classes differ; they start anew.
+fn start_from(id: &str, init: &SeededInit, device: &Device) -> Result<(), TrainError> {
+    let weights = load_weights(id, device).map_err(crate::inference::InferenceError::from)?;
+    let vars = init.vars();
+    let mut taken = 0;
+    for (name, var) in &vars {
+        if let Some(weight) = weights.get(name).filter(|w| w.shape() == var.shape()) {
+            var.set(weight)?;
+            taken += 1;
+        }
+    }
+    if 2 * taken < vars.len() {
+        return Err(TrainError::Start {
+            id: id.to_owned(),
+            what: format!(
+                "{taken} of {} tensors fit the network; use that model's preset and sizes",
+                vars.len()
+            ),
+        });
+    }
+    tracing::info!("{taken} of {} tensors start from {id}", vars.len());
+    Ok(())
+}
+
 fn log(path: &Path, p: &Progress) -> Result<(), TrainError> {
-    let mut line = json!({ "step": p.step, "loss": p.loss, "gradient_norm": p.gradient_norm });
+    let mut line = json!({
+        "step": p.step,
+        "loss": p.loss,
+        "gradient_norm": p.gradient_norm,
+        "seconds": p.step_seconds,
+    });
     if let Some((mean, direct)) = &p.validation {
         line["val_dice"] = json!(mean);
         line["val_dice_direct"] = json!(direct);
@@ -202,15 +232,16 @@ fn generator(seed: u64, step: usize) -> ChaCha8Rng {
 impl Trainer {
     /// Which cases step `step` sees: every epoch visits all of them in an order of its own.
     fn batch(&self, step: usize) -> Vec<usize> {
-        let n = self.train.images.len();
-        let b = self.config.batch;
-        (step * b..(step + 1) * b)
-            .map(|position| {
-                let mut order: Vec<usize> = (0..n).collect();
-                order.shuffle(&mut generator(self.config.seed ^ 0x0DA7_A5E7, position / n));
-                order[position % n]
-            })
-            .collect()
+        let (n, b) = (self.train.images.len(), self.config.batch);
+        let order = |epoch: usize| {
+            let mut order: Vec<usize> = (0..n).collect();
+            order.shuffle(&mut generator(self.config.seed ^ 0x0DA7_A5E7, epoch));
+            order
+        };
+        let epochs = step * b / n..=((step + 1) * b - 1) / n;
+        let first = *epochs.start();
+        let orders: Vec<Vec<usize>> = epochs.map(order).collect();
+        (step * b..(step + 1) * b).map(|p| orders[p / n - first][p % n]).collect()
     }
 
     fn tensor(&self, rows: &[Vec<f32>], channels: usize) -> Result<Tensor, TrainError> {
@@ -236,8 +267,9 @@ impl Trainer {
             .into_par_iter()
             .zip(seeds)
             .map(|(i, seed)| {
-                let (image, mask) = (&self.train.images[i], &self.train.masks[i]);
                 let mut rng = ChaCha8Rng::seed_from_u64(seed);
+                let (image, readers) = (&self.train.images[i], &self.train.masks[i]);
+                let mask = &readers[rng.random_range(0..readers.len())];
                 augment(image, mask, self.train.size, &config.augment, &mut rng)
             })
             .unzip();
@@ -342,8 +374,10 @@ impl Trainer {
         let seeds: Vec<u64> = (0..VALIDATION_MEMBERS).map(|k| member_seed(0, k)).collect();
         let mut cache = StepCache::default();
         let (k, plane) = (cases.classes, cases.size * cases.size);
-        let (mut mean_dice, mut direct_dice) = (vec![0.0; k], vec![0.0; k]);
-        for (image, mask) in cases.images.iter().zip(&cases.masks) {
+        // Per case and class, of the mean and of the direct mask: a volume's slices count together.
+        let mut counts = vec![[Counts::default(); 2]; k * cases.count];
+        for ((image, readers), case) in cases.images.iter().zip(&cases.masks).zip(&cases.case) {
+            let mask = &readers[0];
             let image = self.tensor(std::slice::from_ref(image), cases.channels)?;
             let condition = network.condition(&image)?;
             let direct: Vec<f32> = sigmoid(&condition.logits)?.flatten_all()?.to_vec1()?;
@@ -352,15 +386,20 @@ impl Trainer {
             let drawn = sample(&network, &condition, &plan, kind, &[], &seeds, &mut cache, go_on)?;
             let drawn = drawn.unwrap_or_default();
             for c in 0..k {
-                let part = c * plane..(c + 1) * plane;
-                let mean = |i: usize| drawn.iter().map(|d| d[i]).sum::<f32>() >= 0.0;
-                mean_dice[c] += dice(part.clone().map(|i| (mean(i), mask[i] >= 0.5)));
-                direct_dice[c] += dice(part.map(|i| (direct[i] >= 0.5, mask[i] >= 0.5)));
+                let [mean_count, direct_count] = &mut counts[case * k + c];
+                for i in c * plane..(c + 1) * plane {
+                    let truth = mask[i] >= 0.5;
+                    mean_count.add(drawn.iter().map(|d| d[i]).sum::<f32>() >= 0.0, truth);
+                    direct_count.add(direct[i] >= 0.5, truth);
+                }
             }
         }
-        let n = cases.images.len() as f64;
-        let over = |v: Vec<f64>| v.into_iter().map(|d| d / n).collect();
-        Ok((over(mean_dice), over(direct_dice)))
+        let over_cases = |way: usize| -> Vec<f64> {
+            let of =
+                |c: usize| (0..cases.count).map(|n| counts[n * k + c][way].dice()).sum::<f64>();
+            (0..k).map(|c| of(c) / cases.count as f64).collect()
+        };
+        Ok((over_cases(0), over_cases(1)))
     }
 
     /// Writes the averaged weights with everything needed to use and repeat them.
@@ -374,6 +413,7 @@ impl Trainer {
             kind: config.kind,
             modality: config.modality,
             normalisation: config.normalisation,
+            context: config.context,
             schedule: config.schedule,
             network: self.network.config().clone(),
             training: json!({
@@ -389,14 +429,23 @@ impl Trainer {
     }
 }
 
-/// Dice of pairs (prediction, reference); two empty masks agree.
-fn dice(pairs: impl Iterator<Item = (bool, bool)>) -> f64 {
-    let (mut both, mut all) = (0usize, 0usize);
-    for (p, r) in pairs {
-        both += usize::from(p && r);
-        all += usize::from(p) + usize::from(r);
+/// Pixels of a prediction and its reference.
+#[derive(Clone, Copy, Default)]
+struct Counts {
+    both: usize,
+    all: usize,
+}
+
+impl Counts {
+    fn add(&mut self, prediction: bool, reference: bool) {
+        self.both += usize::from(prediction && reference);
+        self.all += usize::from(prediction) + usize::from(reference);
     }
-    if all == 0 { 1.0 } else { 2.0 * both as f64 / all as f64 }
+
+    /// Two empty masks agree.
+    fn dice(self) -> f64 {
+        if self.all == 0 { 1.0 } else { 2.0 * self.both as f64 / self.all as f64 }
+    }
 }
 
 /// The git revision of the working folder, if there is one.
@@ -502,6 +551,110 @@ mod tests {
         assert!(refused(&config, false).contains("--resume"));
     }
 
+    fn refusal(config: &TrainConfig, out: &Path) -> String {
+        let nothing = &mut |_: &Progress| ControlFlow::Continue(());
+        train(config, out, false, DeviceChoice::Cpu, nothing).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn bad_data_are_refused_by_the_name_of_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        data(path);
+        let config = config(path, 2);
+        let out = |n: usize| path.join(format!("out{n}"));
+        let label = path.join("labels/1.png");
+        let good = std::fs::read(&label).unwrap();
+        image::GrayImage::from_pixel(32, 32, image::Luma([7])).save(&label).unwrap();
+        let error = refusal(&config, &out(0));
+        assert!(error.contains("label 7") && error.contains("1.png"), "{error}");
+        image::GrayImage::new(31, 32).save(&label).unwrap();
+        let error = refusal(&config, &out(1));
+        assert!(error.contains("31") && error.contains("1.png"), "{error}");
+        std::fs::write(&label, &good[..good.len() / 2]).unwrap();
+        let error = refusal(&config, &out(2));
+        assert!(error.contains("1.png"), "{error}");
+        std::fs::remove_file(&label).unwrap();
+        let error = refusal(&config, &out(3));
+        assert!(error.contains("\"1\""), "{error}");
+    }
+
+    #[test]
+    fn a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint() {
+        let folder = tempfile::tempdir().unwrap();
+        data(folder.path());
+        let mut config = config(folder.path(), 50);
+        (config.learning_rate, config.warmup, config.checkpoint_every) = (1e30, 1, 1);
+        let out = folder.path().join("run");
+        let error = refusal(&config, &out);
+        assert!(error.contains("not finite at step"), "{error}");
+        assert!(error.contains("checkpoint.safetensors"), "{error}");
+        let kept = std::fs::read(out.join("checkpoint.safetensors")).unwrap();
+        assert!(safetensors::SafeTensors::deserialize(&kept).is_ok());
+    }
+
+    #[test]
+    fn fine_tuning_starts_where_the_other_model_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        data(folder.path());
+        let mut base = config(folder.path(), 60);
+        base.learning_rate = 3e-3;
+        base.loss.recycling = 0.0;
+        let out = folder.path().join("base");
+        let scratch = go(&base, &out, false, usize::MAX);
+        let tuned = TrainConfig {
+            from: Some(out.join("last.safetensors").display().to_string()),
+            seed: 5,
+            ..base.clone()
+        };
+        let tuned = go(&tuned, &folder.path().join("tuned"), false, 10);
+        let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len() as f64;
+        assert!(mean(&tuned[..10]) < 0.8 * mean(&scratch[..10]), "{tuned:?} {scratch:?}");
+        let mut other = base.clone();
+        other.from = Some("fundus-disc-cup".to_owned());
+        let error = refusal(&other, &folder.path().join("other"));
+        assert!(error.contains("fundus-disc-cup"), "{error}");
+    }
+
+    #[test]
+    fn two_readers_are_both_seen_and_compared_with_the_members() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        data(path);
+        std::fs::create_dir(path.join("second")).unwrap();
+        for i in 0..6 {
+            // The second reader draws everything two pixels further down.
+            let first = image::open(path.join(format!("labels/{i}.png"))).unwrap().to_luma8();
+            let moved =
+                image::GrayImage::from_fn(32, 32, |x, y| *first.get_pixel(x, y.saturating_sub(2)));
+            moved.save(path.join(format!("second/{i}.png"))).unwrap();
+        }
+        let mut config = config(path, 4);
+        config.readers.push("second".to_owned());
+        let out = path.join("run");
+        go(&config, &out, false, usize::MAX);
+        let settings = crate::inference::Settings { members: 3, steps: 2, ..Default::default() };
+        let model = out.join("model.safetensors").display().to_string();
+        let result = super::super::evaluate(
+            &mut crate::inference::Engine::new(),
+            &model,
+            (path, &config.readers),
+            "val",
+            &settings,
+            &mut |_, _| {},
+        )
+        .unwrap();
+        let ged = result.classes[0].ged.unwrap();
+        // Two discs of radius 4 to 8, two pixels apart: Jaccard distance about 0.3, counted twice.
+        assert!((0.3..1.0).contains(&ged.readers) && ged.ensemble >= 0.0, "{ged:?}");
+        assert_eq!(result.rows.len(), 2);
+        // One member is the first sample, three of three would be the mean itself.
+        let class = &result.classes[0];
+        assert_eq!(class.convergence.len(), 2);
+        assert_eq!(class.convergence[0].members, 1);
+        assert!((class.convergence[0].dice - class.dice.sample.unwrap()).abs() < 1e-12);
+    }
+
     #[test]
     fn a_small_network_learns_and_its_weights_load_and_run() {
         let folder = tempfile::tempdir().unwrap();
@@ -524,7 +677,7 @@ mod tests {
         let result = super::super::evaluate(
             &mut engine,
             &model,
-            folder.path(),
+            (folder.path(), &["labels".to_owned()]),
             "val",
             &settings,
             &mut |_, _| {},

@@ -112,16 +112,14 @@ impl eframe::App for SfumatoApp {
             status::status_ui(ui, session, &self.view, &self.adapter);
             panel::panel_ui(ui, session, &mut commands);
             strip::strip_ui(ui, session, &self.thumbnails, &mut commands);
-            egui::CentralPanel::default()
-                // The clear colour is the canvas: nothing is painted twice.
-                .frame(egui::Frame::NONE)
-                .show(ui, |ui| {
-                    view::view_ui(ui, session, &mut self.view, &self.residency, &mut commands);
-                });
+            egui::CentralPanel::default().frame(egui::Frame::NONE).show(ui, |ui| {
+                view::view_ui(ui, session, &mut self.view, &self.residency, &mut commands);
+            });
         } else {
             windows::research_use_ui(ui, session, &mut commands);
             status::status_ui(ui, session, &self.view, &self.adapter);
             egui::CentralPanel::default().frame(egui::Frame::NONE).show(ui, |ui| {
+                ui.painter().add(theme::ground(ui.max_rect(), theme::CANVAS));
                 start::start_ui(ui, session, &self.thumbnails, &mut self.windows, &mut commands);
             });
         }
@@ -136,8 +134,9 @@ impl eframe::App for SfumatoApp {
         }
     }
 
+    /// The ground of the panels, which have none of their own: nothing is painted twice.
     fn clear_color(&self, _visuals: &egui::Visuals) -> [f32; 4] {
-        theme::CANVAS.to_normalized_gamma_f32()
+        theme::PANEL.to_normalized_gamma_f32()
     }
 }
 

@@ -7,12 +7,8 @@ use eframe::egui;
 use egui::RichText;
 
 pub(super) fn panel_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
-    let frame = egui::Frame::new().fill(theme::PANEL).inner_margin(egui::Margin {
-        left: 14,
-        right: 4,
-        top: 6,
-        bottom: 10,
-    });
+    let frame =
+        egui::Frame::new().inner_margin(egui::Margin { left: 14, right: 4, top: 6, bottom: 10 });
     egui::Panel::right("panel").frame(frame).exact_size(336.0).resizable(false).show(ui, |ui| {
         egui::ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
             // Room for the scroll bar, so that it never covers a control.

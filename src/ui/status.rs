@@ -7,7 +7,7 @@ use crate::volume::LengthUnit;
 use eframe::egui;
 
 pub(super) fn status_ui(ui: &mut egui::Ui, session: &Session, view: &ViewLocal, adapter: &str) {
-    let frame = egui::Frame::new().fill(theme::PANEL).inner_margin(egui::Margin::symmetric(14, 5));
+    let frame = egui::Frame::new().inner_margin(egui::Margin::symmetric(14, 5));
     egui::Panel::bottom("status").frame(frame).show(ui, |ui| {
         ui.horizontal(|ui| {
             let small = |t: String| egui::RichText::new(t).size(12.0);

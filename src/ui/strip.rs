@@ -20,7 +20,7 @@ pub(super) fn strip_ui(
     if run.is_none() && document.findings.is_none() {
         return;
     }
-    let frame = egui::Frame::new().fill(theme::PANEL).inner_margin(egui::Margin::symmetric(14, 8));
+    let frame = egui::Frame::new().inner_margin(egui::Margin::symmetric(14, 8));
     egui::Panel::bottom("samples").frame(frame).show(ui, |ui| {
         egui::ScrollArea::horizontal().auto_shrink([false, true]).show(ui, |ui| {
             ui.horizontal(|ui| {

@@ -106,6 +106,11 @@ pub(super) fn rgb([r, g, b]: [u8; 3]) -> Color32 {
     Color32::from_rgb(r, g, b)
 }
 
+/// A plain area that software draws quickly.
+pub(super) fn ground(rect: egui::Rect, color: Color32) -> egui::Shape {
+    crate::render::ground(rect, [color.r(), color.g(), color.b()])
+}
+
 /// A title over a group of controls.
 pub(super) fn section(ui: &mut egui::Ui, title: &str) {
     ui.add_space(6.0);

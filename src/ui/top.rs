@@ -6,7 +6,7 @@ use crate::volume::{Plane, Severity};
 use eframe::egui;
 
 pub(super) fn top_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
-    let frame = egui::Frame::new().fill(theme::PANEL).inner_margin(egui::Margin::symmetric(14, 8));
+    let frame = egui::Frame::new().inner_margin(egui::Margin::symmetric(14, 8));
     egui::Panel::top("top").frame(frame).show(ui, |ui| {
         ui.horizontal(|ui| {
             ui.label(theme::wordmark(21.0));

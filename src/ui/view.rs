@@ -58,6 +58,7 @@ pub(super) fn view_ui(
     if slices > 1 {
         let bar = Rect::from_min_max(Pos2::new(area.right() - 52.0, area.top()), area.max);
         area.max.x = bar.left();
+        ui.painter().add(theme::ground(bar, theme::CANVAS));
         slider_ui(ui, bar, document, commands);
     }
     let response = ui.allocate_rect(area, Sense::click_and_drag());

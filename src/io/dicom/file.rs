@@ -1,10 +1,11 @@
 //! One DICOM file: preamble, meta group, transfer syntax, the checked header, and where its pixels
 //! are. dicom-rs parses only what the prescan has walked, and never the pixel data.
 
+use super::bytes::Bytes;
+use super::fragments::is_ours;
 use super::prescan::{Encoding, Pixels, Scan, scan};
 use crate::io::error::{Refusal, one_line};
 use crate::io::limits::memory_budget;
-use crate::io::source::read_whole;
 use crate::volume::Notice;
 use dicom::core::dictionary::{DataDictionary, DataDictionaryEntry};
 use dicom::core::{Tag, VR};
@@ -13,13 +14,15 @@ use dicom::encoding::TransferSyntaxIndex;
 use dicom::object::InMemDicomObject;
 use dicom::transfer_syntax::TransferSyntaxRegistry;
 use flate2::read::DeflateDecoder;
+use std::borrow::Cow;
 use std::io::Read;
-use std::path::Path;
 
 pub(super) const EXPLICIT_LE: &str = "1.2.840.10008.1.2.1";
 const IMPLICIT_LE: &str = "1.2.840.10008.1.2";
 const EXPLICIT_BE: &str = "1.2.840.10008.1.2.2";
 const DEFLATED: &str = "1.2.840.10008.1.2.1.99";
+/// The file header is looked for in the first so many bytes.
+const HEAD: usize = 1 << 16;
 
 /// A parsed file whose pixel bytes lie in `data`.
 pub(super) struct DicomFile {
@@ -28,9 +31,11 @@ pub(super) struct DicomFile {
     pub(super) encoding: Encoding,
     pub(super) pixels: Option<Pixels>,
     /// The data set (inflated if it was deflated) that `pixels` points into.
-    pub(super) data: Vec<u8>,
-    /// SHA-256 of the file as it lies on disk.
-    pub(super) sha256: [u8; 32],
+    pub(super) data: Bytes,
+    /// The SOP class that the file header names.
+    pub(super) class: Option<String>,
+    /// SHA-256 of the file as it lies on disk, if it was read whole.
+    pub(super) sha256: Option<[u8; 32]>,
     pub(super) notices: Vec<Notice>,
 }
 
@@ -40,34 +45,42 @@ pub(crate) fn looks_like_bare_data_set(head: &[u8]) -> bool {
     guess_encoding(head).is_some()
 }
 
-/// Reads and parses a file; must run on a thread with a large stack.
-pub(super) fn load(path: &Path) -> Result<DicomFile, Refusal> {
-    parse(read_whole(path, memory_budget())?)
-}
-
-pub(super) fn parse(mut bytes: Vec<u8>) -> Result<DicomFile, Refusal> {
+/// Parses a file; must run on a thread with a large stack. Without `whole` only the header is read:
+/// there is no hash, and the fragments of compressed pixels are not known.
+pub(super) fn parse(bytes: Bytes, whole: bool) -> Result<DicomFile, Refusal> {
     use sha2::{Digest, Sha256};
-    let sha256: [u8; 32] = Sha256::digest(&bytes).into();
+    let sha256 = match &bytes {
+        Bytes::Memory(b) if whole => Some(Sha256::digest(b).into()),
+        _ => None,
+    };
     let mut notices = Vec::new();
-    let preamble = bytes.get(128..132) == Some(b"DICM");
+    let mut head = bytes.read(0..bytes.len().min(HEAD))?;
+    let preamble = head.get(128..132) == Some(b"DICM");
     let start = if preamble { 132 } else { 0 };
-    let rest = bytes.get(start..).unwrap_or_default();
-    let (meta_end, declared) = meta_group(rest)?;
-    let body = start + meta_end;
-    if !preamble || declared.is_none() {
+    let meta = meta_group(head.get(start..).unwrap_or_default()).or_else(|e| {
+        if bytes.len() <= HEAD {
+            return Err(e);
+        }
+        head = bytes.read(0..bytes.len().min(64 * HEAD))?;
+        meta_group(head.get(start..).unwrap_or_default())
+    })?;
+    let body = start + meta.end;
+    if !preamble || meta.syntax.is_none() {
         notices.push(Notice::amber(if preamble {
             "the file names no transfer syntax; it was guessed"
         } else {
             "a DICOM file without preamble, opened all the same"
         }));
     }
-    if preamble && bytes.starts_with(b"MZ") {
+    if preamble && head.starts_with(b"MZ") {
         notices.push(Notice::note("the preamble holds an executable header, which was ignored"));
     }
-    let head = bytes.get(body..).unwrap_or_default();
-    let transfer_syntax = match declared {
+    drop(head);
+    let bytes = bytes.skip(body);
+    let first = |b: &Bytes| b.read(0..b.len().min(8)).map(Cow::into_owned).unwrap_or_default();
+    let transfer_syntax = match meta.syntax {
         Some(uid) => uid,
-        None => match guess_encoding(head) {
+        None => match guess_encoding(&first(&bytes)) {
             Some(e) if e.big_endian => EXPLICIT_BE.into(),
             Some(e) if e.explicit => EXPLICIT_LE.into(),
             Some(_) => IMPLICIT_LE.into(),
@@ -79,20 +92,19 @@ pub(super) fn parse(mut bytes: Vec<u8>) -> Result<DicomFile, Refusal> {
         EXPLICIT_BE => Encoding { explicit: true, big_endian: true },
         _ => Encoding::EXPLICIT,
     };
-    if TransferSyntaxRegistry.get(&transfer_syntax).is_none() {
+    if TransferSyntaxRegistry.get(&transfer_syntax).is_none() && !is_ours(&transfer_syntax) {
         return Err(Refusal::unsupported(format!(
             "the transfer syntax {} is unknown",
             one_line(&transfer_syntax)
         )));
     }
     let data = if transfer_syntax == DEFLATED {
-        inflate(head)?
+        Bytes::Memory(inflate(&bytes.read(0..bytes.len())?)?)
     } else {
-        bytes.drain(..body);
         bytes
     };
     // Some writers declare one kind of header and write the other.
-    if let Some(found) = guess_encoding(&data)
+    if let Some(found) = guess_encoding(&first(&data))
         && found.explicit != encoding.explicit
         && found.big_endian == encoding.big_endian
     {
@@ -101,7 +113,7 @@ pub(super) fn parse(mut bytes: Vec<u8>) -> Result<DicomFile, Refusal> {
         ));
         encoding = found;
     }
-    let Scan { pixels, header_end, disordered } = scan(&data, encoding)?;
+    let Scan { pixels, header_end, disordered } = scan(&data, encoding, whole)?;
     if disordered {
         notices.push(Notice::amber("the elements of the file are not in ascending order"));
     }
@@ -113,10 +125,15 @@ pub(super) fn parse(mut bytes: Vec<u8>) -> Result<DicomFile, Refusal> {
     let syntax = TransferSyntaxRegistry
         .get(plain)
         .ok_or_else(|| Refusal::unsupported("the basic transfer syntaxes are missing"))?;
-    let header = data.get(..header_end).unwrap_or_default();
-    let object = InMemDicomObject::read_dataset_with_ts(header, syntax)
+    if header_end as u64 > memory_budget() {
+        return Err(Refusal::limit("the header", header_end as u64, memory_budget()));
+    }
+    let header = data.read(0..header_end)?;
+    let object = InMemDicomObject::read_dataset_with_ts(&*header, syntax)
         .map_err(|e| Refusal::damaged(format!("the header cannot be parsed ({})", chain(&e))))?;
-    Ok(DicomFile { object, transfer_syntax, encoding, pixels, data, sha256, notices })
+    drop(header);
+    let class = meta.class;
+    Ok(DicomFile { object, transfer_syntax, encoding, pixels, data, class, sha256, notices })
 }
 
 /// The texts of an error and of what caused it.
@@ -133,17 +150,25 @@ pub(super) fn chain(e: &dyn std::error::Error) -> String {
     one_line(&text)
 }
 
-/// End of the meta group (explicit little endian, group 0002) and the transfer syntax it names.
-fn meta_group(bytes: &[u8]) -> Result<(usize, Option<String>), Refusal> {
-    let (mut at, mut syntax) = (0, None);
-    while let Some(&[2, 0, e0, e1, v0, v1, l0, l1]) = bytes.get(at..at + 8) {
+/// Where the meta group ends, and what of it is wanted.
+struct Meta {
+    end: usize,
+    syntax: Option<String>,
+    class: Option<String>,
+}
+
+/// The meta group (explicit little endian, group 0002).
+fn meta_group(bytes: &[u8]) -> Result<Meta, Refusal> {
+    let mut meta = Meta { end: 0, syntax: None, class: None };
+    while let Some(&[2, 0, e0, e1, v0, v1, l0, l1]) = bytes.get(meta.end..meta.end + 8) {
         let vr = VR::from_binary([v0, v1]);
         let long = matches!(vr, Some(VR::OB | VR::OW | VR::UN | VR::SQ | VR::UT | VR::UC | VR::UR));
         let (value, length) = if long {
-            let b: Option<[u8; 4]> = bytes.get(at + 8..at + 12).and_then(|b| b.try_into().ok());
-            (at + 12, b.map_or(usize::MAX, |b| u32::from_le_bytes(b) as usize))
+            let at = meta.end + 8;
+            let b: Option<[u8; 4]> = bytes.get(at..at + 4).and_then(|b| b.try_into().ok());
+            (at + 4, b.map_or(usize::MAX, |b| u32::from_le_bytes(b) as usize))
         } else {
-            (at + 8, usize::from(u16::from_le_bytes([l0, l1])))
+            (meta.end + 8, usize::from(u16::from_le_bytes([l0, l1])))
         };
         let end = value.checked_add(length).filter(|&e| e <= bytes.len());
         let Some(end) = end else {
@@ -151,14 +176,15 @@ fn meta_group(bytes: &[u8]) -> Result<(usize, Option<String>), Refusal> {
                 "element (0002,{e1:02x}{e0:02x}) of the file header is longer than the file"
             )));
         };
-        if [e0, e1] == [0x10, 0x00] {
+        if matches!([e0, e1], [0x02 | 0x10, 0x00]) {
             let text = String::from_utf8_lossy(bytes.get(value..end).unwrap_or_default());
             let uid = text.trim_matches(['\0', ' ']).to_string();
-            syntax = (!uid.is_empty()).then_some(uid);
+            let uid = (!uid.is_empty()).then_some(uid);
+            *(if e0 == 0x10 { &mut meta.syntax } else { &mut meta.class }) = uid;
         }
-        at = end;
+        meta.end = end;
     }
-    Ok((at, syntax))
+    Ok(meta)
 }
 
 /// Explicit or implicit, little or big endian, by the first element.

@@ -1,8 +1,11 @@
-//! Compressed frames: which fragments make a frame (PS3.5 A.4), RLE (PS3.5 annex G), and the
-//! codecs of dicom-rs behind a check that the stream has the size the header says.
+//! Compressed frames: which fragments make a frame (PS3.5 A.4), and the codecs, ours and those of
+//! dicom-rs, behind a check that the stream has the size the header says.
 
+use super::bytes::{Bytes, Window};
 use super::file::{chain, syntax_name};
+use super::jpeg_ls::Picture;
 use super::layout::{Layout, Photometric};
+use super::{jpeg_extended, jpeg_ls, rle};
 use crate::io::error::Refusal;
 use crate::volume::Notice;
 use dicom::core::value::C;
@@ -10,13 +13,22 @@ use dicom::encoding::adapters::{PixelDataObject, RawPixelData};
 use dicom::encoding::{Codec, TransferSyntaxIndex};
 use dicom::transfer_syntax::TransferSyntaxRegistry;
 use std::borrow::Cow;
+use std::io::Read;
 use std::ops::Range;
 
-pub(super) const RLE: &str = "1.2.840.10008.1.2.5";
+const RLE: &str = "1.2.840.10008.1.2.5";
+const JPEG_LS: [&str; 2] = ["1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81"];
+/// Each frame deflated by itself (PS3.5 A.4.13).
+const DEFLATED_FRAMES: &str = "1.2.840.10008.1.2.8.1";
+
+/// Whether `syntax` is one that we decode without dicom-rs.
+pub(super) fn is_ours(syntax: &str) -> bool {
+    syntax == RLE || syntax == DEFLATED_FRAMES || JPEG_LS.contains(&syntax)
+}
 
 /// The byte ranges that make each frame; fewer frames than declared if the file was cut off.
 pub(super) fn frames(
-    data: &[u8],
+    data: &Bytes,
     offset_table: &Range<usize>,
     fragments: &[Range<usize>],
     declared: usize,
@@ -33,9 +45,8 @@ pub(super) fn frames(
         return Ok(single(fragments));
     }
     let first = fragments.first().map_or(0, |r| r.start.saturating_sub(8));
-    let table: Vec<usize> = data
-        .get(offset_table.clone())
-        .unwrap_or_default()
+    let table = data.read(offset_table.clone()).unwrap_or_default();
+    let table: Vec<usize> = table
         .as_chunks::<4>()
         .0
         .iter()
@@ -44,13 +55,15 @@ pub(super) fn frames(
     let starts_frame = |start: usize| table.binary_search(&start).is_ok();
     if table.len() == declared
         && table.is_sorted_by(|a, b| a < b)
-        && table.iter().all(|&t| fragments.iter().any(|f| f.start == t))
+        && table.iter().all(|t| fragments.binary_search_by_key(t, |f| f.start).is_ok())
     {
         return Ok(grouped(fragments, |f| starts_frame(f.start)));
     }
     // No usable table: frames begin where a code stream does.
-    let by_marker =
-        grouped(fragments, |f| matches!(data.get(f.start..f.start + 2), Some([0xff, 0xd8 | 0x4f])));
+    let mut window = Window::default();
+    let by_marker = grouped(fragments, |f| {
+        matches!(data.array::<2>(f.start, &mut window), Some([0xff, 0xd8 | 0x4f]))
+    });
     if by_marker.len() == declared {
         notices.push(Notice::amber(
             "the table of frames is missing or wrong; frames were found by their markers",
@@ -68,7 +81,7 @@ pub(super) fn frames(
 
 fn grouped(
     fragments: &[Range<usize>],
-    starts: impl Fn(&Range<usize>) -> bool,
+    mut starts: impl FnMut(&Range<usize>) -> bool,
 ) -> Vec<Vec<Range<usize>>> {
     let mut out: Vec<Vec<Range<usize>>> = Vec::new();
     for f in fragments {
@@ -88,14 +101,27 @@ pub(super) fn decode(
 ) -> Result<(Vec<u8>, Photometric), Refusal> {
     let size = layout.pixels() * layout.samples * layout.allocated.div_ceil(8) as usize;
     if syntax == RLE {
-        return Ok((rle(&stream, layout)?, layout.photometric));
+        return Ok((rle::decode(&stream, layout)?, layout.photometric));
+    }
+    if syntax == DEFLATED_FRAMES {
+        return Ok((inflated(&stream, layout)?, layout.photometric));
+    }
+    let limit = layout.pixels() * layout.samples;
+    if JPEG_LS.contains(&syntax) {
+        let picture = jpeg_ls::decode(&stream, limit)?;
+        return Ok((bytes_of(&picture, layout)?, layout.photometric));
+    }
+    // 12-bit DCT, which the codecs of dicom-rs refuse.
+    if is_12_bit(&stream) {
+        let picture = jpeg_extended::decode(&stream, limit)?;
+        return Ok((bytes_of(&picture, layout)?, layout.photometric));
     }
     let not_here = || Refusal::unsupported(format!("pixels compressed as {}", syntax_name(syntax)));
     let entry = TransferSyntaxRegistry.get(syntax).ok_or_else(not_here)?;
     let Codec::EncapsulatedPixelData(Some(reader), _) = entry.codec() else {
         return Err(not_here());
     };
-    if !matches!(layout.allocated, 8 | 16) {
+    if !matches!(layout.allocated, 1 | 8 | 16) {
         return Err(Refusal::unsupported(format!(
             "{}-bit pixels compressed as {}",
             layout.allocated,
@@ -133,6 +159,57 @@ pub(super) fn decode(
         photometric = layout.photometric;
     }
     Ok((out, photometric))
+}
+
+/// Samples of a decoded picture in the layout's bytes, after a check of its size.
+fn bytes_of(p: &Picture, layout: &Layout) -> Result<Vec<u8>, Refusal> {
+    if (p.columns, p.rows) != (layout.columns, layout.rows) {
+        let expected = format!("{} x {}", layout.columns, layout.rows);
+        return Err(differs("size", format!("{} x {}", p.columns, p.rows), expected));
+    }
+    if p.components != layout.samples {
+        return Err(differs("components", p.components, layout.samples));
+    }
+    match layout.allocated {
+        8 if p.samples.iter().all(|&v| v < 256) => Ok(p.samples.iter().map(|&v| v as u8).collect()),
+        16 => Ok(p.samples.iter().flat_map(|v| v.to_le_bytes()).collect()),
+        n => Err(differs("bits that do not fit", "more", n)),
+    }
+}
+
+fn inflated(stream: &[u8], layout: &Layout) -> Result<Vec<u8>, Refusal> {
+    let needed = layout.frame_bits().div_ceil(8);
+    let mut out = Vec::new();
+    flate2::read::DeflateDecoder::new(stream)
+        .take(needed)
+        .read_to_end(&mut out)
+        .map_err(|e| Refusal::damaged(format!("a deflated frame is broken ({e})")))?;
+    if (out.len() as u64) < needed {
+        return Err(Refusal::damaged(format!(
+            "a deflated frame has {} bytes, expected {needed}",
+            out.len()
+        )));
+    }
+    if layout.allocated == 1 {
+        return Ok((0..layout.pixels())
+            .map(|i| out.get(i / 8).map_or(0, |b| b >> (i % 8) & 1))
+            .collect());
+    }
+    Ok(out)
+}
+
+/// Whether the frame header (SOF0, SOF1) says 12 bits.
+fn is_12_bit(stream: &[u8]) -> bool {
+    let mut at = 2;
+    while let Some(&[0xff, marker, h, l]) = stream.get(at..at + 4) {
+        match marker {
+            0xff => at += 1,
+            0xc0 | 0xc1 => return stream.get(at + 4) == Some(&12),
+            0xda => return false,
+            _ => at += 2 + usize::from(u16::from_be_bytes([h, l])).max(2),
+        }
+    }
+    false
 }
 
 fn differs(what: &str, found: impl std::fmt::Display, expected: impl std::fmt::Display) -> Refusal {
@@ -234,68 +311,6 @@ fn wavelet_mixes_components(stream: &[u8]) -> bool {
     cod.and_then(|at| stream.get(at + 8)).is_some_and(|&mct| mct == 1)
 }
 
-/// PackBits segments, one per byte of a sample, most significant first, samples one after another.
-fn rle(stream: &[u8], layout: &Layout) -> Result<Vec<u8>, Refusal> {
-    let word = |i: usize| -> Option<usize> {
-        let b = stream.get(4 * i..4 * i + 4)?.try_into().ok()?;
-        Some(u32::from_le_bytes(b) as usize)
-    };
-    let bytes = layout.allocated.div_ceil(8) as usize;
-    let segments = layout.samples * bytes;
-    if layout.allocated == 1 {
-        return Err(Refusal::unsupported("1-bit pixels compressed as RLE"));
-    }
-    if word(0) != Some(segments) || segments > 15 {
-        return Err(Refusal::damaged(format!(
-            "an RLE frame has {} segments, expected {segments}",
-            word(0).unwrap_or(0)
-        )));
-    }
-    let n = layout.pixels();
-    let mut out = vec![0; n * segments];
-    for s in 0..segments {
-        let start = word(s + 1).unwrap_or(usize::MAX);
-        let end = if s + 1 < segments { word(s + 2).unwrap_or(0) } else { stream.len() };
-        let segment = stream.get(start..end).ok_or_else(|| {
-            Refusal::damaged(format!("RLE segment {} lies outside its frame", s + 1))
-        })?;
-        let (sample, byte) = (s / bytes, bytes - 1 - s % bytes);
-        // Position of the first pixel's byte, and the step from pixel to pixel.
-        let (first, step) = (sample * bytes + byte, layout.samples * bytes);
-        let (mut i, mut at) = (0, 0);
-        while i < n {
-            let Some(&code) = segment.get(at) else {
-                return Err(Refusal::damaged(format!(
-                    "RLE segment {} ends after {i} of {n} pixels",
-                    s + 1
-                )));
-            };
-            at += 1;
-            let code = code as i8;
-            if code == -128 {
-                continue;
-            }
-            let (count, repeat) = if code >= 0 {
-                (code as usize + 1, false)
-            } else {
-                (1 + usize::from(code.unsigned_abs()), true)
-            };
-            for k in 0..count {
-                let value = segment.get(if repeat { at } else { at + k }).copied();
-                let slot = out.get_mut(first + (i + k) * step).filter(|_| i + k < n);
-                if let (Some(v), Some(slot)) = (value, slot) {
-                    *slot = v;
-                } else if value.is_none() {
-                    return Err(Refusal::damaged(format!("RLE segment {} is cut off", s + 1)));
-                }
-            }
-            at += if repeat { 1 } else { count };
-            i += count;
-        }
-    }
-    Ok(out)
-}
-
 /// What a codec of dicom-rs wants to know, for a single frame in a single fragment.
 struct OneFrame<'a> {
     stream: Vec<u8>,
@@ -317,7 +332,8 @@ impl PixelDataObject for OneFrame<'_> {
         u16::try_from(self.layout.samples).ok()
     }
     fn bits_allocated(&self) -> Option<u16> {
-        u16::try_from(self.layout.allocated).ok()
+        // 1-bit pixels come as bytes.
+        u16::try_from(self.layout.allocated.max(8)).ok()
     }
     fn bits_stored(&self) -> Option<u16> {
         u16::try_from(self.layout.stored).ok()

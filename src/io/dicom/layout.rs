@@ -1,13 +1,14 @@
 //! How the pixels of an object are laid out (PS3.3 C.7.6.3), checked before anything is decoded.
 
 use super::file::{number, text};
+use super::mosaic::Mosaic;
 use crate::io::error::{Refusal, one_line};
 use crate::io::limits::{DICOM_FRAMES, checked_size, memory_budget};
 use crate::volume::Notice;
 use dicom::dictionary_std::tags;
 use dicom::object::InMemDicomObject;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Photometric {
     Monochrome1,
     Monochrome2,
@@ -34,6 +35,8 @@ pub(super) struct Layout {
     pub(super) signed: bool,
     pub(super) planar: bool,
     pub(super) photometric: Photometric,
+    /// If set, `rows` and `columns` are those of a tile.
+    pub(super) mosaic: Option<Mosaic>,
 }
 
 impl Layout {
@@ -123,7 +126,7 @@ impl Layout {
                 "{samples} samples per pixel do not fit {photometric:?}"
             )));
         }
-        if colour && !matches!(allocated, 8 | 16) {
+        if colour && !matches!((allocated, photometric), (8 | 16, _) | (32, Photometric::Rgb)) {
             return Err(Refusal::unsupported(format!("colours of {allocated} bits")));
         }
         let layout = Self {
@@ -137,13 +140,10 @@ impl Layout {
             signed: number(o, tags::PIXEL_REPRESENTATION) == Some(1.0),
             planar: samples == 3 && number(o, tags::PLANAR_CONFIGURATION) == Some(1.0),
             photometric,
+            mosaic: None,
         };
         // Palette indices become three 16-bit values.
-        let per_pixel = if photometric == Photometric::Palette {
-            6
-        } else {
-            samples as u64 * u64::from(allocated.div_ceil(8))
-        };
+        let per_pixel = layout.bytes_per_pixel();
         checked_size(
             "the image",
             &[u64::from(rows), u64::from(columns), frames as u64, per_pixel],
@@ -152,8 +152,27 @@ impl Layout {
         Ok(layout)
     }
 
+    /// The layout of the slices: of the tiles, if the picture is a mosaic.
+    pub(super) fn of_slices(&self, o: &InMemDicomObject) -> Self {
+        let mut slices = self.clone();
+        slices.mosaic = Mosaic::of(o, self.rows, self.columns).filter(|_| self.frames == 1);
+        if let Some(m) = slices.mosaic {
+            slices.rows /= m.side;
+            slices.columns /= m.side;
+        }
+        slices
+    }
+
     pub(super) fn pixels(&self) -> usize {
         self.rows * self.columns
+    }
+
+    /// Of the decoded picture.
+    pub(super) fn bytes_per_pixel(&self) -> u64 {
+        match self.photometric {
+            Photometric::Palette => 6,
+            _ => self.samples as u64 * u64::from(self.allocated.div_ceil(8)),
+        }
     }
 
     /// Bits of one uncompressed frame.

@@ -2,20 +2,35 @@
 //! prescan bounds the structure, dicom-rs parses the header and supplies the codecs; uncompressed
 //! pixels and everything about space are ours.
 
+mod build;
+mod bytes;
 mod file;
 mod fragments;
+mod group;
+mod jpeg_extended;
+mod jpeg_ls;
 mod layout;
+mod listing;
+mod mosaic;
+#[cfg(test)]
+mod object_tests;
 mod origin;
 mod pixels;
 mod plane;
 mod prescan;
+mod reference;
+mod resample;
+mod rle;
 mod segmentation;
-mod series;
+#[cfg(test)]
+mod source_tests;
 mod stack;
+mod tables;
 #[cfg(test)]
 mod tests;
+mod zip;
 
 pub(super) use file::looks_like_bare_data_set;
+pub(super) use listing::open;
+pub use listing::{Listing, Private, SeriesChoice, SeriesInfo};
 pub(super) use segmentation::read_segmentation;
-pub use series::SeriesInfo;
-pub(super) use series::{list, open_folder, read_file};

@@ -1,117 +1,246 @@
-//! What is kept of the source objects for exports that refer to them.
+//! Where DICOM files come from: a file, several, a folder, a zip archive (read in memory as if it
+//! were a folder), or the index of a disc (DICOMDIR, PS3.3 F). Nothing outside what was named is
+//! opened.
 
-use super::file::{number, text};
-use super::plane::Plane;
-use crate::volume::{DicomFrame, DicomSource, Identity, IdentityElement};
-use dicom::core::{Tag, VR};
-use dicom::dictionary_std::tags;
+use super::bytes::Bytes;
+use super::file::parse;
+use super::zip::Archive;
+use crate::io::error::Refusal;
+use crate::io::limits::{FOLDER_DEPTH, FOLDER_FILES, GIB, memory_budget};
+use crate::io::sniff::{Kind, kind_of_bytes};
+use crate::io::source::{open_regular, read_whole};
+use crate::io::watch::Watch;
+use crate::volume::Notice;
+use dicom::core::Tag;
 use dicom::object::InMemDicomObject;
+use std::collections::HashSet;
+use std::io::Read;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
-/// Patient and study elements that an export may carry (PS3.3 C.7.1.1, C.7.2.1, C.7.2.2).
-const IDENTITY: [Tag; 14] = [
-    tags::STUDY_DATE,
-    tags::STUDY_TIME,
-    tags::ACCESSION_NUMBER,
-    tags::REFERRING_PHYSICIAN_NAME,
-    tags::STUDY_DESCRIPTION,
-    tags::PATIENT_NAME,
-    tags::PATIENT_ID,
-    tags::ISSUER_OF_PATIENT_ID,
-    tags::PATIENT_BIRTH_DATE,
-    tags::PATIENT_SEX,
-    tags::PATIENT_AGE,
-    tags::PATIENT_SIZE,
-    tags::PATIENT_WEIGHT,
-    tags::STUDY_ID,
-];
-/// Longest identity value that is copied; the standard's are far shorter.
-const LONGEST: usize = 1024;
+/// Files up to this length are read whole where their pixels are wanted.
+const WHOLE: u64 = 64 << 20;
 
-/// Class and instance of each file, gathered while the files are decoded.
-#[derive(Default)]
-pub(super) struct Origin {
-    files: Vec<(usize, String, String, bool)>,
-    source: DicomSource,
+/// One file that may be DICOM.
+#[derive(Clone)]
+pub(super) enum Origin {
+    Disk(PathBuf),
+    /// An entry of an archive.
+    Zipped(Arc<Archive>, usize),
+}
+
+/// What was found under the names that were given.
+pub(super) struct Found {
+    pub(super) origins: Vec<Origin>,
+    pub(super) notices: Vec<Notice>,
 }
 
 impl Origin {
-    pub(super) fn add(&mut self, file: usize, o: &InMemDicomObject) {
-        if self.files.iter().any(|(i, ..)| *i == file) {
-            return;
-        }
-        if self.files.is_empty() {
-            self.source.study_uid = uid(o, tags::STUDY_INSTANCE_UID);
-            self.source.series_uid = uid(o, tags::SERIES_INSTANCE_UID);
-            let frame = uid(o, tags::FRAME_OF_REFERENCE_UID);
-            self.source.frame_of_reference_uid = (!frame.is_empty()).then_some(frame);
-            // A fixed term such as a landmark; anything longer is no such term.
-            let indicator = text(o, tags::POSITION_REFERENCE_INDICATOR).unwrap_or_default();
-            let term = indicator.len() <= 16
-                && indicator.bytes().all(|b| b.is_ascii_uppercase() || b == b' ');
-            self.source.position_reference = if term { indicator } else { String::new() };
-            self.source.identity = identity(o);
-        }
-        let (class, instance) = (uid(o, tags::SOP_CLASS_UID), uid(o, tags::SOP_INSTANCE_UID));
-        let several = number(o, tags::NUMBER_OF_FRAMES).is_some_and(|n| n > 1.0);
-        self.files.push((file, class, instance, several));
-    }
-
-    /// With the planes in the order of the voxels. `None` if a file does not say what it is: it
-    /// cannot be referred to then.
-    pub(super) fn finish(mut self, planes: &[Plane]) -> Option<DicomSource> {
-        for p in planes {
-            let (_, class, instance, multi) = self.files.iter().find(|(i, ..)| *i == p.file)?;
-            if class.is_empty() || instance.is_empty() {
-                return None;
+    /// Whether the first bytes look like DICOM.
+    pub(super) fn is_dicom(&self) -> bool {
+        match self {
+            Self::Disk(path) => matches!(crate::io::sniff::kind_of(path), Ok(Kind::Dicom)),
+            Self::Zipped(archive, index) => {
+                archive.read(*index, 1024).is_ok_and(|b| matches!(kind_of_bytes(&b), Kind::Dicom))
             }
-            self.source.frames.push(DicomFrame {
-                sop_class_uid: class.clone(),
-                sop_instance_uid: instance.clone(),
-                frame: multi.then(|| u32::try_from(p.frame + 1).unwrap_or(u32::MAX)),
-                position: p.position,
-            });
         }
-        let named = !self.source.study_uid.is_empty() && !self.source.series_uid.is_empty();
-        named.then_some(self.source)
+    }
+
+    /// The bytes: for a look at the header, or for reading all of it.
+    pub(super) fn bytes(&self, all: bool) -> Result<Bytes, Refusal> {
+        match self {
+            Self::Disk(path) => {
+                let (file, length) = open_regular(path)?;
+                if all && length <= WHOLE {
+                    return Ok(Bytes::Memory(read_whole(path, WHOLE)?));
+                }
+                let length = usize::try_from(length)
+                    .map_err(|_| Refusal::limit("the file", length, usize::MAX as u64))?;
+                Ok(Bytes::File { file: file.into_inner(), start: 0, length })
+            }
+            Self::Zipped(archive, index) => {
+                let limit = memory_budget().min(GIB);
+                let declared = archive.entries.get(*index).map_or(0, |e| e.size);
+                if declared > limit {
+                    return Err(Refusal::limit("a file of the archive", declared, limit));
+                }
+                let bytes = archive.read(*index, declared)?;
+                if bytes.len() as u64 != declared {
+                    return Err(Refusal::damaged(format!(
+                        "a file of the archive has not the {declared} bytes it declares"
+                    )));
+                }
+                Ok(Bytes::Memory(bytes))
+            }
+        }
     }
 }
 
-/// A UID, or nothing if what stands there is none (PS3.5 9.1): it will be written into other files.
-fn uid(o: &InMemDicomObject, tag: Tag) -> String {
-    let found = text(o, tag).unwrap_or_default();
-    let legal = found.len() <= 64 && found.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    if legal { found } else { String::new() }
+/// Everything under `paths`: folders are walked, archives and disc indices opened.
+pub(super) fn gather(paths: &[PathBuf], watch: &Watch<'_>) -> Result<Found, Refusal> {
+    let mut found = Found { origins: Vec::new(), notices: Vec::new() };
+    for path in paths {
+        if path.is_dir() {
+            found.origins.extend(folder(path, watch)?.into_iter().map(Origin::Disk));
+        } else if is_zip(path)? {
+            archive(path, &mut found)?;
+        } else if let Some(records) = disc_index(path)? {
+            disc(path, &records, &mut found)?;
+        } else {
+            found.origins.push(Origin::Disk(path.clone()));
+        }
+        if found.origins.len() > FOLDER_FILES {
+            return Err(too_many());
+        }
+    }
+    Ok(found)
 }
 
-fn identity(o: &InMemDicomObject) -> Identity {
-    let copied = IDENTITY.iter().filter_map(|&tag| {
-        let e = o.get(tag).filter(|e| !matches!(e.vr(), VR::SQ | VR::UN))?;
-        let value = e.to_bytes().ok()?.into_owned();
-        let vr = e.vr().to_bytes();
-        (value.len() <= LONGEST).then_some(IdentityElement {
-            group: tag.0,
-            element: tag.1,
-            vr,
-            value,
-        })
-    });
-    Identity(copied.collect())
+fn too_many() -> Refusal {
+    Refusal::Choose(format!(
+        "there are more than {FOLDER_FILES} files; choose a folder further inside"
+    ))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use dicom::core::{DataElement, PrimitiveValue};
+fn is_zip(path: &Path) -> Result<bool, Refusal> {
+    let (file, _) = open_regular(path)?;
+    let mut head = Vec::new();
+    file.take(4).read_to_end(&mut head)?;
+    Ok(head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06"))
+}
 
-    #[test]
-    fn what_is_no_uid_is_not_kept() {
-        let mut o = InMemDicomObject::new_empty();
-        let mut put = |v: &str| {
-            o.put(DataElement::new(tags::SOP_CLASS_UID, VR::UI, PrimitiveValue::from(v)));
-            uid(&o, tags::SOP_CLASS_UID)
+/// Files of a folder and the folders in it, each real folder once, in a fixed order.
+fn folder(top: &Path, watch: &Watch<'_>) -> Result<Vec<PathBuf>, Refusal> {
+    let mut paths = Vec::new();
+    let (mut open, mut seen) = (vec![(top.to_path_buf(), 0)], HashSet::new());
+    let mut visited = 0;
+    while let Some((dir, depth)) = open.pop() {
+        watch.check()?;
+        // Links may form a loop.
+        if !seen.insert(std::fs::canonicalize(&dir)?) {
+            continue;
+        }
+        let entries = match std::fs::read_dir(&dir) {
+            Ok(entries) => entries,
+            Err(e) if depth == 0 => return Err(e.into()),
+            Err(_) => continue,
         };
-        assert_eq!(put("1.2.3\0"), "1.2.3");
-        assert_eq!(put("Smith^John"), "");
-        assert_eq!(put(&"1.".repeat(40)), "");
+        for entry in entries.flatten() {
+            visited += 1;
+            if visited > FOLDER_FILES {
+                return Err(too_many());
+            }
+            if visited.is_multiple_of(1024) {
+                watch.check()?;
+            }
+            let Ok(kind) = entry.file_type() else { continue };
+            if kind.is_dir() && depth < FOLDER_DEPTH {
+                open.push((entry.path(), depth + 1));
+            } else if kind.is_file() || (kind.is_symlink() && inside(top, &entry.path())) {
+                paths.push(entry.path());
+            }
+        }
     }
+    paths.sort();
+    Ok(paths)
+}
+
+/// Whether a link leads to a regular file within `top`.
+fn inside(top: &Path, path: &Path) -> bool {
+    match (std::fs::canonicalize(top), std::fs::canonicalize(path)) {
+        (Ok(top), Ok(real)) => real.starts_with(top) && real.is_file(),
+        _ => false,
+    }
+}
+
+fn archive(path: &Path, found: &mut Found) -> Result<(), Refusal> {
+    let (file, length) = open_regular(path)?;
+    let length = usize::try_from(length)
+        .map_err(|_| Refusal::limit("the archive", length, usize::MAX as u64))?;
+    let bytes = Bytes::File { file: file.into_inner(), start: 0, length };
+    let archive = Arc::new(Archive::of(bytes, FOLDER_FILES)?);
+    let (mut outside, mut locked) = (0, 0);
+    for (index, entry) in archive.entries.iter().enumerate() {
+        // Nothing is written, but a name that climbs out is a sign of an attack.
+        if entry.leads_out() {
+            outside += 1;
+        } else if entry.encrypted {
+            locked += 1;
+        } else if !entry.is_folder() {
+            found.origins.push(Origin::Zipped(archive.clone(), index));
+        }
+    }
+    if outside > 0 {
+        found.notices.push(Notice::amber(format!(
+            "{outside} files of the archive have paths that lead out of it; they are left out"
+        )));
+    }
+    if locked > 0 {
+        found.notices.push(Notice::amber(format!(
+            "{locked} files of the archive are encrypted; they are left out"
+        )));
+    }
+    Ok(())
+}
+
+const MEDIA_DIRECTORY: &str = "1.2.840.10008.1.3.10";
+const RECORDS: Tag = Tag(0x0004, 0x1220);
+const REFERENCED_FILE: Tag = Tag(0x0004, 0x1500);
+
+/// The data set of a DICOMDIR; nothing if the file is something else.
+fn disc_index(path: &Path) -> Result<Option<InMemDicomObject>, Refusal> {
+    if !matches!(crate::io::sniff::kind_of(path), Ok(Kind::Dicom)) {
+        return Ok(None);
+    }
+    let Ok(parsed) = parse(Origin::Disk(path.into()).bytes(false)?, false) else {
+        return Ok(None);
+    };
+    let class = parsed.class.as_deref();
+    let index = class == Some(MEDIA_DIRECTORY) || parsed.object.get(RECORDS).is_some();
+    Ok(index.then_some(parsed.object))
+}
+
+/// The files that an index refers to, found beside it.
+fn disc(path: &Path, records: &InMemDicomObject, found: &mut Found) -> Result<(), Refusal> {
+    let top = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let real_top = std::fs::canonicalize(top)?;
+    let items = records.get(RECORDS).and_then(|e| e.items()).unwrap_or(&[]);
+    let (mut outside, mut absent) = (0, 0);
+    for item in items {
+        let Some(parts) = item.get(REFERENCED_FILE).and_then(|e| e.to_multi_str().ok()) else {
+            continue;
+        };
+        let parts: Vec<&str> = parts.iter().map(|p| p.trim_matches(['\0', ' '])).collect();
+        if parts.iter().all(|p| p.is_empty()) {
+            continue;
+        }
+        let plain = parts.iter().all(|p| {
+            let mut components = Path::new(p).components();
+            matches!((components.next(), components.next()), (Some(Component::Normal(_)), None))
+                && !p.contains([':', '/', '\\'])
+        });
+        if !plain {
+            outside += 1;
+            continue;
+        }
+        // Discs hold upper case; copies of them often lower case.
+        let written: PathBuf = parts.iter().collect();
+        let lower: PathBuf = parts.iter().map(|p| p.to_lowercase()).collect();
+        let there =
+            [written, lower].into_iter().find_map(|p| std::fs::canonicalize(real_top.join(p)).ok());
+        match there {
+            Some(real) if !real.starts_with(&real_top) => outside += 1,
+            Some(real) if real.is_file() => found.origins.push(Origin::Disk(real)),
+            _ => absent += 1,
+        }
+    }
+    if outside > 0 {
+        found.notices.push(Notice::amber(format!(
+            "{outside} entries of the index lead out of its folder; they are left out"
+        )));
+    }
+    if absent > 0 {
+        found.notices.push(Notice::amber(format!("{absent} files of the index are not there")));
+    }
+    Ok(())
 }

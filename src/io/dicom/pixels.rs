@@ -1,15 +1,14 @@
 //! Frames to voxels: bytes, bits, signs, colour spaces and palettes (PS3.3 C.7.6.3, PS3.5 8).
 //! Uncompressed pixels never pass through dicom-rs, which gets several of these wrong.
 
-use super::file::{DicomFile, numbers};
+use super::file::DicomFile;
 use super::fragments;
 use super::layout::{Layout, Photometric};
 use super::prescan::Pixels;
+use super::tables::{ModalityTable, Palette};
 use crate::io::error::Refusal;
 use crate::volume::{Notice, Voxels};
 use dicom::core::Tag;
-use dicom::dictionary_std::tags;
-use dicom::object::InMemDicomObject;
 use std::ops::Range;
 
 const FLOAT: Tag = Tag(0x7fe0, 0x0008);
@@ -20,6 +19,7 @@ pub(super) struct Frames<'a> {
     file: &'a DicomFile,
     layout: Layout,
     palette: Option<Palette>,
+    modality: Option<ModalityTable>,
     place: Place,
     /// Whole frames that are present.
     pub(super) count: usize,
@@ -44,14 +44,18 @@ impl<'a> Frames<'a> {
             Photometric::Palette => Some(Palette::of(&file.object, layout.signed)?),
             _ => None,
         };
+        let grey =
+            matches!(layout.photometric, Photometric::Monochrome1 | Photometric::Monochrome2);
+        let modality =
+            if grey { ModalityTable::of(&file.object, layout.signed).transpose()? } else { None };
         let (place, count) = match pixels {
             Pixels::Native { tag, range, declared, words } => {
                 let big_endian = file.encoding.big_endian;
                 if !fits_tag(*tag, layout.allocated) {
                     return Err(Refusal::damaged("the pixel data are not of the declared type"));
                 }
-                if layout.allocated == 1 && (big_endian || layout.samples != 1) {
-                    return Err(Refusal::unsupported("big-endian or coloured 1-bit pixels"));
+                if layout.allocated == 1 && layout.samples != 1 {
+                    return Err(Refusal::unsupported("coloured 1-bit pixels"));
                 }
                 let bits = (range.len() as u64).saturating_mul(8);
                 let all = layout.frames as u64;
@@ -75,7 +79,7 @@ impl<'a> Frames<'a> {
                     )));
                 }
                 let count = (bits / layout.frame_bits().max(1)).min(all) as usize;
-                let swap_bytes = big_endian && layout.allocated == 8 && *words;
+                let swap_bytes = big_endian && layout.allocated <= 8 && *words;
                 (Place::Native { start: range.start, tag: *tag, swap_bytes }, count)
             }
             Pixels::Encapsulated { offset_table, fragments, complete } => {
@@ -101,46 +105,48 @@ impl<'a> Frames<'a> {
                 layout.frames
             )));
         }
-        Ok(Self { file, layout, palette, place, count })
+        Ok(Self { file, layout, palette, modality, place, count })
     }
 
-    /// Appends frame `frame` to `out`, which takes its type from the first one.
-    pub(super) fn decode(&self, frame: usize, out: &mut Option<Voxels>) -> Result<(), Refusal> {
+    /// The voxels of one frame.
+    pub(super) fn decode(&self, frame: usize) -> Result<Voxels, Refusal> {
         let l = &self.layout;
         let missing = || Refusal::damaged(format!("frame {} is missing", frame + 1));
+        let data = &self.file.data;
         let (bytes, photometric) = match &self.place {
             Place::Native { start, tag, swap_bytes } => {
-                if l.allocated == 1 {
-                    let data = self.file.data.get(*start..).ok_or_else(missing)?;
-                    let first = frame * l.pixels();
-                    let bits = (first..first + l.pixels())
-                        .map(|i| data.get(i / 8).map(|b| b >> (i % 8) & 1))
-                        .collect::<Option<Vec<u8>>>()
-                        .ok_or_else(missing)?;
-                    return append(out, Voxels::U8(bits));
-                }
-                let size = (l.frame_bits() / 8) as usize;
-                let at = start + frame * size;
+                let bits = l.frame_bits() as usize;
+                let range = (frame * bits / 8)..((frame + 1) * bits).div_ceil(8);
                 let mut bytes = if *swap_bytes {
                     // Pairs of bytes count from the start of all frames.
-                    (frame * size..(frame + 1) * size)
-                        .map(|i| self.file.data.get(start + (i ^ 1)).copied())
-                        .collect::<Option<Vec<u8>>>()
+                    let even = range.start & !1..range.end.next_multiple_of(2);
+                    let end = (start + even.end).min(data.len());
+                    let mut pairs = data.read(start + even.start..end)?.into_owned();
+                    pairs.as_chunks_mut::<2>().0.iter_mut().for_each(|p| p.reverse());
+                    let skip = range.start - even.start;
+                    pairs.get(skip..skip + range.len()).ok_or_else(missing)?.to_vec()
                 } else {
-                    self.file.data.get(at..at + size).map(<[u8]>::to_vec)
+                    data.read(start + range.start..start + range.end)?.into_owned()
+                };
+                if l.allocated == 1 {
+                    let first = frame * bits % 8;
+                    return Ok(Voxels::U8(
+                        (first..first + bits)
+                            .map(|i| bytes.get(i / 8).map_or(0, |b| b >> (i % 8) & 1))
+                            .collect(),
+                    ));
                 }
-                .ok_or_else(missing)?;
                 if self.file.encoding.big_endian && l.allocated > 8 {
                     let width = (l.allocated / 8) as usize;
                     bytes.chunks_exact_mut(width).for_each(<[u8]>::reverse);
                 }
                 if *tag == FLOAT {
                     let v = bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b));
-                    return append(out, Voxels::F32(v.collect()));
+                    return Ok(Voxels::F32(v.collect()));
                 }
                 if *tag == DOUBLE {
                     let v = bytes.as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b));
-                    return append(out, Voxels::F64(v.collect()));
+                    return Ok(Voxels::F64(v.collect()));
                 }
                 if l.planar {
                     bytes = interleave(&bytes, (l.allocated / 8) as usize);
@@ -150,13 +156,17 @@ impl<'a> Frames<'a> {
             Place::Compressed(frames) => {
                 let mut stream = Vec::new();
                 for range in frames.get(frame).ok_or_else(missing)? {
-                    stream.extend(self.file.data.get(range.clone()).ok_or_else(missing)?);
+                    stream.extend_from_slice(&data.read(range.clone())?);
                 }
                 fragments::decode(stream, l, &self.file.transfer_syntax)?
             }
         };
         let values = samples(&bytes, l);
-        append(out, self.colours(values, photometric))
+        let values = match &self.modality {
+            Some(table) => table.apply(&values),
+            None => values,
+        };
+        Ok(self.colours(values, photometric))
     }
 
     fn colours(&self, values: Voxels, photometric: Photometric) -> Voxels {
@@ -238,6 +248,10 @@ fn triples(values: &Voxels, convert: impl Fn([f64; 3]) -> [f64; 3]) -> Voxels {
                 .map(|t| convert(t.map(f64::from)).map(|x| x as u16))
                 .collect(),
         ),
+        // 32-bit colours keep their upper halves.
+        Voxels::U32(v) => Voxels::Rgb16(
+            v.as_chunks::<3>().0.iter().map(|t| t.map(|x| (x >> 16) as u16)).collect(),
+        ),
         other => other.clone(),
     }
 }
@@ -265,104 +279,4 @@ fn expand_422(values: &Voxels, top: f64) -> Voxels {
         ),
         other => other.clone(),
     }
-}
-
-/// Three look-up tables (PS3.3 C.7.6.3.1.5).
-struct Palette {
-    first: i64,
-    tables: [Vec<u16>; 3],
-    wide: bool,
-}
-
-impl Palette {
-    fn of(o: &InMemDicomObject, signed: bool) -> Result<Self, Refusal> {
-        let channels = [
-            (
-                tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR,
-                tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DATA,
-            ),
-            (
-                tags::GREEN_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR,
-                tags::GREEN_PALETTE_COLOR_LOOKUP_TABLE_DATA,
-            ),
-            (
-                tags::BLUE_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR,
-                tags::BLUE_PALETTE_COLOR_LOOKUP_TABLE_DATA,
-            ),
-        ];
-        let (mut tables, mut first, mut wide) = ([const { Vec::new() }; 3], 0, false);
-        for (slot, (descriptor, data)) in tables.iter_mut().zip(channels) {
-            let d = numbers(o, descriptor);
-            let Some(&[n, start, bits]) = d.as_deref() else {
-                return Err(Refusal::damaged("the palette has no descriptor"));
-            };
-            let n = if n == 0.0 { 65_536 } else { (n as i64 & 0xffff) as usize };
-            first = if signed { start as i64 as i16 as i64 } else { start as i64 & 0xffff };
-            let Some(words) = o.get(data).and_then(|e| {
-                e.uint16_slice().ok().map(<[u16]>::to_vec).or_else(|| {
-                    let bytes = e.to_bytes().ok()?;
-                    Some(bytes.as_chunks::<2>().0.iter().map(|b| u16::from_le_bytes(*b)).collect())
-                })
-            }) else {
-                return Err(Refusal::unsupported("a palette without plain tables"));
-            };
-            wide |= bits > 8.0;
-            *slot = if words.len() >= n {
-                words.into_iter().take(n).collect()
-            } else if bits <= 8.0 && words.len() * 2 >= n {
-                // Two 8-bit entries per word.
-                words.iter().flat_map(|w| w.to_le_bytes()).map(u16::from).take(n).collect()
-            } else {
-                return Err(Refusal::damaged(format!(
-                    "a palette table has {} entries, expected {n}",
-                    words.len()
-                )));
-            };
-            if slot.is_empty() {
-                return Err(Refusal::damaged("a palette table is empty"));
-            }
-        }
-        Ok(Self { first, tables, wide })
-    }
-
-    /// Colours of indices; an index outside the table takes its nearest entry.
-    fn apply(&self, values: &Voxels) -> Voxels {
-        let pick = |v: f64| -> [u16; 3] {
-            let i = (v as i64 - self.first).max(0) as usize;
-            self.tables
-                .each_ref()
-                .map(|t| t.get(i.min(t.len().saturating_sub(1))).copied().unwrap_or_default())
-        };
-        let indices = (0..values.len()).map(|i| pick(values.stored(i, 0)));
-        if self.wide {
-            Voxels::Rgb16(indices.collect())
-        } else {
-            Voxels::Rgb8(indices.map(|c| c.map(|v| v.min(255) as u8)).collect())
-        }
-    }
-}
-
-/// Appends voxels of the same type.
-fn append(out: &mut Option<Voxels>, more: Voxels) -> Result<(), Refusal> {
-    match (out.as_mut(), more) {
-        (None, more) => *out = Some(more),
-        (Some(Voxels::U8(a)), Voxels::U8(b)) => a.extend(b),
-        (Some(Voxels::I8(a)), Voxels::I8(b)) => a.extend(b),
-        (Some(Voxels::U16(a)), Voxels::U16(b)) => a.extend(b),
-        (Some(Voxels::I16(a)), Voxels::I16(b)) => a.extend(b),
-        (Some(Voxels::U32(a)), Voxels::U32(b)) => a.extend(b),
-        (Some(Voxels::I32(a)), Voxels::I32(b)) => a.extend(b),
-        (Some(Voxels::F32(a)), Voxels::F32(b)) => a.extend(b),
-        (Some(Voxels::F64(a)), Voxels::F64(b)) => a.extend(b),
-        (Some(Voxels::Rgb8(a)), Voxels::Rgb8(b)) => a.extend(b),
-        (Some(Voxels::Rgb16(a)), Voxels::Rgb16(b)) => a.extend(b),
-        (Some(a), b) => {
-            return Err(Refusal::unsupported(format!(
-                "a series whose slices are partly {}, partly {}",
-                a.dtype(),
-                b.dtype()
-            )));
-        }
-    }
-    Ok(())
 }

@@ -3,6 +3,7 @@
 
 use super::file::{first_item, number, numbers, text};
 use super::layout::Layout;
+use super::mosaic::is_mosaic;
 use crate::volume::{Notice, Window};
 use dicom::core::Tag;
 use dicom::dictionary_std::tags;
@@ -13,6 +14,10 @@ use dicom::object::InMemDicomObject;
 pub(super) struct Plane {
     pub(super) file: usize,
     pub(super) frame: usize,
+    /// Column and row at which a tile of the frame begins, where the frame is a mosaic.
+    pub(super) tile: Option<[usize; 2]>,
+    /// What kind of picture it is (magnitude, field map, …): these are never mixed in a volume.
+    pub(super) kind: String,
     /// Unit directions in which the column and the row number increase.
     pub(super) orientation: Option<[[f64; 3]; 2]>,
     pub(super) position: Option<[f64; 3]>,
@@ -22,9 +27,17 @@ pub(super) struct Plane {
     pub(super) step: Option<f64>,
     pub(super) rescale: (f64, f64),
     pub(super) window: Option<Window>,
-    /// Order among frames at one position: time, trigger, echo, b-value, acquisition, instance.
-    pub(super) order: [f64; 6],
+    /// Order among frames at one position; see [`TIME`] and its like.
+    pub(super) order: [f64; 7],
 }
+
+/// Places in [`Plane::order`]; the first is the segment number.
+pub(super) const TIME: usize = 1;
+pub(super) const TRIGGER: usize = 2;
+pub(super) const ECHO: usize = 3;
+pub(super) const B_VALUE: usize = 4;
+pub(super) const ACQUISITION: usize = 5;
+pub(super) const INSTANCE: usize = 6;
 
 pub(super) fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
     a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
@@ -38,22 +51,23 @@ pub(super) fn length(v: [f64; 3]) -> f64 {
     dot(v, v).sqrt()
 }
 
-/// The planes of the frames of an object, as file number `file`.
+/// The planes of the frames of an object, as of file 0.
 pub(super) fn planes(
     o: &InMemDicomObject,
     layout: &Layout,
-    file: usize,
     notices: &mut Vec<Notice>,
 ) -> Vec<Plane> {
     let shared = first_item(o, tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE);
     let per_frame =
         o.get(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE).and_then(|e| e.items()).unwrap_or(&[]);
-    let mosaic = text(o, tags::IMAGE_TYPE).is_some_and(|t| t.contains("MOSAIC"));
-    if mosaic {
+    let unsplit = layout.mosaic.is_none() && is_mosaic(o);
+    if unsplit {
         notices.push(Notice::amber(
-            "a Siemens mosaic: its slices are shown as tiles of one picture, without position",
+            "a Siemens mosaic that does not say how many slices it has: they are shown as tiles of \
+             one picture, without position",
         ));
     }
+    let whole_kind = text(o, tags::IMAGE_TYPE).unwrap_or_default();
     let fallback_spacing = detector_spacing(o, notices);
     let grid = grid_offsets(o, layout.frames);
     (0..layout.frames)
@@ -102,15 +116,24 @@ pub(super) fn planes(
                 number(o, a).or_else(|| number(o, b)).unwrap_or(0.0)
             };
             Plane {
-                file,
+                file: 0,
                 frame,
-                orientation: if mosaic { None } else { orientation },
-                position: if mosaic { None } else { position },
+                tile: None,
+                kind: frame_kind(group(tags::MR_IMAGE_FRAME_TYPE_SEQUENCE))
+                    .or_else(|| frame_kind(group(tags::CT_IMAGE_FRAME_TYPE_SEQUENCE)))
+                    .unwrap_or_else(|| whole_kind.clone()),
+                orientation: orientation.filter(|_| !unsplit),
+                position: position.filter(|_| !unsplit),
                 spacing,
                 step,
                 rescale: rescale(group(tags::PIXEL_VALUE_TRANSFORMATION_SEQUENCE), o, notices),
                 window: window(group(tags::FRAME_VOILUT_SEQUENCE), frame, layout.frames),
                 order: [
+                    number(
+                        group(tags::SEGMENT_IDENTIFICATION_SEQUENCE),
+                        tags::REFERENCED_SEGMENT_NUMBER,
+                    )
+                    .unwrap_or(0.0),
                     key(content, tags::TEMPORAL_POSITION_INDEX, tags::TEMPORAL_POSITION_IDENTIFIER),
                     key(o, tags::TRIGGER_TIME, tags::FRAME_REFERENCE_TIME),
                     key(echo, tags::EFFECTIVE_ECHO_TIME, tags::ECHO_TIME),
@@ -119,6 +142,42 @@ pub(super) fn planes(
                     number(o, tags::INSTANCE_NUMBER).unwrap_or(0.0),
                 ],
             }
+        })
+        .flat_map(|plane| tiles(plane, layout))
+        .collect()
+}
+
+fn frame_kind(group: &InMemDicomObject) -> Option<String> {
+    let kind = text(group, tags::FRAME_TYPE)?;
+    let component = text(group, tags::COMPLEX_IMAGE_COMPONENT).unwrap_or_default();
+    Some(format!("{kind}\\{component}"))
+}
+
+/// The slices of a mosaic, from the plane of the whole picture; any other plane as it is.
+fn tiles(plane: Plane, layout: &Layout) -> Vec<Plane> {
+    let Some(mosaic) = layout.mosaic else { return vec![plane] };
+    let (columns, rows) = (layout.columns, layout.rows);
+    (0..mosaic.slices)
+        .map(|i| {
+            let mut p = plane.clone();
+            p.tile = Some([i % mosaic.side * columns, i / mosaic.side * rows]);
+            if let (Some(corner), Some([x, y]), Some([dx, dy])) =
+                (plane.position, plane.orientation, plane.spacing)
+            {
+                let mut normal = cross(x, y);
+                if mosaic.normal.is_some_and(|n| dot(n, normal) < 0.0) {
+                    normal = normal.map(|v| -v);
+                }
+                // The position is that of the corner of a picture as large as the mosaic, around
+                // the same centre.
+                let right = dx * (columns * (mosaic.side - 1)) as f64 / 2.0;
+                let down = dy * (rows * (mosaic.side - 1)) as f64 / 2.0;
+                let up = plane.step.unwrap_or(1.0) * i as f64;
+                p.position = Some(std::array::from_fn(|k| {
+                    corner[k] + x[k] * right + y[k] * down + normal[k] * up
+                }));
+            }
+            p
         })
         .collect()
 }
@@ -203,9 +262,7 @@ fn rescale(
         return (scaling, 0.0);
     }
     if top.get(tags::MODALITY_LUT_SEQUENCE).is_some() {
-        let text = "the file's modality look-up table is not applied: stored values are shown";
-        push_once(notices, Notice::amber(text));
-        return (1.0, 0.0);
+        return (1.0, 0.0); // the table says what values mean
     }
     let present = group.get(tags::RESCALE_SLOPE).is_some();
     match (number(group, tags::RESCALE_SLOPE), number(group, tags::RESCALE_INTERCEPT)) {
@@ -221,6 +278,13 @@ fn rescale(
 }
 
 fn window(group: &InMemDicomObject, frame: usize, frames: usize) -> Option<Window> {
+    if let Some(table) = first_item(group, tags::VOILUT_SEQUENCE) {
+        // The range of values that the table covers.
+        if let Some(&[n, first, _]) = numbers(table, tags::LUT_DESCRIPTOR).as_deref() {
+            let n = if n == 0.0 { 65_536.0 } else { n };
+            return Some(Window::from_range(first, first + n - 1.0));
+        }
+    }
     let centers = numbers(group, tags::WINDOW_CENTER)?;
     let widths = numbers(group, tags::WINDOW_WIDTH)?;
     // Several values are alternatives, unless there is one per frame.

@@ -2,6 +2,7 @@
 //! recursive parser sees it: depth, number of elements and every declared length are checked, and
 //! the pixel data are found without being copied.
 
+use super::bytes::{Bytes, Window};
 use crate::io::error::Refusal;
 use crate::io::limits::{DICOM_DEPTH, DICOM_ELEMENTS, DICOM_TEXT};
 use dicom::core::dictionary::{DataDictionary, DataDictionaryEntry};
@@ -61,17 +62,16 @@ struct Level {
 }
 
 struct Reader<'a> {
-    bytes: &'a [u8],
+    bytes: &'a Bytes,
+    window: Window,
     at: usize,
 }
 
 impl Reader<'_> {
     fn take<const N: usize>(&mut self, limit: usize) -> Result<[u8; N], Refusal> {
         let end = self.at.checked_add(N).filter(|&e| e <= limit);
-        let out = end
-            .and_then(|e| self.bytes.get(self.at..e))
-            .and_then(|b| b.try_into().ok())
-            .ok_or_else(|| {
+        let out =
+            end.and_then(|_| self.bytes.array(self.at, &mut self.window)).ok_or_else(|| {
                 Refusal::damaged(format!("the data set ends inside an element, byte {}", self.at))
             })?;
         self.at += N;
@@ -140,9 +140,10 @@ pub(super) fn is_pixel_data(tag: Tag) -> bool {
     tag.0 == 0x7fe0 && matches!(tag.1, 0x0008..=0x0010)
 }
 
-/// Walks the data set that starts at byte 0 of `bytes`.
-pub(super) fn scan(bytes: &[u8], encoding: Encoding) -> Result<Scan, Refusal> {
-    let mut r = Reader { bytes, at: 0 };
+/// Walks the data set that starts at byte 0 of `bytes`; with `fragments`, those of compressed pixel
+/// data too, else they are left empty.
+pub(super) fn scan(bytes: &Bytes, encoding: Encoding, fragments: bool) -> Result<Scan, Refusal> {
+    let mut r = Reader { bytes, window: Window::default(), at: 0 };
     let mut open = vec![Level { inside: Inside::DataSet, end: Some(bytes.len()), encoding }];
     let (mut elements, mut depth, mut last, mut disordered) = (0usize, 0usize, Tag(0, 0), false);
     while let Some(level) = open.last() {
@@ -188,7 +189,7 @@ pub(super) fn scan(bytes: &[u8], encoding: Encoding) -> Result<Scan, Refusal> {
                 }
                 let (vr, length) = value_header(&mut r, e, tag, limit)?;
                 if top && is_pixel_data(tag) {
-                    let pixels = pixels(&mut r, e, tag, vr, length)?;
+                    let pixels = pixels(&mut r, e, tag, vr, length, fragments)?;
                     return Ok(Scan { pixels: Some(pixels), header_end: start, disordered });
                 }
                 if length == UNDEFINED {
@@ -286,6 +287,7 @@ fn pixels(
     tag: Tag,
     vr: VR,
     length: u32,
+    fragments: bool,
 ) -> Result<Pixels, Refusal> {
     let whole = r.bytes.len();
     if length != UNDEFINED {
@@ -295,6 +297,13 @@ fn pixels(
             range: r.at..end,
             declared: u64::from(length),
             words: vr == VR::OW,
+        });
+    }
+    if !fragments {
+        return Ok(Pixels::Encapsulated {
+            offset_table: 0..0,
+            fragments: Vec::new(),
+            complete: false,
         });
     }
     let (mut items, mut complete) = (Vec::new(), false);

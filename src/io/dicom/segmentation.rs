@@ -1,11 +1,12 @@
 //! DICOM Segmentation as a label map (PS3.3 A.51, C.8.20): frames are placed by their position,
 //! never by their order.
 
-use super::file::{DicomFile, first_item, load, number, numbers, sop_class, text};
+use super::file::{DicomFile, first_item, number, numbers, parse, sop_class, text};
 use super::layout::Layout;
+use super::listing::on_threads;
+use super::origin::Origin;
 use super::pixels::Frames;
 use super::plane::{Plane, cross, dot, length, planes, push_once};
-use super::series::on_thread;
 use crate::io::Mask;
 use crate::io::error::{Refusal, one_line};
 use crate::io::export::Planes;
@@ -28,7 +29,10 @@ enum Coding {
 
 /// Reads a segmentation; if it fits slice by slice on `image`, on the image's lattice.
 pub(crate) fn read_segmentation(path: &Path, image: Option<&Volume>) -> Result<Mask, Refusal> {
-    on_thread(|| build(&load(path)?, image))
+    on_threads(|| {
+        let file = parse(Origin::Disk(path.to_owned()).bytes(true)?, true)?;
+        build(&file, image)
+    })
 }
 
 fn build(f: &DicomFile, image: Option<&Volume>) -> Result<Mask, Refusal> {
@@ -44,7 +48,7 @@ fn build(f: &DicomFile, image: Option<&Volume>) -> Result<Mask, Refusal> {
     let layout = Layout::of(o, &mut notices)?;
     let coding = coding(o, &layout, &mut notices)?;
     let frames = Frames::of(f, layout.clone(), &mut notices)?;
-    let mut places = planes(o, &layout, 0, &mut notices);
+    let mut places = planes(o, &layout, &mut notices);
     places.truncate(frames.count);
     let segments = segments(o)?;
     tie(o, image, &mut notices);
@@ -60,9 +64,7 @@ fn build(f: &DicomFile, image: Option<&Volume>) -> Result<Mask, Refusal> {
     let (mut several, mut unknown) = (0usize, 0usize);
     for (frame, &z) in slice_of.iter().enumerate() {
         let segment = segment_of(o, frame);
-        let mut values = None;
-        frames.decode(frame, &mut values)?;
-        let values = values.ok_or_else(|| Refusal::damaged("a frame is empty"))?;
+        let values = frames.decode(frame)?;
         let Some(slice) = map.labels.get_mut(z * size..(z + 1) * size) else { continue };
         for (i, slot) in slice.iter_mut().enumerate() {
             let stored = values.stored(i, 0);

@@ -1,30 +1,45 @@
-//! From planes to a lattice: order along the slice normal, true spacing, and what is wrong with it.
-//! File names and instance numbers never decide where a slice lies.
+//! From planes to a lattice: order along the slice normal, true spacing, what is wrong with it, and
+//! how that is made right. File names and instance numbers never decide where a slice lies.
 
-use super::plane::{Plane, cross, dot, length};
+use super::plane::{INSTANCE, Plane, cross, dot, length};
+use super::resample::{Grid, Repair};
 use crate::io::error::Refusal;
 use crate::volume::{Affine, Geometry, LengthUnit, Notice};
 
 /// Planes nearer than this along the normal are at one position, mm.
-const SAME_PLACE: f64 = 0.01;
+pub(super) const SAME_PLACE: f64 = 0.01;
 
 /// Planes in voxel order (z, then time) and the lattice they fill.
 pub(super) struct Stack {
     pub(super) planes: Vec<Plane>,
     pub(super) geometry: Geometry,
     pub(super) times: usize,
+    /// What has to be done with the decoded slices so that they fill `geometry`.
+    pub(super) repair: Repair,
+    /// Pairs of planes at one place: the one that is shown, and the one that is not.
+    pub(super) doubles: Vec<(Plane, Plane)>,
 }
 
-/// Arranges the planes of a series, or of one multi-frame object, of `columns` x `rows` pixels.
+/// What the planes are arranged for.
+#[derive(Clone, Copy)]
+pub(super) struct Wish {
+    pub(super) columns: usize,
+    pub(super) rows: usize,
+    /// Slices as they are stored, whatever lattice that gives.
+    pub(super) raw: bool,
+    /// Frames without place follow one another in time.
+    pub(super) clip: bool,
+}
+
+/// Arranges the planes of a series, or of one multi-frame object.
 pub(super) fn arrange(
     mut planes: Vec<Plane>,
-    columns: usize,
-    rows: usize,
+    wish: Wish,
     notices: &mut Vec<Notice>,
 ) -> Result<Stack, Refusal> {
     let one_file = planes.windows(2).all(|w| matches!(w, [a, b] if a.file == b.file));
     let Some((directions, spacing)) = common(&planes) else {
-        return loose(planes, columns, rows, one_file, notices);
+        return loose(planes, wish, one_file, notices);
     };
     let normal = cross(directions[0], directions[1]);
     let distance = |p: &Plane| dot(p.position.unwrap_or_default(), normal);
@@ -52,9 +67,10 @@ pub(super) fn arrange(
         notices.push(Notice::amber(
             "the frames do not lie one behind another; they are shown as a stack without position",
         ));
-        return loose(planes, columns, rows, one_file, notices);
+        let wish = Wish { clip: false, ..wish };
+        return loose(planes, wish, one_file, notices);
     }
-    let (mut columns_of_time, mut dropped) = (places, 0);
+    let (mut columns_of_time, mut doubles) = (places, Vec::new());
     for place in &mut columns_of_time {
         if even {
             // Within a position by time, whatever small differences of position sorted before.
@@ -62,39 +78,36 @@ pub(super) fn arrange(
                 compare(&a.order, &b.order).then_with(|| (a.file, a.frame).cmp(&(b.file, b.frame)))
             });
         } else {
-            dropped += place.len() - 1;
+            if let Some((first, rest)) = place.split_first() {
+                doubles.extend(rest.iter().map(|p| (first.clone(), p.clone())));
+            }
             place.truncate(1);
         }
     }
     let times = if even { times } else { 1 };
-    if dropped > 0 {
-        notices.push(Notice::amber(format!(
-            "{dropped} slices lie where another one does; the first at each position is shown"
-        )));
-    } else if times > 1 {
+    if doubles.is_empty() && times > 1 {
         notices.push(Notice::note(format!(
             "each position occurs {times} times; they are shown as time points"
         )));
     }
     let positions: Vec<[f64; 3]> =
         columns_of_time.iter().filter_map(|p| p.first().and_then(|p| p.position)).collect();
-    let step = slice_step(&positions, normal, &planes, notices);
-    let first = positions.first().copied().unwrap_or_default();
+    let found = spread(&positions, directions, spacing, &planes, wish, notices);
+    let shape = [found.size[0], found.size[1], found.slices];
     let lps = Affine::from_columns(
-        [directions[0].map(|v| v * spacing[0]), directions[1].map(|v| v * spacing[1]), step],
-        first,
+        [directions[0].map(|v| v * spacing[0]), directions[1].map(|v| v * spacing[1]), found.step],
+        found.origin,
     );
-    let shape = [columns, rows, positions.len()];
     let geometry = Geometry::new(shape, lps.flip_lps_ras())
         .map_err(|e| Refusal::damaged(format!("the slices span no volume ({e})")))?;
     let mut ordered = Vec::with_capacity(planes.len());
     for t in 0..times {
         ordered.extend(columns_of_time.iter().filter_map(|p| p.get(t).cloned()));
     }
-    Ok(Stack { planes: ordered, geometry, times })
+    Ok(Stack { planes: ordered, geometry, times, repair: found.repair, doubles })
 }
 
-fn compare(a: &[f64; 6], b: &[f64; 6]) -> std::cmp::Ordering {
+pub(super) fn compare(a: &[f64; 7], b: &[f64; 7]) -> std::cmp::Ordering {
     a.iter()
         .zip(b)
         .map(|(x, y)| x.total_cmp(y))
@@ -118,97 +131,177 @@ pub(super) fn same_directions(a: &[[f64; 3]; 2], b: &[[f64; 3]; 2]) -> bool {
     (0..2).all(|i| (0..3).all(|k| (a[i][k] - b[i][k]).abs() < 1e-3))
 }
 
-/// The step from slice to slice of an even lattice from the true first to the true last position,
-/// with a word about tilt, gaps and unevenness.
-fn slice_step(
+/// An even lattice for slices at given places.
+struct Spread {
+    origin: [f64; 3],
+    step: [f64; 3],
+    slices: usize,
+    size: [usize; 2],
+    repair: Repair,
+}
+
+/// The lattice of slices at `positions`, in order along the normal, with a word about tilt, gaps and
+/// unevenness. What is irregular is put right (blank slices in gaps, else resampling), unless the
+/// wish is for the slices as stored: then the lattice leads from the true first to the true last
+/// position.
+fn spread(
     positions: &[[f64; 3]],
-    normal: [f64; 3],
+    directions: [[f64; 3]; 2],
+    spacing: [f64; 2],
     planes: &[Plane],
+    wish: Wish,
     notices: &mut Vec<Notice>,
-) -> [f64; 3] {
+) -> Spread {
+    let normal = cross(directions[0], directions[1]);
     let n = positions.len();
-    let (Some(&first), Some(&last)) = (positions.first(), positions.last()) else {
-        return normal;
+    let first = positions.first().copied().unwrap_or_default();
+    let last = positions.last().copied().unwrap_or_default();
+    let between = |a: [f64; 3], b: [f64; 3]| -> [f64; 3] { std::array::from_fn(|i| b[i] - a[i]) };
+    let mut found = Spread {
+        origin: first,
+        step: normal,
+        slices: n,
+        size: [wish.columns, wish.rows],
+        repair: Repair::None,
     };
     if n < 2 {
         let thickness = planes.first().and_then(|p| p.step).unwrap_or(1.0);
-        return normal.map(|v| v * thickness);
+        found.step = normal.map(|v| v * thickness);
+        return found;
     }
-    let step: [f64; 3] = std::array::from_fn(|i| (last[i] - first[i]) / (n - 1) as f64);
+    found.step = between(first, last).map(|v| v / (n - 1) as f64);
+    let step = found.step;
     let degrees = length(cross(step, normal)).atan2(dot(step, normal)).to_degrees();
-    if degrees > 0.1 {
-        notices.push(Notice::amber(format!(
-            "gantry tilt: the slices are sheared by {degrees:.1} degrees, which is kept; voxels are \
-             not rectangular"
-        )));
-    }
+    let tilted = degrees > 0.1;
+    // From centre to centre; with tilt a little more than along the normal.
     let steps: Vec<f64> = positions
         .windows(2)
         .map(|w| match w {
-            // From centre to centre; with tilt a little more than along the normal.
-            [a, b] => length(std::array::from_fn(|i| b[i] - a[i])),
+            [a, b] => length(between(*a, *b)),
             _ => 0.0,
         })
         .collect();
     let mut sorted = steps.clone();
     sorted.sort_by(f64::total_cmp);
-    let median = sorted.get(sorted.len() / 2).copied().unwrap_or(1.0);
+    let (least, median, most) = (
+        sorted.first().copied().unwrap_or(1.0),
+        sorted.get(sorted.len() / 2).copied().unwrap_or(1.0),
+        sorted.last().copied().unwrap_or(1.0),
+    );
     let off = |s: f64| (s - median).abs() > 0.02 * median && (s - median).abs() > 0.01;
+    let uneven = steps.iter().any(|&s| off(s));
     let farthest = positions
         .iter()
         .enumerate()
-        .map(|(i, p)| length(std::array::from_fn(|k| p[k] - first[k] - step[k] * i as f64)))
-        .fold(0.0, f64::max);
-    let odd: Vec<f64> = steps.iter().copied().filter(|&s| off(s)).collect();
-    let missing: f64 = odd
-        .iter()
-        .map(|s| s / median)
-        .map(|k| {
-            if k.round() >= 2.0 && (k - k.round()).abs() <= 0.02 * k.round() {
-                k.round() - 1.0
-            } else {
-                f64::NAN
-            }
+        .map(|(i, &p)| {
+            let even: [f64; 3] = std::array::from_fn(|k| first[k] + step[k] * i as f64);
+            length(between(even, p))
         })
-        .sum();
-    if !odd.is_empty() {
-        let what = if missing.is_finite() {
-            format!(
-                "{missing} slices are missing (steps of {median:.2} mm, gaps up to {:.2} mm)",
-                sorted.last().copied().unwrap_or_default()
-            )
-        } else {
-            format!(
-                "the slice spacing is uneven ({:.2} to {:.2} mm, median {median:.2} mm)",
-                sorted.first().copied().unwrap_or_default(),
-                sorted.last().copied().unwrap_or_default()
-            )
-        };
-        notices.push(Notice::amber(format!(
-            "{what}: first and last slice are at their true place, those between are spread evenly \
-             and lie up to {farthest:.1} mm off; do not measure across slices"
-        )));
-    } else if farthest > 0.5 * median {
-        notices.push(Notice::amber(format!(
-            "the slices are not in line with one another: up to {farthest:.1} mm off"
-        )));
+        .fold(0.0, f64::max);
+    let wobbly = !uneven && farthest > 0.5 * median;
+    if !(tilted || uneven || wobbly) {
+        return found;
     }
-    step
+    let slots = slots(&steps, median);
+    let mut faults = Vec::new();
+    if tilted {
+        faults.push(format!("gantry tilt: the slices are sheared by {degrees:.1} degrees"));
+    }
+    match &slots {
+        Some(slots) if uneven => faults.push(format!(
+            "{} slices are missing (steps of {median:.2} mm, gaps up to {most:.2} mm)",
+            slots.len() - n
+        )),
+        _ if uneven => faults.push(format!(
+            "the slice spacing is uneven ({least:.2} to {most:.2} mm, median {median:.2} mm)"
+        )),
+        _ if wobbly => faults.push(format!(
+            "the slices are not in line with one another: up to {farthest:.1} mm off"
+        )),
+        _ => {}
+    }
+    let fault = faults.join("; ");
+    if !wish.raw {
+        if let Some(slots) = slots.filter(|s| !tilted && uneven && s.len() <= 2 * n) {
+            let blank: Vec<String> = slots
+                .iter()
+                .enumerate()
+                .filter(|(_, s)| s.is_none())
+                .take(8)
+                .map(|(i, _)| (i + 1).to_string())
+                .collect();
+            let more = if slots.len() - n > 8 { ", …" } else { "" };
+            notices.push(Notice::amber(format!(
+                "{fault}: blank slices stand in their places (slice {}{more})",
+                blank.join(", ")
+            )));
+            found.slices = slots.len();
+            found.step = between(first, last).map(|v| v / (slots.len() - 1) as f64);
+            found.repair = Repair::Blanks(slots);
+            return found;
+        }
+        if let Some(grid) = Grid::over(positions, directions, spacing, [wish.columns, wish.rows]) {
+            notices.push(Notice::amber(format!(
+                "{fault}; resampled to {} slices {:.2} mm apart on a rectangular grid: values \
+                 between the stored slices are interpolated",
+                grid.slices, grid.step_mm
+            )));
+            found.slices = grid.slices;
+            found.size = grid.size;
+            found.step = normal.map(|v| v * grid.step_mm);
+            found.origin = std::array::from_fn(|k| {
+                first[k]
+                    + directions[0][k] * spacing[0] * grid.low[0] as f64
+                    + directions[1][k] * spacing[1] * grid.low[1] as f64
+            });
+            found.repair = Repair::Resample(grid);
+            return found;
+        }
+    }
+    notices.push(Notice::amber(if uneven {
+        format!(
+            "{fault}: first and last slice are at their true place, those between are spread evenly \
+             and lie up to {farthest:.1} mm off; do not measure across slices"
+        )
+    } else if tilted {
+        format!("{fault}, which is kept; voxels are not rectangular")
+    } else {
+        fault
+    }));
+    found
+}
+
+/// For each place of an even stack its slice, if all steps are near a multiple of the median.
+fn slots(steps: &[f64], median: f64) -> Option<Vec<Option<usize>>> {
+    let mut slots = vec![Some(0)];
+    for (i, s) in steps.iter().enumerate() {
+        let k = s / median;
+        if k.round() < 1.0 || (k - k.round()).abs() > 0.02 * k.round() || k > 65_535.0 {
+            return None;
+        }
+        if slots.len() as f64 + k > 65_535.0 {
+            return None;
+        }
+        slots.resize(slots.len() + k.round() as usize - 1, None);
+        slots.push(Some(i + 1));
+    }
+    Some(slots)
 }
 
 /// Frames whose places are unknown, one behind another as they come.
 fn loose(
     mut planes: Vec<Plane>,
-    columns: usize,
-    rows: usize,
+    wish: Wish,
     one_file: bool,
     notices: &mut Vec<Notice>,
 ) -> Result<Stack, Refusal> {
+    let Wish { columns, rows, .. } = wish;
+    let clip = wish.clip && one_file && planes.len() > 1;
     planes.sort_by(|a, b| {
-        let instance = |p: &Plane| p.order[5];
+        let instance = |p: &Plane| p.order[INSTANCE];
         instance(a).total_cmp(&instance(b)).then_with(|| (a.file, a.frame).cmp(&(b.file, b.frame)))
     });
-    let n = planes.len();
+    let n = if clip { 1 } else { planes.len() };
     let bad = |e: crate::volume::GeometryError| Refusal::damaged(e.to_string());
     let mut geometry = Geometry::picture(columns, rows, n).map_err(bad)?;
     let spacing = planes.first().and_then(|p| p.spacing);
@@ -221,7 +314,8 @@ fn loose(
             .with_unit(LengthUnit::Millimetre)
             .with_orientation_known(false);
         // A single picture may well know its directions but not its place.
-        if let [only] = planes.as_slice()
+        if let Some(only) = planes.first()
+            && planes.len() == 1
             && let Some([dx, dy]) = only.orientation
         {
             let z = cross(dx, dy).map(|v| v * z);
@@ -234,7 +328,9 @@ fn loose(
     } else {
         notices.push(Notice::note("no spacing is known: lengths are in pixels"));
     }
-    if n > 1 {
+    if clip {
+        notices.push(Notice::note(format!("a clip of {} frames, shown over time", planes.len())));
+    } else if n > 1 {
         notices.push(if one_file {
             Notice::note(format!(
                 "{n} frames without position are shown as a stack; their distance is not known"
@@ -246,5 +342,6 @@ fn loose(
             ))
         });
     }
-    Ok(Stack { planes, geometry, times: 1 })
+    let times = if clip { planes.len() } else { 1 };
+    Ok(Stack { planes, geometry, times, repair: Repair::None, doubles: Vec::new() })
 }

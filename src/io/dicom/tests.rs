@@ -1,17 +1,17 @@
 //! Series and pixels, from files built in code.
 
-use crate::io::{list, open, open_series};
+use crate::io::{OpenOptions, list, open, open_series, open_with};
 use crate::volume::{Modality, Volume, Voxels};
 use std::path::Path;
 
-fn element(group: u16, number: u16, vr: &[u8; 2], value: &[u8]) -> Vec<u8> {
+pub(super) fn element(group: u16, number: u16, vr: &[u8; 2], value: &[u8]) -> Vec<u8> {
     let mut b = [group.to_le_bytes(), number.to_le_bytes()].concat();
     b.extend(vr);
     let mut value = value.to_vec();
     if value.len() % 2 == 1 {
         value.push(if matches!(vr, b"OB" | b"UI") { 0 } else { b' ' });
     }
-    if matches!(vr, b"OB" | b"OW") {
+    if matches!(vr, b"OB" | b"OW" | b"SQ" | b"UN") {
         b.extend([0, 0]);
         b.extend((value.len() as u32).to_le_bytes());
     } else {
@@ -22,21 +22,23 @@ fn element(group: u16, number: u16, vr: &[u8; 2], value: &[u8]) -> Vec<u8> {
 }
 
 /// A 3 x 2 slice of 16-bit numbers that start at `first`.
-struct Slice {
-    series: &'static str,
-    instance: usize,
-    orientation: &'static str,
-    position: [f64; 3],
-    first: i16,
-    slope: f64,
-    photometric: &'static str,
+pub(super) struct Slice {
+    pub(super) series: &'static str,
+    pub(super) instance: usize,
+    pub(super) uid: String,
+    pub(super) orientation: &'static str,
+    pub(super) position: [f64; 3],
+    pub(super) first: i16,
+    pub(super) slope: f64,
+    pub(super) photometric: &'static str,
 }
 
 impl Slice {
-    fn at(instance: usize, position: [f64; 3]) -> Self {
+    pub(super) fn at(instance: usize, position: [f64; 3]) -> Self {
         Self {
             series: "1.2.3",
             instance,
+            uid: format!("1.2.3.{instance}"),
             orientation: "1\\0\\0\\0\\1\\0",
             position,
             first: 100 * instance as i16,
@@ -45,14 +47,19 @@ impl Slice {
         }
     }
 
-    fn write(&self, folder: &Path, name: &str) {
+    pub(super) fn named(mut self, uid: &str) -> Self {
+        self.uid = uid.into();
+        self
+    }
+
+    pub(super) fn write(&self, folder: &Path, name: &str) {
         let [x, y, z] = self.position;
         let us = |number, value: u16| element(0x28, number, b"US", &value.to_le_bytes());
         let text = |g, n, vr, s: &str| element(g, n, vr, s.as_bytes());
         let pixels: Vec<u8> = (0..6).flat_map(|i| (self.first + i).to_le_bytes()).collect();
         let body = [
             text(8, 0x16, b"UI", "1.2.840.10008.5.1.4.1.1.2"),
-            text(8, 0x18, b"UI", &format!("{}.{}", self.series, self.instance)),
+            text(8, 0x18, b"UI", &self.uid),
             text(8, 0x60, b"CS", "CT"),
             text(0x18, 0x50, b"DS", "9"),
             text(0x20, 0x0e, b"UI", self.series),
@@ -83,7 +90,7 @@ impl Slice {
     }
 }
 
-fn says(v: &Volume, words: &str) -> bool {
+pub(super) fn says(v: &Volume, words: &str) -> bool {
     v.notices.iter().any(|n| n.text.contains(words))
 }
 
@@ -117,30 +124,70 @@ fn slices_are_ordered_by_position_and_turned_from_lps_to_ras() {
 
 #[test]
 fn gaps_duplicates_unevenness_and_tilt_are_said() {
-    let stack = |positions: &[[f64; 3]]| {
+    let opened = |positions: &[[f64; 3]], raw_geometry: bool| {
         let dir = tempfile::tempdir().expect("temp dir");
         for (i, p) in positions.iter().enumerate() {
             Slice::at(i + 1, *p).write(dir.path(), &format!("{i}"));
         }
-        open(dir.path()).unwrap_or_else(|e| panic!("{e}"))
+        let options = OpenOptions { raw_geometry, ..OpenOptions::default() };
+        open_with(dir.path(), &options).unwrap_or_else(|e| panic!("{e}"))
     };
+    let stack = |positions: &[[f64; 3]]| opened(positions, false);
     let at = |z: f64| [0.0, 0.0, z];
+    // Blank slices stand in the gap, everything else at its true place.
     let gap = stack(&[at(0.0), at(2.0), at(4.0), at(10.0), at(12.0)]);
     assert!(says(&gap, "2 slices are missing"), "{:?}", gap.notices);
-    let uneven = stack(&[at(0.0), at(2.0), at(4.0), at(7.1)]);
+    assert!(says(&gap, "(slice 4, 5)"), "{:?}", gap.notices);
+    assert_eq!((gap.geometry().shape()[2], gap.geometry().spacing()[2]), (7, 2.0));
+    let firsts: Vec<f64> = (0..7).map(|z| gap.voxels().stored(6 * z, 0)).collect();
+    assert_eq!(firsts, [100.0, 200.0, 300.0, 100.0, 100.0, 400.0, 500.0]);
+    // As stored: spread between the true ends.
+    let gap = opened(&[at(0.0), at(2.0), at(4.0), at(10.0), at(12.0)], true);
+    assert_eq!((gap.geometry().shape()[2], gap.geometry().spacing()[2]), (5, 3.0));
+    let ends = [at(0.0), at(2.0), at(4.0), at(7.1)];
+    let uneven = opened(&ends, true);
     assert!(says(&uneven, "uneven (2.00 to 3.10 mm"), "{:?}", uneven.notices);
     assert!((uneven.geometry().spacing()[2] - 7.1 / 3.0).abs() < 1e-12);
+    // Resampled: 7.1 mm in steps of about 2 mm; values linear between slices.
+    let even = stack(&ends);
+    assert!(says(&even, "uneven (2.00 to 3.10 mm") && says(&even, "resampled to 5 slices"));
+    let spacing = even.geometry().spacing()[2];
+    assert!((spacing - 7.1 / 4.0).abs() < 1e-12);
+    for z in 0..5 {
+        let depth = z as f64 * spacing;
+        let stored =
+            if depth <= 4.0 { 100.0 + 50.0 * depth } else { 300.0 + 100.0 / 3.1 * (depth - 4.0) };
+        assert!((even.voxels().stored(6 * z, 0) - stored).abs() <= 0.51, "{z}");
+    }
+    // The same pixels twice are a copy, other pixels are not.
     let double = stack(&[at(0.0), at(2.0), at(2.0), at(4.0)]);
     assert_eq!(double.geometry().shape()[2], 3);
     assert!(says(&double, "1 slices lie where another one does"));
+    let dir = tempfile::tempdir().expect("temp dir");
+    for (instance, z, first) in [(1, 0.0, 5), (2, 2.0, 6), (3, 2.0, 6), (4, 4.0, 7)] {
+        Slice { first, ..Slice::at(instance, at(z)) }.write(dir.path(), &format!("{instance}"));
+    }
+    let copied = open(dir.path()).unwrap_or_else(|e| panic!("{e}"));
+    assert!(says(&copied, "1 slices are there twice") && copied.geometry().shape()[2] == 3);
     let timed = stack(&[at(0.0), at(0.0), at(3.0), at(3.0)]);
     assert_eq!((timed.geometry().shape()[2], timed.times()), (2, 2));
     assert_eq!(timed.value([0; 3], 1, 0), 200.0 * 2.0 - 1024.0);
     let tilt = (10f64).to_radians().tan();
-    let tilted = stack(&[at(0.0), [0.0, 2.0 * tilt, 2.0], [0.0, 4.0 * tilt, 4.0]]);
+    let sheared = [at(0.0), [0.0, 2.0 * tilt, 2.0], [0.0, 4.0 * tilt, 4.0]];
+    let tilted = opened(&sheared, true);
     assert!(says(&tilted, "sheared by 10.0 degrees"), "{:?}", tilted.notices);
     assert!((tilted.geometry().voxel_volume() - 0.25 * 0.5 * 2.0).abs() < 1e-9);
     assert!((tilted.geometry().world_from_voxel().0[1][2] + 2.0 * tilt).abs() < 1e-9);
+    // Brought onto a rectangular grid: rows are 0.5 mm, so the last slice lies 1.41 rows down.
+    let straight = stack(&sheared);
+    assert!(says(&straight, "sheared by 10.0 degrees") && says(&straight, "resampled"));
+    assert_eq!(straight.geometry().shape(), [3, 4, 3]);
+    let a = straight.geometry().world_from_voxel().0;
+    assert_eq!([a[0][2], a[1][2], a[2][2]], [0.0, 0.0, 2.0]);
+    // The first slice keeps its pixels; below them is nothing.
+    let first: Vec<f64> = (0..12).map(|i| straight.voxels().stored(i, 0)).collect();
+    assert_eq!(first[..6], [100.0, 101.0, 102.0, 103.0, 104.0, 105.0]);
+    assert_eq!(first[6..], [100.0; 6]);
 }
 
 #[test]
@@ -152,7 +199,7 @@ fn several_series_must_be_chosen_from() {
     let scout = Slice { orientation: "0\\1\\0\\0\\0\\-1", ..Slice::at(9, [0.0; 3]) };
     scout.write(dir.path(), "scout");
     let e = open(dir.path()).expect_err("ambiguous").to_string();
-    assert!(e.contains("2 image series") && e.contains("CT 3 x 2 x 3"), "{e}");
+    assert!(e.contains("there are 2 image series") && e.contains("CT 3 x 2 x 3"), "{e}");
     let series = list(dir.path()).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(series.iter().map(|s| s.frames).collect::<Vec<_>>(), [3, 1]);
     let v = open_series(dir.path(), 1).unwrap_or_else(|e| panic!("{e}"));

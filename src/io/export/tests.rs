@@ -3,7 +3,7 @@
 
 use super::dataset::{Dataset, EXPLICIT_LE, new_uid};
 use super::*;
-use crate::io::{Mask, open, read_mask};
+use crate::io::{Mask, OpenOptions, open_with, read_mask};
 use crate::volume::{Affine, Geometry, Volume, Voxels};
 use dicom::core::VR;
 use dicom::dictionary_std::tags;
@@ -64,7 +64,9 @@ fn series(positions: &[[f64; 3]]) -> (tempfile::TempDir, Volume) {
     for (z, p) in positions.iter().enumerate() {
         slice(dir.path(), z, *p, &uid, &frame);
     }
-    let v = open(dir.path()).unwrap_or_else(|e| panic!("{e}"));
+    // As stored: uneven steps are not resampled.
+    let raw = OpenOptions { raw_geometry: true, ..OpenOptions::default() };
+    let v = open_with(dir.path(), &raw).unwrap_or_else(|e| panic!("{e}"));
     (dir, v)
 }
 
@@ -290,7 +292,7 @@ fn frames_without_a_place_are_found_by_what_they_refer_to() {
         .raw(tags::PIXEL_DATA, VR::OB, (0..45).collect());
     let path = dir.path().join("clip.dcm");
     std::fs::write(&path, d.file(EXPLICIT_LE).expect("small")).expect("written");
-    let v = open(&path).unwrap_or_else(|e| panic!("{e}"));
+    let v = crate::io::open(&path).unwrap_or_else(|e| panic!("{e}"));
     let (g, source) = (v.geometry(), &v.source);
     assert!(source.dicom.is_some() && rtstruct_obstacle(g, source).is_some());
     let n = g.voxel_count() * v.times();

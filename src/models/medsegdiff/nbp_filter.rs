@@ -5,7 +5,7 @@
 
 use super::Config;
 use super::blocks::halves;
-use crate::nn::{LayerNorm, Linear};
+use crate::nn::{FilterLayer, LayerNorm, Linear, filter_network};
 use candle_core::{DType, Device, Module, Result, Tensor};
 use candle_nn::{VarBuilder, ops::sigmoid};
 
@@ -47,19 +47,20 @@ impl NbpFilter {
     /// Filters `[U, n, n]` for the times `[U, time_width]` (through SiLU); `coordinates` from
     /// [`coordinates`].
     pub(super) fn forward(&self, coordinates: &Tensor, time: &Tensor) -> Result<Tensor> {
-        let (u, pairs) = (time.dim(0)?, coordinates.dim(0)?);
-        let n = pairs.isqrt();
-        let mut x = coordinates.unsqueeze(0)?;
+        let (u, n) = (time.dim(0)?, coordinates.dim(0)?.isqrt());
+        let mut layers = Vec::new();
         for block in &self.blocks {
-            x = block.linear.forward(&x)?;
-            if x.dim(0)? != u {
-                x = x.broadcast_as((u, pairs, x.dim(2)?))?.contiguous()?;
-            }
             let both = block.time.forward(time)?;
             let (scale, shift) = halves(&both)?;
-            x = block.norm.modulated_silu(&x, &scale, &shift)?;
+            let (gamma, beta) = block.norm.modulated(&scale, &shift)?;
+            layers.push(FilterLayer { linear: &block.linear, gamma, beta });
         }
-        sigmoid(&(self.out.forward(&x)? + OPEN)?)?.reshape((u, n, n))
+        let x = if layers.is_empty() {
+            self.out.forward(coordinates)?.reshape((1, n * n))?.broadcast_as((u, n * n))?
+        } else {
+            filter_network(coordinates, &layers, &self.out)?
+        };
+        sigmoid(&(x + OPEN)?)?.reshape((u, n, n))
     }
 }
 

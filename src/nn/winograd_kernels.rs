@@ -1,0 +1,654 @@
+//! The inner loops of [`super::winograd`], once over [`Lanes`] and stamped out for each instruction
+//! set: the transforms of F(4x4, 3x3) and the product at each of its 36 points.
+//!
+//! Toom-Cook on the points 0, ±a, ±b, ∞ with a = 5/8 and b = 3/2, whose powers are exact in `f32`:
+//! of the pairs tried the one that loses least, four times less than the usual 1 and 2. In one
+//! dimension y = Aᵀ[(G·g) ⊙ (Bᵀ·d)]; in two, each matrix is applied to columns and to rows.
+//! Channels lie in the lanes, so that every step is the same for all lanes.
+
+use super::element::Real;
+use super::lanes::{Lanes, Plain};
+
+/// Points of a 6x6 tile.
+pub(super) const POINTS: usize = 36;
+/// Rows of a product's register block: row counts are padded to a multiple.
+pub(super) const BLOCK_ROWS: usize = 8;
+
+const A: f64 = 0.625;
+const B: f64 = 1.5;
+const A2: f64 = A * A;
+const B2: f64 = B * B;
+
+/// Tiles `ty..ty+rows`, `tx..tx+columns` of an image of `h` by `w`; a tile is 4x4 output pixels.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patch {
+    pub(super) h: usize,
+    pub(super) w: usize,
+    pub(super) ty: usize,
+    pub(super) tx: usize,
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+}
+
+impl Patch {
+    pub(super) fn tiles(&self) -> usize {
+        self.rows * self.columns
+    }
+    /// Elements of a staging area for one group of `lanes` channels.
+    pub(super) fn staging(&self, lanes: usize) -> usize {
+        (4 * self.rows + 2) * (4 * self.columns + 2) * lanes
+    }
+}
+
+/// Values at the points: point ξ of row `r` (a tile, or an input channel) starts at
+/// `ξ·point + r·row`.
+#[derive(Clone, Copy)]
+pub(super) struct Points<T> {
+    pub(super) at: *mut T,
+    pub(super) point: usize,
+    pub(super) row: usize,
+}
+
+/// Where the weights `[out, in, 3, 3]` lie: element strides of the two channel axes, and whether
+/// the kernel is read backwards.
+#[derive(Clone, Copy)]
+pub(super) struct Weights<T> {
+    pub(super) at: *const T,
+    pub(super) out: usize,
+    pub(super) outs: usize,
+    pub(super) input: usize,
+    pub(super) inputs: usize,
+    pub(super) flip: bool,
+}
+
+// SAFETY: addresses and sizes; whoever uses them answers for who writes where.
+unsafe impl<T> Send for Points<T> {}
+unsafe impl<T> Sync for Points<T> {}
+unsafe impl<T> Send for Weights<T> {}
+unsafe impl<T> Sync for Weights<T> {}
+
+/// The sizes and places of one product: `c[r][..] (+)= Σ_k a[r·a_row + k·a_k] · b[k][..]`.
+#[derive(Clone, Copy)]
+pub(super) struct Product<T> {
+    pub(super) rows: usize,
+    pub(super) k: usize,
+    /// Columns, in vectors.
+    pub(super) vectors: usize,
+    pub(super) a: *const T,
+    pub(super) a_row: usize,
+    pub(super) a_k: usize,
+    pub(super) b: *const T,
+    /// Row stride of `b`; `None` if it is packed in panels, see [`panel`].
+    pub(super) b_row: Option<usize>,
+    pub(super) c: *mut T,
+    pub(super) c_row: usize,
+    pub(super) add: bool,
+}
+
+/// Columns of a product are taken in panels of this many vectors when `left` are left.
+fn panel(left: usize) -> usize {
+    match left {
+        1 => 1,
+        2 | 4 => 2,
+        _ => 3,
+    }
+}
+
+/// Start and width, in vectors, of the panel that holds vector `v` of `vectors`.
+fn panel_of(v: usize, vectors: usize) -> (usize, usize) {
+    let mut start = 0;
+    loop {
+        let width = panel(vectors - start);
+        if v < start + width {
+            return (start, width);
+        }
+        start += width;
+    }
+}
+
+/// Bᵀ·d.
+#[inline(always)]
+unsafe fn bt<L: Lanes>(d: [L; 6]) -> [L; 6] {
+    let c = |v: f64| unsafe { L::splat(L::T::from_f64(v)) };
+    // SAFETY: registers only, here and in the four below.
+    unsafe {
+        let even_a = d[2].mul_add(c(-B2), d[4]);
+        let odd_a = d[1].mul_add(c(-B2), d[3]);
+        let even_b = d[2].mul_add(c(-A2), d[4]);
+        let odd_b = d[1].mul_add(c(-A2), d[3]);
+        [
+            d[0].mul_add(c(A2 * B2), d[2].mul_add(c(-A2 - B2), d[4])),
+            odd_a.mul_add(c(A), even_a),
+            odd_a.mul_add(c(-A), even_a),
+            odd_b.mul_add(c(B), even_b),
+            odd_b.mul_add(c(-B), even_b),
+            d[1].mul_add(c(A2 * B2), d[3].mul_add(c(-A2 - B2), d[5])),
+        ]
+    }
+}
+
+/// Aᵀ·m.
+#[inline(always)]
+unsafe fn at<L: Lanes>(m: [L; 6]) -> [L; 4] {
+    let c = |v: f64| unsafe { L::splat(L::T::from_f64(v)) };
+    unsafe {
+        let (even_a, odd_a) = (m[1].add(m[2]), m[1].sub(m[2]));
+        let (even_b, odd_b) = (m[3].add(m[4]), m[3].sub(m[4]));
+        [
+            m[0].add(even_a.add(even_b)),
+            odd_a.mul_add(c(A), odd_b.mul(c(B))),
+            even_a.mul_add(c(A2), even_b.mul(c(B2))),
+            odd_a.mul_add(c(A * A2), odd_b.mul_add(c(B * B2), m[5])),
+        ]
+    }
+}
+
+/// A·y.
+#[inline(always)]
+unsafe fn a<L: Lanes>(y: [L; 4]) -> [L; 6] {
+    let c = |v: f64| unsafe { L::splat(L::T::from_f64(v)) };
+    unsafe {
+        let even_a = y[2].mul_add(c(A2), y[0]);
+        let odd_a = y[3].mul_add(c(A2), y[1]);
+        let even_b = y[2].mul_add(c(B2), y[0]);
+        let odd_b = y[3].mul_add(c(B2), y[1]);
+        [
+            y[0],
+            odd_a.mul_add(c(A), even_a),
+            odd_a.mul_add(c(-A), even_a),
+            odd_b.mul_add(c(B), even_b),
+            odd_b.mul_add(c(-B), even_b),
+            y[3],
+        ]
+    }
+}
+
+const G0: f64 = 1.0 / (A2 * B2);
+const GA: f64 = 1.0 / (2.0 * A2 * (A2 - B2));
+const GB: f64 = 1.0 / (2.0 * B2 * (B2 - A2));
+
+/// G·g.
+#[inline(always)]
+unsafe fn g<L: Lanes>(g: [L; 3]) -> [L; 6] {
+    let c = |v: f64| unsafe { L::splat(L::T::from_f64(v)) };
+    unsafe {
+        let even_a = g[2].mul_add(c(GA * A2), g[0].mul(c(GA)));
+        let even_b = g[2].mul_add(c(GB * B2), g[0].mul(c(GB)));
+        [
+            g[0].mul(c(G0)),
+            g[1].mul_add(c(GA * A), even_a),
+            g[1].mul_add(c(-GA * A), even_a),
+            g[1].mul_add(c(GB * B), even_b),
+            g[1].mul_add(c(-GB * B), even_b),
+            g[2],
+        ]
+    }
+}
+
+/// Gᵀ·u.
+#[inline(always)]
+unsafe fn gt<L: Lanes>(u: [L; 6]) -> [L; 3] {
+    let c = |v: f64| unsafe { L::splat(L::T::from_f64(v)) };
+    unsafe {
+        let (even_a, odd_a) = (u[1].add(u[2]), u[1].sub(u[2]));
+        let (even_b, odd_b) = (u[3].add(u[4]), u[3].sub(u[4]));
+        [
+            u[0].mul_add(c(G0), even_a.mul_add(c(GA), even_b.mul(c(GB)))),
+            odd_a.mul_add(c(GA * A), odd_b.mul(c(GB * B))),
+            even_a.mul_add(c(GA * A2), even_b.mul_add(c(GB * B2), u[5])),
+        ]
+    }
+}
+
+/// [`Lanes::turn`] for any number of columns.
+#[inline(always)]
+unsafe fn turn_columns<L: Lanes>(
+    from: *const L::T,
+    from_row: usize,
+    rows: usize,
+    columns: usize,
+    to: *mut L::T,
+    to_row: usize,
+) {
+    let mut c = 0;
+    while c < columns {
+        let n = L::N.min(columns - c);
+        // SAFETY: passed on to the caller.
+        unsafe { L::turn(from.add(c), from_row, rows, n, to.add(c * to_row), to_row, L::N) };
+        c += n;
+    }
+}
+
+/// [`Lanes::turn`] for any number of rows, all of them written.
+#[inline(always)]
+unsafe fn turn_rows<L: Lanes>(
+    from: *const L::T,
+    from_row: usize,
+    rows: usize,
+    columns: usize,
+    to: *mut L::T,
+    to_row: usize,
+) {
+    let mut r = 0;
+    while r < rows {
+        let n = L::N.min(rows - r);
+        // SAFETY: passed on to the caller.
+        unsafe { L::turn(from.add(r * from_row), from_row, n, columns, to.add(r), to_row, n) };
+        r += n;
+    }
+}
+
+/// Copies rows `y..y+rows`, columns `x..x+columns` (of an image that is 0 outside) of `lanes`
+/// planes to `to`: `[rows, columns, N]`.
+#[inline(always)]
+unsafe fn stage<L: Lanes>(
+    planes: *const L::T,
+    lanes: usize,
+    (h, w): (usize, usize),
+    (y, x): (isize, isize),
+    (rows, columns): (usize, usize),
+    to: *mut L::T,
+) {
+    // SAFETY: only pixels of the image are read; `to` holds the area.
+    unsafe {
+        let zero = L::splat(L::T::default());
+        let low = (-x).max(0) as usize;
+        let high = ((w as isize - x).max(low as isize) as usize).min(columns).max(low);
+        for r in 0..rows {
+            let to = to.add(r * columns * L::N);
+            let iy = y + r as isize;
+            let inside = iy >= 0 && iy < h as isize;
+            let (low, high) = if inside { (low, high) } else { (columns, columns) };
+            for c in 0..low {
+                zero.store(to.add(c * L::N));
+            }
+            if !inside {
+                continue;
+            }
+            let from = planes.offset(iy * w as isize + x + low as isize);
+            turn_columns::<L>(from, h * w, lanes, high - low, to.add(low * L::N), L::N);
+            for c in high..columns {
+                zero.store(to.add(c * L::N));
+            }
+        }
+    }
+}
+
+/// Bᵀ·d·B of every tile of a patch of `channels` planes; `to` starts at the patch's first tile.
+#[inline(always)]
+unsafe fn input<L: Lanes>(
+    image: *const L::T,
+    channels: usize,
+    p: Patch,
+    staging: *mut L::T,
+    to: Points<L::T>,
+) {
+    let (rows, columns) = (4 * p.rows + 2, 4 * p.columns + 2);
+    let corner = (4 * p.ty as isize - 1, 4 * p.tx as isize - 1);
+    let mut c0 = 0;
+    while c0 < channels {
+        let lanes = L::N.min(channels - c0);
+        // SAFETY: the caller gives `channels` planes, a staging area and points of this size.
+        unsafe {
+            let planes = image.add(c0 * p.h * p.w);
+            stage::<L>(planes, lanes, (p.h, p.w), corner, (rows, columns), staging);
+            for ty in 0..p.rows {
+                for tx in 0..p.columns {
+                    let from = staging.add((4 * ty * columns + 4 * tx) * L::N);
+                    let to_tile = to.at.add((ty * p.columns + tx) * to.row + c0);
+                    let mut t = [[L::splat(L::T::default()); 6]; 6];
+                    for j in 0..6 {
+                        let at = |i: usize| L::load(from.add((i * columns + j) * L::N));
+                        let v = bt([at(0), at(1), at(2), at(3), at(4), at(5)]);
+                        for i in 0..6 {
+                            t[i][j] = v[i];
+                        }
+                    }
+                    for i in 0..6 {
+                        let v = bt(t[i]);
+                        for j in 0..6 {
+                            v[j].store(to_tile.add((6 * i + j) * to.point));
+                        }
+                    }
+                }
+            }
+        }
+        c0 += L::N;
+    }
+}
+
+/// A·dy·Aᵀ of every tile of a patch of `channels` planes of an output gradient.
+#[inline(always)]
+unsafe fn error<L: Lanes>(
+    image: *const L::T,
+    channels: usize,
+    p: Patch,
+    staging: *mut L::T,
+    to: Points<L::T>,
+) {
+    let (rows, columns) = (4 * p.rows, 4 * p.columns);
+    let corner = (4 * p.ty as isize, 4 * p.tx as isize);
+    let mut c0 = 0;
+    while c0 < channels {
+        let lanes = L::N.min(channels - c0);
+        // SAFETY: as for `input`.
+        unsafe {
+            let planes = image.add(c0 * p.h * p.w);
+            stage::<L>(planes, lanes, (p.h, p.w), corner, (rows, columns), staging);
+            for ty in 0..p.rows {
+                for tx in 0..p.columns {
+                    let from = staging.add((4 * ty * columns + 4 * tx) * L::N);
+                    let to_tile = to.at.add((ty * p.columns + tx) * to.row + c0);
+                    let mut t = [[L::splat(L::T::default()); 4]; 6];
+                    for j in 0..4 {
+                        let at = |i: usize| L::load(from.add((i * columns + j) * L::N));
+                        let v = a([at(0), at(1), at(2), at(3)]);
+                        for i in 0..6 {
+                            t[i][j] = v[i];
+                        }
+                    }
+                    for i in 0..6 {
+                        let v = a(t[i]);
+                        for j in 0..6 {
+                            v[j].store(to_tile.add((6 * i + j) * to.point));
+                        }
+                    }
+                }
+            }
+        }
+        c0 += L::N;
+    }
+}
+
+/// Aᵀ·m·A + bias of every tile of a patch, written to `channels` planes of the output image.
+#[inline(always)]
+unsafe fn output<L: Lanes>(
+    m: Points<L::T>,
+    bias: *const L::T,
+    channels: usize,
+    p: Patch,
+    staging: *mut L::T,
+    image: *mut L::T,
+) {
+    let columns = 4 * p.columns;
+    let (y0, x0) = (4 * p.ty, 4 * p.tx);
+    let mut c0 = 0;
+    while c0 < channels {
+        let lanes = L::N.min(channels - c0);
+        // SAFETY: as for `input`; the bias is null or has `channels` values. Only this patch's
+        // pixels inside the image are written.
+        unsafe {
+            let mut shift = L::splat(L::T::default());
+            if !bias.is_null() {
+                let mut turned = [L::T::default(); 16];
+                L::turn(bias.add(c0), 1, lanes, 1, turned.as_mut_ptr(), L::N, L::N);
+                shift = L::load(turned.as_ptr());
+            }
+            for ty in 0..p.rows {
+                for tx in 0..p.columns {
+                    let from = m.at.add((ty * p.columns + tx) * m.row + c0);
+                    let to = staging.add((4 * ty * columns + 4 * tx) * L::N);
+                    let mut t = [[shift; 6]; 4];
+                    for j in 0..6 {
+                        let m = |i: usize| L::load(from.add((6 * i + j) * m.point));
+                        let v = at([m(0), m(1), m(2), m(3), m(4), m(5)]);
+                        for i in 0..4 {
+                            t[i][j] = v[i];
+                        }
+                    }
+                    for i in 0..4 {
+                        let v = at(t[i]);
+                        for j in 0..4 {
+                            v[j].add(shift).store(to.add((i * columns + j) * L::N));
+                        }
+                    }
+                }
+            }
+            let width = columns.min(p.w - x0);
+            for r in 0..(4 * p.rows).min(p.h - y0) {
+                let to = image.add((c0 * p.h + y0 + r) * p.w + x0);
+                let from = staging.add(r * columns * L::N);
+                turn_rows::<L>(from, L::N, width, lanes, to, p.h * p.w);
+            }
+        }
+        c0 += L::N;
+    }
+}
+
+/// G·g·Gᵀ for output channels `c0..c0+N` and all input channels, into the panels of `to` (whose
+/// `row` is the padded number of output channels).
+#[inline(always)]
+unsafe fn weights<L: Lanes>(k: Weights<L::T>, c0: usize, to: Points<L::T>) {
+    let lanes = L::N.min(k.outs - c0);
+    let (start, width) = panel_of(c0 / L::N, to.row / L::N);
+    // SAFETY: the caller gives weights and points of these sizes.
+    unsafe {
+        let to = Points { at: to.at.add(start * L::N * k.inputs + c0 - start * L::N), ..to };
+        let mut taps = [L::splat(L::T::default()); 9];
+        for i in 0..k.inputs {
+            let from = k.at.add(c0 * k.out + i * k.input);
+            turn_columns::<L>(from, k.out, lanes, 9, taps.as_mut_ptr().cast(), L::N);
+            if k.flip {
+                taps.reverse();
+            }
+            let mut t = [[taps[0]; 3]; 6];
+            for j in 0..3 {
+                let v = g([taps[j], taps[3 + j], taps[6 + j]]);
+                for i in 0..6 {
+                    t[i][j] = v[i];
+                }
+            }
+            for r in 0..6 {
+                let v = g(t[r]);
+                for j in 0..6 {
+                    v[j].store(to.at.add((6 * r + j) * to.point + i * width * L::N));
+                }
+            }
+        }
+    }
+}
+
+/// Gᵀ·u·G of the sum of `parts`, for output channels `c0..c0+N` (columns `column..` of the parts)
+/// and input channels `inputs`: the weights' gradient, to `dk` `[out, in, 3, 3]`.
+#[inline(always)]
+unsafe fn weight_gradient<L: Lanes>(
+    parts: &[Points<L::T>],
+    column: usize,
+    c0: usize,
+    inputs: (usize, usize),
+    dk: Weights<L::T>,
+) {
+    let lanes = L::N.min(dk.outs - c0);
+    // SAFETY: the caller gives parts and weights of these sizes; no other task writes these.
+    unsafe {
+        let zero = L::splat(L::T::default());
+        for i in inputs.0..inputs.1 {
+            let mut t = [[zero; 6]; 3];
+            for j in 0..6 {
+                let mut u = [zero; 6];
+                for r in 0..6 {
+                    for p in parts {
+                        let at = (6 * r + j) * p.point + i * p.row + column;
+                        u[r] = u[r].add(L::load(p.at.add(at)));
+                    }
+                }
+                let v = gt(u);
+                for r in 0..3 {
+                    t[r][j] = v[r];
+                }
+            }
+            let mut taps = [zero; 9];
+            for r in 0..3 {
+                let v = gt(t[r]);
+                for j in 0..3 {
+                    taps[3 * r + j] = v[j];
+                }
+            }
+            let to = dk.at.cast_mut().add(c0 * dk.out + i * dk.input);
+            turn_rows::<L>(taps.as_ptr().cast(), L::N, 9, lanes, to, dk.out);
+        }
+    }
+}
+
+/// One register block: 8 rows of `V` vectors.
+#[inline(always)]
+unsafe fn block<L: Lanes, const V: usize>(p: &Product<L::T>, b_row: usize) {
+    // SAFETY: passed on to the caller.
+    unsafe {
+        let mut sum = [[L::splat(L::T::default()); V]; BLOCK_ROWS];
+        let (mut a, mut b) = (p.a, p.b);
+        for _ in 0..p.k {
+            let mut columns = [L::splat(L::T::default()); V];
+            for v in 0..V {
+                columns[v] = L::load(b.add(v * L::N));
+            }
+            for r in 0..BLOCK_ROWS {
+                let factor = L::splat(*a.add(r * p.a_row));
+                for v in 0..V {
+                    sum[r][v] = factor.mul_add(columns[v], sum[r][v]);
+                }
+            }
+            a = a.wrapping_add(p.a_k);
+            b = b.wrapping_add(b_row);
+        }
+        for r in 0..BLOCK_ROWS {
+            for v in 0..V {
+                let to = p.c.add(r * p.c_row + v * L::N);
+                let value = if p.add { sum[r][v].add(L::load(to)) } else { sum[r][v] };
+                value.store(to);
+            }
+        }
+    }
+}
+
+/// A whole product; every sum runs over k in order, whatever the sizes.
+#[inline(always)]
+unsafe fn product<L: Lanes>(p: Product<L::T>) {
+    let mut start = 0;
+    while start < p.vectors {
+        let width = panel(p.vectors - start);
+        // SAFETY: the caller gives matrices of these sizes, rows padded to whole blocks.
+        unsafe {
+            let (at, b_row) = match p.b_row {
+                Some(row) => (start * L::N, row),
+                None => (start * L::N * p.k, width * L::N),
+            };
+            let mut row = 0;
+            while row < p.rows {
+                let one = Product {
+                    a: p.a.add(row * p.a_row),
+                    b: p.b.add(at),
+                    c: p.c.add(row * p.c_row + start * L::N),
+                    ..p
+                };
+                match width {
+                    1 => block::<L, 1>(&one, b_row),
+                    2 => block::<L, 2>(&one, b_row),
+                    _ => block::<L, 3>(&one, b_row),
+                }
+                row += BLOCK_ROWS;
+            }
+        }
+        start += width;
+    }
+}
+
+type Inverse<T> = unsafe fn(&[Points<T>], usize, usize, (usize, usize), Weights<T>);
+type ToPoints<T> = unsafe fn(*const T, usize, Patch, *mut T, Points<T>);
+
+/// The kernels for one instruction set.
+pub(super) struct Kernels<T> {
+    pub(super) lanes: usize,
+    pub(super) input: ToPoints<T>,
+    pub(super) error: ToPoints<T>,
+    pub(super) output: unsafe fn(Points<T>, *const T, usize, Patch, *mut T, *mut T),
+    pub(super) weights: unsafe fn(Weights<T>, usize, Points<T>),
+    pub(super) weight_gradient: Inverse<T>,
+    pub(super) product: unsafe fn(Product<T>),
+}
+
+/// For any type and machine.
+pub(super) fn plain<T: Real>() -> Kernels<T> {
+    Kernels {
+        lanes: Plain::<T>::N,
+        input: input::<Plain<T>>,
+        error: error::<Plain<T>>,
+        output: output::<Plain<T>>,
+        weights: weights::<Plain<T>>,
+        weight_gradient: weight_gradient::<Plain<T>>,
+        product: product::<Plain<T>>,
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+macro_rules! stamp {
+    ($name:ident, $lanes:ty, $features:literal) => {
+        pub(super) mod $name {
+            use super::super::lanes::{self, Lanes};
+            use super::{Kernels, Patch, Points, Product, Weights};
+            type Own = $lanes;
+
+            // SAFETY of all: that of the function of the same name, on a machine with $features.
+            #[target_feature(enable = $features)]
+            unsafe fn input(x: *const f32, n: usize, p: Patch, s: *mut f32, to: Points<f32>) {
+                unsafe { super::input::<Own>(x, n, p, s, to) }
+            }
+            #[target_feature(enable = $features)]
+            unsafe fn error(x: *const f32, n: usize, p: Patch, s: *mut f32, to: Points<f32>) {
+                unsafe { super::error::<Own>(x, n, p, s, to) }
+            }
+            #[target_feature(enable = $features)]
+            unsafe fn output(
+                m: Points<f32>,
+                bias: *const f32,
+                n: usize,
+                p: Patch,
+                s: *mut f32,
+                to: *mut f32,
+            ) {
+                unsafe { super::output::<Own>(m, bias, n, p, s, to) }
+            }
+            #[target_feature(enable = $features)]
+            unsafe fn weights(k: Weights<f32>, c: usize, to: Points<f32>) {
+                unsafe { super::weights::<Own>(k, c, to) }
+            }
+            #[target_feature(enable = $features)]
+            unsafe fn weight_gradient(
+                parts: &[Points<f32>],
+                column: usize,
+                c: usize,
+                inputs: (usize, usize),
+                dk: Weights<f32>,
+            ) {
+                unsafe { super::weight_gradient::<Own>(parts, column, c, inputs, dk) }
+            }
+            #[target_feature(enable = $features)]
+            unsafe fn product(p: Product<f32>) {
+                unsafe { super::product::<Own>(p) }
+            }
+
+            /// Only for machines with the features.
+            pub(in super::super) fn kernels() -> Kernels<f32> {
+                Kernels { lanes: Own::N, input, error, output, weights, weight_gradient, product }
+            }
+        }
+    };
+}
+#[cfg(target_arch = "x86_64")]
+stamp!(avx512, lanes::Avx512, "avx512f");
+#[cfg(target_arch = "x86_64")]
+stamp!(avx2, lanes::Avx2, "avx2,fma");
+
+/// The fastest kernels for `f32` on this machine; `None` if there are none that pay.
+pub(super) fn fastest() -> Option<Kernels<f32>> {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if is_x86_feature_detected!("avx512f") {
+            return Some(avx512::kernels());
+        }
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            return Some(avx2::kernels());
+        }
+    }
+    None
+}

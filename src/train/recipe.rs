@@ -1,0 +1,269 @@
+//! A training configuration for a folder of images and masks, found out by looking at them.
+
+use super::dataset::{Case, label_values};
+use super::{Augmentation, LossWeights, TrainConfig, TrainError};
+use crate::diffusion::ScheduleKind;
+use crate::io::read_label_table;
+use crate::models::medsegdiff::Preset;
+use crate::models::{Context, Normalisation};
+use crate::volume::{Class, ClassKind, LabelTable, Modality, Volume, Voxels};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+/// What a person decides; everything else follows from the data or from the model to start from.
+#[derive(Clone, Debug)]
+pub struct Recipe {
+    /// Folder with `images`, `labels` and `splits.csv`.
+    pub data: PathBuf,
+    pub preset: Preset,
+    /// Model to fine-tune, by identifier or path.
+    pub from: Option<String>,
+    pub id: String,
+    pub title: String,
+    pub modality: Modality,
+    pub kind: ClassKind,
+    pub steps: usize,
+    pub batch: usize,
+    /// Side of the network's input; that of the preset or of `from` unless given.
+    pub size: Option<usize>,
+    pub train_cases: Option<usize>,
+    pub seed: u64,
+}
+
+/// Colours that colour-blind people can tell apart (Okabe and Ito 2008).
+const COLORS: [[u8; 3]; 7] = [
+    [86, 180, 233],
+    [230, 159, 0],
+    [0, 158, 115],
+    [240, 228, 66],
+    [204, 121, 167],
+    [213, 94, 0],
+    [0, 114, 178],
+];
+/// Most classes that one network may draw.
+const MOST_CLASSES: usize = 32;
+
+impl Recipe {
+    /// The configuration: classes are the values of the label maps of the split `train`; colour
+    /// pictures have three channels, grey pictures one, volumes three neighbouring slices.
+    ///
+    /// # Errors
+    /// If the data cannot be read, have no label, or `from` is no model.
+    pub fn config(&self) -> Result<TrainConfig, TrainError> {
+        let readers = vec!["labels".to_owned()];
+        let cases = Case::list(&self.data, "train", &readers)?;
+        let refuse = |what: String| TrainError::Data { what, path: self.data.clone() };
+        let classes = self.classes(&cases)?;
+        if classes.is_empty() || classes.len() > MOST_CLASSES {
+            let n = classes.len();
+            return Err(refuse(format!(
+                "the label maps hold {n} values besides 0, expected 1 to {MOST_CLASSES}"
+            )));
+        }
+        let first = crate::io::open(&cases[0].image)?;
+        let mut config = TrainConfig {
+            id: self.id.clone(),
+            title: self.title.clone(),
+            modality: self.modality,
+            data: self.data.clone(),
+            data_statement: format!("{} images of the user's own", cases.len()),
+            classes,
+            kind: self.kind,
+            normalisation: normalisation(&first),
+            image_channels: if first.channels() == 3 || is_stack(&first) { 3 } else { 1 },
+            context: if is_stack(&first) { Context::Neighbours } else { Context::Slice },
+            readers,
+            from: self.from.clone(),
+            preset: self.preset,
+            network: Map::new(),
+            schedule: ScheduleKind::Linear,
+            seed: self.seed,
+            steps: self.steps,
+            batch: self.batch,
+            times_per_batch: if self.batch.is_multiple_of(2) { 2 } else { 1 },
+            learning_rate: 6e-4,
+            warmup: (self.steps / 10).clamp(1, 100),
+            weight_decay: 0.01,
+            clip: 1.0,
+            ema: 0.995,
+            loss: LossWeights {
+                clean_dice: 0.5,
+                anchor_every: 1,
+                anchor_dice: 0.2,
+                anchor_ce: 0.2,
+                recycling: 0.25,
+            },
+            augment: self.augmentation(),
+            train_cases: self.train_cases,
+            checkpoint_every: 50,
+            validate_every: (self.steps / 10).max(1),
+            validate_cases: 40,
+        };
+        if let Some(size) = self.size {
+            config.network.insert("image_size".to_owned(), json!(size));
+        }
+        if let Some(from) = &self.from {
+            self.follow(from, &mut config)?;
+        }
+        config.check().map_err(refuse)?;
+        Ok(config)
+    }
+
+    /// Takes over what weights that were trained before depend on.
+    fn follow(&self, from: &str, config: &mut TrainConfig) -> Result<(), TrainError> {
+        let header = crate::models::header(from).map_err(crate::inference::InferenceError::from)?;
+        config.normalisation = header.normalisation;
+        config.image_channels = header.network.image_channels;
+        if header.context == Context::Neighbours {
+            config.context = Context::Neighbours;
+        } else if config.image_channels == 1 {
+            config.context = Context::Slice;
+        }
+        config.schedule = header.schedule;
+        let network = serde_json::to_value(&header.network);
+        let fields = network.ok().and_then(|v| match v {
+            Value::Object(fields) => Some(fields),
+            _ => None,
+        });
+        for (key, value) in fields.unwrap_or_default() {
+            let own = key == "classes" || (key == "image_size" && self.size.is_some());
+            if !own {
+                config.network.insert(key, value);
+            }
+        }
+        config.learning_rate = 4e-4;
+        Ok(())
+    }
+
+    /// One class per value of the label maps, named by `labels.txt` (ITK-SNAP's label table) in the
+    /// folder, or by its number.
+    fn classes(&self, cases: &[Case]) -> Result<Vec<Class>, TrainError> {
+        let mut values = BTreeSet::new();
+        for case in cases {
+            for path in &case.labels {
+                values.extend(label_values(&crate::io::open(path)?, path)?);
+            }
+        }
+        values.remove(&0);
+        let table = self.data.join("labels.txt");
+        let LabelTable(known) =
+            if table.is_file() { read_label_table(&table)? } else { LabelTable::default() };
+        let class = |(i, label): (usize, u8)| {
+            let entry = known.iter().find(|k| k.value == u16::from(label));
+            let (name, color) = match entry {
+                Some(k) => (k.name.clone(), k.color),
+                None => (format!("class {label}"), COLORS[i % COLORS.len()]),
+            };
+            Class { name, label, color }
+        };
+        Ok(values.into_iter().enumerate().map(class).collect())
+    }
+
+    fn augmentation(&self) -> Augmentation {
+        let ultrasound = self.modality == Modality::Ultrasound;
+        Augmentation {
+            flip: true,
+            rotation_degrees: 30.0,
+            log_scale: 0.2,
+            shift: 0.075,
+            elastic: 0.03,
+            log_gamma: 0.4,
+            gain: 0.2,
+            blur: if ultrasound { 1.0 } else { 0.0 },
+            speckle: if ultrasound { 0.2 } else { 0.0 },
+        }
+    }
+}
+
+fn is_stack(volume: &Volume) -> bool {
+    volume.channels() == 1 && volume.geometry().shape()[2] > 1
+}
+
+fn normalisation(volume: &Volume) -> Normalisation {
+    match volume.voxels() {
+        Voxels::U8(_) | Voxels::Rgb8(_) if !is_stack(volume) => Normalisation::FullRange,
+        _ => Normalisation::Percentiles,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::NiftiData;
+    use crate::volume::Geometry;
+    use std::path::Path;
+
+    fn recipe(data: &Path) -> Recipe {
+        Recipe {
+            data: data.to_owned(),
+            preset: Preset::Desk,
+            from: None,
+            id: "mine".to_owned(),
+            title: "Mine".to_owned(),
+            modality: Modality::Unknown,
+            kind: ClassKind::Exclusive,
+            steps: 100,
+            batch: 8,
+            size: None,
+            train_cases: None,
+            seed: 1,
+        }
+    }
+
+    fn folder(splits: &str) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("images")).unwrap();
+        std::fs::create_dir(folder.path().join("labels")).unwrap();
+        std::fs::write(folder.path().join("splits.csv"), splits).unwrap();
+        folder
+    }
+
+    #[test]
+    fn classes_and_channels_come_from_the_files() {
+        let data = folder("name,split\na,train\nb,train\n");
+        for (name, label) in [("a", 3), ("b", 9)] {
+            let picture = image::RgbImage::new(8, 8);
+            picture.save(data.path().join(format!("images/{name}.png"))).unwrap();
+            let map = image::GrayImage::from_fn(8, 8, |x, _| {
+                image::Luma([if x < 4 { label } else { 0 }])
+            });
+            map.save(data.path().join(format!("labels/{name}.png"))).unwrap();
+        }
+        let config = recipe(data.path()).config().unwrap();
+        assert_eq!(config.classes.iter().map(|c| c.label).collect::<Vec<_>>(), [3, 9]);
+        assert_eq!((config.image_channels, config.context), (3, Context::Slice));
+        assert_eq!(config.normalisation, Normalisation::FullRange);
+        // Fine-tuning follows the model's network, but for the number of classes.
+        let from = Recipe { from: Some("fundus-disc-cup".to_owned()), ..recipe(data.path()) };
+        let (own, base) =
+            (from.config().unwrap(), crate::models::header("fundus-disc-cup").unwrap());
+        assert_eq!(own.network().unwrap(), base.network);
+        let unknown = Recipe { from: Some("nothing".to_owned()), ..recipe(data.path()) };
+        assert!(unknown.config().unwrap_err().to_string().contains("fundus-disc-cup"));
+    }
+
+    #[test]
+    fn a_volume_is_seen_with_its_neighbouring_slices() {
+        let data = folder("name,split\nv,train\n");
+        let geometry = Geometry::picture(4, 4, 3).unwrap();
+        for (folder, value) in [("images", 5), ("labels", 1)] {
+            let voxels: Vec<u8> = (0..48).map(|i| if i < 24 { value } else { 0 }).collect();
+            let path = data.path().join(folder).join("v.nii");
+            crate::io::write_nifti(&path, &geometry, NiftiData::U8(&voxels), 1, false).unwrap();
+        }
+        let config = recipe(data.path()).config().unwrap();
+        assert_eq!((config.image_channels, config.context), (3, Context::Neighbours));
+        assert_eq!(config.normalisation, Normalisation::Percentiles);
+    }
+
+    #[test]
+    fn empty_label_maps_are_refused() {
+        let data = folder("name,split\na,train\n");
+        for sub in ["images", "labels"] {
+            image::GrayImage::new(8, 8).save(data.path().join(sub).join("a.png")).unwrap();
+        }
+        let error = recipe(data.path()).config().unwrap_err().to_string();
+        assert!(error.contains("hold 0 values besides 0"), "{error}");
+    }
+}
