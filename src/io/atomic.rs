@@ -198,4 +198,91 @@ mod tests {
         assert_eq!(fs::read(&file).expect("readable"), b"new");
         assert_eq!(fs::metadata(&file).expect("there").permissions().mode() & 0o777, 0o600);
     }
+
+    const SIZE: usize = 300_000;
+
+    /// Not a test of its own: the other process of the two tests below. Writes files full of one
+    /// byte, and says so before and after each.
+    #[test]
+    #[ignore = "run by other tests as a process of its own"]
+    fn child() {
+        let Some(path) = std::env::var_os("SFUMATO_ATOMIC_TARGET").map(PathBuf::from) else {
+            return;
+        };
+        for round in 0..1000u32 {
+            println!("writing");
+            match write_atomic(&path, &vec![(round % 200) as u8 + 1; SIZE]) {
+                Ok(()) => println!("written"),
+                Err(e) => {
+                    println!("failed: {e}");
+                    return;
+                }
+            }
+        }
+    }
+
+    fn start(shell: Option<&str>, target: &Path) -> std::process::Child {
+        use std::process::{Command, Stdio};
+        let exe = std::env::current_exe().expect("this program");
+        let mut command = match shell {
+            None => Command::new(exe),
+            Some(limits) => {
+                let mut c = Command::new("sh");
+                c.arg("-c").arg(format!("{limits}; exec \"$0\" \"$@\"")).arg(exe);
+                c
+            }
+        };
+        command
+            .args(["--exact", "io::atomic::tests::child", "--ignored", "--nocapture"])
+            .env("SFUMATO_ATOMIC_TARGET", target)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("can be started")
+    }
+
+    /// Whole, and all of one byte.
+    fn is_whole(path: &Path) -> bool {
+        let bytes = fs::read(path).expect("readable");
+        bytes.len() == SIZE && bytes.iter().all(|b| Some(b) == bytes.first())
+    }
+
+    #[test]
+    fn a_process_killed_while_writing_leaves_a_whole_file() {
+        use std::io::{BufRead, BufReader};
+        let dir = tempfile::tempdir().expect("temp dir");
+        let path = dir.path().join("a.bin");
+        write_atomic(&path, &vec![250; SIZE]).expect("written");
+        for round in 0..60 {
+            let mut child = start(None, &path);
+            let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+            // Killed in the middle of its first to seventh file, wherever it has got to.
+            let mut seen = 0;
+            while seen <= round % 7 {
+                let line = lines.next().expect("the child goes on").expect("text");
+                seen += u32::from(line.contains("writing"));
+            }
+            child.kill().expect("killed");
+            child.wait().expect("ended");
+            assert!(is_whole(&path), "round {round}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_full_disk_leaves_the_old_file_and_nothing_else() {
+        use std::io::Read;
+        let dir = tempfile::tempdir().expect("temp dir");
+        let path = dir.path().join("a.bin");
+        write_atomic(&path, &vec![250; SIZE]).expect("written");
+        // No file may grow beyond 100 blocks: writing fails in the middle, as on a full disk.
+        let mut child = start(Some("trap '' XFSZ; ulimit -f 100"), &path);
+        let mut said = String::new();
+        child.stdout.take().expect("piped").read_to_string(&mut said).expect("text");
+        child.wait().expect("ended");
+        assert!(said.contains("failed: the file could not be written"), "{said}");
+        assert!(is_whole(&path));
+        assert_eq!(fs::read(&path).expect("readable")[0], 250);
+        assert_eq!(names(dir.path()), ["a.bin"]);
+    }
 }

@@ -3,9 +3,9 @@
 use super::Refusal;
 
 pub(super) const GIB: u64 = 1 << 30;
-/// Side of a 2-D picture in pixels, and its decoded size.
+/// Side of a 2-D picture in pixels, and its decoded size: 20,000 x 20,000 in colour fit.
 pub(super) const PICTURE_SIDE: u32 = 32_768;
-pub(super) const PICTURE_BYTES: u64 = GIB;
+pub(super) const PICTURE_BYTES: u64 = 2 * GIB;
 /// NIfTI-1 dimensions are signed 16-bit; NIfTI-2 ones could be larger than any image.
 pub(super) const NIFTI1_SIDE: i64 = 32_767;
 pub(super) const NIFTI2_SIDE: i64 = 1 << 20;

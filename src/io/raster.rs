@@ -1,38 +1,106 @@
-//! PNG, JPEG, TIFF and BMP: grey or RGB, 8 or 16 bits, one picture per file.
+//! PNG, JPEG, TIFF and BMP: grey or RGB, 8 or 16 bits; the pages of a TIFF file as a stack.
+
+mod facts;
+mod pages;
 
 use super::error::Refusal;
 use super::limits::{PICTURE_BYTES, PICTURE_SIDE, memory_budget};
-use super::source::{read_whole, sha256};
-use crate::volume::{Geometry, Modality, Notice, Volume, Voxels};
+use super::source::{HashingReader, hex, open_regular};
+use crate::volume::{Affine, Geometry, Modality, Notice, Volume, Voxels};
+use facts::Facts;
+use image::metadata::Orientation;
 use image::{
-    DynamicImage, ExtendedColorType, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits,
-    metadata::Orientation,
+    ColorType, ExtendedColorType, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits,
 };
-use std::io::Cursor;
+use std::io::{BufRead, Seek};
 use std::path::Path;
 
 pub(super) fn read(path: &Path, format: ImageFormat) -> Result<Volume, Refusal> {
-    let bytes = read_whole(path, PICTURE_BYTES)?;
-    decode(&bytes, format)
+    let (file, length) = open_regular(path)?;
+    if length > PICTURE_BYTES {
+        return Err(Refusal::limit("the file", length, PICTURE_BYTES));
+    }
+    let hash = hex(HashingReader::new(file).finish()?);
+    let mut volume = decode(open_regular(path)?.0, format)?;
+    volume.source.sha256 = hash;
+    Ok(volume)
 }
 
-/// Decodes one picture; pixels stay as stored.
-pub(super) fn decode(bytes: &[u8], format: ImageFormat) -> Result<Volume, Refusal> {
+/// Decodes one picture, or the pages of a TIFF file as a stack. Pixels go straight from the decoder
+/// into the volume's own memory.
+pub(super) fn decode(
+    mut bytes: impl BufRead + Seek,
+    format: ImageFormat,
+) -> Result<Volume, Refusal> {
     let name = match format {
         ImageFormat::Png => "png",
         ImageFormat::Jpeg => "jpeg",
         ImageFormat::Tiff => "tiff",
         _ => "bmp",
     };
-    if format == ImageFormat::Jpeg && jpeg_components(bytes) == Some(4) {
+    let mut notices = Vec::new();
+    let facts = Facts::of(&mut bytes, format)?;
+    if facts.components == Some(4) && format == ImageFormat::Jpeg {
         return Err(cmyk());
     }
+    bytes.rewind()?;
+    let (width, height, slices, voxels, turned) = if facts.stack {
+        let (w, h, n, voxels) = pages::read(bytes, &mut notices)?;
+        (w, h, n, voxels, false)
+    } else {
+        let (w, h, voxels, turned) = single(bytes, format, name, &mut notices)?;
+        (w, h, 1, voxels, turned)
+    };
+    if facts.animated {
+        notices.push(Notice::amber("the file holds several pictures; only the first is shown"));
+    }
+    let mut geometry =
+        Geometry::picture(width, height, slices).map_err(|e| Refusal::damaged(e.to_string()))?;
+    match facts.spacing_mm {
+        Some([x, y]) => {
+            let (x, y) = if turned { (y, x) } else { (x, y) };
+            let steps = [[-x, 0.0, 0.0], [0.0, -y, 0.0], [0.0, 0.0, 1.0]];
+            geometry =
+                Geometry::new([width, height, slices], Affine::from_columns(steps, [0.0; 3]))
+                    .map_err(|e| Refusal::damaged(e.to_string()))?
+                    .with_orientation_known(false);
+            notices.push(Notice::amber(format!(
+                "the spacing of {x:.4} x {y:.4} mm is the file's resolution for printing; lengths \
+                 in mm are only right if whoever made the file meant it so"
+            )));
+        }
+        None if facts.screen => notices.push(Notice::note(
+            "a picture without spacing (72 or 96 dots per inch say nothing): lengths are in pixels",
+        )),
+        None => notices.push(Notice::note("a picture without spacing: lengths are in pixels")),
+    }
+    if slices > 1 {
+        notices.push(Notice::note(format!(
+            "{slices} pages are shown as a stack; their distance is not known"
+        )));
+    }
+    let mut volume =
+        Volume::new(geometry, 1, voxels).map_err(|e| Refusal::damaged(e.to_string()))?;
+    // A picture does not say what it shows; whoever opens it may know better and set it.
+    volume.modality = Modality::Unknown;
+    volume.notices = notices;
+    volume.source.format = name.into();
+    Ok(volume)
+}
+
+/// One picture, upright; whether width and height changed places for that.
+fn single(
+    bytes: impl BufRead + Seek,
+    format: ImageFormat,
+    name: &str,
+    notices: &mut Vec<Notice>,
+) -> Result<(usize, usize, Voxels, bool), Refusal> {
     let limit = PICTURE_BYTES.min(memory_budget());
     let mut limits = Limits::default();
     limits.max_image_width = Some(PICTURE_SIDE);
     limits.max_image_height = Some(PICTURE_SIDE);
     limits.max_alloc = Some(limit);
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    let mut reader = ImageReader::with_format(bytes, format);
     reader.limits(limits.clone());
     let mut decoder = reader.into_decoder().map_err(|e| refusal(&e, name))?;
     let (width, height) = decoder.dimensions();
@@ -48,7 +116,6 @@ pub(super) fn decode(bytes: &[u8], format: ImageFormat) -> Result<Volume, Refusa
     }
     // Again, because not every decoder has looked at the limits when it was made.
     decoder.set_limits(limits).map_err(|e| refusal(&e, name))?;
-    let mut notices = Vec::new();
     match decoder.original_color_type() {
         ExtendedColorType::Cmyk8 | ExtendedColorType::Cmyk16 => return Err(cmyk()),
         ExtendedColorType::L1 | ExtendedColorType::L2 | ExtendedColorType::L4 => {
@@ -56,33 +123,32 @@ pub(super) fn decode(bytes: &[u8], format: ImageFormat) -> Result<Volume, Refusa
         }
         _ => {}
     }
-    if !matches!(decoder.orientation(), Ok(Orientation::NoTransforms) | Err(_)) {
-        notices.push(Notice::note(
-            "the file asks to be shown rotated or mirrored (Exif); the pixels are kept as stored",
-        ));
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let color = decoder.color_type();
+    let (w, h) = (width as usize, height as usize);
+    macro_rules! pixels {
+        ($zero:expr) => {{
+            let mut v = Vec::new();
+            v.try_reserve_exact(w * h)
+                .map_err(|_| Refusal::unsupported("there is not enough memory for this picture"))?;
+            v.resize(w * h, $zero);
+            let raw = bytemuck::cast_slice_mut(v.as_mut_slice());
+            decoder.read_image(raw).map_err(|e| refusal(&e, name))?;
+            v
+        }};
     }
-    let frames = match format {
-        ImageFormat::Tiff => tiff_has_more_pages(bytes),
-        ImageFormat::Png => bytes.get(..4096).unwrap_or(bytes).windows(4).any(|w| w == b"acTL"),
-        _ => false,
-    };
-    if frames {
-        notices.push(Notice::amber("the file holds several pictures; only the first is shown"));
-    }
-    let picture = DynamicImage::from_decoder(decoder).map_err(|e| refusal(&e, name))?;
-    let alpha = picture.color().has_alpha();
-    let voxels = match picture {
-        DynamicImage::ImageLuma8(p) => Voxels::U8(p.into_raw()),
-        DynamicImage::ImageLuma16(p) => Voxels::U16(p.into_raw()),
-        DynamicImage::ImageLumaA8(p) => Voxels::U8(p.pixels().map(|p| p.0[0]).collect()),
-        DynamicImage::ImageLumaA16(p) => Voxels::U16(p.pixels().map(|p| p.0[0]).collect()),
-        DynamicImage::ImageRgb8(p) => Voxels::Rgb8(p.pixels().map(|p| p.0).collect()),
-        DynamicImage::ImageRgb16(p) => Voxels::Rgb16(p.pixels().map(|p| p.0).collect()),
-        DynamicImage::ImageRgba8(p) => {
-            Voxels::Rgb8(p.pixels().map(|p| [p.0[0], p.0[1], p.0[2]]).collect())
+    let voxels = match color {
+        ColorType::L8 => Voxels::U8(pixels!(0u8)),
+        ColorType::L16 => Voxels::U16(pixels!(0u16)),
+        ColorType::Rgb8 => Voxels::Rgb8(pixels!([0u8; 3])),
+        ColorType::Rgb16 => Voxels::Rgb16(pixels!([0u16; 3])),
+        ColorType::La8 => Voxels::U8(pixels!([0u8; 2]).into_iter().map(|[v, _]| v).collect()),
+        ColorType::La16 => Voxels::U16(pixels!([0u16; 2]).into_iter().map(|[v, _]| v).collect()),
+        ColorType::Rgba8 => {
+            Voxels::Rgb8(pixels!([0u8; 4]).into_iter().map(|[r, g, b, _]| [r, g, b]).collect())
         }
-        DynamicImage::ImageRgba16(p) => {
-            Voxels::Rgb16(p.pixels().map(|p| [p.0[0], p.0[1], p.0[2]]).collect())
+        ColorType::Rgba16 => {
+            Voxels::Rgb16(pixels!([0u16; 4]).into_iter().map(|[r, g, b, _]| [r, g, b]).collect())
         }
         _ => {
             return Err(Refusal::unsupported(
@@ -90,20 +156,64 @@ pub(super) fn decode(bytes: &[u8], format: ImageFormat) -> Result<Volume, Refusa
             ));
         }
     };
-    if alpha {
+    if color.has_alpha() {
         notices.push(Notice::note("transparency was dropped"));
     }
-    notices.push(Notice::note("a picture without spacing: lengths are in pixels"));
-    let geometry = Geometry::picture(width as usize, height as usize, 1)
-        .map_err(|e| Refusal::damaged(e.to_string()))?;
-    let mut volume =
-        Volume::new(geometry, 1, voxels).map_err(|e| Refusal::damaged(e.to_string()))?;
-    // A picture does not say what it shows; whoever opens it may know better and set it.
-    volume.modality = Modality::Unknown;
-    volume.notices = notices;
-    volume.source.format = name.into();
-    volume.source.sha256 = sha256(bytes);
-    Ok(volume)
+    if orientation == Orientation::NoTransforms {
+        return Ok((w, h, voxels, false));
+    }
+    notices.push(Notice::note("shown upright, as the file asks (Exif orientation)"));
+    let voxels = match voxels {
+        Voxels::U8(v) => Voxels::U8(upright(v, w, orientation)),
+        Voxels::U16(v) => Voxels::U16(upright(v, w, orientation)),
+        Voxels::Rgb8(v) => Voxels::Rgb8(upright(v, w, orientation)),
+        Voxels::Rgb16(v) => Voxels::Rgb16(upright(v, w, orientation)),
+        other => other,
+    };
+    let turned = matches!(
+        orientation,
+        Orientation::Rotate90
+            | Orientation::Rotate270
+            | Orientation::Rotate90FlipH
+            | Orientation::Rotate270FlipH
+    );
+    let (w, h) = if turned { (h, w) } else { (w, h) };
+    Ok((w, h, voxels, turned))
+}
+
+/// Turns and mirrors rows of `w` pixels; half turns and mirrors in place.
+fn upright<T: Copy>(mut v: Vec<T>, w: usize, orientation: Orientation) -> Vec<T> {
+    let h = v.len() / w.max(1);
+    // The pixel at (x, y) of the turned picture, which is `h` wide, by its place in the stored one.
+    let turn = |v: &[T], from: fn(usize, usize, usize, usize) -> (usize, usize)| -> Vec<T> {
+        (0..v.len())
+            .filter_map(|i| {
+                let (x, y) = from(i % h, i / h, w, h);
+                v.get(x + w * y).copied()
+            })
+            .collect()
+    };
+    match orientation {
+        Orientation::NoTransforms => v,
+        Orientation::Rotate180 => {
+            v.reverse();
+            v
+        }
+        Orientation::FlipHorizontal => {
+            v.chunks_mut(w.max(1)).for_each(<[T]>::reverse);
+            v
+        }
+        Orientation::FlipVertical => {
+            v.chunks_mut(w.max(1)).for_each(<[T]>::reverse);
+            v.reverse();
+            v
+        }
+        Orientation::Rotate90 => turn(&v, |x, y, _, h| (y, h - 1 - x)),
+        Orientation::Rotate270 => turn(&v, |x, y, w, _| (w - 1 - y, x)),
+        // A quarter turn clockwise, then mirrored left to right; and the other one.
+        Orientation::Rotate90FlipH => turn(&v, |x, y, _, _| (y, x)),
+        Orientation::Rotate270FlipH => turn(&v, |x, y, w, h| (w - 1 - y, h - 1 - x)),
+    }
 }
 
 fn cmyk() -> Refusal {
@@ -123,43 +233,15 @@ fn refusal(e: &ImageError, name: &str) -> Refusal {
     }
 }
 
-/// Number of colour components in the start-of-frame segment of a JPEG file (ITU T.81 B.2.2).
-fn jpeg_components(bytes: &[u8]) -> Option<u8> {
-    let mut at = 2;
-    loop {
-        let &[0xff, marker] = bytes.get(at..at + 2)? else { return None };
-        if marker == 0xff {
-            at += 1; // a fill byte
-            continue;
-        }
-        if matches!(marker, 0xc0..=0xcf) && !matches!(marker, 0xc4 | 0xc8 | 0xcc) {
-            return bytes.get(at + 9).copied();
-        }
-        let &[high, low] = bytes.get(at + 2..at + 4)? else { return None };
-        at += 2 + usize::from(u16::from_be_bytes([high, low])).max(2);
-    }
-}
-
-/// Whether the first directory of a classic TIFF file points to a second (TIFF 6.0 section 2).
-fn tiff_has_more_pages(bytes: &[u8]) -> bool {
-    let big_endian = bytes.starts_with(b"MM");
-    let number = |at: usize, n: usize| -> Option<usize> {
-        let field = bytes.get(at..at.checked_add(n)?)?;
-        let fold = |a: usize, &b: &u8| a << 8 | usize::from(b);
-        Some(if big_endian { field.iter().fold(0, fold) } else { field.iter().rev().fold(0, fold) })
-    };
-    let next = || {
-        let directory = number(4, 4)?;
-        let entries = number(directory, 2)?;
-        number(directory.checked_add(2 + 12 * entries)?, 4)
-    };
-    number(2, 2) == Some(42) && next().is_some_and(|offset| offset != 0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use image::{ImageBuffer, Luma, LumaA, Rgb, Rgba};
+    use image::{DynamicImage, ImageBuffer, Luma, LumaA, Rgb, Rgba};
+    use std::io::Cursor;
+
+    fn decode(bytes: &[u8], format: ImageFormat) -> Result<Volume, Refusal> {
+        super::decode(Cursor::new(bytes), format)
+    }
 
     fn encoded(picture: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
         let mut out = Cursor::new(Vec::new());
@@ -206,7 +288,6 @@ mod tests {
     fn a_jpeg_is_close_to_what_was_saved() {
         let grey = ImageBuffer::from_pixel(16, 16, Luma([90u8]));
         let bytes = encoded(grey, ImageFormat::Jpeg);
-        assert_eq!(jpeg_components(&bytes), Some(1));
         let v = decode(&bytes, ImageFormat::Jpeg).expect("opens");
         assert!((v.statistics().mean - 90.0).abs() < 2.0);
         // The same stream declared to have four components is CMYK, whatever follows.
@@ -230,12 +311,139 @@ mod tests {
         assert!(matches!(e, Refusal::Limit { .. }), "{e}");
     }
 
+    /// A JPEG with an Exif segment that holds one entry: the orientation.
+    fn with_orientation(jpeg: &[u8], value: u8) -> Vec<u8> {
+        let mut exif = b"Exif\0\0II\x2a\0\x08\0\0\0\x01\0".to_vec();
+        exif.extend([0x12, 0x01, 3, 0, 1, 0, 0, 0, value, 0, 0, 0, 0, 0, 0, 0]);
+        let mut out = jpeg[..2].to_vec();
+        out.extend([0xff, 0xe1]);
+        out.extend((exif.len() as u16 + 2).to_be_bytes());
+        out.extend(exif);
+        out.extend(&jpeg[2..]);
+        out
+    }
+
     #[test]
-    fn a_second_page_is_noticed() {
-        // Little-endian classic TIFF: directory at 8 with no entries, next directory at 14.
-        let mut bytes = b"II\x2a\0\x08\0\0\0\0\0\x0e\0\0\0".to_vec();
-        assert!(tiff_has_more_pages(&bytes));
-        bytes[10] = 0;
-        assert!(!tiff_has_more_pages(&bytes));
+    fn pictures_are_shown_upright() {
+        // Four blocks of 16 x 16: dark, light above light, dark, one of them grey.
+        let (w, h) = (48u32, 32u32);
+        let stored =
+            ImageBuffer::from_fn(w, h, |x, y| Luma([(80 * (x / 16) + 40 * (y / 16)) as u8]));
+        let jpeg = encoded(stored.clone(), ImageFormat::Jpeg);
+        // Where the upright pixel (x, y) lies in the stored picture (Exif 2.32, tag 274).
+        let from = |o: u8, x: u32, y: u32| match o {
+            2 => (w - 1 - x, y),
+            3 => (w - 1 - x, h - 1 - y),
+            4 => (x, h - 1 - y),
+            5 => (y, x),
+            6 => (y, h - 1 - x),
+            7 => (w - 1 - y, h - 1 - x),
+            8 => (w - 1 - y, x),
+            _ => (x, y),
+        };
+        for o in 1..=8u8 {
+            let v = decode(&with_orientation(&jpeg, o), ImageFormat::Jpeg).expect("opens");
+            let [vw, vh, _] = v.geometry().shape();
+            assert_eq!([vw, vh], if o > 4 { [32, 48] } else { [48, 32] }, "{o}");
+            assert_eq!(v.notices.iter().any(|n| n.text.contains("upright")), o > 1);
+            for y in 0..vh {
+                for x in 0..vw {
+                    let (sx, sy) = from(o, x as u32, y as u32);
+                    let expected = f64::from(stored.get_pixel(sx, sy).0[0]);
+                    assert!((v.value([x, y, 0], 0, 0) - expected).abs() < 12.0, "{o}: {x} {y}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_resolution_for_printing_is_a_spacing_with_a_warning() {
+        let png = encoded(ImageBuffer::from_pixel(3, 2, Luma([9u8])), ImageFormat::Png);
+        // After IHDR: 8 + 25 bytes. 20,000 and 10,000 pixels per metre.
+        let phys = |x: u32, y: u32, unit: u8| {
+            let mut chunk = b"pHYs".to_vec();
+            chunk.extend(x.to_be_bytes());
+            chunk.extend(y.to_be_bytes());
+            chunk.push(unit);
+            let mut crc = flate2::Crc::new();
+            crc.update(&chunk);
+            let mut out = png[..33].to_vec();
+            out.extend(9u32.to_be_bytes());
+            out.extend(chunk);
+            out.extend(crc.sum().to_be_bytes());
+            out.extend(&png[33..]);
+            decode(&out, ImageFormat::Png).expect("opens")
+        };
+        let v = phys(20_000, 10_000, 1);
+        let s = v.geometry().spacing();
+        assert!((s[0] - 0.05).abs() < 1e-12 && (s[1] - 0.1).abs() < 1e-12);
+        assert!(v.notices.iter().any(|n| n.text.contains("printing")));
+        assert!(!v.geometry().orientation_known());
+        for nothing in [phys(2835, 2835, 1), phys(3780, 3780, 1), phys(5, 5, 0), phys(0, 9, 1)] {
+            assert_eq!(nothing.geometry().unit(), crate::volume::LengthUnit::Pixel);
+        }
+        let jpeg = encoded(ImageBuffer::from_pixel(3, 2, Luma([9u8])), ImageFormat::Jpeg);
+        let at = jpeg.windows(5).position(|w| w == b"JFIF\0").expect("JFIF");
+        let mut dense = jpeg;
+        dense[at + 7] = 1;
+        dense[at + 8..at + 10].copy_from_slice(&254u16.to_be_bytes());
+        dense[at + 10..at + 12].copy_from_slice(&508u16.to_be_bytes());
+        let s = decode(&dense, ImageFormat::Jpeg).expect("opens").geometry().spacing();
+        assert!((s[0] - 0.1).abs() < 1e-12 && (s[1] - 0.05).abs() < 1e-12);
+    }
+
+    fn tiff_pages(pages: &[(u32, u32, u16)]) -> Vec<u8> {
+        use tiff::encoder::{TiffEncoder, colortype::Gray16};
+        let mut out = Cursor::new(Vec::new());
+        let mut encoder = TiffEncoder::new(&mut out).expect("in memory");
+        for &(w, h, first) in pages {
+            let data: Vec<u16> = (0..w * h).map(|i| first + i as u16).collect();
+            let mut image = encoder.new_image::<Gray16>(w, h).expect("in memory");
+            image.resolution(
+                tiff::tags::ResolutionUnit::Centimeter,
+                tiff::encoder::Rational { n: 500, d: 1 },
+            );
+            image.write_data(&data).expect("in memory");
+        }
+        out.into_inner()
+    }
+
+    #[test]
+    fn pages_are_slices() {
+        let v = decode(
+            &tiff_pages(&[(3, 2, 40_000), (3, 2, 50_000), (1, 1, 7), (3, 2, 60_000)]),
+            ImageFormat::Tiff,
+        )
+        .expect("opens");
+        assert_eq!(v.geometry().shape(), [3, 2, 3]);
+        assert_eq!(v.value([2, 1, 1], 0, 0), 50_005.0);
+        assert_eq!(v.value([0, 0, 2], 0, 0), 60_000.0);
+        assert!(v.notices.iter().any(|n| n.text.contains("1 of 4 pages")), "{:?}", v.notices);
+        let s = v.geometry().spacing();
+        assert!((s[0] - 0.02).abs() < 1e-12 && (s[1] - 0.02).abs() < 1e-12);
+        let v = decode(&tiff_pages(&[(3, 2, 40_000)]), ImageFormat::Tiff).expect("opens");
+        assert_eq!(v.geometry().shape(), [3, 2, 1]);
+        assert_eq!(v.value([2, 1, 0], 0, 0), 40_005.0);
+    }
+
+    #[test]
+    fn damaged_stacks_never_panic() {
+        use rand::{Rng, SeedableRng};
+        let whole = tiff_pages(&[(9, 7, 1), (9, 7, 2), (9, 7, 3)]);
+        let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(4);
+        let mut refused = 0;
+        for round in 0..1500 {
+            let mut bytes = whole.clone();
+            if round < 300 {
+                bytes.truncate(whole.len() * round / 300);
+            } else {
+                for _ in 0..rng.random_range(1..4) {
+                    let at = rng.random_range(0..bytes.len());
+                    bytes[at] ^= 1 << rng.random_range(0..8);
+                }
+            }
+            refused += usize::from(decode(&bytes, ImageFormat::Tiff).is_err());
+        }
+        assert!(refused > 200, "{refused}");
     }
 }

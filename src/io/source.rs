@@ -64,10 +64,6 @@ pub(super) fn hex(hash: Sha256) -> String {
     hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
 }
 
-pub(super) fn sha256(bytes: &[u8]) -> String {
-    hex(Sha256::new_with_prefix(bytes))
-}
-
 /// SHA-256 of a file as it lies on disk.
 ///
 /// # Errors
@@ -90,6 +86,6 @@ mod tests {
         // FIPS 180-2, appendix B.1
         let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(hex(r.finish().expect("in memory")), expected);
-        assert_eq!(sha256(b"abc"), expected);
+        assert_eq!(hex(Sha256::new_with_prefix(b"abc")), expected);
     }
 }

@@ -10,6 +10,8 @@ pub struct DicomSource {
     pub series_uid: String,
     /// UID of the patient-based coordinate system; images with the same one lie in the same space.
     pub frame_of_reference_uid: Option<String>,
+    /// The anatomical point that the coordinates count from, often empty (PS3.3 C.7.4.1.1.2).
+    pub position_reference: String,
     /// One per slice of the files, in the order of the voxels as they were read: z fastest, then
     /// time. After resampling there may be more or fewer of them than slices.
     pub frames: Vec<DicomFrame>,

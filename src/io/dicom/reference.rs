@@ -1,6 +1,6 @@
 //! What is kept of the source objects for exports that refer to them.
 
-use super::file::text;
+use super::file::{number, text};
 use super::plane::Plane;
 use crate::volume::{DicomFrame, DicomSource, Identity, IdentityElement};
 use dicom::core::{Tag, VR};
@@ -9,7 +9,7 @@ use dicom::object::InMemDicomObject;
 use std::collections::BTreeMap;
 
 /// Patient and study elements that an export may carry (PS3.3 C.7.1.1, C.7.2.1, C.7.2.2).
-const IDENTITY: [Tag; 15] = [
+const IDENTITY: [Tag; 14] = [
     tags::STUDY_DATE,
     tags::STUDY_TIME,
     tags::ACCESSION_NUMBER,
@@ -24,7 +24,6 @@ const IDENTITY: [Tag; 15] = [
     tags::PATIENT_SIZE,
     tags::PATIENT_WEIGHT,
     tags::STUDY_ID,
-    tags::POSITION_REFERENCE_INDICATOR,
 ];
 /// Longest identity value that is copied; the standard's are far shorter.
 const LONGEST: usize = 1024;
@@ -38,6 +37,7 @@ pub(super) struct Reference {
     study: String,
     series: String,
     frame_of_reference: String,
+    position_reference: String,
     identity: Identity,
 }
 
@@ -46,10 +46,11 @@ impl Reference {
         Self {
             class: uid(o, tags::SOP_CLASS_UID),
             instance: uid(o, tags::SOP_INSTANCE_UID),
-            multi_frame: o.get(tags::NUMBER_OF_FRAMES).is_some(),
+            multi_frame: number(o, tags::NUMBER_OF_FRAMES).is_some_and(|n| n > 1.0),
             study: uid(o, tags::STUDY_INSTANCE_UID),
             series: uid(o, tags::SERIES_INSTANCE_UID),
             frame_of_reference: uid(o, tags::FRAME_OF_REFERENCE_UID),
+            position_reference: position_reference(o),
             identity: identity(o),
         }
     }
@@ -80,6 +81,7 @@ pub(super) fn source(
         study_uid: first.study.clone(),
         series_uid: first.series.clone(),
         frame_of_reference_uid: (!frame_of_reference.is_empty()).then_some(frame_of_reference),
+        position_reference: first.position_reference.clone(),
         identity: first.identity.clone(),
         frames: planes.iter().map(frame).collect::<Option<_>>()?,
         resampled,
@@ -91,6 +93,13 @@ fn uid(o: &InMemDicomObject, tag: Tag) -> String {
     let found = text(o, tag).unwrap_or_default();
     let legal = found.len() <= 64 && found.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     if legal { found } else { String::new() }
+}
+
+/// The name of a landmark, a short term in capitals; anything else is no such term.
+fn position_reference(o: &InMemDicomObject) -> String {
+    let found = text(o, tags::POSITION_REFERENCE_INDICATOR).unwrap_or_default();
+    let term = found.len() <= 16 && found.bytes().all(|b| b.is_ascii_uppercase() || b == b' ');
+    if term { found } else { String::new() }
 }
 
 fn identity(o: &InMemDicomObject) -> Identity {

@@ -52,7 +52,10 @@ fn build(f: &DicomFile, image: Option<&Volume>) -> Result<Mask, Refusal> {
     places.truncate(frames.count);
     let segments = segments(o)?;
     tie(o, image, &mut notices);
-    let (geometry, slice_of) = match image.and_then(|v| on_image(v, &layout, &places)) {
+    let fitting = image.and_then(|v| {
+        on_image(v, &layout, &places).or_else(|| by_reference(o, v, &layout, &places))
+    });
+    let (geometry, slice_of) = match fitting {
         Some(found) => found,
         None => lattice(&layout, &places, &mut notices)?,
     };
@@ -208,6 +211,35 @@ fn on_image(image: &Volume, layout: &Layout, places: &[Plane]) -> Option<(Geomet
             length(std::array::from_fn(|i| s[i] - position[i]))
         };
         alike.then(|| (0..slices).find(|&z| distance(z) < near))?
+    });
+    Some((g.clone(), slice_of.collect::<Option<Vec<_>>>()?))
+}
+
+/// The slice of each frame without a position, by the source frame that it was derived from.
+fn by_reference(
+    o: &InMemDicomObject,
+    image: &Volume,
+    layout: &Layout,
+    places: &[Plane],
+) -> Option<(Geometry, Vec<usize>)> {
+    let g = image.geometry();
+    let [columns, rows, slices] = g.shape();
+    let source = image.source.dicom.as_deref().filter(|s| !s.resampled)?;
+    if (columns, rows) != (layout.columns, layout.rows)
+        || places.iter().any(|p| p.position.is_some())
+    {
+        return None;
+    }
+    let groups = o.get(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE)?.items()?;
+    let slice_of = (0..places.len()).map(|i| {
+        let derivation = first_item(groups.get(i)?, tags::DERIVATION_IMAGE_SEQUENCE)?;
+        let from = first_item(derivation, tags::SOURCE_IMAGE_SEQUENCE)?;
+        let instance = text(from, tags::REFERENCED_SOP_INSTANCE_UID)?;
+        let frame = number(from, tags::REFERENCED_FRAME_NUMBER).map(|n| n as u32);
+        let same = |f: &crate::volume::DicomFrame| {
+            f.sop_instance_uid == instance && (f.frame == frame || frame.is_none())
+        };
+        source.frames.iter().take(slices).position(same)
     });
     Some((g.clone(), slice_of.collect::<Option<Vec<_>>>()?))
 }

@@ -161,7 +161,6 @@ pub(super) fn begin(planes: &Planes, class: &str, modality: &str, by: &Authorshi
         tags::STUDY_ID,
         tags::ACCESSION_NUMBER,
         tags::REFERRING_PHYSICIAN_NAME,
-        tags::POSITION_REFERENCE_INDICATOR,
     ] {
         d.text(tag, "");
     }
@@ -200,8 +199,16 @@ pub(super) fn begin(planes: &Planes, class: &str, modality: &str, by: &Authorshi
         .text(tags::MANUFACTURER_MODEL_NAME, "sfumato (research use only)")
         .text(tags::DEVICE_SERIAL_NUMBER, version)
         .text(tags::SOFTWARE_VERSIONS, version);
-    if let Some(uid) = &planes.frame_of_reference_uid {
-        d.text(tags::FRAME_OF_REFERENCE_UID, uid);
+    match &planes.frame_of_reference_uid {
+        Some(uid) => {
+            let indicator = planes.source.as_ref().map_or("", |s| &s.position_reference);
+            d.text(tags::FRAME_OF_REFERENCE_UID, uid)
+                .text(tags::POSITION_REFERENCE_INDICATOR, indicator);
+        }
+        // Type 2C: without planes in a patient nothing is known of its directions.
+        None => {
+            d.text(tags::PATIENT_ORIENTATION, "");
+        }
     }
     let mut equipment = Dataset::new();
     equipment

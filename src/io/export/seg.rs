@@ -157,7 +157,8 @@ fn describe(
         .text(tags::CONTENT_TIME, &time)
         .text(tags::CONTENT_LABEL, "SEGMENTATION")
         .text(tags::CONTENT_DESCRIPTION, by.description)
-        .text(tags::CONTENT_CREATOR_NAME, "sfumato")
+        // A person, of whom nothing is known here.
+        .text(tags::CONTENT_CREATOR_NAME, "")
         .us(tags::SAMPLES_PER_PIXEL, &[1])
         .text(tags::PHOTOMETRIC_INTERPRETATION, "MONOCHROME2")
         .us(tags::BITS_ALLOCATED, &[bits])

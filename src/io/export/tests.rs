@@ -271,6 +271,45 @@ fn contours_lie_on_their_slices_and_enclose_the_mask() {
 }
 
 #[test]
+fn frames_without_a_place_are_found_by_what_they_refer_to() {
+    // An ultrasound clip: three frames in one file, no frame of reference, no positions.
+    let dir = tempfile::tempdir().expect("temp dir");
+    let mut d = Dataset::new();
+    d.text(tags::SOP_CLASS_UID, "1.2.840.10008.5.1.4.1.1.3.1")
+        .text(tags::SOP_INSTANCE_UID, "1.2.9.1")
+        .text(tags::STUDY_INSTANCE_UID, "1.2.9")
+        .text(tags::SERIES_INSTANCE_UID, "1.2.9.0")
+        .text(tags::MODALITY, "US")
+        .us(tags::SAMPLES_PER_PIXEL, &[1])
+        .text(tags::PHOTOMETRIC_INTERPRETATION, "MONOCHROME2")
+        .integer(tags::NUMBER_OF_FRAMES, 3)
+        .us(tags::ROWS, &[3])
+        .us(tags::COLUMNS, &[5])
+        .us(tags::BITS_ALLOCATED, &[8])
+        .us(tags::BITS_STORED, &[8])
+        .us(tags::HIGH_BIT, &[7])
+        .us(tags::PIXEL_REPRESENTATION, &[0])
+        .raw(tags::PIXEL_DATA, VR::OB, (0..45).collect());
+    let path = dir.path().join("clip.dcm");
+    std::fs::write(&path, d.file(EXPLICIT_LE).expect("small")).expect("written");
+    let v = crate::io::open(&path).unwrap_or_else(|e| panic!("{e}"));
+    let (g, source) = (v.geometry(), &v.source);
+    assert!(source.dicom.is_some() && rtstruct_obstacle(g, source).is_some());
+    let n = g.voxel_count() * v.times();
+    assert_eq!(n, 45);
+    if g.shape()[2] != 3 {
+        return; // read as a clip in time: one slice, which the other tests cover
+    }
+    let labels = random_labels(&mut ChaCha8Rng::seed_from_u64(8), 45, 2);
+    let layers = layers(&labels, 2);
+    let seg = dir.path().join("m.dcm");
+    write_seg(&seg, g, source, &segments(&layers), SegmentationKind::Binary, &BY)
+        .unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(read(&seg, Some(&v)).map.labels, labels);
+    assert!(read_mask(&seg, None).is_err());
+}
+
+#[test]
 fn what_has_no_place_is_refused() {
     let dir = tempfile::tempdir().expect("temp dir");
     let path = dir.path().join("m.dcm");
