@@ -5,7 +5,7 @@ use super::bytes::Bytes;
 use super::fragments::is_ours;
 use super::prescan::{Encoding, Pixels, Scan, scan};
 use crate::io::error::{Refusal, one_line};
-use crate::io::limits::memory_budget;
+use crate::io::limits::{GIB, memory_budget};
 use crate::volume::Notice;
 use dicom::core::dictionary::{DataDictionary, DataDictionaryEntry};
 use dicom::core::{Tag, VR};
@@ -125,8 +125,8 @@ pub(super) fn parse(bytes: Bytes, whole: bool) -> Result<DicomFile, Refusal> {
     let syntax = TransferSyntaxRegistry
         .get(plain)
         .ok_or_else(|| Refusal::unsupported("the basic transfer syntaxes are missing"))?;
-    if header_end as u64 > memory_budget() {
-        return Err(Refusal::limit("the header", header_end as u64, memory_budget()));
+    if header_end as u64 > GIB {
+        return Err(Refusal::limit("the header", header_end as u64, GIB));
     }
     let mut header = data.read(0..header_end)?;
     if !unknown.is_empty() {
