@@ -5,7 +5,7 @@ use super::bytes::Bytes;
 use super::fragments::is_ours;
 use super::prescan::{Encoding, Pixels, Scan, scan};
 use crate::io::error::{Refusal, one_line};
-use crate::io::limits::memory_budget;
+use crate::io::limits::{GIB, memory_budget};
 use crate::volume::Notice;
 use dicom::core::dictionary::{DataDictionary, DataDictionaryEntry};
 use dicom::core::{Tag, VR};
@@ -113,7 +113,7 @@ pub(super) fn parse(bytes: Bytes, whole: bool) -> Result<DicomFile, Refusal> {
         ));
         encoding = found;
     }
-    let Scan { pixels, header_end, disordered } = scan(&data, encoding, whole)?;
+    let Scan { pixels, header_end, disordered, unknown } = scan(&data, encoding, whole)?;
     if disordered {
         notices.push(Notice::amber("the elements of the file are not in ascending order"));
     }
@@ -125,10 +125,20 @@ pub(super) fn parse(bytes: Bytes, whole: bool) -> Result<DicomFile, Refusal> {
     let syntax = TransferSyntaxRegistry
         .get(plain)
         .ok_or_else(|| Refusal::unsupported("the basic transfer syntaxes are missing"))?;
-    if header_end as u64 > memory_budget() {
-        return Err(Refusal::limit("the header", header_end as u64, memory_budget()));
+    if header_end as u64 > GIB {
+        return Err(Refusal::limit("the header", header_end as u64, GIB));
     }
-    let header = data.read(0..header_end)?;
+    let mut header = data.read(0..header_end)?;
+    if !unknown.is_empty() {
+        notices.push(Notice::note(format!(
+            "{} sequences of unknown type in the file were passed over",
+            unknown.len()
+        )));
+        let header = header.to_mut();
+        for range in unknown.into_iter().rev() {
+            header.drain(range);
+        }
+    }
     let object = InMemDicomObject::read_dataset_with_ts(&*header, syntax)
         .map_err(|e| Refusal::damaged(format!("the header cannot be parsed ({})", chain(&e))))?;
     drop(header);
@@ -272,7 +282,13 @@ pub(super) fn sop_class(object: &InMemDicomObject) -> String {
 
 /// A text value without padding.
 pub(super) fn text(object: &InMemDicomObject, tag: Tag) -> Option<String> {
-    let value = object.get(tag)?.to_str().ok()?;
+    let element = object.get(tag)?;
+    let value = if element.vr() == VR::UN {
+        // dicom-rs would give the numbers of its bytes.
+        String::from_utf8_lossy(&element.to_bytes().ok()?).into_owned()
+    } else {
+        element.to_str().ok()?.into_owned()
+    };
     let value = value.trim_matches(['\0', ' ']).to_string();
     (!value.is_empty()).then_some(value)
 }

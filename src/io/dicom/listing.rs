@@ -5,7 +5,7 @@ use super::build::{Options, build, middle_slice};
 use super::file::{number, parse, sop_class, text};
 use super::group::{Group, groups};
 use super::layout::{Layout, Photometric};
-use super::origin::{Origin, gather};
+use super::origin::{Origin, gather, is_disc_index};
 use super::plane::{Plane, planes};
 use crate::io::error::{IoError, Refusal, one_line};
 use crate::io::watch::{Progress, Watch};
@@ -104,6 +104,8 @@ pub(super) struct Scanned {
     pub(super) kind: String,
     description: Private,
     date: Private,
+    /// A DICOMDIR.
+    index: bool,
     pub(super) picture: Result<Picture, Refusal>,
 }
 
@@ -201,7 +203,7 @@ impl Listing {
                 Err(e) if single => return Err(e),
                 Err(_) => unreadable += 1,
                 // The index of a disc is no image; the same object twice counts once.
-                Ok(s) if s.kind.starts_with("Media Storage Directory") && !single => {}
+                Ok(s) if s.index && !single => {}
                 Ok(s) if !s.instance.is_empty() && !instances.insert(s.instance.clone()) => {
                     copies += 1;
                 }
@@ -368,6 +370,7 @@ fn examine(origin: Origin) -> Result<Scanned, Refusal> {
         kind: sop_class(o),
         description: private(tags::SERIES_DESCRIPTION),
         date: private(tags::SERIES_DATE),
+        index: is_disc_index(&f),
         picture,
         origin,
     })

@@ -339,3 +339,68 @@ fn compressed_frames() {
     .expect_err("larger");
     assert!(e.contains("larger"), "{e}");
 }
+
+/// Cut short at every length, bits turned over: refused or opened, never a panic.
+#[test]
+fn damaged_objects_never_panic() {
+    use rand::{Rng, SeedableRng};
+    let m = "ORIGINAL\\PRIMARY\\T1\\M";
+    let mut palette = picture("PALETTE COLOR", 1, 4, 1, Bits(8, 8, 0));
+    for n in [0x1101, 0x1102, 0x1103] {
+        palette.push(element(0x28, n, b"US", &words(&[4, 0, 16])));
+        palette.push(element(0x28, n + 0x120, b"OW", &words(&[0, 1, 50, 1, 3, 80])));
+    }
+    palette.push(element(0x7fe0, 0x10, b"OB", &[0, 1, 2, 3]));
+    let mut mosaic = picture("MONOCHROME2", 4, 4, 1, Bits(8, 8, 0));
+    let csa = csa_header(&[("NumberOfImagesInMosaic", &["3"])]);
+    mosaic.push(text(8, 8, b"CS", "ORIGINAL\\MOSAIC"));
+    mosaic.push(text(0x29, 0x10, b"LO", "SIEMENS CSA HEADER"));
+    mosaic.push(element(0x29, 0x1010, b"OB", &csa));
+    mosaic.push(element(0x7fe0, 0x10, b"OB", &[7; 16]));
+    let mut ls = picture("MONOCHROME2", 4, 4, 1, Bits(8, 8, 0));
+    // The worked example of ITU-T T.87 H.3.
+    ls.push(encapsulated(&[vec![
+        0xff, 0xd8, 0xff, 0xf7, 0, 11, 8, 0, 4, 0, 4, 1, 1, 0x11, 0, 0xff, 0xda, 0, 8, 1, 1, 0, 0,
+        0, 0, 0xc0, 0x00, 0x00, 0x6c, 0x80, 0x20, 0x8e, 0x01, 0xc0, 0x00, 0x00, 0x57, 0x40, 0x00,
+        0x00, 0x6e, 0xe6, 0x00, 0x00, 0x01, 0xbc, 0x18, 0x00, 0x00, 0x05, 0xd8, 0x00, 0x00, 0x91,
+        0x60, 0xff, 0xd9,
+    ]]));
+    let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(3);
+    for bytes in [
+        enhanced(&[(0.0, 1.0, m), (4.0, 2.0, m)]),
+        file(EXPLICIT, &palette),
+        file(EXPLICIT, &mosaic),
+        file("1.2.840.10008.1.2.4.80", &ls),
+    ] {
+        let whole = opened(&bytes).unwrap_or_else(|e| panic!("{e}"));
+        assert!(whole.voxels().len() >= 4);
+        for n in (132..bytes.len()).step_by(3) {
+            if let Err(e) = opened(&bytes[..n]) {
+                assert!(!e.contains('\n') && e.len() > 20, "{e:?}");
+            }
+        }
+        for _ in 0..300 {
+            let mut damaged = bytes.clone();
+            for _ in 0..rng.random_range(1..4) {
+                let at = rng.random_range(132..damaged.len());
+                damaged[at] ^= 1 << rng.random_range(0..8);
+            }
+            drop(opened(&damaged));
+        }
+    }
+}
+
+/// A sequence of unknown type whose items are implicit: passed over, not parsed as gigabytes.
+#[test]
+fn sequences_of_unknown_type_are_passed_over() {
+    let mut e = picture("MONOCHROME2", 1, 2, 1, Bits(8, 8, 0));
+    let mut unknown = vec![8, 0, 0x15, 0x11, b'U', b'N', 0, 0, 255, 255, 255, 255];
+    unknown.extend([0xfe, 0xff, 0x00, 0xe0, 255, 255, 255, 255]);
+    unknown.extend([8, 0, 0x99, 0x11, 255, 255, 255, 255, 0xfe, 0xff, 0xdd, 0xe0, 0, 0, 0, 0]);
+    unknown.extend([0xfe, 0xff, 0x0d, 0xe0, 0, 0, 0, 0, 0xfe, 0xff, 0xdd, 0xe0, 0, 0, 0, 0]);
+    e.push(unknown);
+    e.push(element(0x7fe0, 0x10, b"OB", &[4, 5]));
+    let v = opened(&file(EXPLICIT, &e)).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(*v.voxels(), Voxels::U8(vec![4, 5]));
+    assert!(says(&v, "1 sequences of unknown type"), "{:?}", v.notices);
+}

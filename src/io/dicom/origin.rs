@@ -3,7 +3,7 @@
 //! opened.
 
 use super::bytes::Bytes;
-use super::file::parse;
+use super::file::{DicomFile, parse};
 use super::zip::Archive;
 use crate::io::error::Refusal;
 use crate::io::limits::{FOLDER_DEPTH, FOLDER_FILES, GIB, memory_budget};
@@ -195,9 +195,11 @@ fn disc_index(path: &Path) -> Result<Option<InMemDicomObject>, Refusal> {
     let Ok(parsed) = parse(Origin::Disk(path.into()).bytes(false)?, false) else {
         return Ok(None);
     };
-    let class = parsed.class.as_deref();
-    let index = class == Some(MEDIA_DIRECTORY) || parsed.object.get(RECORDS).is_some();
-    Ok(index.then_some(parsed.object))
+    Ok(is_disc_index(&parsed).then_some(parsed.object))
+}
+
+pub(super) fn is_disc_index(f: &DicomFile) -> bool {
+    f.class.as_deref() == Some(MEDIA_DIRECTORY) || f.object.get(RECORDS).is_some()
 }
 
 /// The files that an index refers to, found beside it.

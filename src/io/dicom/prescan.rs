@@ -39,6 +39,9 @@ pub(super) struct Scan {
     pub(super) header_end: usize,
     /// Tags do not ascend at the top level.
     pub(super) disordered: bool,
+    /// Top-level elements that hold a sequence of unknown type: implicit inside whatever is around
+    /// it (PS3.5 6.2.2), which the parser takes for lengths of gigabytes.
+    pub(super) unknown: Vec<Range<usize>>,
 }
 
 const UNDEFINED: u32 = u32::MAX;
@@ -146,6 +149,7 @@ pub(super) fn scan(bytes: &Bytes, encoding: Encoding, fragments: bool) -> Result
     let mut r = Reader { bytes, window: Window::default(), at: 0 };
     let mut open = vec![Level { inside: Inside::DataSet, end: Some(bytes.len()), encoding }];
     let (mut elements, mut depth, mut last, mut disordered) = (0usize, 0usize, Tag(0, 0), false);
+    let (mut unknown, mut top_start, mut holds_unknown) = (Vec::new(), 0, false);
     while let Some(level) = open.last() {
         let (inside, end, e) = (level.inside, level.end, level.encoding);
         if end == Some(r.at) {
@@ -186,11 +190,16 @@ pub(super) fn scan(bytes: &Bytes, encoding: Encoding, fragments: bool) -> Result
                 if top {
                     disordered |= tag <= last;
                     last = tag;
+                    if std::mem::take(&mut holds_unknown) {
+                        unknown.push(top_start..start);
+                    }
+                    top_start = start;
                 }
                 let (vr, length) = value_header(&mut r, e, tag, limit)?;
                 if top && is_pixel_data(tag) {
                     let pixels = pixels(&mut r, e, tag, vr, length, fragments)?;
-                    return Ok(Scan { pixels: Some(pixels), header_end: start, disordered });
+                    let pixels = Some(pixels);
+                    return Ok(Scan { pixels, header_end: start, disordered, unknown });
                 }
                 if length == UNDEFINED {
                     let level = match vr {
@@ -210,6 +219,7 @@ pub(super) fn scan(bytes: &Bytes, encoding: Encoding, fragments: bool) -> Result
                             )));
                         }
                     };
+                    holds_unknown |= vr == VR::UN && e.explicit;
                     depth += usize::from(level.inside == Inside::Sequence);
                     open.push(level);
                 } else {
@@ -234,7 +244,10 @@ pub(super) fn scan(bytes: &Bytes, encoding: Encoding, fragments: bool) -> Result
             }
         }
     }
-    Ok(Scan { pixels: None, header_end: bytes.len(), disordered })
+    if holds_unknown {
+        unknown.push(top_start..bytes.len());
+    }
+    Ok(Scan { pixels: None, header_end: bytes.len(), disordered, unknown })
 }
 
 /// The nearest end that encloses the innermost level.
