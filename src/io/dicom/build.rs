@@ -221,7 +221,7 @@ fn attempt(
         return Ok(Attempt::Lost { frames, why, cut: only_cut, notices });
     }
     doubles(files, &stack, layout, &mut notices);
-    finish(stack, filled.voxels, filled.hashes, picture, notices)
+    finish(stack, filled.voxels, &filled.hashes, picture, notices)
         .map(|v| Attempt::Done(Box::new(v)))
 }
 
@@ -386,9 +386,8 @@ fn place<T: Copy>(
     // A frame that is no mosaic is moved, not copied.
     let mut whole_frame = Some(voxels);
     for (piece, slot) in pieces {
-        let piece = match piece.or_else(|| whole_frame.take()) {
-            Some(p) => p,
-            None => return Err(changed()),
+        let Some(piece) = piece.or_else(|| whole_frame.take()) else {
+            return Err(changed());
         };
         let values = pick(piece).ok_or_else(|| {
             Refusal::unsupported(format!("a series of which one slice is {kind} and others not"))
@@ -442,7 +441,7 @@ fn doubles(files: &[Scanned], stack: &Stack, layout: &Layout, notices: &mut Vec<
 fn finish(
     stack: Stack,
     voxels: Voxels,
-    hashes: Vec<[u8; 32]>,
+    hashes: &[[u8; 32]],
     picture: &Picture,
     mut notices: Vec<Notice>,
 ) -> Result<Volume, Refusal> {
@@ -467,7 +466,7 @@ fn finish(
         (volume.slope, volume.intercept) = first;
     }
     dress(&mut volume, picture, window);
-    volume.source.sha256 = match hashes.as_slice() {
+    volume.source.sha256 = match hashes {
         [only] => only.iter().map(|b| format!("{b:02x}")).collect(),
         // Of a series: the hash over the hashes of its files in their order.
         many => crate::io::source::hex(many.iter().fold(Sha256::new(), |h, d| h.chain_update(d))),
