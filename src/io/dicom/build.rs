@@ -390,9 +390,8 @@ fn place<T: Copy>(
     // A frame that is no mosaic is moved, not copied.
     let mut whole_frame = Some(voxels);
     for (piece, slot) in pieces {
-        let piece = match piece.or_else(|| whole_frame.take()) {
-            Some(p) => p,
-            None => return Err(changed()),
+        let Some(piece) = piece.or_else(|| whole_frame.take()) else {
+            return Err(changed());
         };
         let values = pick(piece).ok_or_else(|| {
             Refusal::unsupported(format!("a series of which one slice is {kind} and others not"))

@@ -401,7 +401,7 @@ mod tests {
             put(v, &mut out);
         }
         out += "0000";
-        while out.len() % 8 > 0 {
+        while !out.len().is_multiple_of(8) {
             out += "1";
         }
         for b in out.as_bytes().chunks(8) {

@@ -316,7 +316,7 @@ impl<'a> Bits<'a> {
             let after_ff = self.at > 0 && self.data.get(self.at - 1) == Some(&0xff);
             match self.data.get(self.at) {
                 // A marker follows: the data end here.
-                Some(&b) if !(after_ff && b > 0x7f) && !self.starts_marker(b) => {
+                Some(&b) if (!after_ff || b <= 0x7f) && !self.starts_marker(b) => {
                     let width = if after_ff { 7 } else { 8 };
                     self.held = self.held << width | u64::from(b);
                     self.count += width;

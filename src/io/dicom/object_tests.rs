@@ -54,6 +54,8 @@ fn file(syntax: &str, elements: &[Vec<u8>]) -> Vec<u8> {
 
 const EXPLICIT: &str = "1.2.840.10008.1.2.1";
 
+/// Allocated, stored, signed.
+#[derive(Clone, Copy)]
 struct Bits(u16, u16, u16);
 
 /// Rows, columns, samples and bits of a picture.
