@@ -17,9 +17,27 @@ impl Session {
     pub fn apply(&mut self, command: Command) {
         match command {
             Command::Do(action) => self.act(action),
-            Command::Open(path) => self.open(&path),
+            Command::Open(path) => self.open(vec![path]),
+            Command::OpenTogether(paths) => self.open(paths),
             Command::OpenDemo(name) => self.open_demo(&name),
-            Command::CancelLoading => self.loading = None,
+            Command::CancelLoading => self.cancel_loading(),
+            Command::MarkSeries(index) => {
+                if let Some(chooser) = &mut self.chooser {
+                    chooser.mark(index);
+                }
+            }
+            Command::StepSeries(by) => {
+                if let Some(chooser) = &mut self.chooser {
+                    chooser.step(by);
+                }
+            }
+            Command::OpenSeries => self.open_marked(),
+            Command::ChooseSeries => self.choose_again(),
+            Command::DismissSeries => self.chooser = None,
+            Command::SetRawGeometry(raw) => self.set_raw_geometry(raw),
+            Command::LoadLabels => self.take_offered_labels(),
+            Command::OpenOffered => self.open_offered(),
+            Command::DismissOffer => self.label_offer = None,
             Command::Show(Panel::Export, true) => {
                 self.export_aside = None;
                 self.exported.clear();
@@ -55,7 +73,7 @@ impl Session {
             }
             Command::SetOneSlice(one) => self.one_slice = one,
             Command::Export { folder, options } => self.export(folder, options),
-            Command::ExportDialog => self.ask(Panel::Export),
+            Command::ExportDialog => self.ask(Panel::Export, true),
             Command::AcknowledgeResearchUse => {
                 self.preferences.research_use_acknowledged =
                     Some(env!("CARGO_PKG_VERSION").to_owned());
@@ -90,13 +108,14 @@ impl Session {
 
     fn act(&mut self, action: Action) {
         match action {
-            Action::OpenDialog => self.ask(Panel::Path),
+            Action::OpenDialog => self.ask(Panel::Path, false),
+            Action::FolderDialog => self.ask(Panel::Path, true),
             Action::PathField => self.apply(Command::Show(Panel::Path, true)),
             Action::Recent(n) => {
                 let chosen =
                     usize::from(n).checked_sub(1).and_then(|i| self.preferences.recent.get(i));
                 if let Some(path) = chosen.cloned() {
-                    self.open(&path);
+                    self.open(vec![path]);
                 }
             }
             Action::CloseImage => {
@@ -137,10 +156,19 @@ impl Session {
 
     /// Shuts the topmost open thing.
     fn escape(&mut self) {
+        if self.loading.is_some() {
+            self.cancel_loading();
+            return;
+        }
+        if self.label_offer.take().is_some() {
+            return;
+        }
         let order =
             [Panel::Path, Panel::Shortcuts, Panel::About, Panel::Log, Panel::Card, Panel::Export];
         if let Some(panel) = order.into_iter().find(|p| self.is_open(*p)) {
             self.panels.remove(&panel);
+        } else if self.chooser.take().is_some() {
+            // Back to the image or the start screen.
         } else if let Some(d) = self.document.as_mut().filter(|d| d.member.is_some()) {
             d.member = None;
         }
@@ -197,7 +225,7 @@ impl Session {
     }
 
     /// Shows a native dialog on its own thread, or its twin at once when dialogs are off.
-    fn ask(&mut self, panel: Panel) {
+    fn ask(&mut self, panel: Panel, folder: bool) {
         if !self.dialogs {
             self.panels.insert(panel);
             return;
@@ -210,6 +238,7 @@ impl Session {
             let dialog = rfd::FileDialog::new();
             let chosen = match panel {
                 Panel::Export => dialog.set_title("Export folder").pick_folder(),
+                _ if folder => dialog.set_title("Open a folder").pick_folder(),
                 _ => dialog.set_title("Open an image").pick_file(),
             };
             Ok((chosen, begin.elapsed().as_secs_f64()))
@@ -261,6 +290,21 @@ fn look(document: &mut Document, command: &Command) {
         Command::SelectMember(member) => {
             let count = document.findings.as_ref().map_or(0, |f| f.samples());
             document.member = member.filter(|&m| m < count);
+            document.overlays.own_labels = false;
+        }
+        Command::HideCautions => document.cautions_read = true,
+        Command::RemoveLabels => {
+            document.labels = None;
+            document.overlays.own_labels = false;
+        }
+        Command::ShowLabels(shown) => {
+            document.overlays.own_labels = shown && document.labels.is_some();
+        }
+        Command::SetLabelVisible(value, visible) => {
+            document.overlays.hidden_labels.retain(|&v| v != value);
+            if !visible {
+                document.overlays.hidden_labels.push(value);
+            }
         }
         Command::DiscardResult => {
             document.findings = None;

@@ -22,6 +22,7 @@ pub enum Panel {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
     OpenDialog,
+    FolderDialog,
     PathField,
     Recent(u8),
     CloseImage,
@@ -61,8 +62,30 @@ pub enum Action {
 pub enum Command {
     Do(Action),
     Open(PathBuf),
+    /// Several files or folders as one.
+    OpenTogether(Vec<PathBuf>),
     OpenDemo(String),
     CancelLoading,
+    /// Marks a series of the list.
+    MarkSeries(usize),
+    /// Walks the list of series.
+    StepSeries(i64),
+    /// Opens the marked series.
+    OpenSeries,
+    /// The list of series again.
+    ChooseSeries,
+    DismissSeries,
+    /// Opens the series again, its slices as stored or on a rectangular grid.
+    SetRawGeometry(bool),
+    HideCautions,
+    /// The offered file is a label map, an image, or nothing that was meant.
+    LoadLabels,
+    OpenOffered,
+    DismissOffer,
+    RemoveLabels,
+    /// Draw the label map, or the result.
+    ShowLabels(bool),
+    SetLabelVisible(u16, bool),
     Show(Panel, bool),
     /// Plane across this voxel axis.
     SetPlane(usize),

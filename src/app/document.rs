@@ -1,7 +1,7 @@
 //! The open image and how it is being looked at.
 
-use super::{Findings, PlaneView};
-use crate::volume::{LabelMap, Volume, Window};
+use super::{Findings, LabelLayer, PlaneView, SeriesList};
+use crate::volume::{LabelMap, Notice, Severity, Volume, Window};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -9,17 +9,32 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Origin {
     File(PathBuf),
+    /// Several, opened together.
+    Files(Vec<PathBuf>),
     /// Name of the demo scan.
     Demo(String),
 }
 
 impl Origin {
+    pub(super) fn of(paths: &[PathBuf]) -> Self {
+        match paths {
+            [path] => Self::File(path.clone()),
+            _ => Self::Files(paths.to_vec()),
+        }
+    }
+
     /// File name without folders, or the demo's title.
     pub fn short_name(&self) -> String {
         match self {
             Self::File(path) => path
                 .file_name()
                 .map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned()),
+            Self::Files(paths) => match paths.split_first() {
+                None => "nothing".to_owned(),
+                Some((first, rest)) => {
+                    format!("{} and {} more", Self::File(first.clone()).short_name(), rest.len())
+                }
+            },
             Self::Demo(title) => title.clone(),
         }
     }
@@ -55,6 +70,10 @@ pub struct Overlays {
     pub class: usize,
     /// Classes that are not drawn.
     pub hidden_classes: Vec<usize>,
+    /// The label map is drawn instead of the result.
+    pub own_labels: bool,
+    /// Values of the label map that are not drawn.
+    pub hidden_labels: Vec<u16>,
 }
 
 impl Default for Overlays {
@@ -67,8 +86,22 @@ impl Default for Overlays {
             held_back: false,
             class: 0,
             hidden_classes: Vec::new(),
+            own_labels: false,
+            hidden_labels: Vec::new(),
         }
     }
+}
+
+/// How a document was opened, to open it in another way.
+#[derive(Clone, Default)]
+pub struct Opened {
+    pub paths: Vec<PathBuf>,
+    /// The series that lie there, where it is DICOM.
+    pub list: Option<Arc<SeriesList>>,
+    /// Which of them was chosen.
+    pub series: Option<usize>,
+    /// Slices as stored, not resampled onto a rectangular grid.
+    pub raw_geometry: bool,
 }
 
 /// What a loading thread hands over: all that needs more than a moment is in here already.
@@ -78,6 +111,7 @@ pub(super) struct Loaded {
     pub truth: Option<LabelMap>,
     pub window: Window,
     pub robust_range: f64,
+    pub opened: Option<Opened>,
 }
 
 impl Loaded {
@@ -85,7 +119,12 @@ impl Loaded {
         let window = volume.default_window();
         let (low, high) = volume.quantiles(0, 0.005, 0.995);
         let robust_range = if high > low { high - low } else { window.width };
-        Self { origin, volume: Arc::new(volume), truth, window, robust_range }
+        Self { origin, volume: Arc::new(volume), truth, window, robust_range, opened: None }
+    }
+
+    pub(super) fn opened(mut self, how: Opened) -> Self {
+        self.opened = Some(how);
+        self
     }
 }
 
@@ -103,6 +142,12 @@ pub struct Document {
     pub view: View,
     pub overlays: Overlays,
     pub findings: Option<Arc<Findings>>,
+    /// A label map of another program.
+    pub labels: Option<Arc<LabelLayer>>,
+    /// How it was opened, if from files.
+    pub opened: Option<Opened>,
+    /// The cautions were read and put away; the badge keeps them.
+    pub cautions_read: bool,
     /// One sample is shown alone.
     pub member: Option<usize>,
 }
@@ -129,8 +174,55 @@ impl Document {
             view,
             overlays: Overlays::default(),
             findings: None,
+            labels: None,
+            opened: loaded.opened,
+            cautions_read: false,
             member: None,
         }
+    }
+
+    /// What the person should know: of the image, then of the label map on it.
+    pub fn notices(&self) -> impl Iterator<Item = &Notice> {
+        let labels = self.labels.iter().flat_map(|l| l.mask.notices.iter());
+        self.volume.notices.iter().chain(labels)
+    }
+
+    pub fn cautions(&self) -> impl Iterator<Item = &Notice> {
+        self.notices().filter(|n| n.severity == Severity::Amber)
+    }
+
+    /// The description of the chosen series. May name the patient: for the screen only.
+    pub fn series_title(&self) -> Option<&str> {
+        let opened = self.opened.as_ref()?;
+        let series = opened.list.as_ref()?.series().get(opened.series?)?;
+        Some(series.description.reveal()).filter(|t| !t.is_empty())
+    }
+
+    /// Whether there are other series to choose from.
+    pub fn has_siblings(&self) -> bool {
+        let list = self.opened.as_ref().and_then(|o| o.list.as_ref());
+        list.is_some_and(|l| l.openable() > 1)
+    }
+
+    /// Whether the slices are shown as stored, where that differs from the rectangular grid.
+    pub fn raw_geometry(&self) -> Option<bool> {
+        let opened = self.opened.as_ref().filter(|o| o.list.is_some())?;
+        let resampled = self.volume.source.dicom.as_ref().is_some_and(|d| d.resampled);
+        (resampled || opened.raw_geometry).then_some(opened.raw_geometry)
+    }
+
+    pub(super) fn show_labels(&mut self, layer: Arc<LabelLayer>) {
+        self.labels = Some(layer);
+        self.member = None;
+        self.overlays.own_labels = true;
+        self.overlays.segmentation = true;
+        self.overlays.hidden_labels.clear();
+        self.cautions_read = false;
+    }
+
+    /// The label map, if it is what is drawn.
+    pub fn shown_labels(&self) -> Option<&Arc<LabelLayer>> {
+        self.labels.as_ref().filter(|_| self.overlays.own_labels || self.findings.is_none())
     }
 
     pub fn plane(&self) -> PlaneView {
@@ -158,7 +250,7 @@ impl Document {
 
 /// Pictures and single-slice stacks open on their slices; so do volumes, on the plane that the
 /// scanner made.
-fn best_axis(volume: &Volume) -> usize {
+pub(super) fn best_axis(volume: &Volume) -> usize {
     let shape = volume.geometry().shape();
     // A volume with one voxel along x or y is a picture that lies on its side.
     (0..3).rev().find(|&a| shape[a] == 1).unwrap_or(2)

@@ -95,6 +95,7 @@ const fn row(action: Action, chord: Chord, group: Group, title: &'static str) ->
 
 pub const BINDINGS: &[Binding] = &[
     row(Action::OpenDialog, ctrl("O"), Group::File, "Open an image…"),
+    row(Action::FolderDialog, ctrl_shift("O"), Group::File, "Open a folder…"),
     row(Action::PathField, ctrl("L"), Group::File, "Open by path"),
     row(Action::Recent(1), ctrl("1"), Group::File, "Recent file 1"),
     row(Action::Recent(2), ctrl("2"), Group::File, "Recent file 2"),

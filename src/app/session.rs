@@ -1,18 +1,19 @@
 //! The state behind the window, and what arrives from other threads.
 
-use super::demo_pictures::{self, DemoPicture};
-use super::document::Loaded;
+use super::demo_pictures;
+use super::label_layer::LabelOffer;
+use super::opening::Loading;
 use super::run::End;
+use super::series::Chooser;
 use super::task::Task;
 use super::{
-    Command, Document, Engine, Exporter, Findings, KeptAside, Level, Log, Origin, Panel,
+    Command, Document, Engine, Exporter, Findings, KeptAside, Level, Log, Panel, Picture,
     Preferences, Run, Store, Wake,
 };
 use crate::inference::{DeviceChoice, Outcome, Settings};
 use crate::models::ModelCard;
-use crate::{demo, io};
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What a session is given at the start.
@@ -24,12 +25,6 @@ pub struct SessionOptions {
     pub folder: Option<PathBuf>,
     /// Native dialogs may be tried.
     pub dialogs: bool,
-}
-
-/// A document on its way.
-pub(super) struct Loading {
-    pub name: String,
-    pub task: Task<Loaded>,
 }
 
 pub(super) struct Exporting {
@@ -56,6 +51,10 @@ pub struct Session {
     pub panels: HashSet<Panel>,
     /// The last refused file: what went wrong, shown until something else is opened.
     pub refused: Option<String>,
+    /// Series to choose from. Stays behind what is being opened, to come back to.
+    pub chooser: Option<Chooser>,
+    /// A file that can be opened as a label map of the image.
+    pub label_offer: Option<LabelOffer>,
     /// Files of the last export.
     pub exported: Vec<PathBuf>,
     pub export_folder: PathBuf,
@@ -70,8 +69,8 @@ pub struct Session {
     pub(super) findings: Option<(u64, Task<Findings>)>,
     pub(super) exporting: Option<Exporting>,
     pub(super) dialog: Option<Dialog>,
-    demo_task: Option<Task<Vec<DemoPicture>>>,
-    demo_pictures: Vec<DemoPicture>,
+    demo_task: Option<Task<Vec<Picture>>>,
+    demo_pictures: Vec<Picture>,
     pub(super) generation: u64,
     pub(super) next_aside: u64,
     pub(super) now: f64,
@@ -108,6 +107,8 @@ impl Session {
             preferences,
             panels: HashSet::new(),
             refused: None,
+            chooser: None,
+            label_offer: None,
             exported: Vec::new(),
             export_folder,
             export_aside: None,
@@ -249,36 +250,8 @@ impl Session {
         self.log.push(level, text, self.now);
     }
 
-    pub(super) fn open(&mut self, path: &Path) {
-        let path = path.to_owned();
-        let origin = Origin::File(path.clone());
-        let name = origin.short_name();
-        let task = Task::spawn("load an image", &self.wake, move || {
-            let volume = io::open(&path).map_err(|e| e.to_string())?;
-            Ok(Loaded::new(origin, volume, None))
-        });
-        // A newer request replaces an older one; its thread ends by itself and is not listened to.
-        self.loading = Some(Loading { name, task });
-    }
-
-    pub(super) fn open_demo(&mut self, name: &str) {
-        let Some(info) = demo::list().iter().find(|d| d.name == name) else {
-            self.note(Level::Error, format!("there is no demo scan called '{name}'"));
-            return;
-        };
-        let title = info.title.to_owned();
-        let name = info.name.to_owned();
-        let origin = Origin::Demo(title.clone());
-        let task = Task::spawn("make a demo scan", &self.wake, move || {
-            let demo = demo::make(&name, 1)
-                .ok_or_else(|| format!("the demo scan '{name}' could not be made"))?;
-            Ok(Loaded::new(origin, demo.volume, Some(demo.truth)))
-        });
-        self.loading = Some(Loading { name: title, task });
-    }
-
     /// Pictures for the start screen, empty until they are drawn.
-    pub fn demo_pictures(&self) -> &[DemoPicture] {
+    pub fn demo_pictures(&self) -> &[Picture] {
         &self.demo_pictures
     }
 
@@ -291,40 +264,6 @@ impl Session {
         }
     }
 
-    fn poll_loading(&mut self) {
-        let Some(Loading { name, task }) = self.loading.take() else { return };
-        match task.take() {
-            Err(task) => self.loading = Some(Loading { name, task }),
-            Ok(Ok(loaded)) => self.accept(loaded),
-            Ok(Err(text)) => {
-                // Start screen: the red panel says it. Beside an open image: a toast does.
-                if self.document.is_some() {
-                    self.note(Level::Error, text);
-                } else {
-                    self.refused = Some(text);
-                }
-            }
-        }
-    }
-
-    fn accept(&mut self, loaded: Loaded) {
-        self.refused = None;
-        self.generation += 1;
-        if let Origin::File(path) = &loaded.origin {
-            self.preferences.remember(path);
-            self.store.save(&self.preferences);
-        }
-        self.close_document();
-        let document = Document::new(self.generation, loaded);
-        let offered = crate::models::suggest(self.engine.cards(), &document.volume);
-        self.model = offered.map(|card| card.id.clone());
-        self.one_slice = false;
-        self.settings.slices = None;
-        self.settings.roi = None;
-        self.document = Some(document);
-        self.panels.remove(&Panel::Path);
-    }
-
     /// Lets the image go; an unsaved result is kept aside.
     pub(super) fn close_document(&mut self) {
         if let Some(document) = self.document.take()
@@ -333,6 +272,7 @@ impl Session {
             self.keep_aside(document.origin.short_name(), findings.outcome.clone());
         }
         self.findings = None;
+        self.label_offer = None;
         self.panels.remove(&Panel::Export);
         self.exported.clear();
     }
@@ -404,6 +344,7 @@ impl Session {
                         d.overlays.class.min(findings.classes.len().saturating_sub(1));
                     d.overlays.hidden_classes.clear();
                     d.member = None;
+                    d.overlays.own_labels = false;
                     d.findings = Some(Arc::new(findings));
                 }
             }

@@ -100,6 +100,12 @@ fn number(value: f64) -> String {
     }
 }
 
+/// "12.3 mL": one size, in the unit that suits it.
+pub fn size(extent: Extent, value: f64) -> String {
+    let (unit, scale) = extent.unit(value);
+    format!("{} {unit}", number(value / scale))
+}
+
 /// "area 1234 mm² ± 56 (1150–1310), N = 8": mean, standard deviation, least and greatest over the
 /// samples. Fewer than five samples have no ±, one has no spread.
 pub fn measure(extent: Extent, spread: &Spread, samples: usize) -> String {

@@ -1,10 +1,12 @@
 //! The window's frame: asks the session what is new, lets the panels draw, applies their commands.
 
+use super::chooser::{ChooserLocal, chooser_ui};
+use super::pictures::Pictures;
 use super::residency::Residency;
 use super::thumbnails::Thumbnails;
 use super::view::ViewLocal;
 use super::windows::WindowsLocal;
-use super::{input, panel, start, status, strip, theme, top, view, windows};
+use super::{input, labels, opening, panel, start, status, strip, theme, top, view, windows};
 use crate::app::{Command, Session, SessionOptions, Wake};
 use crate::render;
 use eframe::{egui, egui_wgpu};
@@ -46,6 +48,9 @@ pub struct SfumatoApp {
     thumbnails: Thumbnails,
     view: ViewLocal,
     windows: WindowsLocal,
+    chooser: ChooserLocal,
+    /// Pictures of what is being opened.
+    arriving: Pictures,
     adapter: String,
 }
 
@@ -81,6 +86,8 @@ impl SfumatoApp {
             residency: Residency::default(),
             thumbnails: Thumbnails::default(),
             view: ViewLocal::default(),
+            chooser: ChooserLocal::default(),
+            arriving: Pictures::default(),
             adapter,
         })
     }
@@ -106,14 +113,31 @@ impl eframe::App for SfumatoApp {
         self.thumbnails.sync(ui.ctx(), &self.session);
 
         let session = &self.session;
-        if session.document.is_some() {
+        let picture_arriving = session.loading().filter(|l| l.picture().is_some());
+        if let Some(chooser) = session.shown_chooser() {
             top::top_ui(ui, session, &mut commands);
             windows::research_use_ui(ui, session, &mut commands);
+            status::status_ui(ui, session, &self.view, &self.adapter);
+            egui::CentralPanel::default().frame(egui::Frame::NONE).show(ui, |ui| {
+                ui.painter().add(theme::ground(ui.max_rect(), theme::CANVAS));
+                chooser_ui(ui, chooser, &mut self.chooser, &mut commands);
+            });
+        } else if let Some(document) = &session.document {
+            top::top_ui(ui, session, &mut commands);
+            windows::research_use_ui(ui, session, &mut commands);
+            opening::cautions_ui(ui, document, &mut commands);
             status::status_ui(ui, session, &self.view, &self.adapter);
             panel::panel_ui(ui, session, &mut commands);
             strip::strip_ui(ui, session, &self.thumbnails, &mut commands);
             egui::CentralPanel::default().frame(egui::Frame::NONE).show(ui, |ui| {
                 view::view_ui(ui, session, &mut self.view, &self.residency, &mut commands);
+            });
+            opening::loading_card(ui.ctx(), session, &mut self.arriving, &mut commands);
+        } else if let Some(loading) = picture_arriving {
+            status::status_ui(ui, session, &self.view, &self.adapter);
+            egui::CentralPanel::default().frame(egui::Frame::NONE).show(ui, |ui| {
+                ui.painter().add(theme::ground(ui.max_rect(), theme::CANVAS));
+                opening::first_slice_ui(ui, loading, &mut self.arriving, &mut commands);
             });
         } else {
             windows::research_use_ui(ui, session, &mut commands);
@@ -123,6 +147,8 @@ impl eframe::App for SfumatoApp {
                 start::start_ui(ui, session, &self.thumbnails, &mut self.windows, &mut commands);
             });
         }
+        self.arriving.tidy();
+        labels::offer_ui(ui.ctx(), session, &mut commands);
         windows::windows_ui(ui.ctx(), session, &mut self.windows, &mut commands);
 
         // What a panel asks for is drawn in the next frame.
@@ -167,10 +193,7 @@ pub fn run_with(
         options,
         Box::new(move |cc| {
             let mut app = SfumatoApp::new(cc, make)?;
-            // Only the first file opens: the window shows one image at a time.
-            if let Some(path) = paths.into_iter().next() {
-                app.session.apply(Command::Open(path));
-            }
+            app.session.apply(Command::OpenTogether(paths));
             Ok(Box::new(app))
         }),
     )

@@ -37,11 +37,14 @@ fn matches(chord: Chord, key: Key, physical: Option<Key>, m: egui::Modifiers) ->
 pub(super) fn keys(ui: &egui::Ui, session: &Session, commands: &mut Vec<Command>) {
     let typing = ui.ctx().text_edit_focused();
     let widget_focused = ui.memory(|m| m.focused().is_some());
+    let choosing = session.shown_chooser().is_some();
     let blocked = |chord: Chord| {
         let arrows = chord.key.starts_with("Arrow");
         let walks_widgets = arrows || matches!(chord.key, "Home" | "End" | "PageUp" | "PageDown");
         (typing && !chord.ctrl && chord.key != "Escape")
             || (widget_focused && walks_widgets)
+            // The list of series has keys of its own, and hides what the others act on.
+            || (choosing && !chord.ctrl && !matches!(chord.key, "Escape" | "F1" | "Questionmark"))
             // Inside a text field these belong to the text.
             || (typing && chord.ctrl && matches!(chord.key, "A" | "C" | "V" | "X" | "Z"))
     };
@@ -71,12 +74,12 @@ pub(super) fn keys(ui: &egui::Ui, session: &Session, commands: &mut Vec<Command>
     }
 }
 
-/// Dropped files open as images.
+/// What is dropped at once opens together.
 pub(super) fn drops(ui: &egui::Ui, commands: &mut Vec<Command>) {
     ui.input(|i| {
-        // Several files: the first one opens, as a list of images is not offered yet.
-        if let Some(file) = i.raw.dropped_files.first() {
-            commands.push(Command::Open(file.path().to_owned()));
+        let paths: Vec<_> = i.raw.dropped_files.iter().map(|f| f.path().to_owned()).collect();
+        if !paths.is_empty() {
+            commands.push(Command::OpenTogether(paths));
         }
     });
 }

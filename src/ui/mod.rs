@@ -1,9 +1,13 @@
 //! The window: egui panels that read the session and answer with commands.
 
 mod app;
+mod chooser;
 mod input;
+mod labels;
 mod lines;
+mod opening;
 mod panel;
+mod pictures;
 mod residency;
 mod start;
 mod status;

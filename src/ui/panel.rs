@@ -17,6 +17,7 @@ pub(super) fn panel_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<
             run_ui(ui, session, commands);
             if let Some(document) = &session.document {
                 result_ui(ui, session, document, commands);
+                super::labels::table_ui(ui, document, commands);
                 overlays_ui(ui, document, commands);
             }
             aside_ui(ui, session, commands);
@@ -330,7 +331,7 @@ fn ticks(ui: &mut egui::Ui, values: &[f64], color: [u8; 3]) {
 }
 
 fn overlays_ui(ui: &mut egui::Ui, document: &Document, commands: &mut Vec<Command>) {
-    if document.findings.is_none() {
+    if document.findings.is_none() && document.labels.is_none() {
         return;
     }
     theme::section(ui, "Overlays");
@@ -344,6 +345,9 @@ fn overlays_ui(ui: &mut egui::Ui, document: &Document, commands: &mut Vec<Comman
         commands.push(Command::Do(Action::ToggleSegmentation));
     }
     slider(ui, "Fill", overlays.opacity, "A, D", |v| commands.push(Command::SetOpacity(v)));
+    if document.findings.is_none() {
+        return;
+    }
     let mut heat = overlays.heat;
     if ui
         .checkbox(&mut heat, "Uncertainty map")

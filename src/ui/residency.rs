@@ -9,12 +9,15 @@ use std::sync::Arc;
 pub(super) const MASK: LayerId = LayerId(1);
 pub(super) const PREVIEW: LayerId = LayerId(2);
 pub(super) const HEAT: LayerId = LayerId(3);
+pub(super) const OWN_LABELS: LayerId = LayerId(4);
 
 #[derive(Default)]
 pub(super) struct Residency {
     image: Option<u64>,
     /// Findings and member that the mask layer shows.
     mask: Option<(usize, Option<usize>)>,
+    /// Address of the label map that its layer shows.
+    own_labels: Option<usize>,
     /// Findings and class that the heat layer shows.
     heat: Option<(usize, usize)>,
     /// Version of the previews that the preview layer shows.
@@ -38,6 +41,10 @@ impl Residency {
 
     pub(super) fn has_mask(&self) -> bool {
         self.mask.is_some()
+    }
+
+    pub(super) fn has_own_labels(&self) -> bool {
+        self.own_labels.is_some()
     }
 
     pub(super) fn has_heat(&self) -> bool {
@@ -65,6 +72,7 @@ impl Residency {
         let document = session.document.as_ref()?;
         self.sync_findings(rs, document)
             .err()
+            .or_else(|| self.sync_own_labels(rs, document).err())
             .or_else(|| self.sync_preview(rs, session, document).err())
             .map(|e| e.to_string())
     }
@@ -102,6 +110,27 @@ impl Residency {
         {
             self.heat = Some(wanted);
             render::set_heat(rs, id, HEAT, block, &class.variance)?;
+        }
+        Ok(())
+    }
+
+    fn sync_own_labels(
+        &mut self,
+        rs: &RenderState,
+        document: &Document,
+    ) -> Result<(), render::RenderError> {
+        let id = Self::image(document);
+        let wanted = document.labels.as_ref().map(|l| Arc::as_ptr(l) as usize);
+        if self.own_labels != wanted {
+            self.own_labels = wanted;
+            match &document.labels {
+                Some(layer) => {
+                    let map = &layer.mask.map;
+                    let block = Block::whole(&map.geometry);
+                    render::set_labels(rs, id, OWN_LABELS, block, &map.labels)?;
+                }
+                None => render::remove_labels(rs, id, OWN_LABELS),
+            }
         }
         Ok(())
     }

@@ -102,20 +102,14 @@ fn opening(
     let frame = if hovering { frame.stroke(Stroke::new(2.0, theme::ACCENT)) } else { frame };
     frame.show(ui, |ui| {
         ui.set_width(ui.available_width());
-        if let Some(name) = session.loading_name() {
-            ui.horizontal(|ui| {
-                ui.spinner();
-                ui.label(format!("Loading {name}"));
-                if ui.button("Cancel loading").clicked() {
-                    commands.push(Command::CancelLoading);
-                }
-            });
+        if let Some(loading) = session.loading() {
+            super::opening::progress_ui(ui, loading, commands);
             return;
         }
         let drop = if hovering {
-            "Release to open as a new image"
+            "Release to open"
         } else {
-            "Drop an image here: DICOM, NIfTI, PNG, JPEG, TIFF or BMP"
+            "Drop files or a folder here: DICOM (also zip, DICOMDIR), NIfTI, PNG, JPEG, TIFF or BMP"
         };
         ui.label(egui::RichText::new(drop).color(if hovering {
             theme::ACCENT
@@ -126,6 +120,11 @@ fn opening(
             let open = theme::primary("Open…");
             if ui.add(open).on_hover_text(hint("Open an image", Action::OpenDialog)).clicked() {
                 commands.push(Command::Do(Action::OpenDialog));
+            }
+            let folder = ui.button("Folder…");
+            let tip = hint("Open a folder of DICOM files", Action::FolderDialog);
+            if folder.on_hover_text(tip).clicked() {
+                commands.push(Command::Do(Action::FolderDialog));
             }
             let field = egui::TextEdit::singleline(&mut local.start_path)
                 .hint_text("or type a path and press Enter")

@@ -11,9 +11,14 @@ pub(super) fn status_ui(ui: &mut egui::Ui, session: &Session, view: &ViewLocal, 
     egui::Panel::bottom("status").frame(frame).show(ui, |ui| {
         ui.horizontal(|ui| {
             let small = |t: String| egui::RichText::new(t).size(12.0);
-            match (&session.document, session.loading_name()) {
-                (_, Some(name)) => {
-                    ui.label(small(format!("loading {name}")).color(theme::ACCENT));
+            match (&session.document, session.loading()) {
+                (_, Some(loading)) => {
+                    let text = format!("loading {}, {}", loading.name, loading.stage().text());
+                    ui.label(small(text).color(theme::ACCENT));
+                }
+                (Some(_), None) if session.shown_chooser().is_some() => {
+                    let keys = "up, down: mark · Enter: open · Escape: back";
+                    ui.label(small(keys.to_owned()).color(theme::WEAK));
                 }
                 (Some(document), None) => {
                     let at = view.hovered.unwrap_or(document.view.voxel);
@@ -27,7 +32,7 @@ pub(super) fn status_ui(ui: &mut egui::Ui, session: &Session, view: &ViewLocal, 
             }
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                 ui.label(small(adapter.to_owned()).color(theme::WEAK));
-                if session.document.is_some() {
+                if session.document.is_some() && session.shown_chooser().is_none() {
                     ui.separator();
                     let text = "left crosshair · right window · middle pan · wheel slice · Ctrl+wheel zoom";
                     let short = "hover for mouse help";
@@ -70,6 +75,10 @@ fn probe(document: &Document, voxel: [usize; 3]) -> String {
         .collect();
     let unit = v.value_unit.as_deref().unwrap_or_default();
     parts.push(format!("{} {unit}", values.join(" ")).trim_end().to_owned());
+    if let Some(layer) = document.shown_labels() {
+        parts.extend(layer.label_name(voxel).map(str::to_owned));
+        return parts.join("  ·  ");
+    }
     if let Some(findings) = &document.findings {
         if let Some(label) = findings.label_name(voxel) {
             parts.push(label.to_owned());

@@ -4,6 +4,7 @@ use super::{input::hint, theme};
 use crate::app::{Action, Command, Panel, Session, presets};
 use crate::volume::{Plane, Severity};
 use eframe::egui;
+use egui::RichText;
 
 pub(super) fn top_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
     let frame = egui::Frame::new().inner_margin(egui::Margin::symmetric(14, 8));
@@ -15,7 +16,18 @@ pub(super) fn top_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Co
             let Some(document) = &session.document else { return };
             ui.separator();
             ui.label(egui::RichText::new(document.origin.short_name()).color(theme::STRONG));
-            badge(ui, document);
+            if let Some(title) = document.series_title() {
+                ui.label(RichText::new(title).color(theme::TEXT));
+            }
+            if session.shown_chooser().is_some() {
+                return;
+            }
+            if document.has_siblings()
+                && ui.button("Series…").on_hover_text("Choose another series").clicked()
+            {
+                commands.push(Command::ChooseSeries);
+            }
+            badge(ui, document, commands);
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                 icon(ui, "?", "Keyboard shortcuts", Action::Shortcuts, commands);
                 icon(ui, "Messages", "All messages of this session", Action::Messages, commands);
@@ -39,9 +51,11 @@ fn icon(ui: &mut egui::Ui, text: &str, tip: &str, action: Action, commands: &mut
 fn open_menu(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
     ui.menu_button("Open", |ui| {
         ui.set_min_width(230.0);
-        for (text, action) in
-            [("Open an image…", Action::OpenDialog), ("Open by path…", Action::PathField)]
-        {
+        for (text, action) in [
+            ("Open an image…", Action::OpenDialog),
+            ("Open a folder…", Action::FolderDialog),
+            ("Open by path…", Action::PathField),
+        ] {
             let shortcut = crate::app::chord_text(action).unwrap_or_default();
             if ui.add(egui::Button::new(text).shortcut_text(shortcut)).clicked() {
                 commands.push(Command::Do(action));
@@ -74,12 +88,13 @@ fn open_menu(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) 
 }
 
 /// Amber when the picture may not mean what it seems to.
-fn badge(ui: &mut egui::Ui, document: &crate::app::Document) {
-    let notices = &document.volume.notices;
-    if notices.is_empty() {
+fn badge(ui: &mut egui::Ui, document: &crate::app::Document, commands: &mut Vec<Command>) {
+    let notices: Vec<_> = document.notices().collect();
+    let raw = document.raw_geometry();
+    if notices.is_empty() && raw.is_none() {
         return;
     }
-    let amber = notices.iter().filter(|n| n.severity == Severity::Amber).count();
+    let amber = document.cautions().count();
     let (text, color) = match amber {
         0 if notices.len() == 1 => ("1 note".to_owned(), theme::WEAK),
         0 => (format!("{} notes", notices.len()), theme::WEAK),
@@ -88,6 +103,9 @@ fn badge(ui: &mut egui::Ui, document: &crate::app::Document) {
     };
     ui.menu_button(egui::RichText::new(text).color(color), |ui| {
         ui.set_max_width(420.0);
+        if let Some(raw) = raw {
+            super::opening::raw_geometry_button(ui, raw, commands);
+        }
         for notice in notices {
             let amber = notice.severity == Severity::Amber;
             let color = if amber { theme::AMBER } else { theme::TEXT };

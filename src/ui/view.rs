@@ -74,6 +74,7 @@ pub(super) fn view_ui(
     let heat =
         document.overlays.heat && residency.has_heat() && !held && document.findings.is_some();
     let masks = document.overlays.segmentation && !held;
+    let own = document.shown_labels();
     let labels = if !masks {
         None
     } else if live {
@@ -82,6 +83,14 @@ pub(super) fn view_ui(
             palette: residency::palette(&run.card.classes, &[]),
             fill: document.overlays.opacity,
             outline: 1.0,
+            outline_opacity: 1.0,
+        })
+    } else if let Some(layer) = own {
+        residency.has_own_labels().then(|| LabelStyle {
+            layer: residency::OWN_LABELS,
+            palette: super::labels::palette(layer, &document.overlays.hidden_labels),
+            fill: document.overlays.opacity,
+            outline: 2.0,
             outline_opacity: 1.0,
         })
     } else {
@@ -120,7 +129,7 @@ pub(super) fn view_ui(
         }
         .shape(area),
     );
-    if masks && !live && !member && document.findings.is_some() {
+    if masks && !live && !member && own.is_none() && document.findings.is_some() {
         local.lines.sync(document);
         local.lines.paint(&painter, area.min, &map, document);
     }
@@ -370,6 +379,7 @@ fn corner_text(
     }
     if let Some(findings) = &document.findings
         && !live
+        && document.shown_labels().is_none()
     {
         match document.member {
             Some(m) => {

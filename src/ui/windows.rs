@@ -320,7 +320,7 @@ pub(super) fn research_use_ui(ui: &mut egui::Ui, session: &Session, commands: &m
     });
 }
 
-fn popup_frame(edge: egui::Color32) -> egui::Frame {
+pub(super) fn popup_frame(edge: egui::Color32) -> egui::Frame {
     egui::Frame::new()
         .fill(theme::RAISED)
         .stroke(egui::Stroke::new(1.0, edge))
@@ -383,7 +383,7 @@ fn drop_hint(ctx: &egui::Context, session: &Session) {
     painter.text(
         area.center(),
         Align2::CENTER_CENTER,
-        "Release to open as a new image",
+        "Release to open: image, series or label map",
         egui::FontId::proportional(22.0),
         theme::ACCENT,
     );
