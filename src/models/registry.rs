@@ -13,10 +13,16 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 /// Weights and card of each embedded model.
-const EMBEDDED: &[(&[u8], &str)] = &[(
-    include_bytes!("../../assets/weights/fundus-disc-cup.safetensors"),
-    include_str!("../../assets/weights/fundus-disc-cup.md"),
-)];
+const EMBEDDED: &[(&[u8], &str)] = &[
+    (
+        include_bytes!("../../assets/weights/fundus-disc-cup.safetensors"),
+        include_str!("../../assets/weights/fundus-disc-cup.md"),
+    ),
+    (
+        include_bytes!("../../assets/weights/fetal-head-us.safetensors"),
+        include_str!("../../assets/weights/fetal-head-us.md"),
+    ),
+];
 
 /// Cards of the embedded models.
 pub fn cards() -> &'static [ModelCard] {
