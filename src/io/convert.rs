@@ -8,8 +8,8 @@ use std::ops::Range;
 use std::path::Path;
 
 /// Writes a volume to a `.nii` or `.nii.gz` file. Stored integers stay integers if slope and
-/// intercept are whole; everything else becomes 32-bit floats. 16-bit colours go to the fifth axis,
-/// 8-bit ones are RGB24.
+/// intercept are whole; everything else becomes 32-bit floats. Colours of more than 8 bits go to the
+/// fifth axis, 8-bit ones are RGB24.
 ///
 /// # Errors
 /// As [`super::write_nifti`].
@@ -30,7 +30,8 @@ pub fn convert(path: &Path, volume: &Volume, overwrite: bool) -> Result<(), IoEr
         }
         _ => {
             for i in range {
-                let value = voxels.stored(i, 0) * slope + intercept;
+                // Colours lie plane by plane.
+                let value = voxels.stored(i % n, i / n) * slope + intercept;
                 match stored {
                     Stored::U8 => out.push(value as u8),
                     Stored::I8 => out.extend((value as i8).to_le_bytes()),
@@ -44,7 +45,8 @@ pub fn convert(path: &Path, volume: &Volume, overwrite: bool) -> Result<(), IoEr
             }
         }
     };
-    let (fifth, count) = if stored == Stored::Rgb16 { (3, n.saturating_mul(3)) } else { (1, n) };
+    let deep_colours = matches!(voxels, Voxels::Rgb16(_));
+    let (fifth, count) = if deep_colours { (3, n.saturating_mul(3)) } else { (1, n) };
     let stream = Stream { stored, dims: [volume.times(), fifth], count, fill: &fill };
     let options = NiftiOptions { fourth_axis: volume.times(), description: "", overwrite };
     put(path, volume.geometry(), &stream, &options)
@@ -54,7 +56,8 @@ pub fn convert(path: &Path, volume: &Volume, overwrite: bool) -> Result<(), IoEr
 fn target(volume: &Volume) -> Stored {
     let own = match volume.voxels() {
         Voxels::Rgb8(_) => return Stored::Rgb8,
-        Voxels::Rgb16(_) => return Stored::Rgb16,
+        Voxels::Rgb16(_) if (volume.slope, volume.intercept) == (1.0, 0.0) => return Stored::Rgb16,
+        Voxels::Rgb16(_) => Stored::U16,
         Voxels::U8(_) => Stored::U8,
         Voxels::I8(_) => Stored::I8,
         Voxels::U16(_) => Stored::U16,
@@ -177,5 +180,22 @@ mod tests {
         check(Voxels::U16(ct), 0.5, 0.0, Voxels::F32(vec![0.0, 512.0, 2047.5]));
         check(Voxels::U8(vec![3]), 1e12, 0.0, Voxels::F32(vec![3e12]));
         check(Voxels::F64(vec![0.1]), 2.0, 0.0, Voxels::F32(vec![0.2]));
+    }
+
+    #[test]
+    fn scaled_deep_colours_keep_their_values() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let path = dir.path().join("deep.nii");
+        let g = Geometry::picture(2, 1, 1).expect("ok");
+        let colours = Voxels::Rgb16(vec![[0, 1, 65_535], [7, 8, 9]]);
+        let mut v = Volume::new(g, 1, colours).expect("ok");
+        v.slope = 65_537.0;
+        convert(&path, &v, false).expect("written");
+        let file = nifti::ReaderOptions::new().read_file(&path).expect("the crate reads it");
+        let a = nifti::NiftiObject::into_volume(file);
+        let a = nifti::IntoNdArray::into_ndarray::<f64>(a).expect("array");
+        assert_eq!(a.shape(), [2, 1, 1, 1, 3]);
+        let all: Vec<f64> = a.t().iter().copied().collect();
+        assert_eq!(all, [0.0, 7.0, 1.0, 8.0, 65_535.0, 9.0].map(|x| x * 65_537.0));
     }
 }
