@@ -177,7 +177,7 @@ fn open_7_a_series_is_chosen_by_keyboard() {
     w.press(Modifiers::NONE, Key::Enter);
     w.until("the series opens", |a| a.session.document.is_some());
     assert_eq!(shape(&w), [32, 32, 5]);
-    assert!(w.harness.query_by_label("Secret chest").is_some(), "named on the screen");
+    assert!(w.harness.query_by_label("· Secret chest").is_some(), "named on the screen");
     // Another one of them, by mouse.
     w.click("Series…");
     assert_eq!(marked(&w), "Secret chest");
