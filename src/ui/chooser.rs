@@ -49,42 +49,39 @@ pub(super) fn chooser_ui(
 ) {
     let openable = chooser.list.openable();
     let width = (ui.available_width() - 48.0).clamp(420.0, 1080.0);
-    let side = ((ui.available_width() - width) / 2.0).max(0.0);
+    let all = ui.available_rect_before_wrap();
+    let place = Rect::from_center_size(all.center(), vec2(width, all.height()));
     let typing = ui.ctx().text_edit_focused();
     let mut on_other_widget = false;
-    ui.horizontal(|ui| {
-        ui.add_space(side);
-        ui.vertical(|ui| {
-            ui.set_width(width);
-            ui.add_space(18.0);
-            ui.horizontal(|ui| {
-                let title = format!("{openable} series in {}", chooser.name);
-                ui.label(RichText::new(title).heading().color(theme::STRONG));
-                ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                    let open = ui.add(theme::primary("Open series"));
-                    let cancel = ui.button("Close the list");
-                    on_other_widget = open.has_focus() || cancel.has_focus();
-                    if open.on_hover_text("The marked one (Enter, double click)").clicked() {
-                        commands.push(Command::OpenSeries);
-                    }
-                    if cancel.on_hover_text("Open none (Escape)").clicked() {
-                        commands.push(Command::DismissSeries);
-                    }
-                });
-            });
-            if let Some(problem) = &chooser.problem {
-                ui.label(RichText::new(problem).color(theme::RED));
-            }
-            head(ui);
-            egui::ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
-                ui.spacing_mut().item_spacing.y = 4.0;
-                for &index in &chooser.rows {
-                    if let Some(series) = chooser.list.series().get(index) {
-                        row(ui, chooser, series, local, commands);
-                    }
+    ui.scope_builder(egui::UiBuilder::new().max_rect(place), |ui| {
+        ui.add_space(18.0);
+        ui.horizontal(|ui| {
+            let title = format!("{openable} series in {}", chooser.name);
+            ui.label(RichText::new(title).heading().color(theme::STRONG));
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                let open = ui.add(theme::primary("Open series"));
+                let cancel = ui.button("Close the list");
+                on_other_widget = open.has_focus() || cancel.has_focus();
+                if open.on_hover_text("The marked one (Enter, double click)").clicked() {
+                    commands.push(Command::OpenSeries);
                 }
-                ui.add_space(24.0);
+                if cancel.on_hover_text("Open none (Escape)").clicked() {
+                    commands.push(Command::DismissSeries);
+                }
             });
+        });
+        if let Some(problem) = &chooser.problem {
+            ui.label(RichText::new(problem).color(theme::RED));
+        }
+        head(ui);
+        egui::ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
+            ui.spacing_mut().item_spacing.y = 4.0;
+            for &index in &chooser.rows {
+                if let Some(series) = chooser.list.series().get(index) {
+                    row(ui, chooser, series, local, commands);
+                }
+            }
+            ui.add_space(24.0);
         });
     });
     local.pictures.tidy();

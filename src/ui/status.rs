@@ -16,7 +16,7 @@ pub(super) fn status_ui(ui: &mut egui::Ui, session: &Session, view: &ViewLocal, 
                     let text = format!("loading {}, {}", loading.name, loading.stage().text());
                     ui.label(small(text).color(theme::ACCENT));
                 }
-                (Some(_), None) if session.shown_chooser().is_some() => {
+                (_, None) if session.shown_chooser().is_some() => {
                     let keys = "up, down: mark · Enter: open · Escape: back";
                     ui.label(small(keys.to_owned()).color(theme::WEAK));
                 }

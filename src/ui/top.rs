@@ -17,7 +17,7 @@ pub(super) fn top_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Co
             ui.separator();
             ui.label(egui::RichText::new(document.origin.short_name()).color(theme::STRONG));
             if let Some(title) = document.series_title() {
-                ui.label(RichText::new(title).color(theme::TEXT));
+                ui.label(RichText::new(format!("· {title}")).color(theme::TEXT));
             }
             if session.shown_chooser().is_some() {
                 return;

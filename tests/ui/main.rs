@@ -1,0 +1,10 @@
+//! The real window without a display: panels, keys, worker events and shaders, driven by hand.
+//! Widgets are found by their accessible names only. Test names carry the behaviour's identifier.
+
+#![allow(clippy::unwrap_used, reason = "a test program: it may panic")]
+
+mod dicom_files;
+mod looking;
+mod opening;
+mod runs;
+mod window;

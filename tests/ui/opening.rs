@@ -1,0 +1,290 @@
+//! Opening files: routes, refusals, progress, several series, label maps.
+
+use crate::dicom_files::{Series, stack};
+use crate::window::*;
+use eframe::egui::{self, Key, Modifiers};
+use egui_kittest::kittest::Queryable;
+use sfumato::app::{Command, Stage, Thumbnail};
+use sfumato::io::{NiftiData, write_nifti};
+use sfumato::volume::{Affine, Geometry};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+#[test]
+fn open_13_a_failed_open_keeps_the_old_image_and_stays_readable() {
+    let mut w = Window::new();
+    w.open_demo(1);
+    let generation = w.harness.state().session.document.as_ref().unwrap().generation;
+    w.harness.state_mut().session.apply(Command::Open("/nowhere/scan.nii.gz".into()));
+    w.until("the error shows", |a| a.session.log.toasts().next().is_some());
+    let session = &w.harness.state().session;
+    assert_eq!(session.document.as_ref().unwrap().generation, generation);
+    assert!(session.preferences.recent.is_empty());
+    assert!(w.has("/nowhere/scan.nii.gz"));
+    // An hour later it is still there, until it is closed; the log keeps it.
+    w.harness.input_mut().time = Some(3600.0);
+    w.harness.run_steps(2);
+    assert!(w.has("/nowhere/scan.nii.gz"));
+    w.click("Close");
+    assert!(!w.has("/nowhere/scan.nii.gz"));
+    w.press(Modifiers::COMMAND, Key::M);
+    assert!(w.has("/nowhere/scan.nii.gz"));
+}
+
+#[test]
+fn open_2_an_unknown_file_is_refused_in_words_on_the_start_screen() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let path = folder.path().join("letter.png");
+    std::fs::write(&path, "Dear reader, this is not a picture.").expect("written");
+    let mut w = Window::new();
+    w.harness.input_mut().dropped_files.push(egui_file(&path));
+    w.until("the refusal shows", |a| a.session.refused.is_some());
+    assert!(w.has("The file could not be opened"));
+    assert!(w.has("letter.png"));
+    w.click("Dismiss");
+    assert!(!w.has("The file could not be opened"));
+}
+
+fn egui_file(path: &Path) -> egui::DroppedFileHandle {
+    #[derive(Debug)]
+    struct Dropped(PathBuf);
+    impl egui::DroppedFile for Dropped {
+        fn path(&self) -> &Path {
+            &self.0
+        }
+        fn bytes(&self) -> Result<Vec<u8>, String> {
+            std::fs::read(&self.0).map_err(|e| e.to_string())
+        }
+    }
+    Arc::new(Dropped(path.to_owned()))
+}
+
+#[test]
+fn open_1_a_dropped_picture_opens_and_is_remembered() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let path = folder.path().join("grey.png");
+    let picture = image::GrayImage::from_fn(40, 30, |x, y| image::Luma([(x * 5 + y) as u8]));
+    picture.save(&path).expect("saved");
+    let preferences = folder.path().join("preferences");
+    {
+        let mut w = Window::with_folder(Some(preferences.clone()));
+        w.harness.input_mut().dropped_files.push(egui_file(&path));
+        w.until("the picture opens", |a| a.session.document.is_some());
+        let shape = w.harness.state().session.document.as_ref().unwrap().volume.geometry().shape();
+        assert_eq!(shape, [40, 30, 1]);
+    }
+    let mut w = Window::with_folder(Some(preferences));
+    w.click("Open recent: grey.png");
+    w.until("the picture opens again", |a| a.session.document.is_some());
+}
+
+fn shape(w: &Window) -> [usize; 3] {
+    w.harness.state().session.document.as_ref().unwrap().volume.geometry().shape()
+}
+
+fn open(w: &mut Window, paths: &[&Path]) {
+    let paths = paths.iter().map(|p| p.to_path_buf()).collect();
+    w.harness.state_mut().session.apply(Command::OpenTogether(paths));
+}
+
+/// Three series: a localiser, the large one, and one between.
+fn study(folder: &Path) {
+    stack(folder, &Series { number: 1, description: "Secret scout", side: 16 }, &[0.0]);
+    stack(folder, &Series::CHEST, &[0.0, 2.0, 4.0, 6.0, 8.0]);
+    let thin = Series { number: 3, description: "Secret thin", side: 16 };
+    stack(folder, &thin, &[0.0, 1.0, 2.0]);
+}
+
+fn marked(w: &Window) -> String {
+    let chooser = w.harness.state().session.shown_chooser().expect("the list is shown");
+    chooser.list.series()[chooser.marked].description.reveal().to_owned()
+}
+
+#[test]
+fn open_13_progress_and_first_slice_show_and_escape_or_another_file_ends_the_reading() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let heights: Vec<f64> = (0..40).map(f64::from).collect();
+    stack(folder.path(), &Series::CHEST, &heights);
+    let mut w = Window::new();
+    w.gate.close();
+    open(&mut w, &[folder.path()]);
+    w.until("headers are counted", |a| {
+        a.session.loading().is_some_and(|l| matches!(l.stage(), Stage::Scanning { of: 40, .. }))
+    });
+    assert!(w.has("Progress of loading, headers:"), "{:?}", w.texts());
+    // The window answers meanwhile.
+    w.press(Modifiers::NONE, Key::F1);
+    assert!(w.has("Keyboard and mouse"));
+    w.press(Modifiers::NONE, Key::F1);
+    let begin = Instant::now();
+    while w.harness.state().session.loading().is_some_and(|l| l.picture().is_none()) {
+        w.gate.let_one_pass();
+        w.harness.step();
+        assert!(begin.elapsed() < Duration::from_secs(60), "never: the first slice");
+    }
+    w.harness.run_steps(3);
+    assert!(w.has("Middle slice, the others are being decoded"), "{:?}", w.texts());
+    assert!(w.harness.state().session.document.is_none(), "the rest is still to come");
+    w.picture();
+    w.press(Modifiers::NONE, Key::Escape);
+    assert!(w.harness.state().session.loading().is_none());
+    assert!(w.has("Drop files or a folder here"), "the start screen is back");
+    // Another wish takes the place of a reading.
+    w.gate.open();
+    w.gate.close();
+    open(&mut w, &[folder.path()]);
+    w.until("headers are counted again", |a| {
+        a.session.loading().is_some_and(|l| l.stage() != Stage::Reading)
+    });
+    let path = folder.path().join("grey.png");
+    image::GrayImage::new(20, 10).save(&path).expect("saved");
+    open(&mut w, &[&path]);
+    w.until("the picture opens", |a| a.session.document.is_some());
+    w.gate.open();
+    w.harness.run_steps(5);
+    assert_eq!(shape(&w), [20, 10, 1]);
+    assert_eq!(w.harness.state().session.preferences.recent, [path]);
+}
+
+#[test]
+fn open_7_a_series_is_chosen_by_keyboard() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    study(folder.path());
+    let mut w = Window::new();
+    open(&mut w, &[folder.path()]);
+    w.until("the list shows with all its pictures", |a| {
+        a.session
+            .shown_chooser()
+            .is_some_and(|c| (0..3).all(|i| matches!(c.list.thumbnail(i), Thumbnail::Ready(_))))
+    });
+    w.picture();
+    assert!(w.has("Series Secret chest, CT, 32 × 32, 5 slices"), "{:?}", w.texts());
+    assert!(w.has("Series Secret scout, CT, 16 × 16, 1 slice"));
+    assert_eq!(marked(&w), "Secret chest", "the largest is marked");
+    w.press(Modifiers::NONE, Key::Home);
+    assert_eq!(marked(&w), "Secret scout");
+    w.press(Modifiers::NONE, Key::ArrowUp);
+    assert_eq!(marked(&w), "Secret scout", "the list ends here");
+    w.press(Modifiers::NONE, Key::End);
+    assert_eq!(marked(&w), "Secret thin");
+    // Escape leaves everything as it was.
+    w.press(Modifiers::NONE, Key::Escape);
+    assert!(w.harness.state().session.chooser.is_none());
+    assert!(w.has("Drop files or a folder here"));
+    open(&mut w, &[folder.path()]);
+    w.until("the list shows", |a| a.session.shown_chooser().is_some());
+    w.press(Modifiers::NONE, Key::Enter);
+    w.until("the series opens", |a| a.session.document.is_some());
+    assert_eq!(shape(&w), [32, 32, 5]);
+    assert!(w.harness.query_by_label("· Secret chest").is_some(), "named on the screen");
+    // Another one of them, by mouse.
+    w.click("Series…");
+    assert_eq!(marked(&w), "Secret chest");
+    let row = "Series Secret thin, CT, 16 × 16, 3 slices";
+    w.click(row);
+    assert_eq!(marked(&w), "Secret thin");
+    w.click("Open series");
+    w.until("the other opens", |a| {
+        a.session.document.as_ref().is_some_and(|d| d.volume.geometry().shape()[2] == 3)
+    });
+    assert!(w.harness.state().session.chooser.is_none());
+}
+
+#[test]
+fn open_7_texts_about_the_patient_stay_on_the_screen() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let scans = folder.path().join("scans");
+    std::fs::create_dir(&scans).expect("made");
+    study(&scans);
+    let preferences = folder.path().join("preferences");
+    {
+        let mut w = Window::with_folder(Some(preferences.clone()));
+        open(&mut w, &[&scans]);
+        w.until("the list shows", |a| a.session.shown_chooser().is_some());
+        w.press(Modifiers::NONE, Key::Enter);
+        w.until("the series opens", |a| a.session.document.is_some());
+        assert!(w.has("Secret chest"), "shown");
+        open(&mut w, &[Path::new("/nowhere/scan")]);
+        w.until("a refusal is said", |a| a.session.log.toasts().next().is_some());
+        let session = &w.harness.state().session;
+        assert_eq!(session.preferences.recent, [scans]);
+        for entry in session.log.entries() {
+            assert!(!entry.text.contains("Secret"), "{}", entry.text);
+        }
+        let document = session.document.as_ref().unwrap();
+        assert_eq!(document.origin.short_name(), "scans");
+        assert!(!format!("{:?}", session.preferences).contains("Secret"));
+    }
+    let kept = std::fs::read_to_string(preferences.join("preferences.json")).expect("kept");
+    assert!(kept.contains("scans") && !kept.contains("Secret"), "{kept}");
+}
+
+#[test]
+fn open_9_several_dropped_files_open_as_one_series() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    stack(folder.path(), &Series::CHEST, &[0.0, 2.0, 4.0]);
+    let mut w = Window::new();
+    for name in ["2-1.dcm", "2-3.dcm", "2-2.dcm"] {
+        w.harness.input_mut().dropped_files.push(egui_file(&folder.path().join(name)));
+    }
+    w.until("they open", |a| a.session.document.is_some());
+    assert_eq!(shape(&w), [32, 32, 3]);
+    assert!(w.has("2-1.dcm and 2 more"));
+    assert!(w.harness.state().session.preferences.recent.is_empty());
+}
+
+#[test]
+fn cautions_stand_in_full_and_a_resampled_series_can_be_shown_as_stored() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    stack(folder.path(), &Series::CHEST, &[0.0, 2.0, 4.0, 7.1]);
+    let mut w = Window::new();
+    open(&mut w, &[folder.path()]);
+    w.until("it opens", |a| a.session.document.is_some());
+    assert_eq!(shape(&w), [32, 32, 5]);
+    w.picture();
+    assert!(w.has("uneven (2.00 to 3.10 mm"), "{:?}", w.texts());
+    w.click("Show slices as stored");
+    let raw =
+        |a: &sfumato::ui::SfumatoApp| a.session.document.as_ref().and_then(|d| d.raw_geometry());
+    w.until("it opens as stored", |a| raw(a) == Some(true));
+    assert_eq!(shape(&w), [32, 32, 4]);
+    assert!(w.has("Caution:"), "still uneven, still said");
+    w.click("Resample the slices");
+    w.until("it is resampled again", |a| raw(a) == Some(false));
+    assert_eq!(shape(&w), [32, 32, 5]);
+    w.click("Hide cautions");
+    assert!(!w.has("Caution:"));
+    assert!(w.has("1 caution"), "the badge keeps it");
+}
+
+#[test]
+fn open_5_a_dropped_mask_is_offered_as_a_label_map() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let steps = [[-1.0, 0.0, 0.0], [0.0, -1.0, 0.0], [0.0, 0.0, 2.0]];
+    let g = Geometry::new([24, 20, 3], Affine::from_columns(steps, [0.0; 3])).expect("valid");
+    let n = g.voxel_count();
+    let (image, mask) = (folder.path().join("image.nii"), folder.path().join("mask.nii.gz"));
+    let values: Vec<f32> = (0..n).map(|i| i as f32 + 0.5).collect();
+    write_nifti(&image, &g, NiftiData::F32(&values), 1, false).expect("written");
+    let labels: Vec<u8> = (0..n).map(|i| [0, 4][usize::from(i % 24 < 12)]).collect();
+    write_nifti(&mask, &g, NiftiData::U8(&labels), 1, false).expect("written");
+    let mut w = Window::new();
+    open(&mut w, &[&image]);
+    w.until("the image opens", |a| a.session.document.is_some());
+    w.harness.run();
+    let plain = w.view_pixels();
+    w.harness.input_mut().dropped_files.push(egui_file(&mask));
+    w.until("the question is asked", |a| a.session.label_offer.is_some());
+    w.click("Load as label map");
+    w.harness.run();
+    assert!(w.has("Show label label 4"), "{:?}", w.texts());
+    // 720 voxels of 2 mm³.
+    assert!(w.has("1.44 mL"), "{:?}", w.texts());
+    let changed = difference(&plain, &w.view_pixels());
+    assert!(changed > 300, "{changed} pixels changed");
+    assert_eq!(w.harness.state().session.preferences.recent, [image]);
+    w.click("Remove");
+    w.harness.run();
+    assert!(difference(&plain, &w.view_pixels()) < 50, "as before");
+}

@@ -1,0 +1,218 @@
+//! Running a model, its result, exporting it.
+
+use crate::window::*;
+use eframe::egui::{Key, Modifiers};
+use egui_kittest::kittest::Queryable;
+use sfumato::app::{Command, ExportOptions, Level, wording};
+use sfumato::demo;
+use sfumato::inference::Event;
+use sfumato::volume::Modality;
+
+#[test]
+fn run_3_previews_change_the_strip_and_never_enter_a_result() {
+    let mut w = Window::new();
+    w.open_demo(0);
+    w.segment(3);
+    let mut pictures = Vec::new();
+    for step in 1..=6 {
+        w.hand.step(3, 0, step);
+        w.harness.run_steps(3);
+        let rect = w.harness.get_by_label(&format!("Sample 2, step {step}")).rect();
+        let image = w.picture();
+        let tile = image::imageops::crop_imm(
+            &image,
+            rect.left() as u32,
+            rect.top() as u32,
+            rect.width() as u32,
+            80,
+        )
+        .to_image();
+        pictures.push(tile);
+    }
+    for pair in pictures.windows(2) {
+        let changed = pair[0].pixels().zip(pair[1].pixels()).filter(|(a, b)| a != b).count();
+        assert!(changed > 50, "only {changed} pixels of the strip changed");
+    }
+    let session = &w.harness.state().session;
+    let run = session.live_run().expect("running");
+    assert_eq!(run.text(), "step 6 of 10 · about 5 s left");
+    assert!(session.document.as_ref().is_some_and(|d| d.findings.is_none()));
+    assert!(w.has("Progress of the run, 60 %"));
+}
+
+#[test]
+fn run_2_the_bar_never_goes_back() {
+    let mut w = Window::new();
+    w.open_demo(0);
+    w.segment(2);
+    w.hand.step(2, 0, 7);
+    w.hand.step(2, 0, 3);
+    w.harness.run_steps(3);
+    assert!(w.has("Progress of the run, 70 %"));
+}
+
+#[test]
+fn a_finished_run_shows_the_table_with_its_spread() {
+    let mut w = Window::with_result(8);
+    w.harness.run();
+    // Discs of radius 40, 42, … 54 pixels.
+    let areas: Vec<f64> = (0..8)
+        .map(|m| discs(256, 256, 1, 40.0 + 2.0 * f64::from(m)))
+        .map(|soft| soft[..256 * 256].iter().filter(|&&q| q == 255).count() as f64)
+        .collect();
+    let mean = areas.iter().sum::<f64>() / 8.0;
+    let sd = (areas.iter().map(|a| (a - mean).powi(2)).sum::<f64>() / 7.0).sqrt();
+    let line = format!("area {mean:.0} px² ± {sd:.0} ({:.0}–{:.0}), N = 8", areas[0], areas[7]);
+    assert!(w.has(&line), "{line} not in {:?}", w.texts());
+    assert!(w.has("spread of 8 samples, not calibrated"));
+    assert!(w.has("mean Dice of 28 pairs, 8 samples"));
+    // One sample alone, and back.
+    w.click("Sample 3");
+    assert_eq!(w.harness.state().session.document.as_ref().unwrap().member, Some(2));
+    w.press(Modifiers::NONE, Key::Escape);
+    assert_eq!(w.harness.state().session.document.as_ref().unwrap().member, None);
+}
+
+#[test]
+fn ovl_3_the_heat_map_comes_with_its_bar_and_ovl_2_hides_while_held() {
+    let mut w = Window::with_result(5);
+    let plain = w.view_pixels();
+    assert!(!w.has("Colour bar"));
+    w.press(Modifiers::NONE, Key::U);
+    let heat = w.view_pixels();
+    let changed = difference(&plain, &heat);
+    assert!(changed > 1500, "{changed} pixels changed");
+    assert!(w.has("Colour bar: optic disc · variance of 5 samples · fixed scale, 0 to 0.25"));
+    w.harness.key_down(Key::H);
+    w.harness.run_steps(2);
+    let bare = w.view_pixels();
+    assert!(!w.has("Colour bar"));
+    w.harness.key_up(Key::H);
+    w.harness.run_steps(2);
+    assert!(w.has("Colour bar"));
+    assert!(difference(&bare, &plain) > 300, "the outline was still drawn");
+    assert!(difference(&w.view_pixels(), &heat) < 50, "released: as before");
+}
+
+#[test]
+fn export_by_path_field_writes_files() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let target = folder.path().join("out");
+    let mut w = Window::with_result(3);
+    w.press(Modifiers::COMMAND, Key::E);
+    assert!(w.has("seed 1"), "provenance is in sight");
+    w.harness.get_by_label("Export folder").focus();
+    w.harness.run_steps(2);
+    w.harness.key_press_modifiers(Modifiers::COMMAND, Key::A);
+    w.harness.get_by_label("Export folder").type_text(&target.display().to_string());
+    w.harness.run_steps(2);
+    w.click("Write the files");
+    w.until("files are written", |a| !a.session.exported.is_empty());
+    assert_eq!(std::fs::read_to_string(target.join("result.json")).unwrap(), "3 members");
+    assert!(w.has("1 files written"));
+    // A second time without "overwrite": refused, said, nothing lost.
+    w.click("Write the files");
+    w.until("the refusal is said", |a| a.session.log.toasts().any(|t| t.level == Level::Error));
+    assert!(w.has("choose another folder or overwrite"));
+}
+
+#[test]
+fn the_main_job_runs_through_the_real_model_to_real_files() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let target = folder.path().join("out");
+    let mut w = Window::real();
+    w.open_demo(0);
+    let settings = &mut w.harness.state_mut().session.settings;
+    (settings.members, settings.steps) = (2, 2);
+    w.click("Segment");
+    w.until("the model finishes", |a| {
+        a.session.document.as_ref().is_some_and(|d| d.findings.is_some())
+    });
+    assert!(w.has("spread of 2 samples, not calibrated"));
+    w.harness
+        .state_mut()
+        .session
+        .apply(Command::Export { folder: target.clone(), options: ExportOptions::default() });
+    w.until("files are written", |a| a.session.exported.len() == 7);
+    let mask = sfumato::io::open(&target.join("mask.nii.gz")).expect("the mask opens");
+    let truth = demo::make(demo::list()[0].name, 1).expect("the demo").truth;
+    assert_eq!(mask.geometry().shape(), truth.geometry.shape());
+    let disc: Vec<bool> =
+        (0..truth.labels.len()).map(|i| mask.voxels().stored(i, 0) > 0.0).collect();
+    let known: Vec<bool> = truth.labels.iter().map(|&l| l > 0).collect();
+    let both = disc.iter().zip(&known).filter(|(a, b)| **a && **b).count();
+    let all = disc.iter().chain(&known).filter(|v| **v).count();
+    let dice = 2.0 * both as f64 / all as f64;
+    assert!(dice > 0.8, "the disc of the phantom is found with Dice {dice:.3}");
+}
+
+#[test]
+fn run_4_cancel_keeps_finished_samples() {
+    let mut w = Window::new();
+    w.open_demo(0);
+    w.segment(6);
+    w.hand.step(6, 0, 2);
+    w.harness.run_steps(2);
+    w.click("Cancel");
+    assert!(w.hand.cancelled());
+    assert!(w.has("cancelling after this step"));
+    w.hand.send(Event::Cancelled(Some(w.hand.outcome(2))));
+    w.until("the two samples show", |a| {
+        a.session.document.as_ref().is_some_and(|d| d.findings.is_some())
+    });
+    let said = "Cancelled: 2 of 6 samples are kept.";
+    // The toast may have gone by simulated time; the log keeps it.
+    assert!(w.harness.state().session.log.entries().any(|e| e.text == said));
+    assert!(w.has("spread of 2 samples, not calibrated"));
+}
+
+#[test]
+fn run_5_a_result_of_another_image_is_kept_aside() {
+    let mut w = Window::new();
+    w.open_demo(0);
+    w.segment(2);
+    let outcome = w.hand.outcome(2);
+    w.harness.state_mut().session.apply(Command::OpenDemo(demo::list()[1].name.to_owned()));
+    w.until("the second demo", |a| {
+        a.session.document.as_ref().is_some_and(|d| d.volume.modality == Modality::Ultrasound)
+    });
+    assert!(w.has("which is no longer open"));
+    w.hand.send(Event::Finished(outcome));
+    w.until("the run ends", |a| a.session.run.is_none());
+    let session = &w.harness.state().session;
+    assert!(session.document.as_ref().unwrap().findings.is_none());
+    assert_eq!(session.kept_aside.len(), 1);
+    w.click("Export kept result");
+    assert!(w.has(&format!("{} · 2 samples", demo::list()[0].title)));
+}
+
+#[test]
+fn run_1_the_button_says_why_it_is_disabled() {
+    let mut w = Window::new();
+    assert_eq!(w.harness.state().session.segment_blocker().as_deref(), Some("open an image first"));
+    // Asked for by key all the same: said, not ignored.
+    w.press(Modifiers::COMMAND, Key::Enter);
+    assert!(w.has("Cannot segment now: open an image first."));
+    w.open_demo(2);
+    assert!(w.has("made for"), "a model for another modality is named as such");
+}
+
+#[test]
+fn use_2_no_panel_says_more_than_the_samples_do() {
+    for members in [1, 2, 5, 10] {
+        let mut w = Window::with_result(members);
+        w.press(Modifiers::NONE, Key::U);
+        w.press(Modifiers::COMMAND, Key::E);
+        let texts = w.texts();
+        for text in &texts {
+            let lower = text.to_lowercase();
+            for word in wording::FORBIDDEN {
+                // "uncertainty" is the map's name; the bare claim is what is forbidden.
+                let bare = lower.replace("uncertain", "");
+                assert!(!bare.contains(word), "'{text}' says '{word}'");
+            }
+        }
+        assert!(texts.iter().any(|t| *t == wording::not_calibrated(members)), "N = {members}");
+        assert!(texts.iter().any(|t| t.contains("research use only")));
+    }
+}
