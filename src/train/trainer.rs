@@ -610,7 +610,7 @@ mod tests {
         let tuned = go(&tuned, &folder.path().join("tuned"), false, 10);
         let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len() as f64;
         assert!(mean(&tuned[..10]) < 0.8 * mean(&scratch[..10]), "{tuned:?} {scratch:?}");
-        let mut other = base.clone();
+        let mut other = base;
         other.from = Some("fundus-disc-cup".to_owned());
         let error = refusal(&other, &folder.path().join("other"));
         assert!(error.contains("fundus-disc-cup"), "{error}");
