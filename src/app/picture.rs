@@ -89,8 +89,7 @@ mod tests {
         let v = Volume::new(g, 1, Voxels::U8(vec![0, 0, 0, 0, 255, 0, 0, 0])).expect("fits");
         let p = Picture::whole(&v, 16);
         assert_eq!((p.width, p.height, p.rgb.len()), (8, 16, 8 * 16 * 3));
-        // Voxel (0, 1): patient left in front, so upper right of the picture is its place... with
-        // y growing to the front and x to the right, which is the left of the screen.
+        // Voxel (0, 1) lies furthest to the patient's left and in front: right and up on screen.
         let bright: Vec<usize> = (0..8 * 16).filter(|i| p.rgb[3 * i] == 255).collect();
         assert!(bright.iter().all(|i| i % 8 >= 6 && i / 8 < 8), "{bright:?}");
         assert_eq!(bright.len(), 2 * 8);
