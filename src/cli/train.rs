@@ -44,7 +44,7 @@ struct Own {
     /// Size of the network.
     #[arg(long, value_enum, default_value = "desk", conflicts_with = "config")]
     preset: Preset,
-    /// Fine-tune this model instead of starting from nothing: enough for ten images.
+    /// Fine-tune this model instead of starting from nothing.
     #[arg(long, value_name = "MODEL", conflicts_with = "config")]
     from: Option<String>,
     /// Identifier of the new model; the folder's name unless given.
