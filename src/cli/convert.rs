@@ -1,7 +1,7 @@
 //! `sfumato convert`
 
 use super::Failure;
-use crate::io::{OpenOptions, SeriesChoice};
+use super::opening::Opening;
 use crate::volume::Severity;
 use std::path::PathBuf;
 
@@ -12,24 +12,15 @@ pub(super) struct Arguments {
     input: PathBuf,
     /// A name that ends in .nii or .nii.gz.
     output: PathBuf,
-    /// Which series of a folder: its number in `sfumato info`, or its Series Instance UID.
-    #[arg(long, value_name = "N|UID")]
-    series: Option<SeriesChoice>,
-    /// Keep tilted or unevenly spaced slices as they lie; do not resample them.
-    #[arg(long)]
-    raw_geometry: bool,
+    #[command(flatten)]
+    opening: Opening,
     /// Replace the output if it exists.
     #[arg(long)]
     overwrite: bool,
 }
 
 pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
-    let options = OpenOptions {
-        series: a.series.clone(),
-        raw_geometry: a.raw_geometry,
-        ..OpenOptions::default()
-    };
-    let volume = crate::io::open_with(&a.input, &options)?;
+    let volume = crate::io::open_with(&a.input, &a.opening.options())?;
     if same_file(&a.input, &a.output) {
         return Err(Failure::Usage("the output is the input; choose another name".to_owned()));
     }

@@ -1,13 +1,11 @@
 //! `sfumato mask`
 
 use super::Failure;
+use super::opening::Opening;
 use crate::io::export::{
     AlgorithmType, Authorship, Segment, SegmentationKind, write_rtstruct, write_seg,
 };
-use crate::io::{
-    NiftiData, NiftiOptions, OpenOptions, SeriesChoice, read_label_table, read_mask,
-    write_nifti_with,
-};
+use crate::io::{NiftiData, NiftiOptions, read_label_table, read_mask, write_nifti_with};
 use crate::volume::Notice;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -28,12 +26,8 @@ pub(super) struct Arguments {
     /// Label description file of ITK-SNAP with names and colours.
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
-    /// Which series of the image's folder: its number in `sfumato info`, or its UID.
-    #[arg(long, value_name = "N|UID")]
-    series: Option<SeriesChoice>,
-    /// Keep tilted or unevenly spaced slices of the image as they lie.
-    #[arg(long)]
-    raw_geometry: bool,
+    #[command(flatten)]
+    opening: Opening,
     /// Copy patient name, ID, dates and study texts of the image into SEG or RT Structure Set.
     #[arg(long)]
     keep_identity: bool,
@@ -50,12 +44,7 @@ enum Format {
 }
 
 pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
-    let options = OpenOptions {
-        series: a.series.clone(),
-        raw_geometry: a.raw_geometry,
-        ..OpenOptions::default()
-    };
-    let image = crate::io::open_with(&a.image, &options)?;
+    let image = crate::io::open_with(&a.image, &a.opening.options())?;
     let mut mask = read_mask(&a.mask, Some(&image))?;
     if let Some(path) = &a.labels {
         for named in read_label_table(path)?.0 {

@@ -10,6 +10,7 @@ mod evaluate;
 mod info;
 mod mask;
 mod models;
+mod opening;
 mod sampling;
 mod segment;
 mod train;

@@ -1,10 +1,10 @@
 //! `sfumato segment`
 
 use super::Failure;
+use super::opening::Opening;
 use super::sampling::Sampling;
 use crate::app::{ExportOptions, Obstacles, ResultsError, write_results};
 use crate::inference::{Engine, Event, InferenceError, Job, Settings};
-use crate::io::{OpenOptions, SeriesChoice};
 use crate::models::cards;
 use crate::volume::{Modality, Roi, Volume};
 use std::io::{IsTerminal, Write};
@@ -39,12 +39,8 @@ pub(super) struct Arguments {
     /// without this they are left empty. UIDs always refer to the scan.
     #[arg(long)]
     keep_identity: bool,
-    /// Which series of a folder: its number in `sfumato info`, or its Series Instance UID.
-    #[arg(long, value_name = "N|UID")]
-    series: Option<SeriesChoice>,
-    /// Keep tilted or unevenly spaced slices as they lie; do not resample them.
-    #[arg(long)]
-    raw_geometry: bool,
+    #[command(flatten)]
+    opening: Opening,
     /// Replace files of other origin too, not only an earlier run's results.
     #[arg(long)]
     overwrite: bool,
@@ -98,12 +94,7 @@ fn roi(text: &str) -> Result<Roi, String> {
 }
 
 pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
-    let options = OpenOptions {
-        series: a.series.clone(),
-        raw_geometry: a.raw_geometry,
-        ..OpenOptions::default()
-    };
-    let volume = crate::io::open_with(&a.input, &options)?;
+    let volume = crate::io::open_with(&a.input, &a.opening.options())?;
     let export = export_options(a, &volume)?;
     let model = match &a.model {
         Some(model) => model.clone(),
