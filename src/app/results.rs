@@ -2,7 +2,8 @@
 //!
 //! `mask.nii.gz` (labels, majority), `probability.nii.gz` and `variance.nii.gz` (fraction p of the
 //! members and p(1 − p), one volume per class on the fourth axis), `members.nii.gz` (label map per
-//! member), `direct.nii.gz` (the anchor head's mask), and `result.json` with everything needed to
+//! member), `direct.nii.gz` (the anchor head's mask), `calibrated.nii.gz` (the mean of the soft
+//! masks with the model's temperature, where it has one), and `result.json` with everything needed to
 //! repeat the run. All on the grid of the whole scan. `labels.txt` names the labels for ITK-SNAP.
 //! On request `mask.seg.dcm`, `probability.seg.dcm` (DICOM SEG) and `mask.rtstruct.dcm`.
 
@@ -15,6 +16,7 @@ use crate::io::export::{
 use crate::io::{
     IoError, NiftiData, NiftiOptions, write_atomic, write_label_table, write_nifti_with,
 };
+use crate::metrics::tempered;
 use crate::volume::{ClassKind, Geometry, Label, LabelTable, LengthUnit, Notice, Source};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -140,6 +142,14 @@ fn write_niftis(
     nifti("mask.nii.gz", "labels", NiftiData::U8(&labels), 1)?;
     let p = maps(Ensemble::fraction);
     nifti("probability.nii.gz", "probability", NiftiData::F32(&p), classes)?;
+    if let Some(t) = &outcome.model.temperatures {
+        let calibrated = |(c, &t): (usize, &f64)| -> Vec<f32> {
+            let block: Vec<f32> = ensemble.soft_mean(c).iter().map(|&p| tempered(p, t)).collect();
+            on_scan(outcome, &block)
+        };
+        let p: Vec<f32> = t.by_class.iter().enumerate().flat_map(calibrated).collect();
+        nifti("calibrated.nii.gz", "calibrated probability", NiftiData::F32(&p), classes)?;
+    }
     let v = maps(Ensemble::variance);
     nifti("variance.nii.gz", "variance", NiftiData::F32(&v), classes)?;
     nifti("members.nii.gz", "samples", NiftiData::U8(&members), outcome.members.len())?;
@@ -311,7 +321,11 @@ fn record(outcome: &Outcome, ensemble: &Ensemble) -> Value {
             "shape": outcome.geometry.shape(),
             "affine": outcome.geometry.world_from_voxel(),
         },
-        "model": { "id": outcome.model.id, "sha256": outcome.model.sha256 },
+        "model": {
+            "id": outcome.model.id,
+            "sha256": outcome.model.sha256,
+            "temperatures": outcome.model.temperatures,
+        },
         "sampler": s.sampler,
         "start": s.start,
         "steps": s.steps,

@@ -4,6 +4,7 @@ use super::Failure;
 use super::sampling::Sampling;
 use crate::inference::Engine;
 use crate::metrics::cell;
+use crate::models::with_temperatures;
 use crate::train::{Evaluation, Scores, TrainError, evaluate};
 use std::path::PathBuf;
 
@@ -29,6 +30,10 @@ pub(super) struct Arguments {
     /// Write every case as CSV.
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
+    /// Write the model with the temperatures found on this split in its header (a .safetensors
+    /// file): use `val`, never a split that figures are reported on.
+    #[arg(long, value_name = "FILE")]
+    calibrate: Option<PathBuf>,
 }
 
 pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
@@ -44,6 +49,14 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
     if let Some(path) = &a.csv {
         crate::io::write_atomic(path, csv(&result).as_bytes())
             .map_err(|e| Failure::Refused(e.to_string()))?;
+    }
+    if let Some(path) = &a.calibrate {
+        let found = result.temperatures().ok_or_else(|| {
+            Failure::Refused(format!("no temperature: a class has no border on {}", a.split))
+        })?;
+        let bytes =
+            with_temperatures(&a.model, &found).map_err(|e| Failure::Refused(e.to_string()))?;
+        crate::io::write_atomic(path, &bytes).map_err(|e| Failure::Refused(e.to_string()))?;
     }
     if a.json { super::print_json(&result) } else { super::print(table(&result).trim_end()) }
 }
@@ -94,6 +107,11 @@ fn table(e: &Evaluation) -> String {
         out += &line(&format!("HD95 ({})", e.unit), &class.hd95);
         out += &line(&format!("ASSD ({})", e.unit), &class.assd);
         out += &format!("  {:<26} {:>8}\n", "ECE near the border", cell(class.ece));
+        out += &format!("  {:<26} {:>8}", "  of the soft mean", cell(class.ece_mean));
+        if class.ece_tempered.is_some() {
+            out += &format!(", with the model's temperature {}", cell(class.ece_tempered));
+        }
+        out += &format!("; best temperature here {}\n", cell(class.best_temperature));
         let steps: Vec<String> =
             class.convergence.iter().map(|b| format!("{} {:.4}", b.members, b.dice)).collect();
         out += &format!("  {:<26} {}\n", "Dice by members", steps.join(", "));

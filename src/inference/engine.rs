@@ -2,14 +2,13 @@
 
 use super::sampling::{StepCache, sample};
 use super::{
-    DeviceChoice, Event, Job, Member, ModelInput, ModelRef, Outcome, Placement, Preview,
+    DeviceChoice, Event, Job, Member, ModelInput, ModelRef, Outcome, Placement, Preview, Scene,
     StageTimes, Step,
 };
 use crate::diffusion::{DiffusionError, Plan, Start, member_seed};
 use crate::models::{LoadedModel, ModelError, load};
 use crate::volume::Roi;
-use candle_core::{DType, Device, Tensor};
-use candle_nn::ops::sigmoid;
+use candle_core::Device;
 use std::collections::HashMap;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
@@ -155,7 +154,8 @@ impl Engine {
             batch: checked.batch,
         });
         let config = model.network.config().clone();
-        let placement = Placement::new(checked.roi, config.image_size);
+        let s = model.header.canvas();
+        let placement = Placement::new(checked.roi, s);
         let input = ModelInput::new(
             &job.volume,
             job.time,
@@ -179,39 +179,33 @@ impl Engine {
         let (mut slices_done, mut members_done) = (0, 0);
         'slices: for (zi, z) in checked.slices.clone().enumerate() {
             let at = Instant::now();
-            let s = config.image_size;
             let pixels = input.slice(z, &placement);
-            let image = Tensor::from_vec(pixels, (1, config.image_channels, s, s), &Device::Cpu)?;
             times.prepare_s += at.elapsed().as_secs_f64();
             let at = Instant::now();
-            let condition = model.network.condition(&image.to_device(&device)?)?;
-            let anchor: Vec<f32> =
-                sigmoid(&condition.logits)?.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
+            let scene = Scene::new(&model.network, &pixels, s, &device)?;
             times.condition_s += at.elapsed().as_secs_f64();
-            block.put(&mut direct, zi, &placement, &anchor, s);
-            let anchor: Vec<f32> = anchor.iter().map(|p| p * 2.0 - 1.0).collect();
+            block.put(&mut direct, zi, &placement, &scene.direct, s);
             members_done = 0;
             for (b, seeds) in checked.seeds.chunks(checked.batch).enumerate() {
                 let at = Instant::now();
                 let kind = (job.settings.sampler, job.settings.start);
                 let on_step = |i: usize, estimates: &[Vec<f32>]| {
                     let first = b * checked.batch;
-                    on_event(Event::Step(clock.step(z, zi, i, first, estimates, &config)));
+                    on_event(Event::Step(clock.step(
+                        z,
+                        zi,
+                        i,
+                        first,
+                        estimates,
+                        (s, config.classes),
+                    )));
                     if cancel.load(Ordering::Relaxed) {
                         return ControlFlow::Break(());
                     }
                     ControlFlow::Continue(())
                 };
-                let drawn = sample(
-                    &model.network,
-                    &condition,
-                    &checked.plan,
-                    kind,
-                    &anchor,
-                    seeds,
-                    cache,
-                    on_step,
-                )?;
+                let drawn =
+                    sample(&model.network, &scene, &checked.plan, kind, seeds, cache, on_step)?;
                 times.sample_s += at.elapsed().as_secs_f64();
                 let Some(drawn) = drawn else { break 'slices };
                 let at = Instant::now();
@@ -245,6 +239,7 @@ impl Engine {
                 sha256: model.card.sha256.clone(),
                 classes: model.header.classes.clone(),
                 kind: model.header.kind,
+                temperatures: model.header.temperatures.clone(),
             },
             settings: job.settings.clone(),
             source: job.volume.source.clone(),
@@ -332,16 +327,16 @@ impl Clock {
         i: usize,
         first_member: usize,
         estimates: &[Vec<f32>],
-        config: &crate::models::medsegdiff::Config,
+        (side, classes): (usize, usize),
     ) -> Step {
         self.done += 1;
         let elapsed = self.start.elapsed();
         let left = (self.total - self.done) as f64 / self.done as f64;
         let preview = |(k, x0): (usize, &Vec<f32>)| Preview {
             member: first_member + k,
-            width: config.image_size,
-            height: config.image_size,
-            classes: config.classes,
+            width: side,
+            height: side,
+            classes,
             probability: x0.iter().map(|v| byte((v + 1.0) * 0.5)).collect(),
         };
         Step {

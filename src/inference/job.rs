@@ -2,6 +2,7 @@
 
 use super::StageTimes;
 use crate::diffusion::{SamplerKind, Start};
+use crate::models::Temperatures;
 use crate::volume::{Class, ClassKind, Geometry, Roi, Source, Volume};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -71,6 +72,8 @@ pub struct ModelRef {
     pub sha256: String,
     pub classes: Vec<Class>,
     pub kind: ClassKind,
+    #[serde(default)]
+    pub temperatures: Option<Temperatures>,
 }
 
 /// One finished sample on the scan's grid.

@@ -6,6 +6,7 @@ mod event;
 mod job;
 mod prepare;
 mod sampling;
+mod scene;
 mod worker;
 
 pub use engine::{Engine, InferenceError, open_device};
@@ -13,4 +14,5 @@ pub use event::{Event, Preview, StageTimes, Step};
 pub use job::{DeviceChoice, Job, Member, ModelRef, Outcome, Settings};
 pub use prepare::{ModelInput, Placement};
 pub use sampling::{StepCache, sample};
+pub use scene::Scene;
 pub use worker::{JobHandle, Worker};

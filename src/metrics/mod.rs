@@ -9,7 +9,7 @@
 //! | `distance` | exact Euclidean distance transform on an anisotropic lattice |
 //! | `surface` | Hausdorff distances, ASSD, MASD, surface Dice |
 //! | `energy` | generalised energy distance between two families of masks |
-//! | `calibration` | ECE, Brier score near the border |
+//! | `calibration` | ECE, Brier score near the border; temperature |
 //! | `bootstrap` | interval of a mean over cases |
 //! | `report` | all measures of one pair of masks, in the order of a table |
 
@@ -22,7 +22,9 @@ mod report;
 mod surface;
 
 pub use bootstrap::mean_interval;
-pub use calibration::{Bin, Calibration, boundary_band, calibration};
+pub use calibration::{
+    Bin, Calibration, best_temperature, boundary_band, calibration, expected_error, tempered,
+};
 pub use distance::squared_distance_transform;
 pub use energy::{ged_squared, ged_squared_labels};
 pub use overlap::{Overlap, overlap};

@@ -15,7 +15,8 @@ pub struct ModelCard {
     pub kind: ClassKind,
     /// What it was trained on.
     pub modality: Modality,
-    /// Channels of the image it sees (1 grey, 3 RGB) and the side of its square input, in pixels.
+    /// Channels of the image it sees (1 grey, 3 RGB) and the side of the square canvas on which it
+    /// sees the region, in pixels.
     pub channels: usize,
     /// Whether the channels are colours or neighbouring slices.
     pub context: Context,

@@ -3,8 +3,13 @@
 mod card;
 pub mod medsegdiff;
 mod registry;
+mod tiles;
 mod weights;
 
 pub use card::ModelCard;
-pub use registry::{card, cards, header, load, load_weights, suggest};
-pub use weights::{Context, LoadedModel, ModelError, Normalisation, WeightsHeader, write_weights};
+pub use registry::{card, cards, header, load, load_weights, suggest, with_temperatures};
+pub use tiles::Tiles;
+pub use weights::{
+    Context, LoadedModel, ModelError, Normalisation, Temperatures, WeightsHeader, check_canvas,
+    write_weights,
+};

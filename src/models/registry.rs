@@ -3,7 +3,8 @@
 use super::Context;
 use super::ModelCard;
 use super::weights::{
-    self, LoadedModel, ModelError, WeightsHeader, build, read_header, read_weights,
+    self, LoadedModel, ModelError, Temperatures, WeightsHeader, build, read_header, read_weights,
+    with_header,
 };
 use crate::volume::{Modality, Volume};
 use candle_core::{Device, Tensor};
@@ -98,6 +99,16 @@ pub fn header(id: &str) -> Result<WeightsHeader, ModelError> {
     read_header(id, &find(id)?.0)
 }
 
+/// The bytes of a model's weights file with these temperatures in its header.
+///
+/// # Errors
+/// If there is no such model, or the temperatures do not suit it.
+pub fn with_temperatures(id: &str, found: &Temperatures) -> Result<Vec<u8>, ModelError> {
+    let (bytes, _) = find(id)?;
+    let header = WeightsHeader { temperatures: Some(found.clone()), ..read_header(id, &bytes)? };
+    with_header(id, &bytes, &header)
+}
+
 /// The weights of a model (`f32`), to go on training from.
 ///
 /// # Errors
@@ -126,6 +137,24 @@ mod tests {
         let geometry = Geometry::picture(2, 2, 1).unwrap();
         let volume = Volume::new(geometry, 1, Voxels::Rgb8(vec![[9, 9, 9]; 4])).unwrap();
         assert_eq!(suggest(cards(), &volume).unwrap().id, "fundus-disc-cup");
+    }
+
+    #[test]
+    fn temperatures_go_into_the_header_and_nothing_else_changes() {
+        let id = "fundus-disc-cup";
+        let by_class = vec![1.5, 2.5];
+        let split = "val".to_owned();
+        let found = Temperatures { by_class, split, cases: 40, members: 10, steps: 10 };
+        let bytes = with_temperatures(id, &found).unwrap();
+        let header = read_header(id, &bytes).unwrap();
+        assert_eq!(header.temperatures.as_ref(), Some(&found));
+        let before = read_weights(id, &find(id).unwrap().0, &Device::Cpu).unwrap();
+        for (name, after) in read_weights(id, &bytes, &Device::Cpu).unwrap() {
+            let values = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            assert_eq!(values(&after), values(&before[&name]), "{name}");
+        }
+        let wrong = Temperatures { by_class: vec![1.0, 0.0], ..found };
+        assert!(with_temperatures(id, &wrong).unwrap_err().to_string().contains("above 0"));
     }
 
     #[test]

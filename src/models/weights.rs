@@ -1,7 +1,7 @@
 //! Weights files: safetensors whose header holds everything needed to use and to repeat them.
 
-use super::ModelCard;
 use super::medsegdiff::{Config, MedSegDiff};
+use super::{ModelCard, Tiles};
 use crate::diffusion::{Schedule, ScheduleKind, TRAINING_STEPS};
 use crate::volume::{Class, ClassKind, Modality};
 use candle_core::{DType, Device, Tensor};
@@ -15,6 +15,9 @@ use std::collections::{BTreeMap, HashMap};
 const ENTRY: &str = "sfumato";
 /// Version of the entry.
 const FORMAT: u32 = 1;
+
+/// Most squares of a canvas (a bound on what a weights file can ask for).
+const MOST_TILES: usize = 256;
 
 /// How stored values become the model's -1…1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +42,19 @@ pub enum Context {
     Neighbours,
 }
 
+/// How sure an ensemble's mean is to be taken: `σ(logit(p)/T)` near a border holds as often as it
+/// says, on the cases where T was found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Temperatures {
+    /// T of each class.
+    pub by_class: Vec<f64>,
+    /// Where they were found, and with which ensembles.
+    pub split: String,
+    pub cases: usize,
+    pub members: usize,
+    pub steps: usize,
+}
+
 /// What the header of a weights file says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WeightsHeader {
@@ -51,6 +67,13 @@ pub struct WeightsHeader {
     pub normalisation: Normalisation,
     #[serde(default)]
     pub context: Context,
+    /// Side of the square, in model pixels, on which the region to segment is put; the network's own
+    /// unless given. A larger one is segmented in overlapping squares of the network's size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canvas: Option<usize>,
+    /// Found after training.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperatures: Option<Temperatures>,
     pub schedule: ScheduleKind,
     pub network: Config,
     /// The training configuration, steps done, git revision and validation figures.
@@ -61,6 +84,11 @@ impl WeightsHeader {
     /// A header of the current format.
     pub fn version() -> u32 {
         FORMAT
+    }
+
+    /// Side of the canvas in pixels.
+    pub fn canvas(&self) -> usize {
+        self.canvas.unwrap_or(self.network.image_size)
     }
 }
 
@@ -101,6 +129,17 @@ pub(super) fn read_header(name: &str, bytes: &[u8]) -> Result<WeightsHeader, Mod
         return Err(refuse(format!("format {}, expected {FORMAT}", header.format)));
     }
     header.network.check().map_err(|e| refuse(e.to_string()))?;
+    check_canvas(header.canvas(), &header.network).map_err(refuse)?;
+    if let Some(t) = &header.temperatures {
+        let good = |t: &f64| t.is_finite() && *t > 0.0;
+        if t.by_class.len() != header.classes.len() || !t.by_class.iter().all(good) {
+            return Err(refuse(format!(
+                "temperatures {:?}, expected one above 0 for each of {} classes",
+                t.by_class,
+                header.classes.len()
+            )));
+        }
+    }
     if header.classes.len() != header.network.classes {
         return Err(refuse(format!(
             "{} classes are named, the network has {}",
@@ -111,12 +150,27 @@ pub(super) fn read_header(name: &str, bytes: &[u8]) -> Result<WeightsHeader, Mod
     Ok(header)
 }
 
+/// Whether a canvas of this side suits the network.
+///
+/// # Errors
+/// Says why not.
+pub fn check_canvas(canvas: usize, network: &Config) -> Result<(), String> {
+    let side = network.image_size;
+    let most = side.saturating_mul(12);
+    if !(side..=most).contains(&canvas) || Tiles::new(canvas, side).count() > MOST_TILES {
+        return Err(format!("a canvas of {canvas} pixels, expected {side} to {most}"));
+    }
+    Ok(())
+}
+
 /// What the picker shows, from a weights file in memory.
 pub(super) fn card(name: &str, bytes: &[u8], markdown: &str) -> Result<ModelCard, ModelError> {
     let header = read_header(name, bytes)?;
     let tensors = SafeTensors::deserialize(bytes)
         .map_err(|e| ModelError::Header(name.to_owned(), e.to_string()))?;
     let parameters = tensors.iter().map(|(_, t)| t.shape().iter().product::<usize>()).sum();
+    let canvas = header.canvas();
+    let tiles = Tiles::new(canvas, header.network.image_size);
     Ok(ModelCard {
         id: header.id,
         title: header.title,
@@ -125,9 +179,9 @@ pub(super) fn card(name: &str, bytes: &[u8], markdown: &str) -> Result<ModelCard
         modality: header.modality,
         channels: header.network.image_channels,
         context: header.context,
-        size: header.network.image_size,
+        size: canvas,
         parameters,
-        gflop_per_step: header.network.gflop_per_step(),
+        gflop_per_step: header.network.gflop_per_step() * tiles.count() as f64,
         sha256: sha256(bytes),
         markdown: markdown.to_owned(),
     })
@@ -190,7 +244,26 @@ pub fn write_weights(
         let converted = tensor.to_device(&Device::Cpu).and_then(|t| t.to_dtype(DType::F16));
         half.insert(name.clone(), converted.map_err(|e| refuse(crate::nn::first_line(&e)))?);
     }
-    let entry = serde_json::to_string(header).map_err(|e| refuse(e.to_string()))?;
-    let metadata = HashMap::from([(ENTRY.to_owned(), entry)]);
+    let metadata = entry(header).map_err(refuse)?;
     safetensors::serialize(half.iter(), Some(metadata)).map_err(|e| refuse(e.to_string()))
+}
+
+/// A weights file in memory, with another header.
+pub(super) fn with_header(
+    name: &str,
+    bytes: &[u8],
+    header: &WeightsHeader,
+) -> Result<Vec<u8>, ModelError> {
+    let refuse = |why: String| ModelError::Header(name.to_owned(), why);
+    let tensors = SafeTensors::deserialize(bytes).map_err(|e| refuse(e.to_string()))?;
+    let metadata = entry(header).map_err(refuse)?;
+    let changed = safetensors::serialize(tensors.iter(), Some(metadata))
+        .map_err(|e| refuse(e.to_string()))?;
+    read_header(name, &changed)?;
+    Ok(changed)
+}
+
+fn entry(header: &WeightsHeader) -> Result<HashMap<String, String>, String> {
+    let entry = serde_json::to_string(header).map_err(|e| e.to_string())?;
+    Ok(HashMap::from([(ENTRY.to_owned(), entry)]))
 }

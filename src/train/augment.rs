@@ -7,23 +7,40 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 
-/// A warped copy of an image `[channels, size, size]` (-1…1, mirrored at the edge) and its masks
-/// `[classes, size, size]` (0 outside, cut at one half).
+/// Sides in pixels of the canvas that is given and of the square that is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sides {
+    pub canvas: usize,
+    pub square: usize,
+}
+
+/// A warped square, all of the canvas or at a random place of it, of an image
+/// `[channels, canvas, canvas]` (-1…1) and its masks `[classes, canvas, canvas]` (cut at one half).
+/// Outside the canvas the image is black and the mask empty, as round a region that is not square.
 pub(super) fn augment(
     image: &[f32],
     mask: &[f32],
-    size: usize,
+    Sides { canvas: size, square }: Sides,
     settings: &Augmentation,
     rng: &mut ChaCha8Rng,
 ) -> (Vec<f32>, Vec<f32>) {
     let warp = Warp::draw(settings, rng);
+    let share = square as f64 / size as f64;
+    let mut middle = || if square < size { symmetric(rng, 1.0 - share) } else { 0.0 };
+    let middle = [middle(), middle()];
     let plane = size * size;
-    let mut points = Vec::with_capacity(plane);
-    for y in 0..size {
-        for x in 0..size {
-            points.push(warp.source(x, y, size));
+    let mut points = Vec::with_capacity(square * square);
+    for y in 0..square {
+        for x in 0..square {
+            let [u, v] = warp.source(x, y, square);
+            let place = |p: f64, m: f64| ((p * share + m + 1.0) * size as f64 - 1.0) * 0.5;
+            points.push((place(u, middle[0]), place(v, middle[1])));
         }
     }
+    let within = |i: i64| (0..size as i64).contains(&i);
+    let pixel = |plane: &[f32], x: i64, y: i64, outside: f32| {
+        if within(x) && within(y) { plane[y as usize * size + x as usize] } else { outside }
+    };
     let gamma = symmetric(rng, settings.log_gamma).exp();
     let blur = settings.blur * rng.random::<f64>();
     let grain = settings.speckle * rng.random::<f64>();
@@ -33,14 +50,13 @@ pub(super) fn augment(
         let mut plane: Vec<f64> = points
             .iter()
             .map(|&(x, y)| {
-                let v =
-                    bilinear(x, y, |ix, iy| channel[mirror(iy, size) * size + mirror(ix, size)]);
+                let v = bilinear(x, y, |ix, iy| pixel(channel, ix, iy, -1.0));
                 let unit = f64::from((v + 1.0) * 0.5).clamp(1e-3, 1.0);
                 unit.powf(gamma) * gain
             })
             .collect();
         if blur > 0.05 {
-            plane = gaussian_blur(&plane, size, blur);
+            plane = gaussian_blur(&plane, square, blur);
         }
         warped.extend(plane.into_iter().map(|v| {
             let grainy = if grain > 0.0 {
@@ -53,13 +69,9 @@ pub(super) fn augment(
     }
     let mut masks = Vec::with_capacity(mask.len());
     for class in mask.chunks(plane) {
-        let inside = |i: i64| (0..size as i64).contains(&i);
-        masks.extend(points.iter().map(|&(x, y)| {
-            let v = bilinear(x, y, |ix, iy| {
-                if inside(ix) && inside(iy) { class[iy as usize * size + ix as usize] } else { 0.0 }
-            });
-            f32::from(u8::from(v > 0.5))
-        }));
+        let inside =
+            |&(x, y): &(f64, f64)| bilinear(x, y, |ix, iy| pixel(class, ix, iy, 0.0)) > 0.5;
+        masks.extend(points.iter().map(|p| f32::from(u8::from(inside(p)))));
     }
     (warped, masks)
 }
@@ -109,17 +121,16 @@ impl Warp {
         Self { matrix, shift, grid }
     }
 
-    /// Source position of an output pixel, in pixels.
-    fn source(&self, x: usize, y: usize, size: usize) -> (f64, f64) {
+    /// Source position of an output pixel, -1…1.
+    fn source(&self, x: usize, y: usize, size: usize) -> [f64; 2] {
         let unit = |i: usize| (2.0 * i as f64 + 1.0) / size as f64 - 1.0;
         let (u, v) = (unit(x), unit(y));
         let at = |row: usize| {
             let m = self.matrix[row];
             let elastic = cubic_surface(&self.grid[row], u, v);
-            let p = m[0] * u + m[1] * v + self.shift[row] + elastic;
-            ((p + 1.0) * size as f64 - 1.0) * 0.5
+            m[0] * u + m[1] * v + self.shift[row] + elastic
         };
-        (at(0), at(1))
+        [at(0), at(1)]
     }
 }
 
@@ -170,17 +181,43 @@ mod tests {
         speckle: 0.0,
     };
 
+    fn whole(size: usize) -> Sides {
+        Sides { canvas: size, square: size }
+    }
+
+    #[test]
+    fn a_square_of_a_larger_canvas_is_a_piece_of_it_and_every_place_is_drawn() {
+        let (canvas, square) = (32, 8);
+        let image: Vec<f32> = (0..canvas * canvas).map(|i| i as f32 / 600.0 - 0.85).collect();
+        let mask: Vec<f32> = (0..canvas * canvas).map(|i| (i % 2) as f32).collect();
+        let (mut low, mut high) = (f32::MAX, f32::MIN);
+        for seed in 0..200 {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            let sides = Sides { canvas, square };
+            let (piece, _) = augment(&image, &mask, sides, &NOTHING, &mut rng);
+            assert_eq!(piece.len(), square * square);
+            // A step to the right is 1/600 and a step down 32/600, wherever the square lies.
+            for i in (0..square * (square - 1)).filter(|i| i % square != square - 1) {
+                assert!((piece[i + 1] - piece[i] - 1.0 / 600.0).abs() < 1e-4);
+                assert!((piece[i + square] - piece[i] - 32.0 / 600.0).abs() < 1e-4);
+            }
+            low = piece.iter().copied().fold(low, f32::min);
+            high = piece.iter().copied().fold(high, f32::max);
+        }
+        assert!(low < -0.75 && high > 0.75, "{low} {high}");
+    }
+
     #[test]
     fn no_change_is_the_identity_and_seeds_repeat() {
         let image: Vec<f32> = (0..3 * 64).map(|i| (i % 100) as f32 / 50.0 - 0.99).collect();
         let mask: Vec<f32> = (0..64).map(|i| f32::from(u8::from(i % 3 == 0))).collect();
         let rng = || ChaCha8Rng::seed_from_u64(1);
-        let (i, m) = augment(&image, &mask, 8, &NOTHING, &mut rng());
+        let (i, m) = augment(&image, &mask, whole(8), &NOTHING, &mut rng());
         assert_eq!(m, mask);
         assert!(i.iter().zip(&image).all(|(a, b)| (a - b).abs() < 2e-3));
         let strong = Augmentation { flip: true, rotation_degrees: 40.0, elastic: 0.05, ..NOTHING };
-        let once = augment(&image, &mask, 8, &strong, &mut rng());
-        assert_eq!(once, augment(&image, &mask, 8, &strong, &mut rng()));
+        let once = augment(&image, &mask, whole(8), &strong, &mut rng());
+        assert_eq!(once, augment(&image, &mask, whole(8), &strong, &mut rng()));
         assert_ne!(once.0, image);
     }
 
@@ -201,13 +238,13 @@ mod tests {
         };
         for seed in 0..10 {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
-            let (i, m) = augment(&image, &mask, size, &strong, &mut rng);
+            let (i, m) = augment(&image, &mask, whole(size), &strong, &mut rng);
             let inner = |k: usize| {
                 (4..size - 4).contains(&(k % size)) && (4..size - 4).contains(&(k / size))
             };
-            // Outside the picture the image is mirrored and the mask empty, so only masks inside count.
-            let wrong = (0..size * size).filter(|&k| inner(k) && m[k] > 0.5 && i[k] < -0.5).count();
-            assert!(wrong <= 8, "seed {seed}: {wrong} pixels of the mask lie outside its object");
+            let wrong =
+                (0..size * size).filter(|&k| inner(k) && (m[k] > 0.5) != (i[k] > 0.0)).count();
+            assert!(wrong <= 8, "seed {seed}: mask and object differ in {wrong} pixels");
         }
     }
 
@@ -241,7 +278,8 @@ mod tests {
             (0..size * size).map(|i| if i < size * size / 2 { -0.6 } else { 0.2 }).collect();
         let mask = vec![0.0; size * size];
         let grain = Augmentation { speckle: 0.2, ..NOTHING };
-        let (noisy, _) = augment(&image, &mask, size, &grain, &mut ChaCha8Rng::seed_from_u64(5));
+        let (noisy, _) =
+            augment(&image, &mask, whole(size), &grain, &mut ChaCha8Rng::seed_from_u64(5));
         let deviation = |part: &[f32]| {
             let mean = part.iter().sum::<f32>() / part.len() as f32;
             (part.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / part.len() as f32).sqrt()

@@ -4,7 +4,7 @@
 use super::TrainError;
 use crate::diffusion::ScheduleKind;
 use crate::models::medsegdiff::{Config, Preset};
-use crate::models::{Context, Normalisation};
+use crate::models::{Context, Normalisation, check_canvas};
 use crate::volume::{Class, ClassKind, Modality};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -37,6 +37,11 @@ pub struct TrainConfig {
     /// another shape there starts anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
+    /// Side of the square, in model pixels, on which a slice is put, if larger than the network's
+    /// own: for structures that are fine compared with the picture. A step sees one random square
+    /// of the network's size of it, a validation all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canvas: Option<usize>,
     pub preset: Preset,
     /// Fields of the preset to replace.
     #[serde(default)]
@@ -123,7 +128,8 @@ impl TrainConfig {
     }
 
     pub(super) fn check(&self) -> Result<(), String> {
-        self.network()?;
+        let network = self.network()?;
+        check_canvas(self.canvas.unwrap_or(network.image_size), &network)?;
         for (name, v) in [
             ("steps", self.steps),
             ("batch", self.batch),

@@ -1,4 +1,5 @@
-//! A folder of images and label maps with a split file, in memory at the network's size.
+//! A folder of images and label maps with a split file, in memory at the size of the
+//! model's canvas.
 //!
 //! `splits.csv` has a header with the columns `name` and `split`; `images/NAME.*` and
 //! `labels/NAME.*` are anything that `io` opens, label values are class indices, 0 background.
@@ -9,7 +10,11 @@ use super::TrainError;
 use crate::inference::{ModelInput, Placement};
 use crate::volume::{Class, ClassKind, Roi, Volume};
 use rayon::prelude::*;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+
+/// Without a split `val`, one of so many cases is held out.
+const HOLD_OUT: usize = 6;
 
 /// Image and masks of one slice, as in [`Dataset`].
 type Slice = (Vec<f32>, Vec<Vec<f32>>);
@@ -43,40 +48,49 @@ impl Case {
     /// # Errors
     /// If the split file is missing, names no such split, or a file is missing.
     pub fn list(folder: &Path, split: &str, readers: &[String]) -> Result<Vec<Self>, TrainError> {
-        let file = folder.join("splits.csv");
-        let refuse = |what: String| TrainError::Data { what, path: file.clone() };
-        let text = std::fs::read_to_string(&file)
-            .map_err(|e| refuse(format!("the split file cannot be read ({e})")))?;
-        let mut lines = text.lines();
-        let header: Vec<&str> =
-            lines.next().unwrap_or_default().split(',').map(str::trim).collect();
-        let column = |name: &str| header.iter().position(|h| *h == name);
-        let (Some(name_at), Some(split_at)) = (column("name"), column("split")) else {
-            return Err(refuse(format!("expected columns name and split, found {header:?}")));
-        };
-        let mut cases = Vec::new();
-        let mut splits = std::collections::BTreeSet::new();
-        for line in lines.filter(|l| !l.trim().is_empty()) {
-            let fields: Vec<&str> = line.split(',').map(str::trim).collect();
-            let (Some(name), Some(own)) = (fields.get(name_at), fields.get(split_at)) else {
-                return Err(refuse(format!("the line {line:?} has too few columns")));
-            };
-            splits.insert((*own).to_owned());
-            if *own == split {
-                let found = readers.iter().map(|r| find(&folder.join(r), name));
-                let (labels, missing): (Vec<_>, Vec<_>) = found.partition(Result::is_ok);
-                let labels: Vec<PathBuf> = labels.into_iter().flatten().collect();
-                if let (true, Some(Err(error))) = (labels.is_empty(), missing.into_iter().next()) {
-                    return Err(error);
-                }
-                let image = find(&folder.join("images"), name)?;
-                cases.push(Self { name: (*name).to_owned(), image, labels });
-            }
+        let rows = splits(folder)?;
+        let known: BTreeSet<&str> = rows.iter().map(|(_, split)| split.as_str()).collect();
+        if !known.contains(split) {
+            let what = format!("no case of split {split:?}; the file has {known:?}");
+            return Err(TrainError::Data { what, path: folder.join("splits.csv") });
         }
-        if cases.is_empty() {
-            return Err(refuse(format!("no case of split {split:?}; the file has {splits:?}")));
+        let own = rows.iter().filter(|(_, own)| own == split);
+        own.map(|(name, _)| Self::find(folder, name, readers)).collect()
+    }
+
+    /// The cases to train on and those to validate on: the splits `train` and `val`, or, where there
+    /// is no `val`, every sixth case of `train` held out.
+    ///
+    /// # Errors
+    /// As [`Self::list`].
+    pub fn list_training(
+        folder: &Path,
+        readers: &[String],
+    ) -> Result<(Vec<Self>, Vec<Self>), TrainError> {
+        let train = Self::list(folder, "train", readers)?;
+        if splits(folder)?.iter().any(|(_, split)| split == "val") {
+            return Ok((train, Self::list(folder, "val", readers)?));
         }
-        Ok(cases)
+        if train.len() < 2 {
+            let what = "one case to train on and no split val, expected two cases at least";
+            let path = folder.join("splits.csv");
+            return Err(TrainError::Data { what: what.to_owned(), path });
+        }
+        let (val, train): (Vec<_>, Vec<_>) =
+            train.into_iter().enumerate().partition(|(i, _)| i % HOLD_OUT == 1);
+        let cases = |v: Vec<(usize, Self)>| v.into_iter().map(|(_, case)| case).collect();
+        Ok((cases(train), cases(val)))
+    }
+
+    fn find(folder: &Path, name: &str, readers: &[String]) -> Result<Self, TrainError> {
+        let found = readers.iter().map(|r| find(&folder.join(r), name));
+        let (labels, missing): (Vec<_>, Vec<_>) = found.partition(Result::is_ok);
+        let labels: Vec<PathBuf> = labels.into_iter().flatten().collect();
+        if let (true, Some(Err(error))) = (labels.is_empty(), missing.into_iter().next()) {
+            return Err(error);
+        }
+        let image = find(&folder.join("images"), name)?;
+        Ok(Self { name: name.to_owned(), image, labels })
     }
 
     /// The image, and the label of each voxel by each reader.
@@ -123,6 +137,28 @@ impl Case {
         };
         labels.iter().zip(&self.labels).map(of).collect()
     }
+}
+
+/// Name and split of each case of `splits.csv`.
+fn splits(folder: &Path) -> Result<Vec<(String, String)>, TrainError> {
+    let file = folder.join("splits.csv");
+    let refuse = |what: String| TrainError::Data { what, path: file.clone() };
+    let text = std::fs::read_to_string(&file)
+        .map_err(|e| refuse(format!("the split file cannot be read ({e})")))?;
+    let mut lines = text.lines();
+    let header: Vec<&str> = lines.next().unwrap_or_default().split(',').map(str::trim).collect();
+    let column = |name: &str| header.iter().position(|h| *h == name);
+    let (Some(name), Some(split)) = (column("name"), column("split")) else {
+        return Err(refuse(format!("expected columns name and split, found {header:?}")));
+    };
+    let row = |line: &str| {
+        let fields: Vec<&str> = line.split(',').map(str::trim).collect();
+        match (fields.get(name), fields.get(split)) {
+            (Some(&name), Some(&split)) => Ok((name.to_owned(), split.to_owned())),
+            _ => Err(refuse(format!("the line {line:?} has too few columns"))),
+        }
+    };
+    lines.filter(|l| !l.trim().is_empty()).map(row).collect()
 }
 
 /// `folder/name.*` with any ending.
@@ -226,6 +262,33 @@ mod tests {
         let exclusive = class_masks(&labels, &classes, ClassKind::Exclusive).unwrap();
         assert_eq!(exclusive, [vec![false, true, false], vec![false, false, true]]);
         assert_eq!(class_masks(&[0, 7], &classes, ClassKind::Regions), Err(7));
+    }
+
+    #[test]
+    fn without_a_split_for_validation_every_sixth_case_is_held_out() {
+        let folder = tempfile::tempdir().unwrap();
+        for sub in ["images", "labels"] {
+            std::fs::create_dir(folder.path().join(sub)).unwrap();
+        }
+        let mut text = "name,split\n".to_owned();
+        for i in 0..13 {
+            text += &format!("c{i},train\n");
+            for sub in ["images", "labels"] {
+                std::fs::write(folder.path().join(sub).join(format!("c{i}.png")), "").unwrap();
+            }
+        }
+        let file = folder.path().join("splits.csv");
+        std::fs::write(&file, &text).unwrap();
+        let readers = ["labels".to_owned()];
+        let (train, val) = Case::list_training(folder.path(), &readers).unwrap();
+        let names = |cases: &[Case]| cases.iter().map(|c| c.name.clone()).collect::<Vec<_>>();
+        assert_eq!((train.len(), names(&val)), (11, vec!["c1".to_owned(), "c7".to_owned()]));
+        assert!(names(&train).iter().all(|n| !names(&val).contains(n)));
+        std::fs::write(&file, text.replace("c3,train", "c3,val")).unwrap();
+        let (train, val) = Case::list_training(folder.path(), &readers).unwrap();
+        assert_eq!((train.len(), names(&val)), (12, vec!["c3".to_owned()]));
+        std::fs::write(&file, "name,split\nc1,train\n").unwrap();
+        assert!(Case::list_training(folder.path(), &readers).is_err());
     }
 
     #[test]

@@ -5,9 +5,10 @@ use super::dataset::Case;
 use crate::ensemble::Ensemble;
 use crate::inference::{Engine, InferenceError, Job, Outcome, Settings};
 use crate::metrics::{
-    EmptyRule, Measures, MetricsError, boundary_band, calibration, compare, ged_squared,
-    mean_interval, overlap,
+    EmptyRule, Measures, MetricsError, best_temperature, boundary_band, calibration, compare,
+    expected_error, ged_squared, mean_interval, overlap, tempered,
 };
+use crate::models::Temperatures;
 use crate::volume::{ClassKind, Geometry, LengthUnit};
 use serde::Serialize;
 use std::path::Path;
@@ -42,6 +43,11 @@ pub struct ClassScores {
     pub assd: Scores,
     /// Expected calibration error of the members' votes near the border, all cases pooled.
     pub ece: Option<f64>,
+    /// The same of the mean of the soft masks, as it is and with the model's temperature.
+    pub ece_mean: Option<f64>,
+    pub ece_tempered: Option<f64>,
+    /// The temperature that fits the mean best on these cases.
+    pub best_temperature: Option<f64>,
     /// Dice of the mean of the first so many members: when the ensemble has converged.
     pub convergence: Vec<ByMembers>,
     /// Squared generalised energy distance, where there are two readers or more.
@@ -113,6 +119,19 @@ const BAND: (f64, f64) = (5.0, 10.0);
 const RULE: EmptyRule = EmptyRule::MetricsReloaded;
 /// Tolerance of the surface Dice, which is not reported here.
 const TOLERANCE: f64 = 1.0;
+
+impl Evaluation {
+    /// The temperatures found on these cases; `None` if a class has no border there.
+    pub fn temperatures(&self) -> Option<Temperatures> {
+        Some(Temperatures {
+            by_class: self.classes.iter().map(|c| c.best_temperature).collect::<Option<_>>()?,
+            split: self.split.clone(),
+            cases: self.cases,
+            members: self.members,
+            steps: self.steps,
+        })
+    }
+}
 
 impl<T> Ways<T> {
     /// Names and values in the order of tables.
@@ -212,7 +231,9 @@ pub fn evaluate(
         }
         report(done + 1, cases.len());
     }
-    let classes = card.classes.iter().zip(&pooled);
+    let temperatures = crate::models::header(model).map_err(InferenceError::from)?.temperatures;
+    let temperature = |c: usize| temperatures.as_ref()?.by_class.get(c).copied();
+    let classes = card.classes.iter().zip(&pooled).enumerate();
     Ok(Evaluation {
         model: model.to_owned(),
         parameters: card.parameters,
@@ -225,7 +246,9 @@ pub fn evaluate(
         unit: if in_pixels { "px" } else { "mm" },
         empty_rule: RULE.name(),
         classes: classes
-            .map(|(class, votes)| summary(&class.name, &rows, votes, settings.members))
+            .map(|(c, (class, votes))| {
+                summary(&class.name, &rows, votes, settings.members, temperature(c))
+            })
             .collect(),
         ensemble: spread.figures(),
         rows,
@@ -233,7 +256,13 @@ pub fn evaluate(
 }
 
 /// Means over the cases of one class.
-fn summary(name: &str, rows: &[CaseScores], votes: &Votes, members: usize) -> ClassScores {
+fn summary(
+    name: &str,
+    rows: &[CaseScores],
+    votes: &Votes,
+    members: usize,
+    temperature: Option<f64>,
+) -> ClassScores {
     let own: Vec<&CaseScores> = rows.iter().filter(|r| r.class == name).collect();
     let values = |way: usize, figure: fn(&Measures) -> Option<f64>| -> Vec<f64> {
         own.iter().filter_map(|r| r.measures.each()[way].1.as_ref().and_then(figure)).collect()
@@ -249,6 +278,12 @@ fn summary(name: &str, rows: &[CaseScores], votes: &Votes, members: usize) -> Cl
         hd95: means(|m| m.hd95),
         assd: means(|m| m.assd),
         ece: votes.ece(members),
+        ece_mean: expected_error(&votes.mean, &votes.reference),
+        ece_tempered: temperature.and_then(|t| {
+            let p: Vec<f32> = votes.mean.iter().map(|&p| tempered(p, t)).collect();
+            expected_error(&p, &votes.reference)
+        }),
+        best_temperature: best_temperature(&votes.mean, &votes.reference),
         convergence: CONVERGENCE
             .into_iter()
             .filter_map(|members| {
@@ -314,10 +349,11 @@ fn ged(ensemble: &Ensemble, c: usize, references: &[&[bool]]) -> Result<Option<G
     }))
 }
 
-/// Votes near the border with what the first reader says, of all cases.
+/// Votes and soft means near the border with what the first reader says, of all cases.
 #[derive(Default)]
 struct Votes {
     count: Vec<u16>,
+    mean: Vec<f32>,
     reference: Vec<bool>,
 }
 
@@ -333,9 +369,11 @@ impl Votes {
         let width = if geometry.unit() == LengthUnit::Pixel { BAND.1 } else { BAND.0 };
         let majority = ensemble.majority(c);
         let band = boundary_band(reference, &majority, shape, geometry.spacing(), width)?;
-        for ((&k, &r), _) in ensemble.count(c).iter().zip(reference).zip(&band).filter(|x| *x.1) {
-            self.count.push(k);
-            self.reference.push(r);
+        let (count, mean) = (ensemble.count(c), ensemble.soft_mean(c));
+        for i in (0..band.len()).filter(|&i| band[i]) {
+            self.count.push(count[i]);
+            self.mean.push(mean[i]);
+            self.reference.push(reference[i]);
         }
         Ok(())
     }

@@ -77,6 +77,7 @@ impl Recipe {
             context: if is_stack(&first) { Context::Neighbours } else { Context::Slice },
             readers,
             from: self.from.clone(),
+            canvas: None,
             preset: self.preset,
             network: Map::new(),
             schedule: ScheduleKind::Linear,
@@ -125,6 +126,7 @@ impl Recipe {
             config.context = Context::Slice;
         }
         config.schedule = header.schedule;
+        config.canvas = header.canvas;
         let network = serde_json::to_value(&header.network);
         let fields = network.ok().and_then(|v| match v {
             Value::Object(fields) => Some(fields),

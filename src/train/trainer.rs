@@ -1,20 +1,19 @@
 //! The training loop. What a step does depends on the seed and the step's number only, so a resumed
 //! run repeats an uninterrupted one bit for bit on the CPU.
 
-use super::augment::augment;
+use super::augment::{Sides, augment};
 use super::checkpoint::{self, State};
 use super::dataset::{Case, Dataset};
 use super::loss::{anchor, soft_dice, weighted_mean};
 use super::optimizer::{AdamW, Update};
 use super::{TrainConfig, TrainError};
 use crate::diffusion::{Plan, SamplerKind, Schedule, Start, TRAINING_STEPS, member_seed};
-use crate::inference::{DeviceChoice, StepCache, open_device, sample};
+use crate::inference::{DeviceChoice, Scene, StepCache, open_device, sample};
 use crate::models::medsegdiff::MedSegDiff;
 use crate::models::{WeightsHeader, load_weights, write_weights};
 use crate::nn::SeededInit;
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
-use candle_nn::ops::sigmoid;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -104,13 +103,12 @@ fn run(
             path: checkpoint_path,
         });
     }
-    let read = |split: &str, most: usize| -> Result<Dataset, TrainError> {
-        let mut cases = Case::list(&config.data, split, &config.readers)?;
-        cases.truncate(most);
-        Dataset::read(&cases, config, network_config.image_size)
-    };
-    let train = read("train", config.train_cases.unwrap_or(usize::MAX))?;
-    let validation = read("val", config.validate_cases)?;
+    let canvas = config.canvas.unwrap_or(network_config.image_size);
+    let (mut train, mut validation) = Case::list_training(&config.data, &config.readers)?;
+    train.truncate(config.train_cases.unwrap_or(usize::MAX));
+    validation.truncate(config.validate_cases);
+    let train = Dataset::read(&train, config, canvas)?;
+    let validation = Dataset::read(&validation, config, canvas)?;
     let init = SeededInit::new(config.seed);
     let vb = VarBuilder::from_backend(Box::new(init.clone()), DType::F32, device.clone());
     let network = MedSegDiff::new(&network_config, &vb)?;
@@ -244,8 +242,9 @@ impl Trainer {
         (step * b..(step + 1) * b).map(|p| orders[p / n - first][p % n]).collect()
     }
 
+    /// Squares of the network's size.
     fn tensor(&self, rows: &[Vec<f32>], channels: usize) -> Result<Tensor, TrainError> {
-        let s = self.train.size;
+        let s = self.network.config().image_size;
         let shape = (rows.len(), channels, s, s);
         Ok(Tensor::from_vec(rows.concat(), shape, &Device::Cpu)?.to_device(&self.device)?)
     }
@@ -260,6 +259,7 @@ impl Trainer {
     /// One update; the loss, and the gradient's norm before clipping.
     fn step(&mut self, step: usize) -> Result<(f64, f64), TrainError> {
         let config = &self.config;
+        let sides = Sides { canvas: self.train.size, square: self.network.config().image_size };
         let mut rng = generator(config.seed, step);
         let seeds: Vec<u64> = (0..config.batch).map(|_| rng.random()).collect();
         let (images, masks): (Vec<_>, Vec<_>) = self
@@ -270,7 +270,7 @@ impl Trainer {
                 let mut rng = ChaCha8Rng::seed_from_u64(seed);
                 let (image, readers) = (&self.train.images[i], &self.train.masks[i]);
                 let mask = &readers[rng.random_range(0..readers.len())];
-                augment(image, mask, self.train.size, &config.augment, &mut rng)
+                augment(image, mask, sides, &config.augment, &mut rng)
             })
             .unzip();
         let image = self.tensor(&images, self.train.channels)?;
@@ -365,7 +365,7 @@ impl Trainer {
         Ok(estimate.clamp(-1f32, 1f32)?)
     }
 
-    /// Mean Dice per class, at the network's size, with the averaged weights: ensemble mean, direct.
+    /// Mean Dice per class, on the canvas, with the averaged weights: ensemble mean, direct.
     fn validate(&self, cases: &Dataset) -> Result<(Vec<f64>, Vec<f64>), TrainError> {
         let weights: HashMap<String, Tensor> = self.optimizer.average.clone().into_iter().collect();
         let vb = VarBuilder::from_tensors(weights, DType::F32, &self.device);
@@ -378,19 +378,17 @@ impl Trainer {
         let mut counts = vec![[Counts::default(); 2]; k * cases.count];
         for ((image, readers), case) in cases.images.iter().zip(&cases.masks).zip(&cases.case) {
             let mask = &readers[0];
-            let image = self.tensor(std::slice::from_ref(image), cases.channels)?;
-            let condition = network.condition(&image)?;
-            let direct: Vec<f32> = sigmoid(&condition.logits)?.flatten_all()?.to_vec1()?;
+            let scene = Scene::new(&network, image, cases.size, &self.device)?;
             let kind = (SamplerKind::Ddim, Start::Noise);
             let go_on = |_: usize, _: &[Vec<f32>]| ControlFlow::Continue(());
-            let drawn = sample(&network, &condition, &plan, kind, &[], &seeds, &mut cache, go_on)?;
+            let drawn = sample(&network, &scene, &plan, kind, &seeds, &mut cache, go_on)?;
             let drawn = drawn.unwrap_or_default();
             for c in 0..k {
                 let [mean_count, direct_count] = &mut counts[case * k + c];
                 for i in c * plane..(c + 1) * plane {
                     let truth = mask[i] >= 0.5;
                     mean_count.add(drawn.iter().map(|d| d[i]).sum::<f32>() >= 0.0, truth);
-                    direct_count.add(direct[i] >= 0.5, truth);
+                    direct_count.add(scene.direct[i] >= 0.5, truth);
                 }
             }
         }
@@ -414,6 +412,8 @@ impl Trainer {
             modality: config.modality,
             normalisation: config.normalisation,
             context: config.context,
+            canvas: config.canvas,
+            temperatures: None,
             schedule: config.schedule,
             network: self.network.config().clone(),
             training: json!({
@@ -689,5 +689,33 @@ mod tests {
             dice.direct.unwrap() > 0.6 && dice.mean.is_some() && dice.staple.is_some(),
             "{dice:?}"
         );
+    }
+
+    #[test]
+    fn a_canvas_larger_than_the_network_is_learnt_and_segmented_in_squares() {
+        let folder = tempfile::tempdir().unwrap();
+        data(folder.path());
+        let mut config = config(folder.path(), 120);
+        config.canvas = Some(32);
+        config.learning_rate = 3e-3;
+        let out = folder.path().join("run");
+        go(&config, &out, false, usize::MAX);
+        let model = out.join("model.safetensors").display().to_string();
+        assert_eq!(crate::models::header(&model).unwrap().canvas, Some(32));
+        let card = crate::models::card(&model).unwrap();
+        let one = card.gflop_per_step / 9.0;
+        assert!((one / config.network().unwrap().gflop_per_step() - 1.0).abs() < 1e-9);
+        let settings = crate::inference::Settings { members: 2, steps: 3, ..Default::default() };
+        let result = super::super::evaluate(
+            &mut crate::inference::Engine::new(),
+            &model,
+            (folder.path(), &["labels".to_owned()]),
+            "val",
+            &settings,
+            &mut |_, _| {},
+        )
+        .unwrap();
+        let dice = &result.classes[0].dice;
+        assert!(dice.direct.unwrap() > 0.6 && dice.mean.unwrap() > 0.5, "{dice:?}");
     }
 }
