@@ -14,6 +14,24 @@ impl Ensemble {
         self.at_least(c, self.members.div_ceil(2))
     }
 
+    /// The mean of the soft masks as one mask: of regions where it is at least one half; of exclusive
+    /// classes where the class has the largest mean, the background's being what the classes leave
+    /// of 1; ties go to the smaller index, the background last.
+    pub fn mean_mask(&self, c: usize) -> Vec<bool> {
+        let whole = 255 * self.members as u64;
+        let sum = |k: usize, v: usize| u64::from(self.classes[k].soft_sum[v]);
+        let inside = |v: usize| match self.kind {
+            ClassKind::Regions => 2 * sum(c, v) >= whole,
+            ClassKind::Exclusive => {
+                let (own, n) = (sum(c, v), self.classes.len());
+                let all: u64 = (0..n).map(|k| sum(k, v)).sum();
+                let first = (0..n).all(|k| if k < c { sum(k, v) < own } else { sum(k, v) <= own });
+                own > 0 && first && own + all >= whole
+            }
+        };
+        (0..self.voxels).map(inside).collect()
+    }
+
     /// The fused label map; `values[c]` is the label of class c, 0 the background.
     ///
     /// * `Regions`: the innermost class with a majority.
@@ -89,6 +107,21 @@ mod tests {
         assert_eq!(e.labels(&[1, 2]), [2, 1, 0, 0]);
         assert_eq!(e.member_labels(0, &[1, 2]), [2, 1, 1, 0]);
         assert_eq!(e.member_labels(1, &[1, 2]), [2, 2, 0, 0]);
+    }
+
+    #[test]
+    fn the_mean_of_exclusive_classes_is_the_largest_share_with_the_background() {
+        // Shares of two classes at four voxels: the background keeps the rest.
+        let a = [102, 102, 102, 26, /* second */ 77, 102, 26, 26];
+        let e = Ensemble::from_soft(&[&a, &a], 2, ClassKind::Exclusive, 4).expect("valid");
+        // .4/.3/.3, .4/.4/.2, .4/.1/.5, .1/.1/.8
+        assert_eq!(e.mean_mask(0), [true, true, false, false]);
+        assert_eq!(e.mean_mask(1), [false; 4]);
+        let e = Ensemble::from_soft(&[&a, &a], 2, ClassKind::Regions, 4);
+        assert_eq!(e.map(|e| e.mean_mask(0)).ok(), Some(vec![false; 4]));
+        let b = [128, 127, 255, 0];
+        let e = Ensemble::from_soft(&[&b], 1, ClassKind::Regions, 4).expect("valid");
+        assert_eq!(e.mean_mask(0), [true, false, true, false]);
     }
 
     #[test]

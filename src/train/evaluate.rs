@@ -3,7 +3,7 @@
 use super::TrainError;
 use super::dataset::Case;
 use crate::ensemble::Ensemble;
-use crate::inference::{Engine, InferenceError, Job, Outcome, Settings};
+use crate::inference::{Engine, InferenceError, Job, Settings};
 use crate::metrics::{
     EmptyRule, Measures, MetricsError, best_temperature, boundary_band, calibration, compare,
     expected_error, ged_squared, mean_interval, overlap, tempered,
@@ -17,7 +17,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 /// What is known of one measure in the four ways to a mask: the anchor head's, the first member
-/// alone, the mean of the members' soft masks cut at one half, STAPLE. `None` where it is not
+/// alone, the mean of the members' soft masks ([`Ensemble::mean_mask`]), STAPLE. `None` where it is not
 /// defined (STAPLE with fewer than three members).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Ways<T> {
@@ -199,7 +199,7 @@ pub fn evaluate(
             let masks = Ways {
                 direct: Some(direct.member_mask(0, c)),
                 sample: Some(ensemble.member_mask(0, c)),
-                mean: Some(mean_mask(&outcome, &ensemble, c)),
+                mean: Some(ensemble.mean_mask(c)),
                 staple: ensemble.staple(c, shape).ok().map(|s| s.mask),
             };
             let mut score = || -> Result<_, MetricsError> {
@@ -216,7 +216,7 @@ pub fn evaluate(
                     staple: m.staple.transpose()?,
                 };
                 pooled[c].add(&ensemble, c, references[0], &outcome.geometry, shape)?;
-                let convergence = convergence(&fewer, &outcome, c, references[0])?;
+                let convergence = convergence(&fewer, c, references[0])?;
                 let ged = ged(&ensemble, c, &references)?;
                 let (case, class) = (case.name.clone(), class.name.clone());
                 Ok(CaseScores { case, class, measures, convergence, ged })
@@ -313,23 +313,14 @@ fn read(
         .map_err(|e| TrainError::Data { what: e.to_string(), path: "the ensemble".into() })
 }
 
-/// The mean of the soft masks cut at one half; of exclusive classes, the majority.
-fn mean_mask(outcome: &Outcome, ensemble: &Ensemble, c: usize) -> Vec<bool> {
-    match outcome.model.kind {
-        ClassKind::Regions => ensemble.soft_mean(c).iter().map(|&p| p >= 0.5).collect(),
-        ClassKind::Exclusive => ensemble.majority(c),
-    }
-}
-
 /// Dice of the mean of each ensemble; an undefined one is left out.
 fn convergence(
     ensembles: &[Ensemble],
-    outcome: &Outcome,
     c: usize,
     reference: &[bool],
 ) -> Result<Vec<ByMembers>, MetricsError> {
     let score = |e: &Ensemble| {
-        let overlap = overlap(&mean_mask(outcome, e, c), reference, RULE)?;
+        let overlap = overlap(&e.mean_mask(c), reference, RULE)?;
         Ok(overlap.dice.map(|dice| ByMembers { members: e.n(), dice }))
     };
     ensembles.iter().filter_map(|e| score(e).transpose()).collect()
