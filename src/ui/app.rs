@@ -1,6 +1,7 @@
 //! The window's frame: asks the session what is new, lets the panels draw, applies their commands.
 
 use super::chooser::{ChooserLocal, chooser_ui};
+use super::pace::Pace;
 use super::pictures::Pictures;
 use super::residency::Residency;
 use super::thumbnails::Thumbnails;
@@ -51,6 +52,7 @@ pub struct SfumatoApp {
     chooser: ChooserLocal,
     /// Pictures of what is being opened.
     arriving: Pictures,
+    pace: Pace,
     adapter: String,
 }
 
@@ -88,13 +90,14 @@ impl SfumatoApp {
             view: ViewLocal::default(),
             chooser: ChooserLocal::default(),
             arriving: Pictures::default(),
+            pace: Pace::default(),
             adapter,
         })
     }
 }
 
 impl eframe::App for SfumatoApp {
-    fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
+    fn ui(&mut self, ui: &mut egui::Ui, frame: &mut eframe::Frame) {
         let now = ui.input(|i| i.time);
         if let Some(seconds) = self.session.poll(now) {
             ui.ctx().request_repaint_after(Duration::from_secs_f64(seconds.clamp(0.0, 60.0)));
@@ -158,6 +161,7 @@ impl eframe::App for SfumatoApp {
         for command in commands {
             self.session.apply(command);
         }
+        self.pace.frame(&self.session, frame.info().cpu_usage);
     }
 
     /// The ground of the panels, which have none of their own: nothing is painted twice.

@@ -1,7 +1,7 @@
 //! One DICOM file: preamble, meta group, transfer syntax, the checked header, and where its pixels
 //! are. dicom-rs parses only what the prescan has walked, and never the pixel data.
 
-use super::bytes::Bytes;
+use super::bytes::{Bytes, HEAD};
 use super::fragments::is_ours;
 use super::prescan::{Encoding, Pixels, Scan, scan};
 use crate::io::error::{Refusal, one_line};
@@ -21,8 +21,6 @@ pub(super) const EXPLICIT_LE: &str = "1.2.840.10008.1.2.1";
 const IMPLICIT_LE: &str = "1.2.840.10008.1.2";
 const EXPLICIT_BE: &str = "1.2.840.10008.1.2.2";
 const DEFLATED: &str = "1.2.840.10008.1.2.1.99";
-/// The file header is looked for in the first so many bytes.
-const HEAD: usize = 1 << 16;
 
 /// A parsed file whose pixel bytes lie in `data`.
 pub(super) struct DicomFile {
@@ -61,7 +59,7 @@ pub(super) fn parse(bytes: Bytes, whole: bool) -> Result<DicomFile, Refusal> {
         if bytes.len() <= HEAD {
             return Err(e);
         }
-        head = bytes.read(0..bytes.len().min(64 * HEAD))?;
+        head = bytes.read(0..bytes.len().min(256 * HEAD))?;
         meta_group(head.get(start..).unwrap_or_default())
     })?;
     let body = start + meta.end;

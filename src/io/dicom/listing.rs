@@ -2,6 +2,7 @@
 //! are read once, and any of them can then be opened.
 
 use super::build::{Options, build, middle_slice};
+use super::bytes::Bytes;
 use super::file::{number, parse, sop_class, text};
 use super::group::{Group, groups};
 use super::layout::{Layout, Photometric};
@@ -185,10 +186,10 @@ impl Listing {
         let scanned: Vec<Option<Result<Scanned, Refusal>>> = found
             .origins
             .into_par_iter()
-            .enumerate()
-            .map(|(_, origin)| {
+            .map(|origin| {
                 watch.check()?;
-                let one = (single || origin.is_dicom()).then(|| examine(origin));
+                let bytes = if single { Some(origin.bytes(false)) } else { origin.dicom_header() };
+                let one = bytes.map(|b| examine(origin, b?));
                 let files = seen.fetch_add(1, Ordering::Relaxed) + 1;
                 if files.is_multiple_of(32) || files == of {
                     watch.report(|| Progress::Scanning { files, of });
@@ -352,8 +353,8 @@ fn several(many: &[&SeriesInfo], there: &str, things: &str) -> Refusal {
     ))
 }
 
-fn examine(origin: Origin) -> Result<Scanned, Refusal> {
-    let f = parse(origin.bytes(false)?, false)?;
+fn examine(origin: Origin, bytes: Bytes) -> Result<Scanned, Refusal> {
+    let f = parse(bytes, false)?;
     let o = &f.object;
     let private = |tag| Private(text(o, tag).map(|t| one_line(&t)).unwrap_or_default());
     let picture = if f.pixels.is_none() {
