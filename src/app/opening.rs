@@ -165,6 +165,8 @@ pub(super) struct Request {
     /// Series that were listed before, and which of them.
     pub list: Option<Arc<SeriesList>>,
     pub series: Option<usize>,
+    /// The series to open without asking, if it is among those found.
+    pub uid: Option<String>,
     pub raw_geometry: bool,
     /// The open image, if the file may be a label map for it.
     pub image: Option<Arc<Volume>>,
@@ -223,6 +225,16 @@ fn answer(request: &Request, watch: Watch<'_>, remark: impl Fn(String)) -> Resul
         remark(format!("{} files are not DICOM and were left out.", single.len()));
     }
     let list = Arc::new(SeriesList::new(Listing::scan(&series, watch)?));
+    let of_uid: Vec<usize> = list
+        .series()
+        .iter()
+        .filter(|s| s.has_pixels && request.uid.as_deref() == Some(&s.uid))
+        .map(|s| s.index)
+        .collect();
+    if let [only] = of_uid.as_slice() {
+        let request = Request { series: Some(*only), ..request.clone() };
+        return open_listed(&request, list, watch);
+    }
     if list.listing.must_choose() {
         return Ok(Answer::Choose(list));
     }
@@ -241,6 +253,7 @@ fn open_listed(
         list: Some(list),
         series: request.series,
         raw_geometry: request.raw_geometry,
+        files_of_series: 0,
     };
     let loaded = Loaded::new(Origin::of(&request.paths), volume, None).opened(opened);
     Ok(Answer::Opened(Box::new(loaded)))
@@ -278,7 +291,7 @@ impl Session {
         self.start_reading(Request { paths, image, ..Request::default() });
     }
 
-    fn start_reading(&mut self, request: Request) {
+    pub(super) fn start_reading(&mut self, request: Request) {
         let name = Origin::of(&request.paths).short_name();
         let wish = request.clone();
         self.start_loading("load an image", name, request, move |report| read(&wish, report));
@@ -367,7 +380,7 @@ impl Session {
             list: opened.list,
             series: opened.series,
             raw_geometry,
-            image: None,
+            ..Request::default()
         });
     }
 
@@ -457,6 +470,7 @@ impl Session {
         self.settings.roi = None;
         self.document = Some(document);
         self.panels.remove(&Panel::Path);
+        self.look_beside();
     }
 }
 

@@ -79,12 +79,12 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
         keep_identity: a.keep_identity,
         overwrite: false,
     };
-    let Some(name) = a.output.file_name().map(|n| n.to_string_lossy().into_owned()) else {
+    let Some(name) = a.output.file_name() else {
         return Err(Failure::Usage("the output needs a file name".to_owned()));
     };
     let folder = a.output.parent().unwrap_or(Path::new("."));
     let set = FileSet::new(folder, a.overwrite)?;
-    let output = set.place(&name)?;
+    let output = set.place(name)?;
     let made = match format {
         Format::Nifti => {
             let options = NiftiOptions { fourth_axis: 1, description: "labels", overwrite: false };
@@ -110,7 +110,9 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
         "patient_identity": if a.keep_identity && format != Format::Nifti { "kept" } else { "left out" },
         "notices": notices,
     });
-    let beside = set.place_of_record(&format!("{name}.json"));
+    let mut sidecar = name.to_os_string();
+    sidecar.push(".json");
+    let beside = set.place_of_record(&sidecar);
     crate::io::write_atomic(&beside, serde_json::to_string_pretty(&record)?.as_bytes())?;
     let placed = set.commit(&[output], &beside)?;
     let lines: Vec<String> = placed.iter().map(|p| p.display().to_string()).collect();

@@ -43,7 +43,8 @@ impl FileSet {
     ///
     /// # Errors
     /// If there is one already that may not be overwritten.
-    pub fn place(&self, name: &str) -> Result<PathBuf, IoError> {
+    pub fn place(&self, name: impl AsRef<Path>) -> Result<PathBuf, IoError> {
+        let name = name.as_ref();
         let path = self.folder.join(name);
         if !self.overwrite && fs::symlink_metadata(&path).is_ok() {
             return Err(IoError::Exists { path });
@@ -52,7 +53,7 @@ impl FileSet {
     }
 
     /// The record is always replaced: it is written anew with every set.
-    pub fn place_of_record(&self, name: &str) -> PathBuf {
+    pub fn place_of_record(&self, name: impl AsRef<Path>) -> PathBuf {
         self.made_in.join(name)
     }
 

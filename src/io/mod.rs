@@ -22,7 +22,7 @@ mod watch;
 
 pub use atomic::write_atomic;
 pub use convert::convert;
-pub use dicom::{Listing, Private, SeriesChoice, SeriesInfo};
+pub use dicom::{Listing, Private, SeriesChoice, SeriesInfo, files_of_series};
 pub use error::{IoError, Refusal};
 pub use file_set::FileSet;
 pub use info::ImageInfo;

@@ -15,11 +15,13 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// To be called when a frame is ready; `previous` are the seconds that the one before took.
-    pub(super) fn frame(&mut self, session: &Session, previous: Option<f32>) {
+    /// To be called when a frame that began at `begin` is ready; `previous` are the seconds that the
+    /// one before took.
+    pub(super) fn frame(&mut self, session: &Session, begin: Instant, previous: Option<f32>) {
         let since = |asked: Instant| asked.elapsed().as_millis();
         if let Some(asked) = self.asked {
-            self.longest_frame = self.longest_frame.max(previous.unwrap_or(0.0));
+            self.longest_frame =
+                self.longest_frame.max(previous.unwrap_or(0.0)).max(begin.elapsed().as_secs_f32());
             let pictured = session.loading().is_some_and(|l| l.picture().is_some());
             if pictured && !self.pictured {
                 self.pictured = true;

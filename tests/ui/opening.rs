@@ -235,6 +235,36 @@ fn open_9_several_dropped_files_open_as_one_series() {
 }
 
 #[test]
+fn open_9_one_file_of_a_series_offers_the_others() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    stack(folder.path(), &Series::CHEST, &[0.0, 2.0, 4.0]);
+    stack(folder.path(), &Series { number: 5, description: "Other", side: 16 }, &[0.0, 3.0]);
+    let one = folder.path().join("2-2.dcm");
+    let mut w = Window::new();
+    open(&mut w, &[&one]);
+    w.until("the others are found", |a| {
+        let opened = a.session.document.as_ref().and_then(|d| d.opened.as_ref());
+        opened.is_some_and(|o| o.files_of_series == 3)
+    });
+    assert_eq!(shape(&w), [32, 32, 1]);
+    assert!(w.has("This is 1 of 3 files of its series in this folder."), "{:?}", w.texts());
+    w.picture();
+    w.click("Only this slice");
+    assert!(!w.has("files of its series"));
+    open(&mut w, &[&one]);
+    w.until("they are found again", |a| {
+        let opened = a.session.document.as_ref().and_then(|d| d.opened.as_ref());
+        opened.is_some_and(|o| o.files_of_series == 3)
+    });
+    w.click("Open the series");
+    w.until("the series opens", |a| {
+        a.session.document.as_ref().is_some_and(|d| d.volume.geometry().shape()[2] == 3)
+    });
+    assert!(w.harness.state().session.chooser.is_none(), "nothing was asked");
+    assert!(!w.has("files of its series"));
+}
+
+#[test]
 fn cautions_stand_in_full_and_a_resampled_series_can_be_shown_as_stored() {
     let folder = tempfile::tempdir().expect("temporary folder");
     stack(folder.path(), &Series::CHEST, &[0.0, 2.0, 4.0, 7.1]);

@@ -51,6 +51,14 @@ impl Bytes {
         }
     }
 
+    /// What is in memory of the beginning of the whole file.
+    pub(super) fn head(&self) -> &[u8] {
+        match self {
+            Self::Memory(b) => b,
+            Self::File { head, .. } => head,
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Memory(b) => b.len(),
