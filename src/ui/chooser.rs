@@ -145,11 +145,11 @@ fn row(
     let sense = if enabled { Sense::click() } else { Sense::hover() };
     let height = if enabled { ROW } else { 44.0 };
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), sense);
-    let title = title(series);
-    let size = format!("{} × {}", series.columns, series.rows);
-    let slices = slices(series.frames);
+    // Only where somebody reads or sees it: there may be very many rows.
+    let texts = || (title(series), format!("{} × {}", series.columns, series.rows));
     let kind = if series.modality.is_empty() { "–" } else { &series.modality };
     response.widget_info(|| {
+        let ((title, size), slices) = (texts(), slices(series.frames));
         let name = if enabled {
             format!("Series {title}, {kind}, {size}, {slices}")
         } else {
@@ -170,6 +170,7 @@ fn row(
     if !ui.is_rect_visible(rect) {
         return;
     }
+    let ((title, size), slices) = (texts(), slices(series.frames));
     let fill = match (marked, response.hovered()) {
         (true, _) => theme::HOVER,
         (false, true) if enabled => theme::RAISED,

@@ -93,7 +93,7 @@ pub(super) fn parse(bytes: Bytes, whole: bool) -> Result<DicomFile, Refusal> {
     if TransferSyntaxRegistry.get(&transfer_syntax).is_none() && !is_ours(&transfer_syntax) {
         return Err(Refusal::unsupported(format!(
             "the transfer syntax {} is unknown",
-            one_line(&transfer_syntax)
+            quotable_uid(&transfer_syntax)
         )));
     }
     let data = if transfer_syntax == DEFLATED {
@@ -228,11 +228,22 @@ fn inflate(bytes: &[u8]) -> Result<Vec<u8>, Refusal> {
     Ok(out)
 }
 
+/// A UID as it may be repeated in messages. In a damaged file any text may stand in its place, the
+/// patient's name too.
+pub(super) fn quotable_uid(text: &str) -> &str {
+    if is_uid(text) { text } else { "(which is no UID)" }
+}
+
+/// PS3.5 9.1, leniently.
+pub(super) fn is_uid(text: &str) -> bool {
+    text.len() <= 64 && text.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+}
+
 /// The name of a transfer syntax with its UID.
 pub(super) fn syntax_name(uid: &str) -> String {
     match TransferSyntaxRegistry.get(uid) {
         Some(ts) => format!("{} ({uid})", ts.name().trim()),
-        None => one_line(uid),
+        None => quotable_uid(uid).into(),
     }
 }
 
@@ -273,7 +284,7 @@ pub(super) fn sop_class(object: &InMemDicomObject) -> String {
         Some("481.3") => "RT Structure Set Storage",
         Some("481.5") => "RT Plan Storage",
         _ if uid == "1.2.840.10008.1.3.10" => "Media Storage Directory Storage",
-        _ => return format!("an object of class {}", one_line(&uid)),
+        _ => return format!("an object of class {}", quotable_uid(&uid)),
     };
     name.into()
 }
