@@ -192,6 +192,28 @@ fn open_7_a_series_is_chosen_by_keyboard() {
 }
 
 #[test]
+fn open_7_a_list_of_very_many_series_holds_only_the_rows_near_the_view() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    for number in 1..=90 {
+        stack(folder.path(), &Series { number, description: "Secret", side: 8 }, &[0.0]);
+    }
+    let mut w = Window::new();
+    open(&mut w, &[folder.path()]);
+    w.until("the list shows", |a| a.session.shown_chooser().is_some());
+    let rows = |w: &Window| w.texts().iter().filter(|t| t.starts_with("Series Secret")).count();
+    assert!((10..60).contains(&rows(&w)), "{} rows", rows(&w));
+    let marked = |w: &Window| w.harness.state().session.shown_chooser().map(|c| c.marked);
+    assert_eq!(marked(&w), Some(0));
+    w.press(Modifiers::NONE, Key::End);
+    assert_eq!(marked(&w), Some(89));
+    w.harness.run_steps(3);
+    w.picture();
+    assert!((10..60).contains(&rows(&w)), "{} rows", rows(&w));
+    w.press(Modifiers::NONE, Key::Enter);
+    w.until("the last one opens", |a| a.session.document.is_some());
+}
+
+#[test]
 fn open_7_texts_about_the_patient_stay_on_the_screen() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let scans = folder.path().join("scans");
