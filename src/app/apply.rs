@@ -33,6 +33,7 @@ impl Session {
             }
             Command::OpenSeries => self.open_marked(),
             Command::ChooseSeries => self.choose_again(),
+            Command::OpenSeriesBeside => self.open_series_beside(),
             Command::DismissSeries => self.chooser = None,
             Command::SetRawGeometry(raw) => self.set_raw_geometry(raw),
             Command::LoadLabels => self.take_offered_labels(),
@@ -293,6 +294,11 @@ fn look(document: &mut Document, command: &Command) {
             document.overlays.own_labels = false;
         }
         Command::HideCautions => document.cautions_read = true,
+        Command::DismissSeriesBeside => {
+            if let Some(opened) = &mut document.opened {
+                opened.files_of_series = 0;
+            }
+        }
         Command::RemoveLabels => {
             document.labels = None;
             document.overlays.own_labels = false;

@@ -78,6 +78,10 @@ pub enum Command {
     /// Opens the series again, its slices as stored or on a rectangular grid.
     SetRawGeometry(bool),
     HideCautions,
+    /// The series of the open slice, whose other files lie beside it.
+    OpenSeriesBeside,
+    /// The slice alone is what was meant.
+    DismissSeriesBeside,
     /// The offered file is a label map, an image, or nothing that was meant.
     LoadLabels,
     OpenOffered,

@@ -102,6 +102,8 @@ pub struct Opened {
     pub series: Option<usize>,
     /// Slices as stored, not resampled onto a rectangular grid.
     pub raw_geometry: bool,
+    /// Of a single slice: files of its series in the folder, itself among them; 0 if not known.
+    pub files_of_series: usize,
 }
 
 /// What a loading thread hands over: all that needs more than a moment is in here already.

@@ -36,7 +36,8 @@ const NOTE_SECONDS: f64 = 8.0;
 impl Log {
     pub fn push(&mut self, level: Level, text: impl Into<String>, now: f64) {
         let text = text.into();
-        tracing::debug!(?level, "{text}");
+        // Messages may hold paths, which name patients: the log of the process gets none of them.
+        tracing::debug!(?level, "a message was shown");
         let id = self.next;
         self.next += 1;
         self.entries.push_back(Entry { id, level, text, at: now, toast: true });

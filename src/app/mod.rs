@@ -5,6 +5,7 @@
 //! (loading, statistics, export) runs on named threads and arrives in [`Session::poll`].
 
 mod apply;
+mod beside;
 mod command;
 mod demo_pictures;
 mod document;

@@ -12,6 +12,7 @@ use crate::volume::Volume;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 /// Longer side of the picture that is shown while the rest is decoded, in texels.
 const PREVIEW: usize = 512;
@@ -22,6 +23,10 @@ pub enum Stage {
     /// No count is known.
     #[default]
     Reading,
+    /// Looking through folders.
+    Finding {
+        files: usize,
+    },
     Scanning {
         files: usize,
         of: usize,
@@ -36,15 +41,16 @@ impl Stage {
     fn rank(self) -> (u8, usize) {
         match self {
             Self::Reading => (0, 0),
-            Self::Scanning { files, .. } => (1, files),
-            Self::Decoding { slices, .. } => (2, slices),
+            Self::Finding { files } => (1, files),
+            Self::Scanning { files, .. } => (2, files),
+            Self::Decoding { slices, .. } => (3, slices),
         }
     }
 
     /// Of this stage, 0 to 1.
     pub fn fraction(self) -> Option<f32> {
         match self {
-            Self::Reading => None,
+            Self::Reading | Self::Finding { .. } => None,
             Self::Scanning { files: n, of } | Self::Decoding { slices: n, of } => {
                 Some((n as f32 / of.max(1) as f32).clamp(0.0, 1.0))
             }
@@ -54,6 +60,7 @@ impl Stage {
     pub fn text(self) -> String {
         match self {
             Self::Reading => "reading".to_owned(),
+            Self::Finding { files } => format!("looking through the folder: {files} files"),
             Self::Scanning { files, of } => format!("headers: {files} of {of} files"),
             Self::Decoding { slices, of } => format!("decoding: {slices} of {of} slices"),
         }
@@ -90,10 +97,15 @@ impl Report {
                 (self.wake)();
                 return;
             }
+            Progress::Finding { files } => Stage::Finding { files },
             Progress::Scanning { files, of } => Stage::Scanning { files, of },
             Progress::Decoding { slices, of } => Stage::Decoding { slices, of },
         };
-        let percent = |s: Stage| (s.rank().0, s.fraction().map(|f| (f * 100.0) as u8));
+        // By percent, or by thousands where there is no end to count to.
+        let percent = |s: Stage| {
+            let (stage, n) = s.rank();
+            (stage, s.fraction().map_or(n / 1000, |f| (f * 100.0) as usize))
+        };
         let moved = self.change(|seen| {
             let old = seen.stage;
             if stage.rank() > old.rank() {
@@ -110,6 +122,8 @@ impl Report {
 /// A document on its way.
 pub struct Loading {
     pub name: String,
+    /// When it was asked for.
+    pub asked: Instant,
     report: Arc<Report>,
     task: Option<Task<Answer>>,
     request: Request,
@@ -151,6 +165,8 @@ pub(super) struct Request {
     /// Series that were listed before, and which of them.
     pub list: Option<Arc<SeriesList>>,
     pub series: Option<usize>,
+    /// The series to open without asking, if it is among those found.
+    pub uid: Option<String>,
     pub raw_geometry: bool,
     /// The open image, if the file may be a label map for it.
     pub image: Option<Arc<Volume>>,
@@ -209,6 +225,16 @@ fn answer(request: &Request, watch: Watch<'_>, remark: impl Fn(String)) -> Resul
         remark(format!("{} files are not DICOM and were left out.", single.len()));
     }
     let list = Arc::new(SeriesList::new(Listing::scan(&series, watch)?));
+    let of_uid: Vec<usize> = list
+        .series()
+        .iter()
+        .filter(|s| s.has_pixels && request.uid.as_deref() == Some(&s.uid))
+        .map(|s| s.index)
+        .collect();
+    if let [only] = of_uid.as_slice() {
+        let request = Request { series: Some(*only), ..request.clone() };
+        return open_listed(&request, list, watch);
+    }
     if list.listing.must_choose() {
         return Ok(Answer::Choose(list));
     }
@@ -227,6 +253,7 @@ fn open_listed(
         list: Some(list),
         series: request.series,
         raw_geometry: request.raw_geometry,
+        files_of_series: 0,
     };
     let loaded = Loaded::new(Origin::of(&request.paths), volume, None).opened(opened);
     Ok(Answer::Opened(Box::new(loaded)))
@@ -264,7 +291,7 @@ impl Session {
         self.start_reading(Request { paths, image, ..Request::default() });
     }
 
-    fn start_reading(&mut self, request: Request) {
+    pub(super) fn start_reading(&mut self, request: Request) {
         let name = Origin::of(&request.paths).short_name();
         let wish = request.clone();
         self.start_loading("load an image", name, request, move |report| read(&wish, report));
@@ -285,7 +312,8 @@ impl Session {
         let shared = report.clone();
         let task = Task::spawn(what, &self.wake, move || work(&shared));
         // The older reading is told to end as its place is taken.
-        self.loading = Some(Loading { name, report, task: Some(task), request });
+        self.loading =
+            Some(Loading { name, asked: Instant::now(), report, task: Some(task), request });
     }
 
     pub(super) fn open_demo(&mut self, name: &str) {
@@ -352,7 +380,7 @@ impl Session {
             list: opened.list,
             series: opened.series,
             raw_geometry,
-            image: None,
+            ..Request::default()
         });
     }
 
@@ -442,6 +470,7 @@ impl Session {
         self.settings.roi = None;
         self.document = Some(document);
         self.panels.remove(&Panel::Path);
+        self.look_beside();
     }
 }
 

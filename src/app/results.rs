@@ -14,7 +14,7 @@ use crate::io::export::{
     write_rtstruct, write_seg,
 };
 use crate::io::{
-    IoError, NiftiData, NiftiOptions, write_atomic, write_label_table, write_nifti_with,
+    FileSet, IoError, NiftiData, NiftiOptions, write_atomic, write_label_table, write_nifti_with,
 };
 use crate::metrics::tempered;
 use crate::volume::{ClassKind, Geometry, Label, LabelTable, LengthUnit, Notice, Source};
@@ -65,8 +65,8 @@ impl Obstacles {
     }
 }
 
-/// Writes the files asked for into `folder`, which is made if needed; `result.json` last, so that
-/// it is there only when all others are.
+/// Writes the files asked for into `folder`, which is made if needed. All are written before the
+/// first takes its place, and `result.json` takes it first: no mask lies there without it.
 ///
 /// # Errors
 /// If a file cannot be written, or exists and may not be overwritten; if SEG or RT Structure Set
@@ -81,13 +81,14 @@ pub fn write_results(
     let voxels = outcome.block_shape().iter().product();
     let ensemble =
         Ensemble::from_soft(&outcome.soft_members(), classes, outcome.model.kind, voxels)?;
+    let set = FileSet::new(folder, options.overwrite)?;
     let mut files = Vec::new();
     if options.nifti {
-        write_niftis(folder, outcome, &ensemble, options.overwrite, &mut files)?;
+        write_niftis(&set, outcome, &ensemble, &mut files)?;
     }
     let mut remarks = Vec::new();
     if options.seg || options.rtstruct {
-        write_dicom(folder, outcome, &ensemble, options, &mut files, &mut remarks)?;
+        write_dicom(&set, outcome, &ensemble, options, &mut files, &mut remarks)?;
     }
     let mut record = record(outcome, &ensemble);
     if let Some(fields) = record.as_object_mut() {
@@ -99,10 +100,9 @@ pub fn write_results(
             json!(if options.keep_identity { "kept" } else { "left out" }),
         );
     }
-    let path = folder.join("result.json");
+    let path = set.place_of_record("result.json");
     write_atomic(&path, serde_json::to_string_pretty(&record)?.as_bytes())?;
-    files.push(path);
-    Ok(files)
+    Ok(set.commit(&files, &path)?)
 }
 
 /// Name and SHA-256 of a written file.
@@ -112,10 +112,9 @@ fn described(file: &Path) -> Result<Value, IoError> {
 }
 
 fn write_niftis(
-    folder: &Path,
+    set: &FileSet,
     outcome: &Outcome,
     ensemble: &Ensemble,
-    overwrite: bool,
     files: &mut Vec<PathBuf>,
 ) -> Result<(), ResultsError> {
     let classes = outcome.model.classes.len();
@@ -131,9 +130,10 @@ fn write_niftis(
         .collect();
     let weights = outcome.model.sha256.get(..8).unwrap_or_default();
     let mut nifti = |name: &str, what: &str, data: NiftiData<'_>, fourth: usize| {
-        let path = folder.join(name);
+        let path = set.place(name)?;
         let description = format!("{what}; weights {weights}");
-        let options = NiftiOptions { fourth_axis: fourth, description: &description, overwrite };
+        let options =
+            NiftiOptions { fourth_axis: fourth, description: &description, overwrite: false };
         write_nifti_with(&path, &outcome.geometry, data, &options)?;
         files.push(path);
         Ok::<(), IoError>(())
@@ -160,14 +160,14 @@ fn write_niftis(
         name: c.name.clone(),
         color: c.color,
     });
-    let path = folder.join("labels.txt");
-    write_label_table(&path, &LabelTable(table.collect()), overwrite)?;
+    let path = set.place("labels.txt")?;
+    write_label_table(&path, &LabelTable(table.collect()), false)?;
     files.push(path);
     Ok(())
 }
 
 fn write_dicom(
-    folder: &Path,
+    set: &FileSet,
     outcome: &Outcome,
     ensemble: &Ensemble,
     options: &ExportOptions,
@@ -190,7 +190,7 @@ fn write_dicom(
         description: &description,
         provenance: &provenance,
         keep_identity: options.keep_identity,
-        overwrite: options.overwrite,
+        overwrite: false,
     };
     let values: Vec<u8> = model.classes.iter().map(|c| c.label).collect();
     let labels = ensemble.labels(&values);
@@ -216,7 +216,7 @@ fn write_dicom(
         files.push(path);
     };
     if options.seg {
-        let path = folder.join("mask.seg.dcm");
+        let path = set.place("mask.seg.dcm")?;
         let list = named(outcome, &masks);
         keep(path.clone(), write_seg(&path, g, source, &list, SegmentationKind::Binary, &by)?);
         let fractions: Vec<Vec<u8>> = (0..model.classes.len())
@@ -228,12 +228,12 @@ fn write_dicom(
             .collect();
         let description = format!("fraction of {n} samples; research use only");
         let by = Authorship { description: &description, ..by.clone() };
-        let path = folder.join("probability.seg.dcm");
+        let path = set.place("probability.seg.dcm")?;
         let list = named(outcome, &fractions);
         keep(path.clone(), write_seg(&path, g, source, &list, SegmentationKind::Fractional, &by)?);
     }
     if options.rtstruct {
-        let path = folder.join("mask.rtstruct.dcm");
+        let path = set.place("mask.rtstruct.dcm")?;
         keep(path.clone(), write_rtstruct(&path, g, source, &named(outcome, &masks), &by)?);
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! The state behind the window, and what arrives from other threads.
 
+use super::beside::Search;
 use super::demo_pictures;
 use super::label_layer::LabelOffer;
 use super::opening::Loading;
@@ -66,6 +67,7 @@ pub struct Session {
     pub(super) store: Store,
     pub(super) dialogs: bool,
     pub(super) loading: Option<Loading>,
+    pub(super) beside: Option<Search>,
     pub(super) findings: Option<(u64, Task<Findings>)>,
     pub(super) exporting: Option<Exporting>,
     pub(super) dialog: Option<Dialog>,
@@ -120,6 +122,7 @@ impl Session {
             store,
             dialogs: options.dialogs,
             loading: None,
+            beside: None,
             findings: None,
             exporting: None,
             dialog: None,
@@ -134,6 +137,7 @@ impl Session {
     pub fn poll(&mut self, now: f64) -> Option<f64> {
         self.now = now;
         self.poll_loading();
+        self.poll_beside();
         self.poll_run();
         self.poll_findings();
         self.poll_export();

@@ -5,7 +5,7 @@ use super::opening::Opening;
 use crate::io::export::{
     AlgorithmType, Authorship, Segment, SegmentationKind, write_rtstruct, write_seg,
 };
-use crate::io::{NiftiData, NiftiOptions, read_label_table, read_mask, write_nifti_with};
+use crate::io::{FileSet, NiftiData, NiftiOptions, read_label_table, read_mask, write_nifti_with};
 use crate::volume::Notice;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -53,8 +53,8 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
             }
         }
     }
-    let name = a.output.to_string_lossy().to_ascii_lowercase();
-    let nifti = name.ends_with(".nii") || name.ends_with(".nii.gz");
+    let lower = a.output.to_string_lossy().to_ascii_lowercase();
+    let nifti = lower.ends_with(".nii") || lower.ends_with(".nii.gz");
     let format = a.format.unwrap_or(if nifti { Format::Nifti } else { Format::Seg });
     let (geometry, labels) = (&mask.map.geometry, &mask.map.labels);
     let layers: Vec<Vec<u8>> = mask
@@ -77,23 +77,25 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
         description: "mask from a file; research use only",
         provenance: "mask read from a file and laid on the image; no model was run",
         keep_identity: a.keep_identity,
-        overwrite: a.overwrite,
+        overwrite: false,
     };
-    if !a.overwrite && a.output.exists() {
-        return Err(crate::io::IoError::Exists { path: a.output.clone() }.into());
-    }
+    let Some(name) = a.output.file_name() else {
+        return Err(Failure::Usage("the output needs a file name".to_owned()));
+    };
+    let folder = a.output.parent().unwrap_or(Path::new("."));
+    let set = FileSet::new(folder, a.overwrite)?;
+    let output = set.place(name)?;
     let made = match format {
         Format::Nifti => {
-            let options =
-                NiftiOptions { fourth_axis: 1, description: "labels", overwrite: a.overwrite };
-            write_nifti_with(&a.output, geometry, NiftiData::U8(labels), &options)?;
+            let options = NiftiOptions { fourth_axis: 1, description: "labels", overwrite: false };
+            write_nifti_with(&output, geometry, NiftiData::U8(labels), &options)?;
             Vec::new()
         }
         Format::Seg => {
             let kind = SegmentationKind::Binary;
-            write_seg(&a.output, geometry, &image.source, &segments, kind, &by)?
+            write_seg(&output, geometry, &image.source, &segments, kind, &by)?
         }
-        Format::Rtstruct => write_rtstruct(&a.output, geometry, &image.source, &segments, &by)?,
+        Format::Rtstruct => write_rtstruct(&output, geometry, &image.source, &segments, &by)?,
     };
     let notices: Vec<&Notice> = mask.notices.iter().chain(&made).collect();
     for n in &notices {
@@ -103,19 +105,16 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
         "software": { "name": "sfumato", "version": env!("CARGO_PKG_VERSION"), "use": "research use only" },
         "image": { "format": image.source.format, "sha256": image.source.sha256 },
         "mask": { "sha256": crate::io::sha256_of_file(&a.mask)? },
-        "output": { "sha256": crate::io::sha256_of_file(&a.output)? },
+        "output": { "sha256": crate::io::sha256_of_file(&output)? },
         "labels": mask.table,
         "patient_identity": if a.keep_identity && format != Format::Nifti { "kept" } else { "left out" },
         "notices": notices,
     });
-    let beside = sidecar(&a.output);
+    let mut sidecar = name.to_os_string();
+    sidecar.push(".json");
+    let beside = set.place_of_record(&sidecar);
     crate::io::write_atomic(&beside, serde_json::to_string_pretty(&record)?.as_bytes())?;
-    super::print(&format!("{}\n{}", a.output.display(), beside.display()))
-}
-
-/// `x.seg.dcm.json` beside `x.seg.dcm`.
-fn sidecar(path: &Path) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(".json");
-    path.with_file_name(name)
+    let placed = set.commit(&[output], &beside)?;
+    let lines: Vec<String> = placed.iter().map(|p| p.display().to_string()).collect();
+    super::print(&lines.join("\n"))
 }

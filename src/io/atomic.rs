@@ -2,16 +2,19 @@
 //! read back, renamed.
 
 use super::IoError;
-use rand::Rng;
+use super::leftover::{claim, sweep, temporary_name};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// A temporary sibling of a target; removed unless it was renamed into place.
 pub(super) struct Sibling {
     temporary: Option<PathBuf>,
     target: PathBuf,
+    /// Of the file that is being written: shows others that somebody is at it.
+    lock: OnceLock<File>,
 }
 
 impl Sibling {
@@ -39,10 +42,9 @@ impl Sibling {
                 path: asked.into(),
             });
         }
-        let random: u64 = rand::rng().random();
-        // No other dot: the nifti crate cuts a name at its dots.
-        let temporary = folder.join(format!("sfumato_{random:016x}.{ending}"));
-        Ok(Self { temporary: Some(temporary), target })
+        sweep(&folder);
+        let temporary = folder.join(temporary_name(ending));
+        Ok(Self { temporary: Some(temporary), target, lock: OnceLock::new() })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -55,11 +57,17 @@ impl Sibling {
 
     /// Creates the temporary file; fails if somebody else has.
     pub(super) fn create(&self) -> Result<File, IoError> {
-        OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(self.path())
-            .map_err(|e| self.failed(e))
+        let make = || -> std::io::Result<File> {
+            loop {
+                let file = OpenOptions::new().write(true).create_new(true).open(self.path())?;
+                if claim(&file, self.path())? {
+                    let copy = file.try_clone()?;
+                    self.lock.get_or_init(|| copy);
+                    return Ok(file);
+                }
+            }
+        };
+        make().map_err(|e| self.failed(e))
     }
 
     /// Syncs the temporary file, gives it the old file's permissions, and puts it in place.
@@ -72,12 +80,7 @@ impl Sibling {
         };
         put().map_err(|e| self.failed(e))?;
         self.temporary = None;
-        // The rename itself must survive a power cut; not every system can open a folder for that.
-        if let Ok(folder) = File::open(folder_of(&self.target))
-            && let Err(e) = folder.sync_all()
-        {
-            tracing::debug!("the folder could not be synced: {e}");
-        }
+        sync_folder(&folder_of(&self.target));
         Ok(())
     }
 }
@@ -93,7 +96,16 @@ impl Drop for Sibling {
     }
 }
 
-fn folder_of(path: &Path) -> PathBuf {
+/// A rename must survive a power cut; not every system can open a folder for that.
+pub(super) fn sync_folder(folder: &Path) {
+    if let Ok(folder) = File::open(folder)
+        && let Err(e) = folder.sync_all()
+    {
+        tracing::debug!("the folder could not be synced: {e}");
+    }
+}
+
+pub(super) fn folder_of(path: &Path) -> PathBuf {
     match path.parent() {
         Some(p) if !p.as_os_str().is_empty() => p.into(),
         _ => PathBuf::from("."),
@@ -101,14 +113,14 @@ fn folder_of(path: &Path) -> PathBuf {
 }
 
 #[cfg(unix)]
-fn set_permissions(new: &Path, old: &Path) -> std::io::Result<()> {
+pub(super) fn set_permissions(new: &Path, old: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     let mode = fs::metadata(old).map_or(0o640, |m| m.permissions().mode() & 0o777);
     fs::set_permissions(new, fs::Permissions::from_mode(mode))
 }
 
 #[cfg(not(unix))]
-fn set_permissions(_new: &Path, _old: &Path) -> std::io::Result<()> {
+pub(super) fn set_permissions(_new: &Path, _old: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
@@ -143,6 +155,7 @@ pub(super) fn write_new(path: &Path, bytes: &[u8], overwrite: bool) -> Result<()
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::io::FileSet;
 
     fn names(dir: &Path) -> Vec<String> {
         let mut v: Vec<_> = fs::read_dir(dir)
@@ -201,8 +214,8 @@ mod tests {
 
     const SIZE: usize = 300_000;
 
-    /// Not a test of its own: the other process of the two tests below. Writes files full of one
-    /// byte, and says so before and after each.
+    /// Not a test of its own: the other process of the two tests below. Writes a file full of one
+    /// byte, then a set of an image and its record, again and again, and says so.
     #[test]
     #[ignore = "run by other tests as a process of its own"]
     fn child() {
@@ -211,14 +224,23 @@ mod tests {
         };
         for round in 0..1000u32 {
             println!("writing");
-            match write_atomic(&path, &vec![(round % 200) as u8 + 1; SIZE]) {
-                Ok(()) => println!("written"),
-                Err(e) => {
-                    println!("failed: {e}");
-                    return;
-                }
+            if let Err(e) = write_both(&path, (round % 200) as u8 + 1) {
+                println!("failed: {e}");
+                return;
             }
+            println!("written");
         }
+    }
+
+    /// The file, then `set/image.bin` with `set/record.json`.
+    fn write_both(path: &Path, byte: u8) -> Result<(), IoError> {
+        let bytes = vec![byte; SIZE];
+        write_atomic(path, &bytes)?;
+        let set = FileSet::new(&path.with_file_name("set"), true)?;
+        let (image, record) = (set.place("image.bin")?, set.place_of_record("record.json"));
+        write_atomic(&image, &bytes)?;
+        write_atomic(&record, &bytes)?;
+        set.commit(&[image], &record).map(drop)
     }
 
     fn start(shell: Option<&str>, target: &Path) -> std::process::Child {
@@ -247,25 +269,78 @@ mod tests {
         bytes.len() == SIZE && bytes.iter().all(|b| Some(b) == bytes.first())
     }
 
+    /// Files of ours that are not in place.
+    fn leftovers(dir: &Path) -> usize {
+        names(dir).iter().filter(|n| n.starts_with("sfumato_")).count()
+    }
+
     #[test]
-    fn a_process_killed_while_writing_leaves_a_whole_file() {
+    fn a_process_killed_while_writing_leaves_whole_files_and_no_image_without_record() {
+        use rand::{Rng, SeedableRng};
         use std::io::{BufRead, BufReader};
+        use std::time::{Duration, Instant};
         let dir = tempfile::tempdir().expect("temp dir");
-        let path = dir.path().join("a.bin");
+        let (path, set) = (dir.path().join("a.bin"), dir.path().join("set"));
+        let (image, record) = (set.join("image.bin"), set.join("record.json"));
+        fs::create_dir(&set).expect("made");
         write_atomic(&path, &vec![250; SIZE]).expect("written");
-        for round in 0..60 {
+        let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
+        let (mut caught, mut longest) = (0, Duration::ZERO);
+        for round in 0..200 {
             let mut child = start(None, &path);
             let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-            // Killed in the middle of its first to seventh file, wherever it has got to.
-            let mut seen = 0;
-            while seen <= round % 7 {
-                let line = lines.next().expect("the child goes on").expect("text");
-                seen += u32::from(line.contains("writing"));
+            while !lines.next().expect("the child goes on").expect("text").contains("writing") {}
+            if round % 20 == 0 {
+                // How long it takes once, so that the moments spread over all of it.
+                let begin = Instant::now();
+                while !lines.next().expect("goes on").expect("text").contains("written") {}
+                longest = begin.elapsed();
+            }
+            let moment = Instant::now() + longest.mul_f64(rng.random_range(0.0..1.2));
+            while Instant::now() < moment {
+                std::hint::spin_loop();
             }
             child.kill().expect("killed");
             child.wait().expect("ended");
+            caught += usize::from(leftovers(dir.path()) + leftovers(&set) > 0);
             assert!(is_whole(&path), "round {round}");
+            assert!(!record.exists() || is_whole(&record), "round {round}");
+            assert!(!image.exists() || (is_whole(&image) && record.exists()), "round {round}");
+            if round % 10 == 0 {
+                // Now and then the first image of a folder is the one that is caught.
+                for file in [&image, &record] {
+                    fs::remove_file(file).ok();
+                }
+            }
         }
+        assert!(caught >= 20, "only {caught} of 200 were caught in the middle");
+        // What they left is gone with the next write.
+        write_both(&path, 7).expect("written");
+        assert_eq!(names(dir.path()), ["a.bin", "set"]);
+        assert_eq!(names(&set), ["image.bin", "record.json"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_that_takes_no_files_is_an_error() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().expect("temp dir");
+        let locked = dir.path().join("locked");
+        fs::create_dir(&locked).expect("made");
+        fs::write(locked.join("a.bin"), "old").expect("written");
+        fs::set_permissions(&locked, fs::Permissions::from_mode(0o555)).expect("chmod");
+        // The administrator may write everywhere, but not into the list of processes.
+        let root = fs::write(locked.join("probe"), "").is_ok();
+        let target = if root { PathBuf::from("/proc/self/a.bin") } else { locked.join("a.bin") };
+        if root && !Path::new("/proc/self").is_dir() {
+            eprintln!("SKIPPED a_folder_that_takes_no_files_is_an_error: no folder refuses root");
+            return;
+        }
+        let e = write_atomic(&target, b"new").expect_err("refused").to_string();
+        assert!(e.contains("could not be written") && !e.contains('\n'), "{e}");
+        let e = FileSet::new(target.parent().expect("a folder"), true).err().expect("refused");
+        assert!(e.to_string().contains("could not be written"), "{e}");
+        assert_eq!(fs::read_to_string(locked.join("a.bin")).expect("there"), "old");
     }
 
     #[cfg(unix)]

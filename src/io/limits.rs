@@ -1,6 +1,8 @@
 //! The budgets of reading, in one place. Nothing is allocated before it was compared with these.
 
 use super::Refusal;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 pub(super) const GIB: u64 = 1 << 30;
 /// Side of a 2-D picture in pixels, and its decoded size: 20,000 x 20,000 in colour fit.
@@ -20,6 +22,17 @@ pub(super) const FOLDER_DEPTH: usize = 16;
 
 /// Decoded bytes that one volume may take: the smaller of 4 GiB and 60 % of free memory.
 pub fn memory_budget() -> u64 {
+    /// Asking the system takes longer than reading a small header.
+    const FRESH: Duration = Duration::from_millis(200);
+    static LAST: Mutex<Option<(Instant, u64)>> = Mutex::new(None);
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    match *last {
+        Some((when, budget)) if when.elapsed() < FRESH => budget,
+        _ => last.insert((Instant::now(), measured_budget())).1,
+    }
+}
+
+fn measured_budget() -> u64 {
     let available = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
         let line = text.lines().find(|l| l.starts_with("MemAvailable:"))?;
         line.split_whitespace().nth(1)?.parse::<u64>().ok()

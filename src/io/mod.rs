@@ -6,10 +6,12 @@ mod convert;
 mod dicom;
 mod error;
 pub mod export;
+mod file_set;
 #[cfg(test)]
 mod hostile;
 pub mod info;
 mod label_table;
+mod leftover;
 mod limits;
 mod mask;
 mod nifti;
@@ -20,8 +22,9 @@ mod watch;
 
 pub use atomic::write_atomic;
 pub use convert::convert;
-pub use dicom::{Listing, Private, SeriesChoice, SeriesInfo};
+pub use dicom::{Listing, Private, SeriesChoice, SeriesInfo, files_of_series};
 pub use error::{IoError, Refusal};
+pub use file_set::FileSet;
 pub use info::ImageInfo;
 pub use label_table::{read_label_table, write_label_table};
 pub use limits::memory_budget;

@@ -7,6 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// What has been done so far. Reported from several threads, in no strict order.
 #[derive(Debug)]
 pub enum Progress {
+    /// Files found so far in folders.
+    Finding {
+        files: usize,
+    },
     /// Headers looked at.
     Scanning {
         files: usize,

@@ -1,6 +1,7 @@
 //! The window's frame: asks the session what is new, lets the panels draw, applies their commands.
 
 use super::chooser::{ChooserLocal, chooser_ui};
+use super::pace::Pace;
 use super::pictures::Pictures;
 use super::residency::Residency;
 use super::thumbnails::Thumbnails;
@@ -12,7 +13,7 @@ use crate::render;
 use eframe::{egui, egui_wgpu};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How the window is started.
 #[derive(Clone, Debug)]
@@ -51,6 +52,7 @@ pub struct SfumatoApp {
     chooser: ChooserLocal,
     /// Pictures of what is being opened.
     arriving: Pictures,
+    pace: Pace,
     adapter: String,
 }
 
@@ -88,13 +90,15 @@ impl SfumatoApp {
             view: ViewLocal::default(),
             chooser: ChooserLocal::default(),
             arriving: Pictures::default(),
+            pace: Pace::default(),
             adapter,
         })
     }
 }
 
 impl eframe::App for SfumatoApp {
-    fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
+    fn ui(&mut self, ui: &mut egui::Ui, frame: &mut eframe::Frame) {
+        let begin = Instant::now();
         let now = ui.input(|i| i.time);
         if let Some(seconds) = self.session.poll(now) {
             ui.ctx().request_repaint_after(Duration::from_secs_f64(seconds.clamp(0.0, 60.0)));
@@ -126,6 +130,7 @@ impl eframe::App for SfumatoApp {
             top::top_ui(ui, session, &mut commands);
             windows::research_use_ui(ui, session, &mut commands);
             opening::cautions_ui(ui, document, &mut commands);
+            opening::series_beside_ui(ui, document, &mut commands);
             status::status_ui(ui, session, &self.view, &self.adapter);
             panel::panel_ui(ui, session, &mut commands);
             strip::strip_ui(ui, session, &self.thumbnails, &mut commands);
@@ -158,6 +163,7 @@ impl eframe::App for SfumatoApp {
         for command in commands {
             self.session.apply(command);
         }
+        self.pace.frame(&self.session, begin, frame.info().cpu_usage);
     }
 
     /// The ground of the panels, which have none of their own: nothing is painted twice.

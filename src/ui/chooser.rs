@@ -8,6 +8,12 @@ use eframe::egui;
 use egui::{Align2, FontId, Key, Rect, RichText, Sense, Stroke, StrokeKind, vec2};
 
 const ROW: f32 = 84.0;
+/// Of a row that cannot be opened.
+const LOW_ROW: f32 = 44.0;
+const GAP: f32 = 4.0;
+/// So many rows are always there, for screen readers too; more only where they are near the view.
+const FEW: usize = 64;
+const AROUND: f32 = 600.0;
 const THUMBNAIL: f32 = 72.0;
 /// Rows that a page key walks.
 const PAGE: i64 = 5;
@@ -74,20 +80,46 @@ pub(super) fn chooser_ui(
             ui.label(RichText::new(problem).color(theme::RED));
         }
         head(ui);
-        egui::ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
-            ui.spacing_mut().item_spacing.y = 4.0;
-            for &index in &chooser.rows {
-                if let Some(series) = chooser.list.series().get(index) {
-                    row(ui, chooser, series, local, commands);
-                }
-            }
-            ui.add_space(24.0);
+        egui::ScrollArea::vertical().auto_shrink([false, false]).show_viewport(ui, |ui, view| {
+            rows_ui(ui, view, chooser, local, commands);
         });
     });
     local.pictures.tidy();
     local.seen = Some(chooser.marked);
     if !typing {
         keys(ui, on_other_widget, commands);
+    }
+}
+
+/// The rows; of very many only those near the view, and the marked one.
+fn rows_ui(
+    ui: &mut egui::Ui,
+    view: Rect,
+    chooser: &Chooser,
+    local: &mut ChooserLocal,
+    commands: &mut Vec<Command>,
+) {
+    let (rows, openable) = (&chooser.rows, chooser.list.openable());
+    // What can be opened comes first, in higher rows.
+    let top = |k: usize| {
+        k.min(openable) as f32 * (ROW + GAP) + k.saturating_sub(openable) as f32 * (LOW_ROW + GAP)
+    };
+    ui.set_height(top(rows.len()) + 24.0);
+    let area = ui.max_rect();
+    for (k, &index) in rows.iter().enumerate() {
+        let near = top(k + 1) > view.top() - AROUND && top(k) < view.bottom() + AROUND;
+        let marked = chooser.marked == index;
+        if rows.len() > FEW && !near && !marked {
+            continue;
+        }
+        let Some(series) = chooser.list.series().get(index) else { continue };
+        let place = Rect::from_min_max(
+            egui::pos2(area.left(), area.top() + top(k)),
+            egui::pos2(area.right(), area.top() + top(k + 1) - GAP),
+        );
+        ui.scope_builder(egui::UiBuilder::new().id_salt(index).max_rect(place), |ui| {
+            row(ui, chooser, series, local, commands);
+        });
     }
 }
 
@@ -143,13 +175,13 @@ fn row(
     let enabled = series.has_pixels;
     let marked = enabled && chooser.marked == series.index;
     let sense = if enabled { Sense::click() } else { Sense::hover() };
-    let height = if enabled { ROW } else { 44.0 };
+    let height = if enabled { ROW } else { LOW_ROW };
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), sense);
-    let title = title(series);
-    let size = format!("{} × {}", series.columns, series.rows);
-    let slices = slices(series.frames);
+    // Only where somebody reads or sees it: there may be very many rows.
+    let texts = || (title(series), format!("{} × {}", series.columns, series.rows));
     let kind = if series.modality.is_empty() { "–" } else { &series.modality };
     response.widget_info(|| {
+        let ((title, size), slices) = (texts(), slices(series.frames));
         let name = if enabled {
             format!("Series {title}, {kind}, {size}, {slices}")
         } else {
@@ -170,6 +202,7 @@ fn row(
     if !ui.is_rect_visible(rect) {
         return;
     }
+    let ((title, size), slices) = (texts(), slices(series.frames));
     let fill = match (marked, response.hovered()) {
         (true, _) => theme::HOVER,
         (false, true) if enabled => theme::RAISED,

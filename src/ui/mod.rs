@@ -6,6 +6,7 @@ mod input;
 mod labels;
 mod lines;
 mod opening;
+mod pace;
 mod panel;
 mod pictures;
 mod residency;

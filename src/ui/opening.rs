@@ -116,6 +116,31 @@ pub(super) fn cautions_ui(ui: &mut egui::Ui, document: &Document, commands: &mut
     });
 }
 
+/// Above a single slice of a series whose other files lie beside it.
+pub(super) fn series_beside_ui(
+    ui: &mut egui::Ui,
+    document: &Document,
+    commands: &mut Vec<Command>,
+) {
+    let files = document.opened.as_ref().map_or(0, |o| o.files_of_series);
+    if files < 2 {
+        return;
+    }
+    let frame = egui::Frame::new().fill(theme::RAISED).inner_margin(egui::Margin::symmetric(14, 6));
+    egui::Panel::top("series beside").frame(frame).show(ui, |ui| {
+        ui.horizontal(|ui| {
+            let text = format!("This is 1 of {files} files of its series in this folder.");
+            ui.label(RichText::new(text).color(theme::STRONG));
+            if ui.button("Open the series").clicked() {
+                commands.push(Command::OpenSeriesBeside);
+            }
+            if ui.button("Only this slice").clicked() {
+                commands.push(Command::DismissSeriesBeside);
+            }
+        });
+    });
+}
+
 /// Between the slices as stored and the rectangular grid that they were resampled onto.
 pub(super) fn raw_geometry_button(ui: &mut egui::Ui, raw: bool, commands: &mut Vec<Command>) {
     let (text, tip) = if raw {

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 /// Explicit VR, little endian.
-fn element(group: u16, number: u16, vr: &[u8; 2], value: &[u8]) -> Vec<u8> {
+pub(crate) fn element(group: u16, number: u16, vr: &[u8; 2], value: &[u8]) -> Vec<u8> {
     let mut b = [group.to_le_bytes(), number.to_le_bytes()].concat();
     b.extend(vr);
     let mut value = value.to_vec();

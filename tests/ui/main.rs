@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test program: it may panic")]
 
 mod dicom_files;
+mod identity;
 mod looking;
 mod opening;
 mod runs;

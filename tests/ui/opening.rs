@@ -192,6 +192,28 @@ fn open_7_a_series_is_chosen_by_keyboard() {
 }
 
 #[test]
+fn open_7_a_list_of_very_many_series_holds_only_the_rows_near_the_view() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    for number in 1..=90 {
+        stack(folder.path(), &Series { number, description: "Secret", side: 8 }, &[0.0]);
+    }
+    let mut w = Window::new();
+    open(&mut w, &[folder.path()]);
+    w.until("the list shows", |a| a.session.shown_chooser().is_some());
+    let rows = |w: &Window| w.texts().iter().filter(|t| t.starts_with("Series Secret")).count();
+    assert!((10..60).contains(&rows(&w)), "{} rows", rows(&w));
+    let marked = |w: &Window| w.harness.state().session.shown_chooser().map(|c| c.marked);
+    assert_eq!(marked(&w), Some(0));
+    w.press(Modifiers::NONE, Key::End);
+    assert_eq!(marked(&w), Some(89));
+    w.harness.run_steps(3);
+    w.picture();
+    assert!((10..60).contains(&rows(&w)), "{} rows", rows(&w));
+    w.press(Modifiers::NONE, Key::Enter);
+    w.until("the last one opens", |a| a.session.document.is_some());
+}
+
+#[test]
 fn open_7_texts_about_the_patient_stay_on_the_screen() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let scans = folder.path().join("scans");
@@ -232,6 +254,36 @@ fn open_9_several_dropped_files_open_as_one_series() {
     assert_eq!(shape(&w), [32, 32, 3]);
     assert!(w.has("2-1.dcm and 2 more"));
     assert!(w.harness.state().session.preferences.recent.is_empty());
+}
+
+#[test]
+fn open_9_one_file_of_a_series_offers_the_others() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    stack(folder.path(), &Series::CHEST, &[0.0, 2.0, 4.0]);
+    stack(folder.path(), &Series { number: 5, description: "Other", side: 16 }, &[0.0, 3.0]);
+    let one = folder.path().join("2-2.dcm");
+    let mut w = Window::new();
+    open(&mut w, &[&one]);
+    w.until("the others are found", |a| {
+        let opened = a.session.document.as_ref().and_then(|d| d.opened.as_ref());
+        opened.is_some_and(|o| o.files_of_series == 3)
+    });
+    assert_eq!(shape(&w), [32, 32, 1]);
+    assert!(w.has("This is 1 of 3 files of its series in this folder."), "{:?}", w.texts());
+    w.picture();
+    w.click("Only this slice");
+    assert!(!w.has("files of its series"));
+    open(&mut w, &[&one]);
+    w.until("they are found again", |a| {
+        let opened = a.session.document.as_ref().and_then(|d| d.opened.as_ref());
+        opened.is_some_and(|o| o.files_of_series == 3)
+    });
+    w.click("Open the series");
+    w.until("the series opens", |a| {
+        a.session.document.as_ref().is_some_and(|d| d.volume.geometry().shape()[2] == 3)
+    });
+    assert!(w.harness.state().session.chooser.is_none(), "nothing was asked");
+    assert!(!w.has("files of its series"));
 }
 
 #[test]

@@ -271,6 +271,14 @@ impl Window {
         Self::start(folder, hand, write_result, |_| Box::new(engine))
     }
 
+    /// A hand-driven worker, and files as people get them.
+    pub(crate) fn exporting(folder: Option<PathBuf>) -> Self {
+        let hand = Hand::default();
+        let cards = vec![card("fundus-disc-cup", Modality::Fundus)];
+        let engine = HandEngine { hand: hand.clone(), cards };
+        Self::start(folder, hand, export_results, |_| Box::new(engine))
+    }
+
     /// With the embedded models on the inference thread, and files as people get them.
     pub(crate) fn real() -> Self {
         let engine = |wake: Wake| -> Box<dyn Engine> { Box::new(WorkerEngine::new(wake)) };

@@ -32,6 +32,9 @@ pub(super) struct Options<'a> {
 /// Stored 32-bit colours are kept as their upper halves; this brings 0xffff to 0xffff_ffff.
 const UPPER_HALF: f64 = 65_537.0;
 
+/// Remarks on single files that are read before the rest of them are passed over.
+const MOST_NOTICES: usize = 64;
+
 /// A frame that is left out: its file and number.
 type Lost = HashSet<(usize, usize)>;
 
@@ -157,6 +160,10 @@ fn attempt(
                 push_once(&mut notices, n.clone());
             }
         }
+        if notices.len() > MOST_NOTICES {
+            notices.push(Notice::amber("more remarks on single files are left out"));
+            break;
+        }
     }
     let kinds: HashSet<&str> = planes.iter().map(|p| p.kind.as_str()).collect();
     let one_file = planes.iter().all(|p| Some(p.file) == planes.first().map(|q| q.file));
@@ -221,7 +228,7 @@ fn attempt(
         let notices = notices.into_iter().filter(|n| n.text.contains("cut off")).collect();
         return Ok(Attempt::Lost { frames, why, cut: only_cut, notices });
     }
-    doubles(files, &stack, layout, &mut notices);
+    doubles(files, &stack, layout, &options.watch, &mut notices)?;
     finish(stack, filled, picture, notices).map(|v| Attempt::Done(Box::new(v)))
 }
 
@@ -422,15 +429,26 @@ fn hash_of(origin: &Origin) -> Result<[u8; 32], Refusal> {
 }
 
 /// Says whether slices that lie where another one does are copies of it.
-fn doubles(files: &[Scanned], stack: &Stack, layout: &Layout, notices: &mut Vec<Notice>) {
-    let (mut copies, mut others) = (0, 0);
-    for (shown, hidden) in &stack.doubles {
-        let same = match (decode_one(files, shown, layout), decode_one(files, hidden, layout)) {
-            (Ok(a), Ok(b)) => a == b && shown.rescale == hidden.rescale,
-            _ => false,
-        };
-        *(if same { &mut copies } else { &mut others }) += 1;
-    }
+fn doubles(
+    files: &[Scanned],
+    stack: &Stack,
+    layout: &Layout,
+    watch: &Watch<'_>,
+    notices: &mut Vec<Notice>,
+) -> Result<(), Refusal> {
+    let same: Vec<bool> = stack
+        .doubles
+        .par_iter()
+        .map(|(shown, hidden)| {
+            watch.check()?;
+            Ok(match (decode_one(files, shown, layout), decode_one(files, hidden, layout)) {
+                (Ok(a), Ok(b)) => a == b && shown.rescale == hidden.rescale,
+                _ => false,
+            })
+        })
+        .collect::<Result<_, Refusal>>()?;
+    let copies = same.iter().filter(|same| **same).count();
+    let others = same.len() - copies;
     if copies > 0 {
         notices.push(Notice::note(format!("{copies} slices are there twice; one of each is kept")));
     }
@@ -440,6 +458,7 @@ fn doubles(files: &[Scanned], stack: &Stack, layout: &Layout, notices: &mut Vec<
              position is shown"
         )));
     }
+    Ok(())
 }
 
 fn finish(

@@ -8,12 +8,15 @@ use std::ops::Range;
 
 /// How much is read ahead while headers are walked.
 const AHEAD: usize = 1 << 16;
+/// The first read of a file: most headers end in it, and most other files show what they are.
+pub(super) const HEAD: usize = 1 << 14;
 
 pub(super) enum Bytes {
     Memory(Vec<u8>),
-    /// `length` bytes of a file from `start`.
+    /// `length` bytes of a file from `start`; `head` is how the whole file begins.
     File {
         file: File,
+        head: Vec<u8>,
         start: u64,
         length: usize,
     },
@@ -27,6 +30,35 @@ pub(super) struct Window {
 }
 
 impl Bytes {
+    /// All of a file, whose beginning is read at once.
+    pub(super) fn of_file(file: File, length: u64) -> Result<Self, Refusal> {
+        let length = usize::try_from(length)
+            .map_err(|_| Refusal::limit("the file", length, usize::MAX as u64))?;
+        let mut head = vec![0; length.min(HEAD)];
+        read_exact_at(&file, &mut head, 0)?;
+        Ok(Self::File { file, head, start: 0, length })
+    }
+
+    /// The bytes of a range, if all of them are in memory.
+    fn held(&self, range: &Range<usize>) -> Option<&[u8]> {
+        match self {
+            Self::Memory(b) => b.get(range.clone()),
+            Self::File { head, start, length, .. } => {
+                let start = usize::try_from(*start).ok()?;
+                let end = range.end.checked_add(start).filter(|_| range.end <= *length)?;
+                head.get(range.start.checked_add(start)?..end)
+            }
+        }
+    }
+
+    /// What is in memory of the beginning of the whole file.
+    pub(super) fn head(&self) -> &[u8] {
+        match self {
+            Self::Memory(b) => b,
+            Self::File { head, .. } => head,
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Memory(b) => b.len(),
@@ -41,9 +73,9 @@ impl Bytes {
                 b.drain(..n.min(b.len()));
                 Self::Memory(b)
             }
-            Self::File { file, start, length } => {
+            Self::File { file, head, start, length } => {
                 let n = n.min(length);
-                Self::File { file, start: start + n as u64, length: length - n }
+                Self::File { file, head, start: start + n as u64, length: length - n }
             }
         }
     }
@@ -52,9 +84,12 @@ impl Bytes {
     /// If the range is not all there.
     pub(super) fn read(&self, range: Range<usize>) -> Result<Cow<'_, [u8]>, Refusal> {
         let short = || Refusal::damaged("the file ends too early");
+        if let Some(held) = self.held(&range) {
+            return Ok(Cow::Borrowed(held));
+        }
         match self {
-            Self::Memory(b) => b.get(range).map(Cow::Borrowed).ok_or_else(short),
-            Self::File { file, start, length } => {
+            Self::Memory(_) => Err(short()),
+            Self::File { file, start, length, .. } => {
                 if range.start > range.end || range.end > *length {
                     return Err(short());
                 }
@@ -68,8 +103,8 @@ impl Bytes {
     /// `N` bytes at `at`, with what follows them read ahead.
     pub(super) fn array<const N: usize>(&self, at: usize, window: &mut Window) -> Option<[u8; N]> {
         let end = at.checked_add(N).filter(|&e| e <= self.len())?;
-        if let Self::Memory(b) = self {
-            return b.get(at..end)?.try_into().ok();
+        if let Some(held) = self.held(&(at..end)) {
+            return held.try_into().ok();
         }
         if at < window.at || end > window.at + window.bytes.len() {
             window.bytes =
@@ -108,11 +143,13 @@ mod tests {
         let all: Vec<u8> = (0..200_000u32).map(|i| (i * 7 % 251) as u8).collect();
         let mut file = tempfile::tempfile().expect("temp file");
         file.write_all(&all).expect("written");
-        let disk = Bytes::File { file, start: 0, length: all.len() }.skip(5);
+        let disk = Bytes::of_file(file, all.len() as u64).expect("readable").skip(5);
         let memory = Bytes::Memory(all).skip(5);
         assert_eq!(disk.len(), memory.len());
         let (mut a, mut b) = (Window::default(), Window::default());
-        for at in [0, 65_530, 3, 131_070, 199_987, 199_991, 199_992, 400_000] {
+        for at in
+            [0, 16_370, 16_372, 16_378, 65_530, 3, 131_070, 199_987, 199_991, 199_992, 400_000]
+        {
             let (x, y) = (disk.array::<8>(at, &mut a), memory.array::<8>(at, &mut b));
             assert_eq!(x, y, "{at}");
             assert_eq!(x.is_some(), at <= 199_987, "{at}");

@@ -1,7 +1,7 @@
 //! One DICOM file: preamble, meta group, transfer syntax, the checked header, and where its pixels
 //! are. dicom-rs parses only what the prescan has walked, and never the pixel data.
 
-use super::bytes::Bytes;
+use super::bytes::{Bytes, HEAD};
 use super::fragments::is_ours;
 use super::prescan::{Encoding, Pixels, Scan, scan};
 use crate::io::error::{Refusal, one_line};
@@ -21,8 +21,6 @@ pub(super) const EXPLICIT_LE: &str = "1.2.840.10008.1.2.1";
 const IMPLICIT_LE: &str = "1.2.840.10008.1.2";
 const EXPLICIT_BE: &str = "1.2.840.10008.1.2.2";
 const DEFLATED: &str = "1.2.840.10008.1.2.1.99";
-/// The file header is looked for in the first so many bytes.
-const HEAD: usize = 1 << 16;
 
 /// A parsed file whose pixel bytes lie in `data`.
 pub(super) struct DicomFile {
@@ -61,7 +59,7 @@ pub(super) fn parse(bytes: Bytes, whole: bool) -> Result<DicomFile, Refusal> {
         if bytes.len() <= HEAD {
             return Err(e);
         }
-        head = bytes.read(0..bytes.len().min(64 * HEAD))?;
+        head = bytes.read(0..bytes.len().min(256 * HEAD))?;
         meta_group(head.get(start..).unwrap_or_default())
     })?;
     let body = start + meta.end;
@@ -95,7 +93,7 @@ pub(super) fn parse(bytes: Bytes, whole: bool) -> Result<DicomFile, Refusal> {
     if TransferSyntaxRegistry.get(&transfer_syntax).is_none() && !is_ours(&transfer_syntax) {
         return Err(Refusal::unsupported(format!(
             "the transfer syntax {} is unknown",
-            one_line(&transfer_syntax)
+            quotable_uid(&transfer_syntax)
         )));
     }
     let data = if transfer_syntax == DEFLATED {
@@ -230,11 +228,22 @@ fn inflate(bytes: &[u8]) -> Result<Vec<u8>, Refusal> {
     Ok(out)
 }
 
+/// A UID as it may be repeated in messages. In a damaged file any text may stand in its place, the
+/// patient's name too.
+pub(super) fn quotable_uid(text: &str) -> &str {
+    if is_uid(text) { text } else { "(which is no UID)" }
+}
+
+/// PS3.5 9.1, leniently.
+pub(super) fn is_uid(text: &str) -> bool {
+    text.len() <= 64 && text.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+}
+
 /// The name of a transfer syntax with its UID.
 pub(super) fn syntax_name(uid: &str) -> String {
     match TransferSyntaxRegistry.get(uid) {
         Some(ts) => format!("{} ({uid})", ts.name().trim()),
-        None => one_line(uid),
+        None => quotable_uid(uid).into(),
     }
 }
 
@@ -275,7 +284,7 @@ pub(super) fn sop_class(object: &InMemDicomObject) -> String {
         Some("481.3") => "RT Structure Set Storage",
         Some("481.5") => "RT Plan Storage",
         _ if uid == "1.2.840.10008.1.3.10" => "Media Storage Directory Storage",
-        _ => return format!("an object of class {}", one_line(&uid)),
+        _ => return format!("an object of class {}", quotable_uid(&uid)),
     };
     name.into()
 }

@@ -7,6 +7,9 @@ use super::plane::{ACQUISITION, B_VALUE, ECHO, Plane, TIME, TRIGGER, cross, dot}
 use super::stack::{SAME_PLACE, same_directions};
 use std::collections::{BTreeMap, HashMap};
 
+/// A slice is looked for a place in so many stacks of its series.
+const MOST_DIRECTIONS: usize = 512;
+
 /// The frames of one volume. `planes[..].file` counts in the list of files.
 pub(super) struct Group {
     pub(super) planes: Vec<Plane>,
@@ -74,10 +77,11 @@ pub(super) fn groups(files: &mut [Scanned]) -> Vec<Group> {
         }
         for mut plane in planes {
             plane.file = i;
-            // The latest stack is the likeliest.
+            // The latest stack is the likeliest; a slice in every direction would take for ever.
             match bucket
                 .iter_mut()
                 .rev()
+                .take(MOST_DIRECTIONS)
                 .find(|g| g.planes.first().is_some_and(|p| stacks(p, &plane)))
             {
                 Some(group) => group.planes.push(plane),

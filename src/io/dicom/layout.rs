@@ -2,7 +2,7 @@
 
 use super::file::{number, text};
 use super::mosaic::Mosaic;
-use crate::io::error::{Refusal, one_line};
+use crate::io::error::Refusal;
 use crate::io::limits::{DICOM_FRAMES, checked_size, memory_budget};
 use crate::volume::Notice;
 use dicom::dictionary_std::tags;
@@ -110,12 +110,20 @@ impl Layout {
                 ));
                 Photometric::Monochrome2
             }
-            other => {
+            Some(
+                known @ ("ARGB" | "CMYK" | "HSV" | "XYB" | "YBR_PARTIAL_420" | "YBR_PARTIAL_422"),
+            ) => {
                 return Err(Refusal::unsupported(format!(
-                    "the photometric interpretation {}",
-                    one_line(other.unwrap_or("(missing)"))
+                    "the photometric interpretation {known}"
                 )));
             }
+            // Not repeated: in a damaged file any text may stand here, the patient's name too.
+            Some(_) => {
+                return Err(Refusal::unsupported(
+                    "a photometric interpretation that is not of the standard",
+                ));
+            }
+            None => return Err(Refusal::damaged("the photometric interpretation is missing")),
         };
         let colour = !matches!(
             photometric,

@@ -2,7 +2,8 @@
 //! are read once, and any of them can then be opened.
 
 use super::build::{Options, build, middle_slice};
-use super::file::{number, parse, sop_class, text};
+use super::bytes::Bytes;
+use super::file::{is_uid, number, parse, sop_class, text};
 use super::group::{Group, groups};
 use super::layout::{Layout, Photometric};
 use super::origin::{Origin, gather, is_disc_index};
@@ -185,10 +186,13 @@ impl Listing {
         let scanned: Vec<Option<Result<Scanned, Refusal>>> = found
             .origins
             .into_par_iter()
-            .enumerate()
-            .map(|(_, origin)| {
+            .map(|origin| {
                 watch.check()?;
-                let one = (single || origin.is_dicom()).then(|| examine(origin));
+                let bytes = if single { Some(origin.bytes(false)) } else { origin.dicom_header() };
+                let one = match bytes.map(|b| examine(origin, b?)) {
+                    Some(Err(e)) if single => return Err(e),
+                    one => one,
+                };
                 let files = seen.fetch_add(1, Ordering::Relaxed) + 1;
                 if files.is_multiple_of(32) || files == of {
                     watch.report(|| Progress::Scanning { files, of });
@@ -196,20 +200,27 @@ impl Listing {
                 Ok(one)
             })
             .collect::<Result<_, Refusal>>()?;
-        let (mut files, mut unreadable, mut copies) = (Vec::new(), 0, 0);
+        let (mut unreadable, mut copies) = (0, 0);
         let mut instances = HashSet::new();
-        for one in scanned.into_iter().flatten() {
-            match one {
-                Err(e) if single => return Err(e),
-                Err(_) => unreadable += 1,
+        // In one chain, so that the memory of the first list becomes that of the second: there may
+        // be hundreds of thousands.
+        let mut files: Vec<Scanned> = scanned
+            .into_iter()
+            .filter_map(|one| match one? {
+                Err(_) => {
+                    unreadable += 1;
+                    None
+                }
                 // The index of a disc is no image; the same object twice counts once.
-                Ok(s) if s.index && !single => {}
+                Ok(s) if s.index && !single => None,
                 Ok(s) if !s.instance.is_empty() && !instances.insert(s.instance.clone()) => {
                     copies += 1;
+                    None
                 }
-                Ok(s) => files.push(s),
-            }
-        }
+                Ok(s) => Some(s),
+            })
+            .collect();
+        drop(instances);
         let mut notices = found.notices;
         if unreadable > 0 {
             notices.push(Notice::amber(format!(
@@ -280,9 +291,9 @@ fn info(index: usize, group: &Group, files: &[Scanned]) -> SeriesInfo {
     let picture = first.and_then(|f| f.picture.as_ref().ok());
     SeriesInfo {
         index,
-        modality: first.map(|f| one_line(&f.modality)).unwrap_or_default(),
+        modality: first.map(|f| f.modality.clone()).unwrap_or_default(),
         number: first.and_then(|f| f.number),
-        uid: first.map(|f| one_line(&f.series)).unwrap_or_default(),
+        uid: first.map(|f| f.series.clone()).filter(|uid| is_uid(uid)).unwrap_or_default(),
         kind: first.map(|f| f.kind.clone()).unwrap_or_default(),
         files: numbers.len(),
         columns: picture.map_or(0, |p| p.layout.columns),
@@ -352,8 +363,8 @@ fn several(many: &[&SeriesInfo], there: &str, things: &str) -> Refusal {
     ))
 }
 
-fn examine(origin: Origin) -> Result<Scanned, Refusal> {
-    let f = parse(origin.bytes(false)?, false)?;
+fn examine(origin: Origin, bytes: Bytes) -> Result<Scanned, Refusal> {
+    let f = parse(bytes, false)?;
     let o = &f.object;
     let private = |tag| Private(text(o, tag).map(|t| one_line(&t)).unwrap_or_default());
     let picture = if f.pixels.is_none() {
@@ -366,7 +377,7 @@ fn examine(origin: Origin) -> Result<Scanned, Refusal> {
         instance: text(o, tags::SOP_INSTANCE_UID).unwrap_or_default(),
         frame: text(o, tags::FRAME_OF_REFERENCE_UID).unwrap_or_default(),
         number: number(o, tags::SERIES_NUMBER).map(|n| n as i64),
-        modality: text(o, tags::MODALITY).unwrap_or_default(),
+        modality: text(o, tags::MODALITY).filter(|m| is_code(m)).unwrap_or_default(),
         kind: sop_class(o),
         description: private(tags::SERIES_DESCRIPTION),
         date: private(tags::SERIES_DATE),
@@ -374,6 +385,11 @@ fn examine(origin: Origin) -> Result<Scanned, Refusal> {
         picture,
         origin,
     })
+}
+
+/// A term of the standard; anything longer may be some other text that a damaged file has there.
+fn is_code(text: &str) -> bool {
+    text.len() <= 10 && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
 }
 
 fn picture(f: &super::file::DicomFile) -> Result<Picture, Refusal> {
@@ -393,7 +409,7 @@ fn picture(f: &super::file::DicomFile) -> Result<Picture, Refusal> {
     }
     if o.get(tags::VOILUT_SEQUENCE).is_some() {
         notices.push(Notice::note(
-            "the file's look-up table for display is not applied; the window spans its range",
+            "the file's look-up table for display is drawn as the straight ramp nearest to it",
         ));
     }
     if layout.allocated == 32 && layout.photometric == Photometric::Rgb {

@@ -2,6 +2,7 @@
 //! prescan bounds the structure, dicom-rs parses the header and supplies the codecs; uncompressed
 //! pixels and everything about space are ours.
 
+mod beside;
 mod build;
 mod bytes;
 mod file;
@@ -18,6 +19,8 @@ mod origin;
 mod pixels;
 mod plane;
 mod prescan;
+#[cfg(test)]
+mod real_series_tests;
 mod reference;
 mod resample;
 mod rle;
@@ -30,6 +33,7 @@ mod tables;
 mod tests;
 mod zip;
 
+pub use beside::files_of_series;
 pub(super) use file::looks_like_bare_data_set;
 pub(super) use listing::open;
 pub use listing::{Listing, Private, SeriesChoice, SeriesInfo};

@@ -394,6 +394,19 @@ fn damaged_objects_never_panic() {
 
 /// A sequence of unknown type whose items are implicit: passed over, not parsed as gigabytes.
 #[test]
+fn text_where_a_term_or_a_uid_belongs_is_not_repeated() {
+    let said = |bytes: &[u8]| opened(bytes).expect_err("refused");
+    let mut elements = picture("SMITH JOHN", 2, 2, 1, Bits(8, 8, 0));
+    elements.push(element(0x7fe0, 0x10, b"OB", &[1, 2, 3, 4]));
+    let e = said(&file("1.2.840.10008.1.2.1", &elements));
+    assert!(e.contains("photometric") && !e.contains("SMITH"), "{e}");
+    let e = said(&file("SMITH JOHN", &elements));
+    assert!(e.contains("transfer syntax") && !e.contains("SMITH"), "{e}");
+    let e = said(&file("1.2.840.10008.1.2.1", &[text(8, 0x16, b"UI", "SMITH JOHN")]));
+    assert!(e.contains("holds no picture") && !e.contains("SMITH"), "{e}");
+}
+
+#[test]
 fn sequences_of_unknown_type_are_passed_over() {
     let mut e = picture("MONOCHROME2", 1, 2, 1, Bits(8, 8, 0));
     let mut unknown = vec![8, 0, 0x15, 0x11, b'U', b'N', 0, 0, 255, 255, 255, 255];

@@ -9,17 +9,18 @@ use crate::io::error::Refusal;
 use crate::io::limits::{FOLDER_DEPTH, FOLDER_FILES, GIB, memory_budget};
 use crate::io::sniff::{Kind, kind_of_bytes};
 use crate::io::source::{open_regular, read_whole};
-use crate::io::watch::Watch;
+use crate::io::watch::{Progress, Watch};
 use crate::volume::Notice;
 use dicom::core::Tag;
 use dicom::object::InMemDicomObject;
 use std::collections::HashSet;
-use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 /// Files up to this length are read whole where their pixels are wanted.
 const WHOLE: u64 = 64 << 20;
+/// What a file is shows in so many bytes.
+const SNIFF: usize = 1024;
 
 /// One file that may be DICOM.
 #[derive(Clone)]
@@ -36,12 +37,19 @@ pub(super) struct Found {
 }
 
 impl Origin {
-    /// Whether the first bytes look like DICOM.
-    pub(super) fn is_dicom(&self) -> bool {
+    /// The bytes for a look at the header, if the first of them look like DICOM. Costs four calls
+    /// of the system: folders hold hundreds of thousands of files.
+    pub(super) fn dicom_header(&self) -> Option<Result<Bytes, Refusal>> {
+        let is_dicom = |head: &[u8]| matches!(kind_of_bytes(head), Kind::Dicom);
         match self {
-            Self::Disk(path) => matches!(crate::io::sniff::kind_of(path), Ok(Kind::Dicom)),
+            Self::Disk(path) => {
+                let bytes = plain(path).ok()?;
+                let look = bytes.read(0..bytes.len().min(SNIFF)).ok()?;
+                is_dicom(&look).then(|| drop(look)).map(|()| Ok(bytes))
+            }
             Self::Zipped(archive, index) => {
-                archive.read(*index, 1024).is_ok_and(|b| matches!(kind_of_bytes(&b), Kind::Dicom))
+                let look = archive.read(*index, SNIFF as u64).ok()?;
+                is_dicom(&look).then(|| self.bytes(false))
             }
         }
     }
@@ -50,13 +58,10 @@ impl Origin {
     pub(super) fn bytes(&self, all: bool) -> Result<Bytes, Refusal> {
         match self {
             Self::Disk(path) => {
-                let (file, length) = open_regular(path)?;
-                if all && length <= WHOLE {
+                if all && std::fs::metadata(path)?.len() <= WHOLE {
                     return Ok(Bytes::Memory(read_whole(path, WHOLE)?));
                 }
-                let length = usize::try_from(length)
-                    .map_err(|_| Refusal::limit("the file", length, usize::MAX as u64))?;
-                Ok(Bytes::File { file: file.into_inner(), start: 0, length })
+                plain(path)
             }
             Self::Zipped(archive, index) => {
                 let limit = memory_budget().min(GIB);
@@ -76,18 +81,28 @@ impl Origin {
     }
 }
 
+fn plain(path: &Path) -> Result<Bytes, Refusal> {
+    let (file, length) = open_regular(path)?;
+    Bytes::of_file(file.into_inner(), length)
+}
+
 /// Everything under `paths`: folders are walked, archives and disc indices opened.
 pub(super) fn gather(paths: &[PathBuf], watch: &Watch<'_>) -> Result<Found, Refusal> {
     let mut found = Found { origins: Vec::new(), notices: Vec::new() };
     for path in paths {
+        watch.check()?;
         if path.is_dir() {
             found.origins.extend(folder(path, watch)?.into_iter().map(Origin::Disk));
-        } else if is_zip(path)? {
-            archive(path, &mut found)?;
-        } else if let Some(records) = disc_index(path)? {
-            disc(path, &records, &mut found)?;
         } else {
-            found.origins.push(Origin::Disk(path.clone()));
+            let bytes = plain(path)?;
+            let head = bytes.read(0..bytes.len().min(SNIFF))?;
+            if matches!(kind_of_bytes(&head), Kind::Zip) {
+                archive(plain(path)?, &mut found)?;
+            } else if let Some(records) = disc_index(path, &head)? {
+                disc(path, &records, &mut found)?;
+            } else {
+                found.origins.push(Origin::Disk(path.clone()));
+            }
         }
         if found.origins.len() > FOLDER_FILES {
             return Err(too_many());
@@ -100,13 +115,6 @@ fn too_many() -> Refusal {
     Refusal::Choose(format!(
         "there are more than {FOLDER_FILES} files; choose a folder further inside"
     ))
-}
-
-fn is_zip(path: &Path) -> Result<bool, Refusal> {
-    let (file, _) = open_regular(path)?;
-    let mut head = Vec::new();
-    file.take(4).read_to_end(&mut head)?;
-    Ok(head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06"))
 }
 
 /// Files of a folder and the folders in it, each real folder once, in a fixed order.
@@ -132,6 +140,7 @@ fn folder(top: &Path, watch: &Watch<'_>) -> Result<Vec<PathBuf>, Refusal> {
             }
             if visited.is_multiple_of(1024) {
                 watch.check()?;
+                watch.report(|| Progress::Finding { files: visited });
             }
             let Ok(kind) = entry.file_type() else { continue };
             if kind.is_dir() && depth < FOLDER_DEPTH {
@@ -141,7 +150,8 @@ fn folder(top: &Path, watch: &Watch<'_>) -> Result<Vec<PathBuf>, Refusal> {
             }
         }
     }
-    paths.sort();
+    // By their bytes: comparing paths part by part takes as long as reading small files.
+    paths.sort_unstable_by(|a, b| a.as_os_str().cmp(b.as_os_str()));
     Ok(paths)
 }
 
@@ -153,11 +163,7 @@ fn inside(top: &Path, path: &Path) -> bool {
     }
 }
 
-fn archive(path: &Path, found: &mut Found) -> Result<(), Refusal> {
-    let (file, length) = open_regular(path)?;
-    let length = usize::try_from(length)
-        .map_err(|_| Refusal::limit("the archive", length, usize::MAX as u64))?;
-    let bytes = Bytes::File { file: file.into_inner(), start: 0, length };
+fn archive(bytes: Bytes, found: &mut Found) -> Result<(), Refusal> {
     let archive = Arc::new(Archive::of(bytes, FOLDER_FILES)?);
     let (mut outside, mut locked) = (0, 0);
     for (index, entry) in archive.entries.iter().enumerate() {
@@ -187,12 +193,14 @@ const MEDIA_DIRECTORY: &str = "1.2.840.10008.1.3.10";
 const RECORDS: Tag = Tag(0x0004, 0x1220);
 const REFERENCED_FILE: Tag = Tag(0x0004, 0x1500);
 
-/// The data set of a DICOMDIR; nothing if the file is something else.
-fn disc_index(path: &Path) -> Result<Option<InMemDicomObject>, Refusal> {
-    if !matches!(crate::io::sniff::kind_of(path), Ok(Kind::Dicom)) {
+/// The data set of a DICOMDIR; nothing if the file, which begins with `head`, is something else.
+fn disc_index(path: &Path, head: &[u8]) -> Result<Option<InMemDicomObject>, Refusal> {
+    let named = path.file_name().is_some_and(|n| n.eq_ignore_ascii_case("DICOMDIR"));
+    let says_so = head.windows(MEDIA_DIRECTORY.len()).any(|w| w == MEDIA_DIRECTORY.as_bytes());
+    if !(named || says_so) || !matches!(kind_of_bytes(head), Kind::Dicom) {
         return Ok(None);
     }
-    let Ok(parsed) = parse(Origin::Disk(path.into()).bytes(false)?, false) else {
+    let Ok(parsed) = parse(plain(path)?, false) else {
         return Ok(None);
     };
     Ok(is_disc_index(&parsed).then_some(parsed.object))

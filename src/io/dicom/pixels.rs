@@ -9,6 +9,7 @@ use super::tables::{ModalityTable, Palette};
 use crate::io::error::Refusal;
 use crate::volume::{Notice, Voxels};
 use dicom::core::Tag;
+use std::borrow::Cow;
 use std::ops::Range;
 
 const FLOAT: Tag = Tag(0x7fe0, 0x0008);
@@ -117,16 +118,16 @@ impl<'a> Frames<'a> {
             Place::Native { start, tag, swap_bytes } => {
                 let bits = l.frame_bits() as usize;
                 let range = (frame * bits / 8)..((frame + 1) * bits).div_ceil(8);
-                let mut bytes = if *swap_bytes {
+                let mut bytes: Cow<'_, [u8]> = if *swap_bytes {
                     // Pairs of bytes count from the start of all frames.
                     let even = range.start & !1..range.end.next_multiple_of(2);
                     let end = (start + even.end).min(data.len());
                     let mut pairs = data.read(start + even.start..end)?.into_owned();
                     pairs.as_chunks_mut::<2>().0.iter_mut().for_each(|p| p.reverse());
                     let skip = range.start - even.start;
-                    pairs.get(skip..skip + range.len()).ok_or_else(missing)?.to_vec()
+                    pairs.get(skip..skip + range.len()).ok_or_else(missing)?.to_vec().into()
                 } else {
-                    data.read(start + range.start..start + range.end)?.into_owned()
+                    data.read(start + range.start..start + range.end)?
                 };
                 if l.allocated == 1 {
                     let first = frame * bits % 8;
@@ -138,7 +139,7 @@ impl<'a> Frames<'a> {
                 }
                 if self.file.encoding.big_endian && l.allocated > 8 {
                     let width = (l.allocated / 8) as usize;
-                    bytes.chunks_exact_mut(width).for_each(<[u8]>::reverse);
+                    bytes.to_mut().chunks_exact_mut(width).for_each(<[u8]>::reverse);
                 }
                 if *tag == FLOAT {
                     let v = bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b));
@@ -149,7 +150,7 @@ impl<'a> Frames<'a> {
                     return Ok(Voxels::F64(v.collect()));
                 }
                 if l.planar {
-                    bytes = interleave(&bytes, (l.allocated / 8) as usize);
+                    bytes = interleave(&bytes, (l.allocated / 8) as usize).into();
                 }
                 (bytes, l.photometric)
             }
@@ -158,7 +159,9 @@ impl<'a> Frames<'a> {
                 for range in frames.get(frame).ok_or_else(missing)? {
                     stream.extend_from_slice(&data.read(range.clone())?);
                 }
-                fragments::decode(stream, l, &self.file.transfer_syntax)?
+                let (bytes, photometric) =
+                    fragments::decode(stream, l, &self.file.transfer_syntax)?;
+                (bytes.into(), photometric)
             }
         };
         let values = samples(&bytes, l);

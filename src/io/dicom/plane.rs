@@ -4,6 +4,7 @@
 use super::file::{first_item, number, numbers, text};
 use super::layout::Layout;
 use super::mosaic::is_mosaic;
+use super::tables::voi_window;
 use crate::volume::{Notice, Window};
 use dicom::core::Tag;
 use dicom::dictionary_std::tags;
@@ -127,7 +128,12 @@ pub(super) fn planes(
                 spacing,
                 step,
                 rescale: rescale(group(tags::PIXEL_VALUE_TRANSFORMATION_SEQUENCE), o, notices),
-                window: window(group(tags::FRAME_VOILUT_SEQUENCE), frame, layout.frames),
+                window: window(
+                    group(tags::FRAME_VOILUT_SEQUENCE),
+                    frame,
+                    layout.frames,
+                    layout.signed,
+                ),
                 order: [
                     number(
                         group(tags::SEGMENT_IDENTIFICATION_SEQUENCE),
@@ -277,13 +283,11 @@ fn rescale(
     }
 }
 
-fn window(group: &InMemDicomObject, frame: usize, frames: usize) -> Option<Window> {
-    if let Some(table) = first_item(group, tags::VOILUT_SEQUENCE) {
-        // The range of values that the table covers.
-        if let Some(&[n, first, _]) = numbers(table, tags::LUT_DESCRIPTOR).as_deref() {
-            let n = if n == 0.0 { 65_536.0 } else { n };
-            return Some(Window::from_range(first, first + n - 1.0));
-        }
+fn window(group: &InMemDicomObject, frame: usize, frames: usize, signed: bool) -> Option<Window> {
+    if let Some(window) =
+        first_item(group, tags::VOILUT_SEQUENCE).and_then(|t| voi_window(t, signed))
+    {
+        return Some(window);
     }
     let centers = numbers(group, tags::WINDOW_CENTER)?;
     let widths = numbers(group, tags::WINDOW_WIDTH)?;

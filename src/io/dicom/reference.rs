@@ -1,6 +1,6 @@
 //! What is kept of the source objects for exports that refer to them.
 
-use super::file::{number, text};
+use super::file::{is_uid, number, text};
 use super::plane::Plane;
 use crate::volume::{DicomFrame, DicomSource, Identity, IdentityElement};
 use dicom::core::{Tag, VR};
@@ -91,8 +91,7 @@ pub(super) fn source(
 /// A UID, or nothing if what stands there is none (PS3.5 9.1): it will be written into other files.
 fn uid(o: &InMemDicomObject, tag: Tag) -> String {
     let found = text(o, tag).unwrap_or_default();
-    let legal = found.len() <= 64 && found.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    if legal { found } else { String::new() }
+    if is_uid(&found) { found } else { String::new() }
 }
 
 /// The name of a landmark, a short term in capitals; anything else is no such term.

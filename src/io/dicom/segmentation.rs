@@ -115,9 +115,7 @@ fn coding(
         }
         Some("LABELMAP") => Ok(Coding::Labels),
         Some("BINARY") | None => Ok(Coding::Threshold(1.0)),
-        Some(other) => {
-            Err(Refusal::unsupported(format!("the segmentation type {}", one_line(other))))
-        }
+        Some(_) => Err(Refusal::unsupported("a segmentation type that is not of the standard")),
     }
 }
 

@@ -222,6 +222,24 @@ fn a_damaged_slice_is_left_out_and_said() {
 }
 
 #[test]
+fn the_files_of_a_series_beside_one_of_them_are_counted() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let paths = stack(dir.path(), 5);
+    // Of a series whose UID begins alike, in a folder inside, and no DICOM at all.
+    Slice { series: "1.2.34", ..Slice::at(9, at(0.0)) }.write(dir.path(), "other");
+    std::fs::create_dir(dir.path().join("inside")).expect("made");
+    Slice::at(8, at(8.0)).write(&dir.path().join("inside"), "deeper");
+    std::fs::write(dir.path().join("notes.txt"), "of series 1.2.3").expect("written");
+    let count =
+        |uid: &str| crate::io::files_of_series(&paths[2], uid, Watch::default()).expect("readable");
+    assert_eq!([count("1.2.3"), count("1.2.34"), count("1.2"), count("")], [5, 1, 0, 0]);
+    let stop = AtomicBool::new(true);
+    let watch = Watch { progress: None, cancel: Some(&stop) };
+    let e = crate::io::files_of_series(&paths[2], "1.2.3", watch).expect_err("cancelled");
+    assert!(e.is_cancelled(), "{e}");
+}
+
+#[test]
 fn progress_is_reported_and_cancelling_ends_the_reading() {
     let dir = tempfile::tempdir().expect("temp dir");
     stack(dir.path(), 40);
@@ -229,6 +247,7 @@ fn progress_is_reported_and_cancelling_ends_the_reading() {
     let progress = |p: Progress| {
         let mut s = seen.lock().expect("not poisoned");
         match p {
+            Progress::Finding { .. } => {}
             Progress::Scanning { files, of } => {
                 assert!(files <= of && of == 40);
                 s.0 = s.0.max(files);

@@ -3,7 +3,7 @@
 
 use super::file::{first_item, numbers};
 use crate::io::error::Refusal;
-use crate::volume::Voxels;
+use crate::volume::{Voxels, Window};
 use dicom::core::{Tag, VR};
 use dicom::dictionary_std::tags;
 use dicom::object::InMemDicomObject;
@@ -187,9 +187,57 @@ impl ModalityTable {
     }
 }
 
+/// The window whose straight ramp is nearest to a VOI look-up table (PS3.3 C.11.2.1.1): through the
+/// values at which the table passes a tenth and nine tenths of its range. A table that does not
+/// rise is not followed: the window spans all values that it is for.
+pub(super) fn voi_window(item: &InMemDicomObject, signed: bool) -> Option<Window> {
+    let signed = signed || item.get(tags::LUT_DESCRIPTOR)?.vr() == VR::SS;
+    let (n, first, bits) = descriptor(item, tags::LUT_DESCRIPTOR, signed)?;
+    let first = first as f64;
+    let whole = Window::from_range(first, first + n as f64 - 1.0);
+    let ramp = || -> Option<Window> {
+        let words = words(item, tags::LUT_DATA, n, bits)?;
+        let table = words.get(..n)?;
+        let (low, high) = (f64::from(*table.first()?), f64::from(*table.last()?));
+        let passes = |part: f64| -> Option<f64> {
+            let level = low + part * (high - low);
+            let i = table.iter().position(|&v| f64::from(v) >= level)?;
+            let before = f64::from(*table.get(i.checked_sub(1)?)?);
+            Some(i as f64 - 1.0 + (level - before) / (f64::from(*table.get(i)?) - before))
+        };
+        let (a, b) = (passes(0.1)?, passes(0.9)?);
+        (high > low && b > a)
+            .then(|| Window { center: first + (a + b) / 2.0, width: (b - a) / 0.8 })
+    };
+    Some(ramp().unwrap_or(whole))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_ramp_of_a_display_table_becomes_the_window() {
+        use dicom::core::{DataElement, PrimitiveValue};
+        let window = |first: i16, table: Vec<u16>| {
+            let mut o = InMemDicomObject::new_empty();
+            let descriptor = [table.len() as i16, first, 16];
+            let (tag, vr) = (tags::LUT_DESCRIPTOR, VR::SS);
+            o.put(DataElement::new(tag, vr, PrimitiveValue::I16(descriptor.as_slice().into())));
+            let data = PrimitiveValue::U16(table.into());
+            o.put(DataElement::new(tags::LUT_DATA, VR::OW, data));
+            voi_window(&o, false).map(|w| (w.center, w.width))
+        };
+        // Dark up to 50, a ramp over 400 values, bright from there: PS3.3 C.11.2.1.2 with the same
+        // ends gives centre 250 and width 400, here from -1000 on.
+        let ramp = |i: i32| ((i - 50).clamp(0, 400) * 100) as u16;
+        let (center, width) = window(-1000, (0..600).map(ramp).collect()).expect("a table");
+        assert!((center + 750.0).abs() < 1e-9 && (width - 400.0).abs() < 1e-9, "{center} {width}");
+        // One that falls, and one without data enough, span their values.
+        let falling = window(10, (0..101).map(|i| 1000 - 10 * i).collect());
+        assert_eq!(falling, Some((60.0, 100.0)));
+        assert_eq!(window(0, vec![7; 11]), Some((5.0, 10.0)));
+    }
 
     #[test]
     fn segments_are_expanded() {
