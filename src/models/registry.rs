@@ -23,6 +23,10 @@ const EMBEDDED: &[(&[u8], &str)] = &[
         include_bytes!("../../assets/weights/fetal-head-us.safetensors"),
         include_str!("../../assets/weights/fetal-head-us.md"),
     ),
+    (
+        include_bytes!("../../assets/weights/hippocampus-mri.safetensors"),
+        include_str!("../../assets/weights/hippocampus-mri.md"),
+    ),
 ];
 
 /// Cards of the embedded models.
