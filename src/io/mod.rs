@@ -6,8 +6,6 @@ mod convert;
 mod dicom;
 mod error;
 pub mod export;
-#[cfg(test)]
-mod hostile;
 pub mod info;
 mod label_table;
 mod limits;
