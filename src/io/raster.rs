@@ -12,7 +12,7 @@ use image::metadata::Orientation;
 use image::{
     ColorType, ExtendedColorType, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits,
 };
-use std::io::{BufRead, Seek};
+use std::io::{BufRead, Seek, SeekFrom};
 use std::path::Path;
 
 pub(super) fn read(path: &Path, format: ImageFormat) -> Result<Volume, Refusal> {
@@ -43,12 +43,13 @@ pub(super) fn decode(
     if facts.components == Some(4) && format == ImageFormat::Jpeg {
         return Err(cmyk());
     }
+    let length = bytes.seek(SeekFrom::End(0))?;
     bytes.rewind()?;
     let (width, height, slices, voxels, turned) = if facts.stack {
-        let (w, h, n, voxels) = pages::read(bytes, &mut notices)?;
+        let (w, h, n, voxels) = pages::read(bytes, length, &mut notices)?;
         (w, h, n, voxels, false)
     } else {
-        let (w, h, voxels, turned) = single(bytes, format, name, &mut notices)?;
+        let (w, h, voxels, turned) = single(bytes, length, format, name, &mut notices)?;
         (w, h, 1, voxels, turned)
     };
     if facts.animated {
@@ -91,6 +92,7 @@ pub(super) fn decode(
 /// One picture, upright; whether width and height changed places for that.
 fn single(
     bytes: impl BufRead + Seek,
+    length: u64,
     format: ImageFormat,
     name: &str,
     notices: &mut Vec<Notice>,
@@ -114,6 +116,7 @@ fn single(
     if decoder.total_bytes() > limit {
         return Err(Refusal::limit("the picture", decoder.total_bytes(), limit));
     }
+    check_length(name, decoder.total_bytes(), length)?;
     // Again, because not every decoder has looked at the limits when it was made.
     decoder.set_limits(limits).map_err(|e| refusal(&e, name))?;
     match decoder.original_color_type() {
@@ -214,6 +217,17 @@ fn upright<T: Copy>(mut v: Vec<T>, w: usize, orientation: Orientation) -> Vec<T>
         Orientation::Rotate90FlipH => turn(&v, |x, y, _, _| (y, x)),
         Orientation::Rotate270FlipH => turn(&v, |x, y, w, h| (w - 1 - y, h - 1 - x)),
     }
+}
+
+/// Refuses a file that is too short for its picture before space is taken for that. Deflate makes at
+/// most 1032 bytes of one, a PNG file of two colours 24 of those; no other format does more.
+fn check_length(name: &str, decoded: u64, length: u64) -> Result<(), Refusal> {
+    if decoded / (1032 * 24) > length {
+        return Err(Refusal::damaged(format!(
+            "{name}: a file of {length} bytes cannot hold a picture of {decoded}"
+        )));
+    }
+    Ok(())
 }
 
 fn cmyk() -> Refusal {

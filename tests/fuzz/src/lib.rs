@@ -1,13 +1,30 @@
-//! What the fuzz targets share. Every input takes the way of a file that a person opens: it is
-//! written to memory-backed storage, then given to the same functions as in the application.
+//! The rooms that read files, and what the fuzz targets share. Every input takes the way of a file
+//! that a person opens: it is written to memory-backed storage, then given to the same functions as
+//! in the application.
+//!
+//! The rooms are taken by their paths, not from the `sfumato` crate: its window would be nine tenths
+//! of the instrumented build.
 
 #[path = "../../hostile/counting.rs"]
 mod counting;
+#[cfg(feature = "models")]
+#[path = "../../../src/diffusion/mod.rs"]
+pub mod diffusion;
+#[path = "../../../src/io/mod.rs"]
+pub mod io;
+#[cfg(feature = "models")]
+#[path = "../../../src/models/mod.rs"]
+pub mod models;
+#[cfg(feature = "models")]
+#[path = "../../../src/nn/mod.rs"]
+pub mod nn;
+#[path = "../../../src/volume/mod.rs"]
+pub mod volume;
 
 use counting::{Counting, peak_of};
-use sfumato::io::{IoError, open};
-use sfumato::volume::Volume;
+use io::{IoError, open};
 use std::path::{Path, PathBuf};
+use volume::Volume;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -26,12 +43,18 @@ pub fn as_file(name: &str, bytes: &[u8]) -> PathBuf {
 }
 
 /// Opens the input as the application does.
-pub fn opened(name: &str, bytes: &[u8]) -> Option<Volume> {
-    let path = as_file(name, bytes);
-    let (result, peak) = peak_of(|| open(&path));
+pub fn opened(path: &Path) -> Option<Volume> {
+    let (result, peak) = peak_of(|| open(path));
     let decoded = result.as_ref().map_or(0, decoded_bytes);
     assert!(peak <= ALLOWANCE + decoded / 2 * 3, "{peak} bytes for an image of {decoded}");
     check(result)
+}
+
+/// What `f` gives, if it needed no more memory than is allowed beyond `need`.
+pub fn bounded<T>(need: usize, f: impl FnOnce() -> T) -> T {
+    let (result, peak) = peak_of(f);
+    assert!(peak <= ALLOWANCE + need, "{peak} bytes where {need} are needed");
+    result
 }
 
 fn decoded_bytes(v: &Volume) -> usize {
