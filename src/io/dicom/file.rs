@@ -358,8 +358,13 @@ pub(super) fn numbers(object: &InMemDicomObject, tag: Tag) -> Option<Vec<f64>> {
     (!values.is_empty() && values.iter().all(|v| v.is_finite())).then_some(values)
 }
 
+/// The first number of an element; the others, of which there may be very many, are not looked at.
 pub(super) fn number(object: &InMemDicomObject, tag: Tag) -> Option<f64> {
-    numbers(object, tag)?.first().copied()
+    let element = object.get(tag)?;
+    if element.vr() == VR::UN {
+        return numbers(object, tag)?.first().copied();
+    }
+    element.to_float64().ok().filter(|v| v.is_finite())
 }
 
 /// The first item of a sequence.
