@@ -87,9 +87,8 @@ pub(super) fn planes(
             let orientation =
                 few(group(tags::PLANE_ORIENTATION_SEQUENCE), tags::IMAGE_ORIENTATION_PATIENT)
                     .and_then(|v| directions(&v, notices));
-            let position =
-                few(group(tags::PLANE_POSITION_SEQUENCE), tags::IMAGE_POSITION_PATIENT)
-                    .and_then(|v| v.try_into().ok());
+            let position = few(group(tags::PLANE_POSITION_SEQUENCE), tags::IMAGE_POSITION_PATIENT)
+                .and_then(|v| v.try_into().ok());
             let position = match (position, orientation, &grid) {
                 (Some(p), Some([x, y]), Some(offsets)) => {
                     let n = cross(x, y);

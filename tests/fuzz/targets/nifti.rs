@@ -10,7 +10,14 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
     if !gzip && !matches!(size, Some((348 | 540, _) | (_, 348 | 540))) {
         return Corpus::Reject;
     }
-    let volume = opened(&as_file("input.nii", bytes));
+    // Half of a pair: the other half follows it.
+    let (head, voxels) = bytes.split_at(bytes.len().min(348));
+    let pair = !gzip && bytes.len() > 348 && !matches!(bytes.get(344..346), Some(b"n+"));
+    let path = as_file(if pair { "pair.hdr" } else { "input.nii" }, if pair { head } else { bytes });
+    if pair {
+        as_file("pair.img", voxels);
+    }
+    let volume = opened(&path);
     // Unusual lattices and sizes may be refused.
     if let Some(volume) = volume.filter(|v| v.voxels().len() < 1 << 16)
         && let Some(once) = written_and_read(&volume)
