@@ -89,6 +89,9 @@ pub(super) fn decode(
     Ok(volume)
 }
 
+/// More than any colour profile has.
+const PROFILE_BYTES: u64 = 64 << 20;
+
 /// One picture, upright; whether width and height changed places for that.
 fn single(
     bytes: impl BufRead + Seek,
@@ -103,7 +106,12 @@ fn single(
     limits.max_image_height = Some(PICTURE_SIDE);
     limits.max_alloc = Some(limit);
     let mut reader = ImageReader::with_format(bytes, format);
-    reader.limits(limits.clone());
+    let mut at_first = limits.clone();
+    if format == ImageFormat::Png {
+        // Colour profiles and texts are inflated before the size of the picture is known.
+        at_first.max_alloc = Some(PROFILE_BYTES);
+    }
+    reader.limits(at_first);
     let mut decoder = reader.into_decoder().map_err(|e| refusal(&e, name))?;
     let (width, height) = decoder.dimensions();
     if width == 0 || height == 0 || width > PICTURE_SIDE || height > PICTURE_SIDE {

@@ -99,14 +99,14 @@ fn dicom_nested() {
 fn dicom_of_very_many_things() {
     let mut cases: Vec<Case<'_>> = Vec::new();
     let empty = element(9, 0x1000, b"LO", &[]);
-    let same: Vec<u8> = empty.iter().copied().cycle().take(empty.len() * 4_000_001).collect();
-    cases.push(("4,000,001 elements", before(&same), Some("elements")));
-    let distinct: Vec<u8> = (0..3_900_000u32)
+    let same: Vec<u8> = empty.iter().copied().cycle().take(empty.len() * 1_000_001).collect();
+    cases.push(("1,000,001 elements", before(&same), Some("elements")));
+    let distinct: Vec<u8> = (0..990_000u32)
         .flat_map(|i| {
             element(9 + 2 * (i / 60_000) as u16, 0x1000 + (i % 60_000) as u16, b"LO", &[])
         })
         .collect();
-    cases.push(("elements in order", before(&distinct), Some("elements")));
+    cases.push(("990,000 elements", before(&distinct), None));
     let items: Vec<Vec<u8>> = (0..1_000_000).map(|_| Vec::new()).collect();
     cases.push(("empty items", before(&sequence(8, 0x1140, &items)), Some("elements")));
     let values: Vec<u8> =
@@ -162,7 +162,7 @@ fn dicom_pictures_that_cannot_be() {
     let cut = [us(0x10, 100), us(0x11, 100), text(0x28, 8, b"IS", "60000")];
     cases.push(("not one of 60,000 frames", plain_with(&cut), Some("before the first")));
     let cut = [us(0x10, 1), us(0x11, 1), text(0x28, 8, b"IS", "60000")];
-    cases.push(("12 of 60,000 frames", plain_with(&cut), Some("cut off")));
+    cases.push(("12 of 60,000 frames", plain_with(&cut), None));
     all(cases, Way::Image);
 }
 
@@ -183,9 +183,9 @@ fn dicom_of_missing_frames() {
     };
     let cases: Vec<Case<'_>> = vec![
         ("12 of 40", missing("40", 12), None),
-        ("2 of 30,000", missing("30000", 2), Some("cut off")),
+        ("2 of 30,000", missing("30000", 2), None),
         ("2 of 40 compressed", fragments("40", 2), None),
-        ("2 of 60,000 compressed", fragments("60000", 2), Some("frame")),
+        ("2 of 60,000 compressed", fragments("60000", 2), None),
         ("a million fragments", fragments("2", 1_000_000), Some("shared out")),
     ];
     all(cases, Way::Image);
@@ -304,9 +304,9 @@ fn dicom_folders() {
     folder("no DICOM", &[("a.txt", b"hello".to_vec())], Some("DICOM"));
     folder("empty files", &[("a", Vec::new()), ("b", Vec::new())], Some("DICOM"));
     folder("far apart", &at(&["0", "1", "1e9"]), None);
-    folder("very far apart", &at(&["0", "1e-3", "1e300"]), None);
+    folder("very far apart", &at(&["0", "1", "1e300"]), Some("choose"));
     folder("hardly apart", &at(&["0", "0.02", "1", "1000000"]), None);
-    folder("nowhere", &at(&["NaN", "1", "inf"]), None);
+    folder("nowhere", &at(&["NaN", "1", "inf"]), Some("choose"));
     folder("a hundred slices missing", &at(&["0", "1", "2", "1000000", "1000001"]), None);
     let sheared: Vec<(&str, Vec<u8>)> = (0..4)
         .map(|i| {
@@ -394,7 +394,7 @@ fn nifti_sizes() {
     };
     let most = i16::MAX;
     for (name, dim, word) in [
-        ("huge", [3, 1500, 1500, 1500, 1, 1, 1, 1], "at most"),
+        ("huge", [3, 900, 900, 900, 1, 1, 1, 1], "at most"),
         ("overflow", [7, most, most, most, most, most, most, most], "limit"),
         ("zero", [3, 0, 3, 2, 1, 1, 1, 1], "dim[1] is 0"),
         ("no slices", [3, 4, 3, 0, 1, 1, 1, 1], "dim[3] is 0"),
@@ -500,8 +500,8 @@ fn pictures() {
     e.finish().expect("in memory");
     let end = || (b"IEND", Vec::new());
     let mut bmp = encoded(rgb(), image::ImageFormat::Bmp);
-    put(&mut bmp, 18, &30_000i32.to_le_bytes());
-    put(&mut bmp, 22, &30_000i32.to_le_bytes());
+    put(&mut bmp, 18, &20_000i32.to_le_bytes());
+    put(&mut bmp, 22, &20_000i32.to_le_bytes());
     let mut low = bmp.clone();
     put(&mut low, 22, &i32::MIN.to_le_bytes());
     let n = 30_000;
@@ -524,7 +524,7 @@ fn pictures() {
         ("jpeg of 4,000 megapixels", jpeg_stream(0xc0, 8, 65_500, 65_500), Some("pixel")),
         ("jpeg, progressive", jpeg_stream(0xc2, 8, 30_000, 30_000), Some("jpeg")),
         ("jpeg of no rows", jpeg_stream(0xc0, 8, 0, 8), Some("jpeg")),
-        ("bmp of 900 megapixels", bmp, Some("bmp")),
+        ("bmp of 400 megapixels", bmp, Some("bmp")),
         ("bmp of negative height", low, Some(":")),
         ("tiff of 900 megapixels", strip(n, n, 1, 8, 100), Some("tiff")),
         ("tiff, packed", strip(n, n, 5, 8, 100), Some("tiff")),
@@ -539,7 +539,7 @@ fn pictures() {
 fn label_tables() {
     let line = |n: usize, name: &str| format!("{n} 1 2 3 1 1 1 \"{name}\"\n");
     let twice = line(7, "a").repeat(2);
-    let many: String = (0..40_000).map(|n| line(n, "a")).collect();
+    let many: String = (0..50_000).map(|n| line(n, "a")).collect();
     let cases: Vec<Case<'_>> = vec![
         ("nothing", Vec::new(), None),
         ("no labels", b"# nothing\n".to_vec(), None),

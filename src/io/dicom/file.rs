@@ -115,7 +115,7 @@ pub(super) fn parse(bytes: Bytes, whole: bool) -> Result<DicomFile, Refusal> {
         ));
         encoding = found;
     }
-    let Scan { pixels, header_end, disordered, unknown } = scan(&data, encoding, whole)?;
+    let Scan { pixels, header_end, disordered, passed_over } = scan(&data, encoding, whole)?;
     if disordered {
         notices.push(Notice::amber("the elements of the file are not in ascending order"));
     }
@@ -126,13 +126,13 @@ pub(super) fn parse(bytes: Bytes, whole: bool) -> Result<DicomFile, Refusal> {
         return Err(Refusal::limit("the header", header_end as u64, GIB));
     }
     let mut header = data.read(0..header_end)?;
-    if !unknown.is_empty() {
+    if !passed_over.is_empty() {
         notices.push(Notice::note(format!(
-            "{} sequences of unknown type in the file were passed over",
-            unknown.len()
+            "{} elements of the file cannot be parsed and were passed over",
+            passed_over.len()
         )));
         let header = header.to_mut();
-        for range in unknown.into_iter().rev() {
+        for range in passed_over.into_iter().rev() {
             header.drain(range);
         }
     }

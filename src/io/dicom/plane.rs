@@ -104,14 +104,16 @@ pub(super) fn planes(
             let spacing = few(measures, tags::PIXEL_SPACING)
                 .and_then(|v| match v.as_slice() {
                     // Between rows first: that is y.
-                    &[rows, columns, ..] if rows > 0.0 && columns > 0.0 => Some([columns, rows]),
+                    &[rows, columns, ..] if is_length(rows) && is_length(columns) => {
+                        Some([columns, rows])
+                    }
                     _ => None,
                 })
                 .or(fallback_spacing);
             let step = number(measures, tags::SPACING_BETWEEN_SLICES)
                 .or_else(|| number(measures, tags::SLICE_THICKNESS))
                 .map(f64::abs)
-                .filter(|&s| s > 0.0);
+                .filter(|&s| is_length(s));
             let content = group(tags::FRAME_CONTENT_SEQUENCE);
             let echo = group(tags::MR_ECHO_SEQUENCE);
             let diffusion = group(tags::MR_DIFFUSION_SEQUENCE);
@@ -154,6 +156,11 @@ fn frame_kind(group: &InMemDicomObject) -> Option<String> {
     let kind = text(group, tags::FRAME_TYPE)?;
     let component = text(group, tags::COMPLEX_IMAGE_COMPONENT).unwrap_or_default();
     Some(shortened(&format!("{kind}\\{component}")))
+}
+
+/// A distance in mm that can be meant.
+fn is_length(mm: f64) -> bool {
+    (1e-6..=1e6).contains(&mm)
 }
 
 fn shortened(text: &str) -> String {
