@@ -28,3 +28,21 @@ fn numbers_of_which_the_last_is_cut_off() {
     }
     report.finish();
 }
+
+/// A spacing of 10^-47 mm (micrometres, and a float that is hardly one) is nothing in the floats that
+/// a file holds: what was written came back with another spacing. It is refused instead.
+#[test]
+fn spacings_too_small_for_a_file() {
+    let _alone = alone();
+    let dir = tempfile::tempdir().expect("temp dir");
+    let mut bytes = nifti_with(&[(280, f32::from_bits(1))]);
+    bytes[123] = 3;
+    let path = dir.path().join("small.nii");
+    std::fs::write(&path, bytes).expect("written");
+    let volume = sfumato::io::open(&path).unwrap_or_else(|e| panic!("{e}"));
+    assert!(volume.geometry().spacing()[0] < 1e-40);
+    let out = dir.path().join("out.nii");
+    let e = sfumato::io::convert(&out, &volume, false).expect_err("refused").to_string();
+    assert!(e.contains("32-bit floats"), "{e}");
+    assert!(!out.exists());
+}
