@@ -121,7 +121,7 @@ pub fn element(group: u16, number: u16, vr: &[u8; 2], value: &[u8]) -> Vec<u8> {
 pub fn header(group: u16, number: u16, vr: &[u8; 2], length: u32) -> Vec<u8> {
     let mut b = [group.to_le_bytes(), number.to_le_bytes()].concat();
     b.extend(vr);
-    if matches!(vr, b"OB" | b"OW" | b"SQ" | b"UN" | b"UT") {
+    if matches!(vr, b"OB" | b"OW" | b"SQ" | b"UN" | b"UT" | b"UC" | b"UV") {
         b.extend([0, 0]);
         b.extend(length.to_le_bytes());
     } else {

@@ -88,7 +88,9 @@ pub(super) fn planes(
                 few(group(tags::PLANE_ORIENTATION_SEQUENCE), tags::IMAGE_ORIENTATION_PATIENT)
                     .and_then(|v| directions(&v, notices));
             let position = few(group(tags::PLANE_POSITION_SEQUENCE), tags::IMAGE_POSITION_PATIENT)
-                .and_then(|v| v.try_into().ok());
+                .and_then(|v| <[f64; 3]>::try_from(v).ok())
+                // Farther away than anything was ever scanned.
+                .filter(|p| p.iter().all(|v| v.abs() < 1e9));
             let position = match (position, orientation, &grid) {
                 (Some(p), Some([x, y]), Some(offsets)) => {
                     let n = cross(x, y);
