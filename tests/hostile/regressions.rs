@@ -46,3 +46,20 @@ fn spacings_too_small_for_a_file() {
     assert!(e.contains("32-bit floats"), "{e}");
     assert!(!out.exists());
 }
+
+/// Fragments under another tag than that of pixel data were taken for a sequence of data sets.
+#[test]
+fn fragments_that_are_no_pixel_data() {
+    let _alone = alone();
+    let dir = tempfile::tempdir().expect("temp dir");
+    let mut report = Report::default();
+    let mut other = encapsulated(&[vec![0; 20], vec![0xfe; 40]]);
+    put(&mut other, 0, &[0x09, 0, 0x10, 0x10]);
+    for front in [other.clone(), sequence(8, 0x1140, &[other])] {
+        let mut body = front;
+        body.extend(sorted(&plain()));
+        let outcome = attempt_bytes(dir.path(), &dicom_of(EXPLICIT, &body), crate::Way::Image);
+        report.expect("fragments", &outcome, None);
+    }
+    report.finish();
+}

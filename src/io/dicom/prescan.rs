@@ -40,12 +40,13 @@ pub(super) struct Scan {
     /// Tags do not ascend at the top level.
     pub(super) disordered: bool,
     /// Top-level elements that the parser would lose its place in: a sequence of unknown type, which
-    /// is implicit inside whatever is around it (PS3.5 6.2.2), or numbers of which the last is cut
-    /// off. It takes what follows for lengths of gigabytes.
+    /// is implicit inside whatever is around it (PS3.5 6.2.2), fragments that are no pixel data, or
+    /// numbers of which the last is cut off. It takes what follows for lengths of gigabytes.
     pub(super) passed_over: Vec<Range<usize>>,
 }
 
 const UNDEFINED: u32 = u32::MAX;
+const PIXEL_DATA: Tag = Tag(0x7fe0, 0x0010);
 const ITEM: Tag = Tag(0xfffe, 0xe000);
 const ITEM_END: Tag = Tag(0xfffe, 0xe00d);
 const SEQUENCE_END: Tag = Tag(0xfffe, 0xe0dd);
@@ -242,7 +243,8 @@ pub(super) fn scan(bytes: &Bytes, encoding: Encoding, fragments: bool) -> Result
                             )));
                         }
                     };
-                    pass_over |= vr == VR::UN && e.explicit;
+                    let bytes = matches!(vr, VR::OB | VR::OW) && tag != PIXEL_DATA;
+                    pass_over |= bytes || (vr == VR::UN && e.explicit);
                     depth += usize::from(level.inside == Inside::Sequence);
                     open.push(level);
                 } else {
@@ -251,16 +253,7 @@ pub(super) fn scan(bytes: &Bytes, encoding: Encoding, fragments: bool) -> Result
                         depth += 1;
                         open.push(Level { inside: Inside::Sequence, end, encoding: e });
                     } else {
-                        if length % width(vr) != 0 {
-                            if !top {
-                                return Err(Refusal::damaged(format!(
-                                    "element {tag} of type {vr} has {length} bytes, expected a \
-                                     multiple of {}",
-                                    width(vr)
-                                )));
-                            }
-                            pass_over = true;
-                        }
+                        pass_over |= length % width(vr) != 0;
                         if is_list(vr) {
                             elements += r.separators(r.at..end.unwrap_or(limit));
                         }
