@@ -1,5 +1,6 @@
 //! PNG, JPEG, TIFF and BMP: grey or RGB, 8 or 16 bits; the pages of a TIFF file as a stack.
 
+mod directories;
 mod facts;
 mod pages;
 
@@ -39,11 +40,14 @@ pub(super) fn decode(
         _ => "bmp",
     };
     let mut notices = Vec::new();
+    let length = bytes.seek(SeekFrom::End(0))?;
+    if format == ImageFormat::Tiff {
+        directories::check(&mut bytes, length)?;
+    }
     let facts = Facts::of(&mut bytes, format)?;
     if facts.components == Some(4) && format == ImageFormat::Jpeg {
         return Err(cmyk());
     }
-    let length = bytes.seek(SeekFrom::End(0))?;
     bytes.rewind()?;
     let (width, height, slices, voxels, turned) = if facts.stack {
         let (w, h, n, voxels) = pages::read(bytes, length, &mut notices)?;

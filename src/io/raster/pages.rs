@@ -1,5 +1,6 @@
 //! The pages of a TIFF file as slices, in their stored type: 8 to 32 bits, signed, floats.
 
+use super::directories::PAGES;
 use crate::io::error::Refusal;
 use crate::io::limits::{PICTURE_SIDE, checked_size, memory_budget};
 use crate::volume::{Notice, Voxels};
@@ -7,9 +8,6 @@ use std::io::{Read, Seek};
 use tiff::ColorType;
 use tiff::decoder::{Decoder, DecodingResult, Limits};
 use tiff::tags::Tag;
-
-/// More pages than any stack has.
-const PAGES: usize = 65_535;
 
 fn refusal(e: &tiff::TiffError) -> Refusal {
     match e {
