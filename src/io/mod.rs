@@ -7,8 +7,6 @@ mod dicom;
 mod error;
 pub mod export;
 mod file_set;
-#[cfg(test)]
-mod hostile;
 pub mod info;
 mod label_table;
 mod leftover;

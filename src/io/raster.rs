@@ -1,5 +1,6 @@
 //! PNG, JPEG, TIFF and BMP: grey or RGB, 8 or 16 bits; the pages of a TIFF file as a stack.
 
+mod directories;
 mod facts;
 mod pages;
 
@@ -12,7 +13,7 @@ use image::metadata::Orientation;
 use image::{
     ColorType, ExtendedColorType, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits,
 };
-use std::io::{BufRead, Seek};
+use std::io::{BufRead, Seek, SeekFrom};
 use std::path::Path;
 
 pub(super) fn read(path: &Path, format: ImageFormat) -> Result<Volume, Refusal> {
@@ -39,16 +40,20 @@ pub(super) fn decode(
         _ => "bmp",
     };
     let mut notices = Vec::new();
+    let length = bytes.seek(SeekFrom::End(0))?;
+    if format == ImageFormat::Tiff {
+        directories::check(&mut bytes, length)?;
+    }
     let facts = Facts::of(&mut bytes, format)?;
     if facts.components == Some(4) && format == ImageFormat::Jpeg {
         return Err(cmyk());
     }
     bytes.rewind()?;
     let (width, height, slices, voxels, turned) = if facts.stack {
-        let (w, h, n, voxels) = pages::read(bytes, &mut notices)?;
+        let (w, h, n, voxels) = pages::read(bytes, length, &mut notices)?;
         (w, h, n, voxels, false)
     } else {
-        let (w, h, voxels, turned) = single(bytes, format, name, &mut notices)?;
+        let (w, h, voxels, turned) = single(bytes, length, format, name, &mut notices)?;
         (w, h, 1, voxels, turned)
     };
     if facts.animated {
@@ -88,9 +93,13 @@ pub(super) fn decode(
     Ok(volume)
 }
 
+/// More than any colour profile has.
+const PROFILE_BYTES: u64 = 64 << 20;
+
 /// One picture, upright; whether width and height changed places for that.
 fn single(
     bytes: impl BufRead + Seek,
+    length: u64,
     format: ImageFormat,
     name: &str,
     notices: &mut Vec<Notice>,
@@ -101,7 +110,12 @@ fn single(
     limits.max_image_height = Some(PICTURE_SIDE);
     limits.max_alloc = Some(limit);
     let mut reader = ImageReader::with_format(bytes, format);
-    reader.limits(limits.clone());
+    let mut at_first = limits.clone();
+    if format == ImageFormat::Png {
+        // Colour profiles and texts are inflated before the size of the picture is known.
+        at_first.max_alloc = Some(PROFILE_BYTES);
+    }
+    reader.limits(at_first);
     let mut decoder = reader.into_decoder().map_err(|e| refusal(&e, name))?;
     let (width, height) = decoder.dimensions();
     if width == 0 || height == 0 || width > PICTURE_SIDE || height > PICTURE_SIDE {
@@ -114,6 +128,7 @@ fn single(
     if decoder.total_bytes() > limit {
         return Err(Refusal::limit("the picture", decoder.total_bytes(), limit));
     }
+    check_length(name, decoder.total_bytes(), length)?;
     // Again, because not every decoder has looked at the limits when it was made.
     decoder.set_limits(limits).map_err(|e| refusal(&e, name))?;
     match decoder.original_color_type() {
@@ -214,6 +229,17 @@ fn upright<T: Copy>(mut v: Vec<T>, w: usize, orientation: Orientation) -> Vec<T>
         Orientation::Rotate90FlipH => turn(&v, |x, y, _, _| (y, x)),
         Orientation::Rotate270FlipH => turn(&v, |x, y, w, h| (w - 1 - y, h - 1 - x)),
     }
+}
+
+/// Refuses a file that is too short for its picture before space is taken for that. Deflate makes at
+/// most 1032 bytes of one, a PNG file of two colours 24 of those; no other format does more.
+fn check_length(name: &str, decoded: u64, length: u64) -> Result<(), Refusal> {
+    if decoded / (1032 * 24) > length {
+        return Err(Refusal::damaged(format!(
+            "{name}: a file of {length} bytes cannot hold a picture of {decoded}"
+        )));
+    }
+    Ok(())
 }
 
 fn cmyk() -> Refusal {

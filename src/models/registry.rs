@@ -69,7 +69,7 @@ fn find(id: &str) -> Result<(Cow<'static, [u8]>, ModelCard), ModelError> {
     }
     let path = Path::new(id);
     if path.extension().is_some_and(|e| e == "safetensors") {
-        let bytes = std::fs::read(path).map_err(|e| ModelError::Read(id.to_owned(), e))?;
+        let bytes = weights::read_file(path)?;
         let markdown = std::fs::read_to_string(path.with_extension("md")).unwrap_or_default();
         let card = weights::card(id, &bytes, &markdown)?;
         return Ok((Cow::Owned(bytes), card));

@@ -7,14 +7,21 @@ use crate::volume::{Class, ClassKind, Modality};
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use safetensors::SafeTensors;
+use safetensors::tensor::Metadata;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 
 /// The metadata entry of the header.
 const ENTRY: &str = "sfumato";
 /// Version of the entry.
 const FORMAT: u32 = 1;
+/// Longest header and file, bytes.
+const HEADER_BYTES: u64 = 16 << 20;
+const FILE_BYTES: u64 = 8 << 30;
 
 /// Most squares of a canvas (a bound on what a weights file can ask for).
 const MOST_TILES: usize = 256;
@@ -96,12 +103,17 @@ impl WeightsHeader {
 pub enum ModelError {
     #[error("there is no model {0:?}; known are {1}, or give the path of a .safetensors file")]
     Unknown(String, String),
-    #[error("the weights file {0} cannot be read: {1}")]
+    #[error("the weights file {0:?} cannot be read: {1}")]
     Read(String, std::io::Error),
-    #[error("the weights of {0} are not a Sfumato model: {1}")]
+    #[error("the weights of {0:?} are not a Sfumato model: {why}", why = one_line(.1))]
     Header(String, String),
-    #[error("the weights of {0} cannot be used: {1}")]
+    #[error("the weights of {0:?} cannot be used: {why}", why = one_line(.1))]
     Weights(String, String),
+}
+
+/// Text from a file, without line breaks and other controls, and not too long.
+fn one_line(text: &str) -> String {
+    text.chars().take(300).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// A network ready to run.
@@ -117,10 +129,53 @@ pub(super) fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
 }
 
+/// Reads a weights file, its header first: nothing else is read if that is not one of ours, or
+/// declares other tensors than there is space for.
+pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, ModelError> {
+    let name = path.display().to_string();
+    let refuse = |why: String| ModelError::Header(name.clone(), why);
+    let read = |e| ModelError::Read(name.clone(), e);
+    let meta = std::fs::metadata(path).map_err(read)?;
+    if !meta.is_file() {
+        // A pipe could block for ever.
+        return Err(refuse("this is neither a regular file nor a folder".to_owned()));
+    }
+    if meta.len() > FILE_BYTES {
+        return Err(refuse(format!("the file has {} bytes, limit {FILE_BYTES}", meta.len())));
+    }
+    let mut file = File::open(path).map_err(read)?;
+    let mut bytes = Vec::new();
+    file.by_ref().take(8).read_to_end(&mut bytes).map_err(read)?;
+    let length = bytes.as_slice().try_into().map_or(0, u64::from_le_bytes);
+    if length > HEADER_BYTES || length > meta.len() {
+        let most = HEADER_BYTES.min(meta.len());
+        return Err(refuse(format!("its header declares {length} bytes, limit {most}")));
+    }
+    file.by_ref().take(length).read_to_end(&mut bytes).map_err(read)?;
+    let json = bytes.get(8..).unwrap_or_default();
+    let metadata: Metadata =
+        serde_json::from_slice(json).map_err(|e| refuse(format!("header: {e}")))?;
+    parse_header(&name, &metadata)?;
+    let whole = (metadata.data_len() as u64).saturating_add(8 + length);
+    if whole != meta.len() {
+        return Err(refuse(format!(
+            "its header declares a file of {whole} bytes, found {}",
+            meta.len()
+        )));
+    }
+    file.take(FILE_BYTES).read_to_end(&mut bytes).map_err(read)?;
+    Ok(bytes)
+}
+
 /// Reads the header of a weights file that is in memory; `name` is for messages.
 pub(super) fn read_header(name: &str, bytes: &[u8]) -> Result<WeightsHeader, ModelError> {
+    let (_, metadata) = SafeTensors::read_metadata(bytes)
+        .map_err(|e| ModelError::Header(name.to_owned(), e.to_string()))?;
+    parse_header(name, &metadata)
+}
+
+fn parse_header(name: &str, metadata: &Metadata) -> Result<WeightsHeader, ModelError> {
     let refuse = |why: String| ModelError::Header(name.to_owned(), why);
-    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|e| refuse(e.to_string()))?;
     let entry = metadata.metadata().as_ref().and_then(|m| m.get(ENTRY));
     let entry = entry.ok_or_else(|| refuse(format!("its header has no entry {ENTRY:?}")))?;
     let header: WeightsHeader =

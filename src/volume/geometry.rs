@@ -124,7 +124,7 @@ pub enum GeometryError {
     )]
     Shape([usize; 3]),
     #[error(
-        "the world-from-voxel matrix cannot be inverted (determinant {0}): expected three independent finite axes"
+        "the world-from-voxel matrix cannot be inverted (determinant {0:.3e}): expected three independent finite axes"
     )]
     Singular(f64),
 }

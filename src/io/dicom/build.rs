@@ -120,13 +120,26 @@ fn crop(frame: Voxels, tile: Option<[usize; 2]>, whole: &Layout, slice: &Layout)
     cut!(U8, I8, U16, I16, U32, I32, F32, F64, Rgb8, Rgb16)
 }
 
-/// One plane by itself.
-fn decode_one(files: &[Scanned], plane: &Plane, slice: &Layout) -> Result<Voxels, Refusal> {
+/// One plane by itself, with the number of whole frames that its file has, and what was noticed.
+struct One {
+    voxels: Result<Voxels, Refusal>,
+    count: usize,
+    notices: Vec<Notice>,
+}
+
+fn one(files: &[Scanned], plane: &Plane, slice: &Layout) -> Result<One, Refusal> {
     let scanned = files.get(plane.file).ok_or_else(gone)?;
     let mut o = opened(&scanned.origin)?;
     let frames = Frames::of(&o.file, o.layout.clone(), &mut o.notices)?;
-    let voxels = crop(frames.decode(plane.frame)?, plane.tile, &o.layout, slice);
-    if voxels.len() == slice.pixels() { Ok(voxels) } else { Err(changed()) }
+    let voxels = frames
+        .decode(plane.frame)
+        .map(|frame| crop(frame, plane.tile, &o.layout, slice))
+        .and_then(|v| if v.len() == slice.pixels() { Ok(v) } else { Err(changed()) });
+    Ok(One { voxels, count: frames.count, notices: o.notices })
+}
+
+fn decode_one(files: &[Scanned], plane: &Plane, slice: &Layout) -> Result<Voxels, Refusal> {
+    one(files, plane, slice)?.voxels
 }
 
 fn gone() -> Refusal {
@@ -194,7 +207,22 @@ fn attempt(
     for i in (n / 2..n).chain(0..n / 2).take(32) {
         options.watch.check()?;
         let Some(plane) = stack.planes.get(i) else { continue };
-        match decode_one(files, plane, layout) {
+        let found = match one(files, plane, layout) {
+            Ok(one) => {
+                // Known before space is taken for all that the file declares.
+                let beyond = |p: &&Plane| p.file == plane.file && p.frame >= one.count;
+                let absent = stack.planes.iter().filter(beyond);
+                let frames: Lost = absent.map(|p| (p.file, p.frame)).collect();
+                if !frames.is_empty() {
+                    let why = Refusal::damaged("the file is cut off");
+                    let notices = said_cut_off(one.notices);
+                    return Ok(Attempt::Lost { frames, why, cut: true, notices });
+                }
+                one.voxels
+            }
+            Err(e) => Err(e),
+        };
+        match found {
             Ok(v) => {
                 middle = Some((i, v));
                 break;
@@ -225,11 +253,15 @@ fn attempt(
     if !frames.is_empty() {
         let only_cut = why.is_none() && filled.why.is_none();
         let why = why.or(filled.why).unwrap_or_else(|| Refusal::damaged("the file is cut off"));
-        let notices = notices.into_iter().filter(|n| n.text.contains("cut off")).collect();
+        let notices = said_cut_off(notices);
         return Ok(Attempt::Lost { frames, why, cut: only_cut, notices });
     }
     doubles(files, &stack, layout, &options.watch, &mut notices)?;
     finish(stack, filled, picture, notices).map(|v| Attempt::Done(Box::new(v)))
+}
+
+fn said_cut_off(notices: Vec<Notice>) -> Vec<Notice> {
+    notices.into_iter().filter(|n| n.text.contains("cut off")).collect()
 }
 
 /// What the parallel reading of all files gave.

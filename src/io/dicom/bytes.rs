@@ -4,6 +4,7 @@
 use crate::io::error::Refusal;
 use std::borrow::Cow;
 use std::fs::File;
+use std::io::Read;
 use std::ops::Range;
 
 /// How much is read ahead while headers are walked.
@@ -78,6 +79,19 @@ impl Bytes {
                 Self::File { file, head, start: start + n as u64, length: length - n }
             }
         }
+    }
+
+    /// Appends what `more` gives, until there are `length` bytes in memory; whether it gave so many.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub(super) fn fill(&mut self, more: &mut impl Read, length: usize) -> std::io::Result<bool> {
+        let Self::Memory(b) = self else { return Ok(false) };
+        let missing = length.saturating_sub(b.len());
+        // No more than once, so that there are no two copies.
+        b.try_reserve_exact(missing)?;
+        more.take(missing as u64).read_to_end(b)?;
+        Ok(b.len() >= length)
     }
 
     /// # Errors

@@ -3,6 +3,7 @@
 
 use super::bytes::{Bytes, HEAD};
 use super::fragments::is_ours;
+use super::layout::Layout;
 use super::prescan::{Encoding, Pixels, Scan, scan};
 use crate::io::error::{Refusal, one_line};
 use crate::io::limits::{GIB, memory_budget};
@@ -15,12 +16,13 @@ use dicom::object::InMemDicomObject;
 use dicom::transfer_syntax::TransferSyntaxRegistry;
 use flate2::read::DeflateDecoder;
 use std::borrow::Cow;
-use std::io::Read;
 
 pub(super) const EXPLICIT_LE: &str = "1.2.840.10008.1.2.1";
 const IMPLICIT_LE: &str = "1.2.840.10008.1.2";
 const EXPLICIT_BE: &str = "1.2.840.10008.1.2.2";
 const DEFLATED: &str = "1.2.840.10008.1.2.1.99";
+/// Most that a deflated data set may hold before its picture.
+const INFLATED_HEADER: u64 = 64 << 20;
 
 /// A parsed file whose pixel bytes lie in `data`.
 pub(super) struct DicomFile {
@@ -97,7 +99,7 @@ pub(super) fn parse(bytes: Bytes, whole: bool) -> Result<DicomFile, Refusal> {
         )));
     }
     let data = if transfer_syntax == DEFLATED {
-        Bytes::Memory(inflate(&bytes.read(0..bytes.len())?)?)
+        inflate(&bytes.read(0..bytes.len())?, encoding)?
     } else {
         bytes
     };
@@ -111,29 +113,24 @@ pub(super) fn parse(bytes: Bytes, whole: bool) -> Result<DicomFile, Refusal> {
         ));
         encoding = found;
     }
-    let Scan { pixels, header_end, disordered, unknown } = scan(&data, encoding, whole)?;
+    let Scan { pixels, header_end, disordered, passed_over } = scan(&data, encoding, whole)?;
     if disordered {
         notices.push(Notice::amber("the elements of the file are not in ascending order"));
     }
-    let plain = match encoding {
-        Encoding { explicit: false, .. } => IMPLICIT_LE,
-        Encoding { big_endian: true, .. } => EXPLICIT_BE,
-        _ => EXPLICIT_LE,
-    };
     let syntax = TransferSyntaxRegistry
-        .get(plain)
+        .get(plain_syntax(encoding))
         .ok_or_else(|| Refusal::unsupported("the basic transfer syntaxes are missing"))?;
     if header_end as u64 > GIB {
         return Err(Refusal::limit("the header", header_end as u64, GIB));
     }
     let mut header = data.read(0..header_end)?;
-    if !unknown.is_empty() {
+    if !passed_over.is_empty() {
         notices.push(Notice::note(format!(
-            "{} sequences of unknown type in the file were passed over",
-            unknown.len()
+            "{} elements of the file cannot be parsed and were passed over",
+            passed_over.len()
         )));
         let header = header.to_mut();
-        for range in unknown.into_iter().rev() {
+        for range in passed_over.into_iter().rev() {
             header.drain(range);
         }
     }
@@ -214,18 +211,62 @@ fn guess_encoding(bytes: &[u8]) -> Option<Encoding> {
     (!big_endian && length < 1024).then_some(Encoding::IMPLICIT)
 }
 
-fn inflate(bytes: &[u8]) -> Result<Vec<u8>, Refusal> {
-    // Deflate expands at most 1032-fold.
-    let limit = memory_budget();
-    let mut out = Vec::new();
-    DeflateDecoder::new(bytes)
-        .take(limit + 1)
-        .read_to_end(&mut out)
-        .map_err(|e| Refusal::damaged(format!("the deflated data set is broken ({e})")))?;
-    if out.len() as u64 > limit {
-        return Err(Refusal::limit("the deflated data set", out.len() as u64, limit));
+/// Inflates a data set as far as its picture goes. How far that is stands in its header, which is
+/// looked for in ever longer beginnings: a data set of zeros never fills the memory.
+fn inflate(bytes: &[u8], encoding: Encoding) -> Result<Bytes, Refusal> {
+    let mut decoder = DeflateDecoder::new(bytes);
+    let mut data = Bytes::Memory(Vec::new());
+    let mut fill = |data: &mut Bytes, length: u64| {
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        data.fill(&mut decoder, length)
+            .map_err(|e| Refusal::damaged(format!("the deflated data set is broken ({e})")))
+    };
+    let mut length = 1 << 20;
+    while fill(&mut data, length)? {
+        if let Ok(Scan { pixels: Some(pixels), header_end, .. }) = scan(&data, encoding, false) {
+            let needed = match pixels {
+                Pixels::Native { range, declared, .. } => {
+                    let picture = picture_bytes(&data.read(0..header_end)?, encoding);
+                    // With an odd byte, and one more to notice that the rest is left out.
+                    (range.start as u64).saturating_add(declared.min(picture + 2))
+                }
+                // Nobody deflates what is compressed; that it ends is not known before.
+                Pixels::Encapsulated { .. } => INFLATED_HEADER,
+            };
+            let limit = memory_budget();
+            if needed > limit {
+                return Err(Refusal::limit("the deflated data set", needed, limit));
+            }
+            fill(&mut data, needed)?;
+            break;
+        }
+        if length >= INFLATED_HEADER {
+            return Err(Refusal::limit("the deflated header", length + 1, INFLATED_HEADER));
+        }
+        length *= 4;
     }
-    Ok(out)
+    Ok(data)
+}
+
+/// Bytes of uncompressed pixels that a header declares; if it makes no sense, none.
+fn picture_bytes(header: &[u8], encoding: Encoding) -> u64 {
+    let syntax = TransferSyntaxRegistry.get(plain_syntax(encoding));
+    let object = syntax.and_then(|s| InMemDicomObject::read_dataset_with_ts(header, s).ok());
+    object.and_then(|o| Layout::of(&o, &mut Vec::new()).ok()).map_or(0, |l| {
+        // Colours that are said to be subsampled may not be.
+        let bits =
+            l.frame_bits().max(l.pixels() as u64 * l.samples as u64 * u64::from(l.allocated));
+        bits.saturating_mul(l.frames as u64).div_ceil(8)
+    })
+}
+
+/// The transfer syntax that element headers are written by.
+fn plain_syntax(encoding: Encoding) -> &'static str {
+    match encoding {
+        Encoding { explicit: false, .. } => IMPLICIT_LE,
+        Encoding { big_endian: true, .. } => EXPLICIT_BE,
+        _ => EXPLICIT_LE,
+    }
 }
 
 /// A UID as it may be repeated in messages. In a damaged file any text may stand in its place, the
@@ -326,8 +367,13 @@ pub(super) fn numbers(object: &InMemDicomObject, tag: Tag) -> Option<Vec<f64>> {
     (!values.is_empty() && values.iter().all(|v| v.is_finite())).then_some(values)
 }
 
+/// The first number of an element; the others, of which there may be very many, are not looked at.
 pub(super) fn number(object: &InMemDicomObject, tag: Tag) -> Option<f64> {
-    numbers(object, tag)?.first().copied()
+    let element = object.get(tag)?;
+    if element.vr() == VR::UN {
+        return numbers(object, tag)?.first().copied();
+    }
+    element.to_float64().ok().filter(|v| v.is_finite())
 }
 
 /// The first item of a sequence.

@@ -21,6 +21,9 @@ const JPEG_LS: [&str; 2] = ["1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81"];
 /// Each frame deflated by itself (PS3.5 A.4.13).
 const DEFLATED_FRAMES: &str = "1.2.840.10008.1.2.8.1";
 
+/// Samples per byte of JPEG: a block of 64 takes at least one bit.
+const DCT: usize = 8 * 64;
+
 /// Whether `syntax` is one that we decode without dicom-rs.
 pub(super) fn is_ours(syntax: &str) -> bool {
     syntax == RLE || syntax == DEFLATED_FRAMES || JPEG_LS.contains(&syntax)
@@ -93,6 +96,19 @@ fn grouped(
     out
 }
 
+/// Refuses a stream that is too short for its picture before space is taken for that: the process
+/// cannot make more than `most` samples of a byte.
+fn check_length(stream: &[u8], layout: &Layout, most: usize) -> Result<(), Refusal> {
+    let samples = layout.pixels() * layout.samples;
+    if samples > stream.len().saturating_mul(most) {
+        return Err(Refusal::damaged(format!(
+            "a compressed frame of {} bytes cannot hold {samples} samples",
+            stream.len()
+        )));
+    }
+    Ok(())
+}
+
 /// One frame as interleaved little-endian samples, and how its colours are then to be read.
 pub(super) fn decode(
     stream: Vec<u8>,
@@ -101,6 +117,8 @@ pub(super) fn decode(
 ) -> Result<(Vec<u8>, Photometric), Refusal> {
     let size = layout.pixels() * layout.samples * layout.allocated.div_ceil(8) as usize;
     if syntax == RLE {
+        // Runs of 128 in two bytes; eight pixels per byte of them where a pixel is a bit.
+        check_length(&stream, layout, 512)?;
         return Ok((rle::decode(&stream, layout)?, layout.photometric));
     }
     if syntax == DEFLATED_FRAMES {
@@ -108,11 +126,14 @@ pub(super) fn decode(
     }
     let limit = layout.pixels() * layout.samples;
     if JPEG_LS.contains(&syntax) {
+        // T.87 A.7.1.2: a bit stands for a run of at most 2^15.
+        check_length(&stream, layout, 8 << 15)?;
         let picture = jpeg_ls::decode(&stream, limit)?;
         return Ok((bytes_of(&picture, layout)?, layout.photometric));
     }
     // 12-bit DCT, which the codecs of dicom-rs refuse.
     if is_12_bit(&stream) {
+        check_length(&stream, layout, DCT)?;
         let picture = jpeg_extended::decode(&stream, limit)?;
         return Ok((bytes_of(&picture, layout)?, layout.photometric));
     }
@@ -138,6 +159,7 @@ pub(super) fn decode(
         }
     } else {
         check_jpeg(&stream, layout)?;
+        check_length(&stream, layout, DCT)?;
         if layout.samples == 3 {
             mark_colours(&mut stream, layout.photometric);
             photometric = Photometric::Rgb;

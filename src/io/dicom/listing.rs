@@ -7,6 +7,7 @@ use super::file::{is_uid, number, parse, sop_class, text};
 use super::group::{Group, groups};
 use super::layout::{Layout, Photometric};
 use super::origin::{Origin, gather, is_disc_index};
+use super::pixels::frames_within;
 use super::plane::{Plane, planes};
 use crate::io::error::{IoError, Refusal, one_line};
 use crate::io::watch::{Progress, Watch};
@@ -396,7 +397,7 @@ fn picture(f: &super::file::DicomFile) -> Result<Picture, Refusal> {
     let o = &f.object;
     let mut notices = f.notices.clone();
     let layout = Layout::of(o, &mut notices)?.of_slices(o);
-    let planes = planes(o, &layout, &mut notices);
+    let planes = planes(o, &layout, frames_within(f, &layout), &mut notices);
     let modality = modality(text(o, tags::MODALITY).as_deref());
     if text(o, tags::LOSSY_IMAGE_COMPRESSION).as_deref() == Some("01") {
         notices.push(Notice::note("the picture was compressed with loss"));

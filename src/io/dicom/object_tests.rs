@@ -417,5 +417,5 @@ fn sequences_of_unknown_type_are_passed_over() {
     e.push(element(0x7fe0, 0x10, b"OB", &[4, 5]));
     let v = opened(&file(EXPLICIT, &e)).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(*v.voxels(), Voxels::U8(vec![4, 5]));
-    assert!(says(&v, "1 sequences of unknown type"), "{:?}", v.notices);
+    assert!(says(&v, "1 elements of the file cannot be parsed"), "{:?}", v.notices);
 }

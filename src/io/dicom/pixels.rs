@@ -187,6 +187,21 @@ impl<'a> Frames<'a> {
     }
 }
 
+/// The most frames that the bytes of a file can hold, of those that it declares; at least one, which
+/// says what is wrong when it is opened. Many small files that each declare many frames would fill
+/// the memory with their places alone.
+pub(super) fn frames_within(file: &DicomFile, layout: &Layout) -> usize {
+    let most = match &file.pixels {
+        Some(Pixels::Native { range, .. }) => {
+            // Of a mosaic the layout is that of its tiles.
+            (range.len() as u64).saturating_mul(8) / layout.frame_bits().max(1)
+        }
+        // Each takes at least an item without content.
+        _ => file.data.len() as u64 / 8,
+    };
+    layout.frames.min(usize::try_from(most).unwrap_or(usize::MAX)).max(1)
+}
+
 fn fits_tag(tag: Tag, allocated: u32) -> bool {
     match tag {
         FLOAT => allocated == 32,

@@ -6,7 +6,7 @@ use super::layout::Layout;
 use super::mosaic::is_mosaic;
 use super::tables::voi_window;
 use crate::volume::{Notice, Window};
-use dicom::core::Tag;
+use dicom::core::{PrimitiveValue, Tag};
 use dicom::dictionary_std::tags;
 use dicom::object::InMemDicomObject;
 
@@ -52,10 +52,14 @@ pub(super) fn length(v: [f64; 3]) -> f64 {
     dot(v, v).sqrt()
 }
 
-/// The planes of the frames of an object, as of file 0.
+/// Longest name of a kind of picture that is kept, in characters: every plane has one.
+const KIND: usize = 128;
+
+/// The planes of the first `present` frames of an object, as of file 0.
 pub(super) fn planes(
     o: &InMemDicomObject,
     layout: &Layout,
+    present: usize,
     notices: &mut Vec<Notice>,
 ) -> Vec<Plane> {
     let shared = first_item(o, tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE);
@@ -68,10 +72,10 @@ pub(super) fn planes(
              one picture, without position",
         ));
     }
-    let whole_kind = text(o, tags::IMAGE_TYPE).unwrap_or_default();
+    let whole_kind = shortened(&text(o, tags::IMAGE_TYPE).unwrap_or_default());
     let fallback_spacing = detector_spacing(o, notices);
     let grid = grid_offsets(o, layout.frames);
-    (0..layout.frames)
+    (0..layout.frames.min(present))
         .map(|frame| {
             // Per-frame groups win over shared ones, both over the plain attributes.
             let group = |sequence: Tag| {
@@ -82,11 +86,12 @@ pub(super) fn planes(
                     .unwrap_or(o)
             };
             let orientation =
-                numbers(group(tags::PLANE_ORIENTATION_SEQUENCE), tags::IMAGE_ORIENTATION_PATIENT)
+                few(group(tags::PLANE_ORIENTATION_SEQUENCE), tags::IMAGE_ORIENTATION_PATIENT)
                     .and_then(|v| directions(&v, notices));
-            let position =
-                numbers(group(tags::PLANE_POSITION_SEQUENCE), tags::IMAGE_POSITION_PATIENT)
-                    .and_then(|v| v.try_into().ok());
+            let position = few(group(tags::PLANE_POSITION_SEQUENCE), tags::IMAGE_POSITION_PATIENT)
+                .and_then(|v| <[f64; 3]>::try_from(v).ok())
+                // Farther away than anything was ever scanned.
+                .filter(|p| p.iter().all(|v| v.abs() < 1e9));
             let position = match (position, orientation, &grid) {
                 (Some(p), Some([x, y]), Some(offsets)) => {
                     let n = cross(x, y);
@@ -99,17 +104,19 @@ pub(super) fn planes(
                 (p, _, _) => p,
             };
             let measures = group(tags::PIXEL_MEASURES_SEQUENCE);
-            let spacing = numbers(measures, tags::PIXEL_SPACING)
+            let spacing = few(measures, tags::PIXEL_SPACING)
                 .and_then(|v| match v.as_slice() {
                     // Between rows first: that is y.
-                    &[rows, columns, ..] if rows > 0.0 && columns > 0.0 => Some([columns, rows]),
+                    &[rows, columns, ..] if is_length(rows) && is_length(columns) => {
+                        Some([columns, rows])
+                    }
                     _ => None,
                 })
                 .or(fallback_spacing);
             let step = number(measures, tags::SPACING_BETWEEN_SLICES)
                 .or_else(|| number(measures, tags::SLICE_THICKNESS))
                 .map(f64::abs)
-                .filter(|&s| s > 0.0);
+                .filter(|&s| is_length(s));
             let content = group(tags::FRAME_CONTENT_SEQUENCE);
             let echo = group(tags::MR_ECHO_SEQUENCE);
             let diffusion = group(tags::MR_DIFFUSION_SEQUENCE);
@@ -156,7 +163,35 @@ pub(super) fn planes(
 fn frame_kind(group: &InMemDicomObject) -> Option<String> {
     let kind = text(group, tags::FRAME_TYPE)?;
     let component = text(group, tags::COMPLEX_IMAGE_COMPONENT).unwrap_or_default();
-    Some(format!("{kind}\\{component}"))
+    Some(shortened(&format!("{kind}\\{component}")))
+}
+
+/// A distance in mm that can be meant.
+fn is_length(mm: f64) -> bool {
+    (1e-6..=1e6).contains(&mm)
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(KIND).collect()
+}
+
+/// The numbers of an element that has a few of them. Read again for each frame, so a long list that
+/// is no use anyway would take for ever.
+fn few(o: &InMemDicomObject, tag: Tag) -> Option<Vec<f64>> {
+    o.get(tag).filter(|e| e.value().multiplicity() <= 64)?;
+    numbers(o, tag)
+}
+
+/// One number of a list: several are alternatives, unless there is one per frame.
+fn of_frame(o: &InMemDicomObject, tag: Tag, frame: usize, frames: usize) -> Option<f64> {
+    let place = |n: usize| if n == frames { frame } else { 0 };
+    // Only that one is parsed: the list may be as long as the frames are many.
+    if let Some(PrimitiveValue::Strs(list)) = o.get(tag)?.value().primitive() {
+        let found = list.get(place(list.len()))?.trim_matches(['\0', ' ']).parse::<f64>();
+        return found.ok().filter(|v| v.is_finite());
+    }
+    let list = numbers(o, tag)?;
+    list.get(place(list.len())).copied()
 }
 
 /// The slices of a mosaic, from the plane of the whole picture; any other plane as it is.
@@ -289,10 +324,7 @@ fn window(group: &InMemDicomObject, frame: usize, frames: usize, signed: bool) -
     {
         return Some(window);
     }
-    let centers = numbers(group, tags::WINDOW_CENTER)?;
-    let widths = numbers(group, tags::WINDOW_WIDTH)?;
-    // Several values are alternatives, unless there is one per frame.
-    let i = if centers.len() == frames { frame } else { 0 };
-    let (&center, &width) = (centers.get(i)?, widths.get(i)?);
+    let center = of_frame(group, tags::WINDOW_CENTER, frame, frames)?;
+    let width = of_frame(group, tags::WINDOW_WIDTH, frame, frames)?;
     (width > 0.0).then_some(Window { center, width })
 }

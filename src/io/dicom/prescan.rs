@@ -39,12 +39,14 @@ pub(super) struct Scan {
     pub(super) header_end: usize,
     /// Tags do not ascend at the top level.
     pub(super) disordered: bool,
-    /// Top-level elements that hold a sequence of unknown type: implicit inside whatever is around
-    /// it (PS3.5 6.2.2), which the parser takes for lengths of gigabytes.
-    pub(super) unknown: Vec<Range<usize>>,
+    /// Top-level elements that the parser would lose its place in: a sequence of unknown type, which
+    /// is implicit inside whatever is around it (PS3.5 6.2.2), fragments that are no pixel data, or
+    /// numbers of which the last is cut off. It takes what follows for lengths of gigabytes.
+    pub(super) passed_over: Vec<Range<usize>>,
 }
 
 const UNDEFINED: u32 = u32::MAX;
+const PIXEL_DATA: Tag = Tag(0x7fe0, 0x0010);
 const ITEM: Tag = Tag(0xfffe, 0xe000);
 const ITEM_END: Tag = Tag(0xfffe, 0xe00d);
 const SEQUENCE_END: Tag = Tag(0xfffe, 0xe0dd);
@@ -91,6 +93,23 @@ impl Reader<'_> {
         Ok(if e.big_endian { u32::from_be_bytes(b) } else { u32::from_le_bytes(b) })
     }
 
+    /// Backslashes in a range: the values of a list are parsed one by one, so each counts.
+    fn separators(&mut self, range: Range<usize>) -> usize {
+        let mut count = 0;
+        let mut at = range.start;
+        while at < range.end {
+            let eight = self.bytes.array::<8>(at, &mut self.window);
+            let some = match eight {
+                Some(b) => b,
+                None => self.bytes.array::<1>(at, &mut self.window).map_or([0; 8], |[b]| [b; 8]),
+            };
+            let step = if eight.is_some() { 8.min(range.end - at) } else { 1 };
+            count += some.iter().take(step).filter(|b| **b == b'\\').count();
+            at += step;
+        }
+        count
+    }
+
     fn tag(&mut self, e: Encoding, limit: usize) -> Result<Tag, Refusal> {
         Ok(Tag(self.u16(e, limit)?, self.u16(e, limit)?))
     }
@@ -104,6 +123,11 @@ fn value_header(
     limit: usize,
 ) -> Result<(VR, u32), Refusal> {
     if !e.explicit {
+        // As dicom-rs takes it, whatever the dictionary says.
+        let overlay = tag.0 >> 8 == 0x60 && tag.1 == 0x3000;
+        if overlay {
+            return Ok((VR::OW, r.u32(e, limit)?));
+        }
         let vr = StandardDataDictionary.by_tag(tag).map_or(VR::UN, |d| d.vr().relaxed());
         return Ok((vr, r.u32(e, limit)?));
     }
@@ -149,7 +173,7 @@ pub(super) fn scan(bytes: &Bytes, encoding: Encoding, fragments: bool) -> Result
     let mut r = Reader { bytes, window: Window::default(), at: 0 };
     let mut open = vec![Level { inside: Inside::DataSet, end: Some(bytes.len()), encoding }];
     let (mut elements, mut depth, mut last, mut disordered) = (0usize, 0usize, Tag(0, 0), false);
-    let (mut unknown, mut top_start, mut holds_unknown) = (Vec::new(), 0, false);
+    let (mut passed_over, mut top_start, mut pass_over) = (Vec::new(), 0, false);
     while let Some(level) = open.last() {
         let (inside, end, e) = (level.inside, level.end, level.encoding);
         if end == Some(r.at) {
@@ -190,8 +214,8 @@ pub(super) fn scan(bytes: &Bytes, encoding: Encoding, fragments: bool) -> Result
                 if top {
                     disordered |= tag <= last;
                     last = tag;
-                    if std::mem::take(&mut holds_unknown) {
-                        unknown.push(top_start..start);
+                    if std::mem::take(&mut pass_over) {
+                        passed_over.push(top_start..start);
                     }
                     top_start = start;
                 }
@@ -199,7 +223,7 @@ pub(super) fn scan(bytes: &Bytes, encoding: Encoding, fragments: bool) -> Result
                 if top && is_pixel_data(tag) {
                     let pixels = pixels(&mut r, e, tag, vr, length, fragments)?;
                     let pixels = Some(pixels);
-                    return Ok(Scan { pixels, header_end: start, disordered, unknown });
+                    return Ok(Scan { pixels, header_end: start, disordered, passed_over });
                 }
                 if length == UNDEFINED {
                     let level = match vr {
@@ -219,7 +243,8 @@ pub(super) fn scan(bytes: &Bytes, encoding: Encoding, fragments: bool) -> Result
                             )));
                         }
                     };
-                    holds_unknown |= vr == VR::UN && e.explicit;
+                    let bytes = matches!(vr, VR::OB | VR::OW) && tag != PIXEL_DATA;
+                    pass_over |= bytes || (vr == VR::UN && e.explicit);
                     depth += usize::from(level.inside == Inside::Sequence);
                     open.push(level);
                 } else {
@@ -228,6 +253,10 @@ pub(super) fn scan(bytes: &Bytes, encoding: Encoding, fragments: bool) -> Result
                         depth += 1;
                         open.push(Level { inside: Inside::Sequence, end, encoding: e });
                     } else {
+                        pass_over |= length % width(vr) != 0;
+                        if is_list(vr) {
+                            elements += r.separators(r.at..end.unwrap_or(limit));
+                        }
                         if is_text(vr) && u64::from(length) > DICOM_TEXT {
                             return Err(Refusal::damaged(format!(
                                 "the text of element {tag} is {length} bytes long, limit {DICOM_TEXT}"
@@ -244,10 +273,10 @@ pub(super) fn scan(bytes: &Bytes, encoding: Encoding, fragments: bool) -> Result
             }
         }
     }
-    if holds_unknown {
-        unknown.push(top_start..bytes.len());
+    if pass_over {
+        passed_over.push(top_start..bytes.len());
     }
-    Ok(Scan { pixels: None, header_end: bytes.len(), disordered, unknown })
+    Ok(Scan { pixels: None, header_end: bytes.len(), disordered, passed_over })
 }
 
 /// The nearest end that encloses the innermost level.
@@ -271,6 +300,36 @@ fn defined_end(at: usize, length: u32, limit: usize, tag: Tag) -> Result<Option<
             limit.saturating_sub(at)
         ))),
     }
+}
+
+/// Bytes of one number of a type; the parser leaves a rest of one unread.
+fn width(vr: VR) -> u32 {
+    match vr {
+        VR::US | VR::SS | VR::OW => 2,
+        VR::AT | VR::FL | VR::OF | VR::SL | VR::UL | VR::OL => 4,
+        VR::FD | VR::OD | VR::SV | VR::UV | VR::OV => 8,
+        _ => 1,
+    }
+}
+
+/// Text that is split at backslashes.
+fn is_list(vr: VR) -> bool {
+    matches!(
+        vr,
+        VR::AE
+            | VR::AS
+            | VR::CS
+            | VR::DA
+            | VR::DS
+            | VR::DT
+            | VR::IS
+            | VR::LO
+            | VR::PN
+            | VR::SH
+            | VR::TM
+            | VR::UC
+            | VR::UI
+    )
 }
 
 fn is_text(vr: VR) -> bool {

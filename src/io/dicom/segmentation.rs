@@ -48,8 +48,7 @@ fn build(f: &DicomFile, image: Option<&Volume>) -> Result<Mask, Refusal> {
     let layout = Layout::of(o, &mut notices)?;
     let coding = coding(o, &layout, &mut notices)?;
     let frames = Frames::of(f, layout.clone(), &mut notices)?;
-    let mut places = planes(o, &layout, &mut notices);
-    places.truncate(frames.count);
+    let places = planes(o, &layout, frames.count, &mut notices);
     let segments = segments(o)?;
     tie(o, image, &mut notices);
     let fitting = image.and_then(|v| {

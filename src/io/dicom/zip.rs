@@ -52,6 +52,10 @@ fn u64_at(b: &[u8], at: usize) -> u64 {
     u32_at(b, at) | u32_at(b, at + 4) << 32
 }
 
+/// Bytes that an entry may have whatever it was packed to, and by how much it may grow beyond that.
+const FREELY: u64 = 64 << 20;
+const EXPANSION: u64 = 100;
+
 const ENTRY: &[u8] = b"PK\x01\x02";
 const LOCAL: &[u8] = b"PK\x03\x04";
 const END: &[u8] = b"PK\x05\x06";
@@ -132,9 +136,16 @@ impl Archive {
                 Ok(self.bytes.read(data..data.saturating_add(n))?.into_owned())
             }
             8 => {
-                let end = data.saturating_add(entry.packed);
-                // Deflate expands at most 1032-fold, so a short look needs few bytes; but its first
-                // block may need more.
+                // What is stored instead of deflated is a little longer; anything else is shorter.
+                let most = usize::try_from(limit).unwrap_or(usize::MAX).saturating_add(1 << 16);
+                let end = data.saturating_add(entry.packed.min(most));
+                if limit > FREELY && limit / EXPANSION > entry.packed as u64 {
+                    return Err(Refusal::damaged(format!(
+                        "a file of the archive would grow from {} to {limit} bytes; unpack it to \
+                         open it",
+                        entry.packed
+                    )));
+                }
                 let packed = self.bytes.read(data..end)?;
                 let mut out = Vec::new();
                 DeflateDecoder::new(&*packed).take(limit).read_to_end(&mut out).map_err(|e| {

@@ -156,7 +156,7 @@ pub(in crate::io) fn put(
     let head = header(geometry, data, options.description);
     // What cannot be read back is not written: a spacing too small for 32-bit floats, say.
     let fits = Header::parse(&head).and_then(|h| super::orientation::geometry(&h, &mut Vec::new()));
-    if !fits.is_ok_and(|g| g.shape() == geometry.shape()) {
+    if !fits.is_ok_and(|g| g.shape() == geometry.shape() && same_steps(&g, geometry)) {
         return Err(invalid(
             "its lattice cannot be expressed by the 32-bit floats of NIfTI".into(),
         ));
@@ -171,6 +171,16 @@ pub(in crate::io) fn put(
         return Err(invalid("what was read back differs from what was written".into()));
     }
     sibling.commit()
+}
+
+/// Whether each step from voxel to voxel is the same but for rounding. One that is too small becomes
+/// zero, and the reader then takes another transform.
+fn same_steps(a: &Geometry, b: &Geometry) -> bool {
+    (0..3).all(|c| {
+        let (u, v) = (a.world_from_voxel().column(c), b.world_from_voxel().column(c));
+        let length = v.iter().map(|x| x * x).sum::<f64>().sqrt();
+        u.iter().zip(v).all(|(x, y)| (x - y).abs() <= 1e-3 * length)
+    })
 }
 
 /// Writes header and voxels; the SHA-256 of both before compression.

@@ -1,5 +1,6 @@
 //! The pages of a TIFF file as slices, in their stored type: 8 to 32 bits, signed, floats.
 
+use super::directories::PAGES;
 use crate::io::error::Refusal;
 use crate::io::limits::{PICTURE_SIDE, checked_size, memory_budget};
 use crate::volume::{Notice, Voxels};
@@ -7,9 +8,6 @@ use std::io::{Read, Seek};
 use tiff::ColorType;
 use tiff::decoder::{Decoder, DecodingResult, Limits};
 use tiff::tags::Tag;
-
-/// More pages than any stack has.
-const PAGES: usize = 65_535;
 
 fn refusal(e: &tiff::TiffError) -> Refusal {
     match e {
@@ -21,6 +19,7 @@ fn refusal(e: &tiff::TiffError) -> Refusal {
 /// Width, height, pages and voxels. Pages of another size or type than the first are left out.
 pub(super) fn read(
     bytes: impl Read + Seek,
+    length: u64,
     notices: &mut Vec<Notice>,
 ) -> Result<(usize, usize, usize, Voxels), Refusal> {
     let budget = memory_budget();
@@ -63,7 +62,8 @@ pub(super) fn read(
     }
     let per_pixel = u64::from(color.bit_depth() / 8) * samples;
     let size = [width.into(), height.into(), pages.len() as u64, per_pixel];
-    checked_size("the stack of pages", &size, budget)?;
+    let decoded = checked_size("the stack of pages", &size, budget)?;
+    super::check_length("tiff", decoded as u64, length)?;
     if pages.len() < all {
         notices.push(Notice::amber(format!(
             "{} of {all} pages have another size or type than the first and are left out",

@@ -150,6 +150,13 @@ impl Config {
                 return refuse(what, v.to_string(), format!("1 to {max}"));
             }
         }
+        for (what, v) in
+            [("former_blocks", self.former_blocks), ("filter_blocks", self.filter_blocks)]
+        {
+            if v > 64 {
+                return refuse(what, v.to_string(), "at most 64".to_owned());
+            }
+        }
         let levels = self.multipliers.len();
         if levels == 0 || levels > 8 || self.multipliers.iter().any(|&m| m == 0 || m > 64) {
             return refuse(
