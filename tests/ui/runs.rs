@@ -133,7 +133,10 @@ fn the_main_job_runs_through_the_real_model_to_real_files() {
         .state_mut()
         .session
         .apply(Command::Export { folder: target.clone(), options: ExportOptions::default() });
-    w.until("files are written", |a| a.session.exported.len() == 7);
+    w.until("files are written", |a| a.session.exported.len() == 8);
+    let calibrated = sfumato::io::open(&target.join("calibrated.nii.gz")).expect("it opens");
+    let sure = calibrated.voxels().stored(calibrated.geometry().voxel_count() / 2, 0);
+    assert!((0.0..=1.0).contains(&sure), "a probability: {sure}");
     let mask = sfumato::io::open(&target.join("mask.nii.gz")).expect("the mask opens");
     let truth = demo::make(demo::list()[0].name, 1).expect("the demo").truth;
     assert_eq!(mask.geometry().shape(), truth.geometry.shape());
