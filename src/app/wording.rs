@@ -2,6 +2,7 @@
 //! a spread over samples is not a calibrated interval, agreement is not correctness.
 
 use crate::ensemble::Spread;
+use crate::models::{Context, ModelCard};
 use crate::volume::{Geometry, LengthUnit};
 use std::time::Duration;
 
@@ -129,6 +130,16 @@ pub fn measure(extent: Extent, spread: &Spread, samples: usize) -> String {
             show(spread.max)
         ),
     }
+}
+
+/// "fundus · 128 × 128 input, RGB".
+pub fn model_input(card: &ModelCard) -> String {
+    let channels = match (card.context, card.channels) {
+        (Context::Neighbours, n) => format!("{n} neighbouring slices"),
+        (Context::Slice, 3) => "RGB".to_owned(),
+        (Context::Slice, _) => "grey".to_owned(),
+    };
+    format!("{} · {} × {} input, {channels}", card.modality.name(), card.size, card.size)
 }
 
 /// Stands below every number that comes from the samples.

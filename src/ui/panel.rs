@@ -59,13 +59,7 @@ fn model_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
                 ui.label(&class.name);
             }
         });
-        let input = format!(
-            "{} · {} × {} input, {}",
-            card.modality.name(),
-            card.size,
-            card.size,
-            if card.channels == 3 { "RGB" } else { "grey" }
-        );
+        let input = wording::model_input(card);
         let cost = format!(
             "{} parameters · {:.1} GFLOP per step",
             wording::count(card.parameters),

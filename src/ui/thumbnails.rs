@@ -1,7 +1,7 @@
 //! Small pictures as egui textures: the samples of the strip and the demo cards of the start.
 
 use super::theme;
-use crate::app::{Document, Findings, Session, View, region_in_model};
+use crate::app::{Document, Findings, PlaneView, Session, View, region_in_model};
 use crate::volume::{Class, ClassKind, Roi, Volume, Window};
 use eframe::egui;
 use egui::{Color32, ColorImage, TextureHandle, TextureOptions};
@@ -78,6 +78,7 @@ impl Thumbnails {
         }
         self.key = Some(key);
         self.version += 1;
+        let plane = PlaneView::across(document.volume.geometry(), 2);
         if let Some(run) = previews {
             let Some(started) = &run.started else { return };
             self.members.retain(|m, _| run.previews.contains_key(m));
@@ -96,7 +97,7 @@ impl Thumbnails {
                     region: region_in_model(started.roi),
                 };
                 let image = base.with_mask(&soft, &run.card.classes, run.card.kind, &[]);
-                self.put(ctx, member, image);
+                self.put(ctx, member, turned(&image, plane));
             }
         } else if let Some(findings) = findings.filter(|_| run.is_none()) {
             self.sync_result(ctx, document, findings);
@@ -109,6 +110,7 @@ impl Thumbnails {
         let outcome = &findings.outcome;
         let z = document.view.voxel[2].clamp(outcome.slices.start, outcome.slices.end.max(1) - 1);
         let base = Base::new(document, outcome.roi, z);
+        let plane = PlaneView::across(document.volume.geometry(), 2);
         let [width, height, depth] = outcome.block_shape();
         self.members.retain(|m, _| *m < outcome.members.len());
         for (i, member) in outcome.members.iter().enumerate() {
@@ -126,7 +128,7 @@ impl Thumbnails {
                 outcome.model.kind,
                 &document.overlays.hidden_classes,
             );
-            self.put(ctx, i, image);
+            self.put(ctx, i, turned(&image, plane));
         }
     }
 
@@ -152,6 +154,24 @@ impl Thumbnails {
                 .collect();
         }
     }
+}
+
+/// A picture of stored columns and rows as the view shows them: left and right, front and back are
+/// the same in both.
+fn turned(image: &ColorImage, plane: PlaneView) -> ColorImage {
+    let [width, height] = image.size;
+    let rows_run_right = plane.right == 1;
+    let [columns, rows] = if rows_run_right { [height, width] } else { [width, height] };
+    let mut pixels = Vec::with_capacity(width * height);
+    for r in 0..rows {
+        let r = if plane.flip_down { rows - 1 - r } else { r };
+        for c in 0..columns {
+            let c = if plane.flip_right { columns - 1 - c } else { c };
+            let (x, y) = if rows_run_right { (r, c) } else { (c, r) };
+            pixels.push(image.pixels[x + width * y]);
+        }
+    }
+    ColorImage::new([columns, rows], pixels)
 }
 
 /// The image under a thumbnail's mask.
@@ -228,5 +248,37 @@ impl Base {
             }
         }
         ColorImage::new([self.width, SIDE], pixels)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::volume::{Affine, Geometry};
+
+    #[test]
+    fn nav_5_a_thumbnail_lies_as_the_view_does_in_every_orientation() {
+        let (width, height) = (3, 2);
+        let pixels = (0..6u8).map(|i| Color32::from_gray(10 * i)).collect();
+        let stored = ColorImage::new([width, height], pixels);
+        for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+            for flips in 0..8usize {
+                let mut steps = [[0.0; 3]; 3];
+                for (axis, &world) in order.iter().enumerate() {
+                    steps[axis][world] = if flips >> axis & 1 == 1 { 1.5 } else { -2.0 };
+                }
+                let affine = Affine::from_columns(steps, [3.0, -4.0, 5.0]);
+                let geometry = Geometry::new([width, height, 4], affine).unwrap();
+                let plane = PlaneView::across(&geometry, 2);
+                let picture = turned(&stored, plane);
+                assert_eq!(picture.size, plane.size(&geometry));
+                for (i, pixel) in picture.pixels.iter().enumerate() {
+                    let (c, r) = (i % picture.size[0], i / picture.size[0]);
+                    let at = [c as f64 + 0.5, r as f64 + 0.5];
+                    let [x, y, _] = plane.voxel(&geometry, 0, at).unwrap();
+                    assert_eq!(*pixel, stored.pixels[x + width * y], "{}", geometry.orientation());
+                }
+            }
+        }
     }
 }
