@@ -64,7 +64,7 @@ impl Session {
             }
             Command::SetModel(id) => {
                 if self.cards().iter().any(|c| c.id == id) {
-                    self.model = Some(id);
+                    self.choose_model(Some(id));
                 }
             }
             Command::SetSettings(settings) => {

@@ -3,6 +3,7 @@
 use super::wording::{self, Extent};
 use crate::ensemble::{Ensemble, Spread};
 use crate::inference::Outcome;
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 /// One class over all samples. Vectors cover the outcome's block, x fastest.
@@ -80,6 +81,16 @@ impl Findings {
         let y = y.checked_sub(roi.y).filter(|&y| y < roi.height)?;
         let z = z.checked_sub(self.outcome.slices.start)?;
         (z < self.outcome.slices.len()).then_some(x + roi.width * (y + roi.height * z))
+    }
+
+    /// The slice of the scan with the largest majority mask.
+    pub fn largest_slice(&self) -> Option<usize> {
+        let plane = self.outcome.roi.width * self.outcome.roi.height;
+        let marked = |slice: &[u8]| slice.iter().filter(|&&l| l > 0).count();
+        let areas = self.labels.chunks(plane).map(marked).enumerate();
+        let (z, _) =
+            areas.filter(|&(_, area)| area > 0).max_by_key(|&(z, area)| (area, Reverse(z)))?;
+        Some(self.outcome.slices.start + z)
     }
 
     /// k(v): how many samples include each voxel of the block, 0 to N.

@@ -50,6 +50,6 @@ pub use worker_engine::WorkerEngine;
 
 // What the panels show of the rooms below.
 pub use crate::demo::list as demo_list;
-pub use crate::diffusion::SamplerKind;
+pub use crate::diffusion::{SamplerKind, Start};
 pub use crate::inference::{DeviceChoice, Preview};
 pub use crate::io::SeriesInfo;

@@ -464,7 +464,7 @@ impl Session {
         self.close_document();
         let document = Document::new(self.generation, loaded);
         let offered = crate::models::suggest(self.engine.cards(), &document.volume);
-        self.model = offered.map(|card| card.id.clone());
+        self.choose_model(offered.map(|card| card.id.clone()));
         self.one_slice = false;
         self.settings.slices = None;
         self.settings.roi = None;

@@ -7,6 +7,7 @@
 //! repeat the run. All on the grid of the whole scan. `labels.txt` names the labels for ITK-SNAP.
 //! On request `mask.seg.dcm`, `probability.seg.dcm` (DICOM SEG) and `mask.rtstruct.dcm`.
 
+use super::wording;
 use crate::ensemble::{Ensemble, EnsembleError, Spread};
 use crate::inference::Outcome;
 use crate::io::export::{
@@ -179,9 +180,15 @@ fn write_dicom(
     let n = outcome.members.len();
     let description = format!("{n} samples, majority; research use only");
     let provenance = format!(
-        "model {} (weights sha256 {}); input sha256 {}; {n} samples, {} steps, sampler {:?}, seed \
-         {}; majority; spread of {n} samples, not calibrated; research use only",
-        model.id, model.sha256, outcome.source.sha256, s.steps, s.sampler, s.seed
+        "model {} (weights sha256 {}); input sha256 {}; {n} samples, {} steps from {}, sampler {:?}, \
+         seed {}; majority; spread of {n} samples, not calibrated; research use only",
+        model.id,
+        model.sha256,
+        outcome.source.sha256,
+        s.steps,
+        wording::start(s.start),
+        s.sampler,
+        s.seed
     );
     let by = Authorship {
         algorithm: AlgorithmType::Automatic,

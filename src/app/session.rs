@@ -28,6 +28,14 @@ pub struct SessionOptions {
     pub dialogs: bool,
 }
 
+/// A finished run whose samples are compared.
+pub(super) struct Comparing {
+    pub generation: u64,
+    /// The person has not chosen a slice: the view goes where the most was found.
+    pub follow: bool,
+    pub task: Task<Findings>,
+}
+
 pub(super) struct Exporting {
     pub task: Task<Vec<PathBuf>>,
 }
@@ -68,7 +76,7 @@ pub struct Session {
     pub(super) dialogs: bool,
     pub(super) loading: Option<Loading>,
     pub(super) beside: Option<Search>,
-    pub(super) findings: Option<(u64, Task<Findings>)>,
+    pub(super) findings: Option<Comparing>,
     pub(super) exporting: Option<Exporting>,
     pub(super) dialog: Option<Dialog>,
     demo_task: Option<Task<Vec<Picture>>>,
@@ -88,7 +96,7 @@ impl Session {
         if let Some(problem) = problem {
             log.push(Level::Warning, problem, 0.0);
         }
-        let model = options.engine.cards().first().map(|c| c.id.clone());
+        let first = options.engine.cards().first().map(|c| c.id.clone());
         let settings = Settings {
             device: options.engine.devices().first().copied().unwrap_or_default(),
             ..Settings::default()
@@ -98,13 +106,13 @@ impl Session {
                 .map_or_else(|| PathBuf::from("."), |d| d.home_dir().to_owned())
                 .join("sfumato-export")
         });
-        Self {
+        let mut session = Self {
             document: None,
             run: None,
             kept_aside: Vec::new(),
             settings,
             one_slice: false,
-            model,
+            model: None,
             log,
             preferences,
             panels: HashSet::new(),
@@ -129,7 +137,9 @@ impl Session {
             generation: 0,
             next_aside: 0,
             now: 0.0,
-        }
+        };
+        session.choose_model(first);
+        session
     }
 
     /// Takes in what other threads have finished. `now` is the interface's clock in seconds.
@@ -158,6 +168,15 @@ impl Session {
     pub fn card(&self) -> Option<&ModelCard> {
         let id = self.model.as_ref()?;
         self.engine.cards().iter().find(|c| &c.id == id)
+    }
+
+    /// Takes a model, and its own way of drawing.
+    pub(super) fn choose_model(&mut self, id: Option<String>) {
+        self.model = id;
+        if let Some(drawing) = self.card().map(|c| c.drawing) {
+            self.settings.start = drawing.start;
+            self.settings.steps = drawing.steps;
+        }
     }
 
     pub fn devices(&self) -> &[DeviceChoice] {
@@ -305,14 +324,13 @@ impl Session {
             document.set_slice(slice);
         }
         let Some(end) = end else { return };
-        let image_name = run.image_name.clone();
-        self.run = None;
+        let Some(run) = self.run.take() else { return };
         match end {
-            End::Finished(outcome) => self.accept_outcome(generation, image_name, outcome),
+            End::Finished(outcome) => self.accept_outcome(run, outcome),
             End::Cancelled(Some(outcome)) => {
                 let (have, wanted) = (outcome.members.len(), outcome.settings.members);
                 self.note(Level::Info, format!("Cancelled: {have} of {wanted} samples are kept."));
-                self.accept_outcome(generation, image_name, outcome);
+                self.accept_outcome(run, outcome);
             }
             End::Cancelled(None) => {
                 self.note(Level::Info, "Cancelled before the first sample was finished.");
@@ -321,7 +339,8 @@ impl Session {
         }
     }
 
-    fn accept_outcome(&mut self, generation: u64, image_name: String, outcome: Arc<Outcome>) {
+    fn accept_outcome(&mut self, run: Run, outcome: Arc<Outcome>) {
+        let Run { generation, follow, image_name, .. } = run;
         let fits = self.document.as_ref().is_some_and(|d| {
             d.generation == generation && d.volume.geometry().matches(&outcome.geometry, 1e-3)
         });
@@ -335,13 +354,13 @@ impl Session {
         }
         let task =
             Task::spawn("compare the samples", &self.wake, move || Findings::compute(outcome));
-        self.findings = Some((generation, task));
+        self.findings = Some(Comparing { generation, follow, task });
     }
 
     fn poll_findings(&mut self) {
-        let Some((generation, task)) = self.findings.take() else { return };
+        let Some(Comparing { generation, follow, task }) = self.findings.take() else { return };
         match task.take() {
-            Err(task) => self.findings = Some((generation, task)),
+            Err(task) => self.findings = Some(Comparing { generation, follow, task }),
             Ok(Ok(findings)) => {
                 if let Some(d) = self.document.as_mut().filter(|d| d.generation == generation) {
                     d.overlays.class =
@@ -349,6 +368,11 @@ impl Session {
                     d.overlays.hidden_classes.clear();
                     d.member = None;
                     d.overlays.own_labels = false;
+                    if let Some(slice) = findings.largest_slice().filter(|_| follow)
+                        && d.view.axis == 2
+                    {
+                        d.set_slice(slice);
+                    }
                     d.findings = Some(Arc::new(findings));
                 }
             }

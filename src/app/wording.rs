@@ -1,6 +1,7 @@
 //! Sentences about results, in one place, so that no panel can promise more than the numbers say:
 //! a spread over samples is not a calibrated interval, agreement is not correctness.
 
+use crate::diffusion::Start;
 use crate::ensemble::Spread;
 use crate::models::{Context, ModelCard};
 use crate::volume::{Geometry, LengthUnit};
@@ -25,6 +26,14 @@ pub const FORBIDDEN: [&str; 7] = [
     "95 % confidence",
     "correct",
 ];
+
+/// What samples condense from.
+pub fn start(start: Start) -> &'static str {
+    match start {
+        Start::Noise => "noise",
+        Start::Anchor => "direct mask",
+    }
+}
 
 /// "about 20 s left": to 5 s under a minute, to 1 min above. Nothing before five steps were seen.
 pub fn eta(left: Option<Duration>, steps_seen: u64) -> Option<String> {

@@ -4,7 +4,7 @@ use super::Failure;
 use super::sampling::Sampling;
 use crate::inference::Engine;
 use crate::metrics::cell;
-use crate::models::with_temperatures;
+use crate::models::{Drawing, with_findings};
 use crate::train::{Evaluation, Scores, TrainError, evaluate};
 use std::path::PathBuf;
 
@@ -31,13 +31,14 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
     /// Write the model with the temperatures found on this split in its header (a .safetensors
-    /// file): use `val`, never a split that figures are reported on.
+    /// file), and with this start and these steps as its own: use `val`, never a split that figures
+    /// are reported on.
     #[arg(long, value_name = "FILE")]
     calibrate: Option<PathBuf>,
 }
 
 pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
-    let settings = a.sampling.settings();
+    let settings = a.sampling.settings(&a.model)?;
     let report = &mut |done, all| tracing::info!("{done} of {all} cases");
     let data = (a.data.as_path(), a.readers.as_slice());
     let result = evaluate(&mut Engine::new(), &a.model, data, &a.split, &settings, report)
@@ -54,8 +55,9 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
         let found = result.temperatures().ok_or_else(|| {
             Failure::Refused(format!("no temperature: a class has no border on {}", a.split))
         })?;
-        let bytes =
-            with_temperatures(&a.model, &found).map_err(|e| Failure::Refused(e.to_string()))?;
+        let drawing = Drawing { start: settings.start, steps: settings.steps };
+        let bytes = with_findings(&a.model, &found, drawing)
+            .map_err(|e| Failure::Refused(e.to_string()))?;
         crate::io::write_atomic(path, &bytes).map_err(|e| Failure::Refused(e.to_string()))?;
     }
     if a.json { super::print_json(&result) } else { super::print(table(&result).trim_end()) }

@@ -1,21 +1,25 @@
 //! How an ensemble is drawn, for every command that draws one.
 
+use super::Failure;
+use super::segment::inference_failure;
 use crate::diffusion::{SamplerKind, Start};
-use crate::inference::{DeviceChoice, Settings};
+use crate::inference::{DeviceChoice, InferenceError, Settings};
+use crate::models::card;
 
 #[derive(clap::Args)]
 pub(super) struct Sampling {
     /// Masks to draw.
     #[arg(long, default_value_t = 8)]
     members: usize,
-    /// Denoising steps per member.
-    #[arg(long, default_value_t = 10)]
-    steps: usize,
+    /// Denoising steps per member [default: the model's own].
+    #[arg(long)]
+    steps: Option<usize>,
     #[arg(long, value_enum, default_value_t)]
     sampler: SamplerKind,
-    /// What members start from: pure noise, or the direct mask with noise.
-    #[arg(long, value_enum, default_value_t)]
-    start: Start,
+    /// What members start from: pure noise, or the direct mask with noise [default: the model's
+    /// own].
+    #[arg(long, value_enum)]
+    start: Option<Start>,
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Where the network runs.
@@ -24,17 +28,18 @@ pub(super) struct Sampling {
 }
 
 impl Sampling {
-    /// All slices, whole.
-    pub(super) fn settings(&self) -> Settings {
-        Settings {
+    /// All slices, whole; what was not asked for as `model` (an identifier or a path) has it.
+    pub(super) fn settings(&self, model: &str) -> Result<Settings, Failure> {
+        let own = card(model).map_err(InferenceError::from).map_err(|e| inference_failure(&e))?;
+        Ok(Settings {
             members: self.members,
-            steps: self.steps,
+            steps: self.steps.unwrap_or(own.drawing.steps),
             sampler: self.sampler,
-            start: self.start,
+            start: self.start.unwrap_or(own.drawing.start),
             seed: self.seed,
             device: self.device,
             slices: None,
             roi: None,
-        }
+        })
     }
 }

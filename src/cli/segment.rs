@@ -102,11 +102,12 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
     };
     warn_of_modality(&volume, &model);
     make_folder(&a.out)?;
+    let own = a.sampling.settings(&model)?;
     let job = Job {
         volume: Arc::new(volume),
         time: 0,
         model,
-        settings: Settings { slices: a.slices.clone(), roi: a.roi, ..a.sampling.settings() },
+        settings: Settings { slices: a.slices.clone(), roi: a.roi, ..own },
     };
     let live = std::io::stderr().is_terminal();
     let cancel = super::interrupt_flag()?;

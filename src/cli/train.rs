@@ -65,7 +65,7 @@ struct Own {
     /// Side of the network's square input in pixels.
     #[arg(long, conflicts_with = "config")]
     size: Option<usize>,
-    /// Train on the first so many cases only.
+    /// Train on so many cases only, spread evenly over the list.
     #[arg(long, conflicts_with = "config")]
     cases: Option<usize>,
     #[arg(long, default_value_t = 1, conflicts_with = "config")]

@@ -153,11 +153,11 @@ pub(super) fn write_new(path: &Path, bytes: &[u8], overwrite: bool) -> Result<()
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::io::FileSet;
 
-    fn names(dir: &Path) -> Vec<String> {
+    pub(in crate::io) fn names(dir: &Path) -> Vec<String> {
         let mut v: Vec<_> = fs::read_dir(dir)
             .expect("readable")
             .map(|e| e.expect("entry").file_name().to_string_lossy().into_owned())

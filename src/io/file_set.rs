@@ -112,16 +112,8 @@ impl Drop for FileSet {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::io::atomic::tests::names;
     use crate::io::write_atomic;
-
-    fn names(dir: &Path) -> Vec<String> {
-        let mut v: Vec<_> = fs::read_dir(dir)
-            .expect("readable")
-            .map(|e| e.expect("entry").file_name().to_string_lossy().into_owned())
-            .collect();
-        v.sort();
-        v
-    }
 
     #[test]
     fn a_set_appears_whole_and_one_that_is_given_up_leaves_nothing() {

@@ -7,9 +7,9 @@ mod tiles;
 mod weights;
 
 pub use card::ModelCard;
-pub use registry::{card, cards, header, load, load_weights, suggest, with_temperatures};
+pub use registry::{card, cards, header, load, load_weights, suggest, with_findings};
 pub use tiles::Tiles;
 pub use weights::{
-    Context, LoadedModel, ModelError, Normalisation, Temperatures, WeightsHeader, check_canvas,
-    write_weights,
+    Context, Drawing, LoadedModel, ModelError, Normalisation, Temperatures, WeightsHeader,
+    check_canvas, write_weights,
 };

@@ -3,8 +3,8 @@
 use super::Context;
 use super::ModelCard;
 use super::weights::{
-    self, LoadedModel, ModelError, Temperatures, WeightsHeader, build, read_header, read_weights,
-    with_header,
+    self, Drawing, LoadedModel, ModelError, Temperatures, WeightsHeader, build, read_header,
+    read_weights, with_header,
 };
 use crate::volume::{Modality, Volume};
 use candle_core::{Device, Tensor};
@@ -103,13 +103,19 @@ pub fn header(id: &str) -> Result<WeightsHeader, ModelError> {
     read_header(id, &find(id)?.0)
 }
 
-/// The bytes of a model's weights file with these temperatures in its header.
+/// The bytes of a model's weights file with these temperatures in its header, and the way of drawing
+/// ensembles for which they hold.
 ///
 /// # Errors
 /// If there is no such model, or the temperatures do not suit it.
-pub fn with_temperatures(id: &str, found: &Temperatures) -> Result<Vec<u8>, ModelError> {
+pub fn with_findings(
+    id: &str,
+    temperatures: &Temperatures,
+    drawing: Drawing,
+) -> Result<Vec<u8>, ModelError> {
     let (bytes, _) = find(id)?;
-    let header = WeightsHeader { temperatures: Some(found.clone()), ..read_header(id, &bytes)? };
+    let temperatures = Some(temperatures.clone());
+    let header = WeightsHeader { temperatures, drawing, ..read_header(id, &bytes)? };
     with_header(id, &bytes, &header)
 }
 
@@ -124,6 +130,7 @@ pub fn load_weights(id: &str, device: &Device) -> Result<HashMap<String, Tensor>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diffusion::Start;
     use crate::volume::{Geometry, Voxels};
 
     #[test]
@@ -144,21 +151,24 @@ mod tests {
     }
 
     #[test]
-    fn temperatures_go_into_the_header_and_nothing_else_changes() {
+    fn findings_go_into_the_header_and_nothing_else_changes() {
         let id = "fundus-disc-cup";
         let by_class = vec![1.5, 2.5];
         let split = "val".to_owned();
         let found = Temperatures { by_class, split, cases: 40, members: 10, steps: 10 };
-        let bytes = with_temperatures(id, &found).unwrap();
+        let drawing = Drawing { start: Start::Anchor, steps: 5 };
+        let bytes = with_findings(id, &found, drawing).unwrap();
         let header = read_header(id, &bytes).unwrap();
-        assert_eq!(header.temperatures.as_ref(), Some(&found));
+        assert_eq!((header.temperatures.as_ref(), header.drawing), (Some(&found), drawing));
         let before = read_weights(id, &find(id).unwrap().0, &Device::Cpu).unwrap();
         for (name, after) in read_weights(id, &bytes, &Device::Cpu).unwrap() {
             let values = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
             assert_eq!(values(&after), values(&before[&name]), "{name}");
         }
-        let wrong = Temperatures { by_class: vec![1.0, 0.0], ..found };
-        assert!(with_temperatures(id, &wrong).unwrap_err().to_string().contains("above 0"));
+        let wrong = Temperatures { by_class: vec![1.0, 0.0], ..found.clone() };
+        let error = |found, drawing| with_findings(id, found, drawing).unwrap_err().to_string();
+        assert!(error(&wrong, drawing).contains("above 0"));
+        assert!(error(&found, Drawing { steps: 0, ..drawing }).contains("expected 1 to 1000"));
     }
 
     #[test]

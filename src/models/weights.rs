@@ -2,7 +2,7 @@
 
 use super::medsegdiff::{Config, MedSegDiff};
 use super::{ModelCard, Tiles};
-use crate::diffusion::{Schedule, ScheduleKind, TRAINING_STEPS};
+use crate::diffusion::{Schedule, ScheduleKind, Start, TRAINING_STEPS};
 use crate::volume::{Class, ClassKind, Modality};
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
@@ -62,6 +62,20 @@ pub struct Temperatures {
     pub steps: usize,
 }
 
+/// How a model's ensembles are best drawn, found on validation cases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drawing {
+    pub start: Start,
+    /// Denoising steps per member.
+    pub steps: usize,
+}
+
+impl Default for Drawing {
+    fn default() -> Self {
+        Self { start: Start::Noise, steps: 10 }
+    }
+}
+
 /// What the header of a weights file says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WeightsHeader {
@@ -81,6 +95,9 @@ pub struct WeightsHeader {
     /// Found after training.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temperatures: Option<Temperatures>,
+    /// What is used unless a person asks for something else.
+    #[serde(default)]
+    pub drawing: Drawing,
     pub schedule: ScheduleKind,
     pub network: Config,
     /// The training configuration, steps done, git revision and validation figures.
@@ -195,6 +212,10 @@ fn parse_header(name: &str, metadata: &Metadata) -> Result<WeightsHeader, ModelE
             )));
         }
     }
+    if !(1..=TRAINING_STEPS).contains(&header.drawing.steps) {
+        let steps = header.drawing.steps;
+        return Err(refuse(format!("{steps} steps to draw, expected 1 to {TRAINING_STEPS}")));
+    }
     if header.classes.len() != header.network.classes {
         return Err(refuse(format!(
             "{} classes are named, the network has {}",
@@ -235,6 +256,7 @@ pub(super) fn card(name: &str, bytes: &[u8], markdown: &str) -> Result<ModelCard
         channels: header.network.image_channels,
         context: header.context,
         size: canvas,
+        drawing: header.drawing,
         parameters,
         gflop_per_step: header.network.gflop_per_step() * tiles.count() as f64,
         sha256: sha256(bytes),

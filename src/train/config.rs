@@ -63,7 +63,7 @@ pub struct TrainConfig {
     pub ema: f64,
     pub loss: LossWeights,
     pub augment: Augmentation,
-    /// Train on the first so many cases of the split only; all unless given.
+    /// Train on so many cases only, spread evenly over the split; on all unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub train_cases: Option<usize>,
     /// Steps between checkpoints, and between validations.

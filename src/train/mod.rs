@@ -9,6 +9,7 @@ mod loss;
 mod optimizer;
 mod recipe;
 mod trainer;
+mod transfer;
 
 pub use config::{Augmentation, LossWeights, TrainConfig};
 pub use dataset::{Case, Dataset};

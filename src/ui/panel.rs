@@ -2,7 +2,7 @@
 
 use super::{input::hint, theme};
 use crate::app::{Action, Command, Document, Findings, Panel, Run, Session, wording};
-use crate::app::{DeviceChoice, SamplerKind};
+use crate::app::{DeviceChoice, SamplerKind, Start};
 use eframe::egui;
 use egui::RichText;
 
@@ -137,6 +137,19 @@ fn run_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
                 }
             });
         sampler.response.labelled_by(label.id);
+        ui.end_row();
+        let label = ui.label("Start");
+        let start = egui::ComboBox::from_id_salt("start")
+            .selected_text(wording::start(settings.start))
+            .show_ui(ui, |ui| {
+                for start in [Start::Noise, Start::Anchor] {
+                    ui.selectable_value(&mut settings.start, start, wording::start(start));
+                }
+            });
+        start.response.labelled_by(label.id).on_hover_text(
+            "What a sample condenses from. The direct mask under noise needs fewer steps and gives \
+             less spread.",
+        );
         ui.end_row();
         let label = ui.label("Device");
         let device = egui::ComboBox::from_id_salt("device")

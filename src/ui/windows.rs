@@ -162,11 +162,12 @@ fn export_window(
         ui.checkbox(&mut o.overwrite, "Overwrite existing files");
         let m = &outcome.model;
         let provenance = format!(
-            "{} ({}), seed {}, {} steps, {}",
+            "{} ({}), seed {}, {} steps from {}, {}",
             m.id,
             m.sha256.get(..12).unwrap_or(&m.sha256),
             outcome.settings.seed,
             outcome.settings.steps,
+            wording::start(outcome.settings.start),
             wording::RESEARCH_USE_SHORT
         );
         ui.label(RichText::new(provenance).size(12.0).color(theme::WEAK));

@@ -63,6 +63,11 @@ impl Voxels {
         }
     }
 
+    /// Bytes of all values.
+    pub fn bytes(&self) -> usize {
+        scalar_voxels!(self, v => size_of_val(v.as_slice()), rgb v => size_of_val(v.as_slice()))
+    }
+
     /// The stored value of one channel.
     pub fn stored(&self, index: usize, channel: usize) -> f64 {
         #[allow(clippy::unnecessary_cast)] // the macro covers f64 as well

@@ -93,16 +93,6 @@ fn read(path: &Path, way: Way) -> Result<Option<Volume>, String> {
     }
 }
 
-fn decoded_bytes(v: &Volume) -> usize {
-    let sample = match v.voxels().dtype() {
-        "uint8" | "int8" => 1,
-        "uint16" | "int16" => 2,
-        "float64" => 8,
-        _ => 4,
-    };
-    v.voxels().len() * v.channels() * sample
-}
-
 /// Reads a file or folder on a thread of its own, and looks at how it went.
 fn attempt(path: &Path, way: Way) -> Outcome {
     let (send, receive) = channel();
@@ -131,7 +121,7 @@ fn attempt(path: &Path, way: Way) -> Outcome {
         faults.push(format!("took {spent:?}"));
     }
     faults.extend(std::mem::take(&mut *held(&PANICS)));
-    let need = verdict.as_ref().map_or(0, |v| v.as_ref().map_or(0, decoded_bytes));
+    let need = verdict.as_ref().map_or(0, |v| v.as_ref().map_or(0, |v| v.voxels().bytes()));
     if peak > ALLOWANCE + need / 2 * 3 {
         faults.push(format!("peak of {} MB for an image of {need} bytes", peak / 1_000_000));
     }

@@ -63,3 +63,18 @@ fn fragments_that_are_no_pixel_data() {
     }
     report.finish();
 }
+
+/// The pages of a small TIFF that go round were walked until there were too many of them: for
+/// seconds, and with many entries for hours.
+#[test]
+fn pages_that_go_round() {
+    let _alone = alone();
+    let dir = tempfile::tempdir().expect("temp dir");
+    let mut report = Report::default();
+    for entries in [0, 1, 20, 4000] {
+        let circle = tiff_of(&vec![(40_000, 1, 1, 0); entries], 8);
+        let outcome = attempt_bytes(dir.path(), &circle, crate::Way::Image);
+        report.expect("a circle", &outcome, Some("go round"));
+    }
+    report.finish();
+}

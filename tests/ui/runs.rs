@@ -5,8 +5,10 @@ use eframe::egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable;
 use sfumato::app::{Command, ExportOptions, Level, wording};
 use sfumato::demo;
+use sfumato::diffusion::Start;
 use sfumato::inference::Event;
 use sfumato::volume::Modality;
+use std::sync::Arc;
 
 #[test]
 fn run_3_previews_change_the_strip_and_never_enter_a_result() {
@@ -167,6 +169,53 @@ fn run_4_cancel_keeps_finished_samples() {
     // The toast may have gone by simulated time; the log keeps it.
     assert!(w.harness.state().session.log.entries().any(|e| e.text == said));
     assert!(w.has("spread of 2 samples, not calibrated"));
+}
+
+#[test]
+fn a_model_brings_its_own_way_of_drawing() {
+    let mut w = Window::new();
+    w.open_demo(1);
+    let drawing = |w: &Window| {
+        let settings = &w.harness.state().session.settings;
+        (settings.start, settings.steps)
+    };
+    assert_eq!(drawing(&w), (Start::Anchor, 5), "the model that is offered");
+    for (model, own) in
+        [("fundus-disc-cup", (Start::Noise, 10)), ("fetal-head", (Start::Anchor, 5))]
+    {
+        w.harness.state_mut().session.apply(Command::SetModel(model.to_owned()));
+        assert_eq!(drawing(&w), own);
+    }
+    w.harness.run();
+    assert!(w.has("direct mask"), "said in the panel");
+    w.segment(2);
+    assert_eq!(w.hand.job().settings.start, Start::Anchor);
+}
+
+/// Ends a run over a volume whose only mask lies in slice 7; whether a person chose a slice.
+fn slice_after_a_run(chosen: Option<usize>) -> usize {
+    let mut w = Window::new();
+    w.open_demo(2);
+    w.segment(2);
+    if let Some(z) = chosen {
+        w.harness.state_mut().session.apply(Command::SetSlice(z));
+    }
+    let mut outcome = Arc::unwrap_or_clone(w.hand.outcome(2));
+    let [width, height, slices] = outcome.block_shape();
+    for member in &mut outcome.members {
+        for (i, q) in member.soft.iter_mut().enumerate() {
+            *q *= u8::from(i / (width * height) % slices == 7);
+        }
+    }
+    w.hand.send(Event::Finished(Arc::new(outcome)));
+    w.until("the result", |a| a.session.document.as_ref().is_some_and(|d| d.findings.is_some()));
+    w.harness.state().session.document.as_ref().unwrap().slice().0
+}
+
+#[test]
+fn after_a_run_the_view_goes_where_the_mask_is_largest() {
+    assert_eq!(slice_after_a_run(None), 7);
+    assert_eq!(slice_after_a_run(Some(3)), 3, "a person's own choice stays");
 }
 
 #[test]

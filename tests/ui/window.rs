@@ -7,10 +7,11 @@ use sfumato::app::{
     Engine, ExportOptions, Exporter, RunningJob, SessionOptions, Wake, WorkerEngine, export_results,
 };
 use sfumato::demo;
+use sfumato::diffusion::Start;
 use sfumato::inference::{
     DeviceChoice, Event, Job, Member, ModelRef, Outcome, Preview, StageTimes, Step,
 };
-use sfumato::models::ModelCard;
+use sfumato::models::{Drawing, ModelCard};
 use sfumato::ui::SfumatoApp;
 use sfumato::volume::{Class, ClassKind, Modality, Roi};
 use std::path::{Path, PathBuf};
@@ -160,6 +161,7 @@ pub(crate) fn card(id: &str, modality: Modality) -> ModelCard {
         modality,
         channels: 3,
         size: 128,
+        drawing: Default::default(),
         parameters: 4_200_000,
         gflop_per_step: 12.5,
         sha256: "0123456789abcdef".repeat(4),
@@ -265,7 +267,10 @@ impl Window {
             hand: hand.clone(),
             cards: vec![
                 card("fundus-disc-cup", Modality::Fundus),
-                card("fetal-head", Modality::Ultrasound),
+                ModelCard {
+                    drawing: Drawing { start: Start::Anchor, steps: 5 },
+                    ..card("fetal-head", Modality::Ultrasound)
+                },
             ],
         };
         Self::start(folder, hand, write_result, |_| Box::new(engine))

@@ -332,24 +332,9 @@ fn is_list(vr: VR) -> bool {
     )
 }
 
+/// Text that nobody writes long.
 fn is_text(vr: VR) -> bool {
-    matches!(
-        vr,
-        VR::AE
-            | VR::AS
-            | VR::CS
-            | VR::DA
-            | VR::DS
-            | VR::DT
-            | VR::IS
-            | VR::LO
-            | VR::LT
-            | VR::PN
-            | VR::SH
-            | VR::ST
-            | VR::TM
-            | VR::UI
-    )
+    (is_list(vr) && vr != VR::UC) || matches!(vr, VR::LT | VR::ST)
 }
 
 /// The top-level pixel data; a file that ends inside them keeps what is there.

@@ -11,7 +11,8 @@ const VALUES: u64 = 4_000_000;
 /// Entries from here on are private; they are never read.
 const PRIVATE: u64 = 32_768;
 
-/// Refuses a file of `length` bytes of which an entry declares more values than there are bytes.
+/// Refuses a file of `length` bytes whose directories do not fit into it side by side, or of which an
+/// entry declares more values than there are bytes.
 pub(super) fn check(file: &mut (impl Read + Seek), length: u64) -> Result<(), Refusal> {
     let broken = |what: &str| Refusal::damaged(format!("tiff: {what}"));
     let mut head = [0; 16];
@@ -30,26 +31,32 @@ pub(super) fn check(file: &mut (impl Read + Seek), length: u64) -> Result<(), Re
     if had < if wide { 16 } else { 8 } {
         return Err(broken("the file ends inside its header"));
     }
-    let mut pages = 0;
+    let (mut pages, mut taken) = (0, 0);
     while at != 0 {
         pages += 1;
         if pages > PAGES {
-            return Err(broken("more pages than any stack has, or pages that go round"));
+            return Err(broken("more pages than any stack has"));
         }
-        let mut field = |at: u64, size: usize| -> Result<[u8; 20], Refusal> {
-            let mut bytes = [0; 20];
+        let mut part = |at: u64, size: usize| -> Result<Vec<u8>, Refusal> {
+            let mut bytes = vec![0; size];
             file.seek(SeekFrom::Start(at))?;
-            let slot = bytes.get_mut(..size).unwrap_or_default();
-            file.read_exact(slot).map_err(|_| broken("a directory lies beyond the end"))?;
+            file.read_exact(&mut bytes).map_err(|_| broken("a directory lies beyond the end"))?;
             Ok(bytes)
         };
-        let entries = number(&field(at, count_size)?[..count_size]);
-        let first = at.saturating_add(count_size as u64);
+        let entries = number(&part(at, count_size)?);
         if entries > 65_535 {
             return Err(broken("a directory of more entries than there are"));
         }
-        for i in 0..entries {
-            let entry = field(first.saturating_add(i * entry_size as u64), entry_size)?;
+        let size = entries as usize * entry_size;
+        // Pages that share entries, or go round, would be read again and again.
+        taken += (count_size + size) as u64;
+        if taken > length {
+            return Err(broken(
+                "directories that overlap or go round, or are larger than the file",
+            ));
+        }
+        let first = at.saturating_add(count_size as u64);
+        for entry in part(first, size)?.chunks(entry_size) {
             let (tag, kind) = (number(&entry[..2]), number(&entry[2..4]));
             let count = number(&entry[4..if wide { 12 } else { 8 }]);
             let size = match kind {
@@ -64,9 +71,9 @@ pub(super) fn check(file: &mut (impl Read + Seek), length: u64) -> Result<(), Re
                 )));
             }
         }
-        let next = field(first.saturating_add(entries * entry_size as u64), offset_size);
+        let next = part(first.saturating_add(size as u64), offset_size);
         // The last directory of a file that is cut off may lack its end.
-        at = next.map_or(0, |bytes| number(&bytes[..offset_size]));
+        at = next.map_or(0, |bytes| number(&bytes));
     }
     file.rewind()?;
     Ok(())

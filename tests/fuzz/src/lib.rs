@@ -45,7 +45,7 @@ pub fn as_file(name: &str, bytes: &[u8]) -> PathBuf {
 /// Opens the input as the application does.
 pub fn opened(path: &Path) -> Option<Volume> {
     let (result, peak) = peak_of(|| open(path));
-    let decoded = result.as_ref().map_or(0, decoded_bytes);
+    let decoded = result.as_ref().map_or(0, |v| v.voxels().bytes());
     assert!(peak <= ALLOWANCE + decoded / 2 * 3, "{peak} bytes for an image of {decoded}");
     check(result)
 }
@@ -55,16 +55,6 @@ pub fn bounded<T>(need: usize, f: impl FnOnce() -> T) -> T {
     let (result, peak) = peak_of(f);
     assert!(peak <= ALLOWANCE + need, "{peak} bytes where {need} are needed");
     result
-}
-
-fn decoded_bytes(v: &Volume) -> usize {
-    let sample = match v.voxels().dtype() {
-        "uint8" | "int8" => 1,
-        "uint16" | "int16" => 2,
-        "float64" => 8,
-        _ => 4,
-    };
-    v.voxels().len() * v.channels() * sample
 }
 
 /// A refusal must be one line that says something.
