@@ -27,6 +27,10 @@ const EMBEDDED: &[(&[u8], &str)] = &[
         include_bytes!("../../assets/weights/hippocampus-mri.safetensors"),
         include_str!("../../assets/weights/hippocampus-mri.md"),
     ),
+    (
+        include_bytes!("../../assets/weights/vessel-fundus.safetensors"),
+        include_str!("../../assets/weights/vessel-fundus.md"),
+    ),
 ];
 
 /// Cards of the embedded models.

@@ -76,6 +76,17 @@ impl Default for Drawing {
     }
 }
 
+impl Drawing {
+    /// # Errors
+    /// Says why ensembles cannot be drawn so.
+    pub fn check(self) -> Result<(), String> {
+        if (1..=TRAINING_STEPS).contains(&self.steps) {
+            return Ok(());
+        }
+        Err(format!("{} steps to draw, expected 1 to {TRAINING_STEPS}", self.steps))
+    }
+}
+
 /// What the header of a weights file says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WeightsHeader {
@@ -212,10 +223,7 @@ fn parse_header(name: &str, metadata: &Metadata) -> Result<WeightsHeader, ModelE
             )));
         }
     }
-    if !(1..=TRAINING_STEPS).contains(&header.drawing.steps) {
-        let steps = header.drawing.steps;
-        return Err(refuse(format!("{steps} steps to draw, expected 1 to {TRAINING_STEPS}")));
-    }
+    header.drawing.check().map_err(refuse)?;
     if header.classes.len() != header.network.classes {
         return Err(refuse(format!(
             "{} classes are named, the network has {}",

@@ -11,7 +11,7 @@ use super::{TrainConfig, TrainError};
 use crate::diffusion::{Plan, SamplerKind, Schedule, Start, TRAINING_STEPS, member_seed};
 use crate::inference::{DeviceChoice, Scene, StepCache, open_device, sample};
 use crate::models::medsegdiff::MedSegDiff;
-use crate::models::{Drawing, WeightsHeader, write_weights};
+use crate::models::{WeightsHeader, write_weights};
 use crate::nn::SeededInit;
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
@@ -390,7 +390,7 @@ impl Trainer {
             context: config.context,
             canvas: config.canvas,
             temperatures: None,
-            drawing: Drawing::default(),
+            drawing: config.drawing,
             schedule: config.schedule,
             network: self.network.config().clone(),
             training: json!({

@@ -187,7 +187,7 @@ fn a_model_brings_its_own_way_of_drawing() {
         assert_eq!(drawing(&w), own);
     }
     w.harness.run();
-    assert!(w.has("direct mask"), "said in the panel");
+    assert!(w.harness.query_by_value("direct mask").is_some(), "said in the panel");
     w.segment(2);
     assert_eq!(w.hand.job().settings.start, Start::Anchor);
 }
