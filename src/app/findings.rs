@@ -28,6 +28,8 @@ pub struct Findings {
     pub classes: Vec<ClassFindings>,
     /// Majority mask, label values.
     pub labels: Vec<u8>,
+    /// The slice of the scan with the largest majority mask, the first of several.
+    pub largest_slice: Option<usize>,
     ensemble: Ensemble,
 }
 
@@ -67,7 +69,13 @@ impl Findings {
             })
             .collect();
         let labels = ensemble.labels(&values);
-        Ok(Self { extent: Extent::of(&outcome.geometry), classes: list, labels, ensemble, outcome })
+        let extent = Extent::of(&outcome.geometry);
+        let marked = |slice: &[u8]| slice.iter().filter(|&&l| l > 0).count();
+        let areas = labels.chunks(outcome.roi.width * outcome.roi.height).map(marked);
+        let largest = (outcome.slices.start..).zip(areas).filter(|&(_, area)| area > 0);
+        let largest = largest.max_by_key(|&(z, area)| (area, Reverse(z)));
+        let largest_slice = largest.map(|(z, _)| z);
+        Ok(Self { extent, classes: list, labels, largest_slice, ensemble, outcome })
     }
 
     pub fn samples(&self) -> usize {
@@ -81,16 +89,6 @@ impl Findings {
         let y = y.checked_sub(roi.y).filter(|&y| y < roi.height)?;
         let z = z.checked_sub(self.outcome.slices.start)?;
         (z < self.outcome.slices.len()).then_some(x + roi.width * (y + roi.height * z))
-    }
-
-    /// The slice of the scan with the largest majority mask.
-    pub fn largest_slice(&self) -> Option<usize> {
-        let plane = self.outcome.roi.width * self.outcome.roi.height;
-        let marked = |slice: &[u8]| slice.iter().filter(|&&l| l > 0).count();
-        let areas = self.labels.chunks(plane).map(marked).enumerate();
-        let (z, _) =
-            areas.filter(|&(_, area)| area > 0).max_by_key(|&(z, area)| (area, Reverse(z)))?;
-        Some(self.outcome.slices.start + z)
     }
 
     /// k(v): how many samples include each voxel of the block, 0 to N.

@@ -368,7 +368,7 @@ impl Session {
                     d.overlays.hidden_classes.clear();
                     d.member = None;
                     d.overlays.own_labels = false;
-                    if let Some(slice) = findings.largest_slice().filter(|_| follow)
+                    if let Some(slice) = findings.largest_slice.filter(|_| follow)
                         && d.view.axis == 2
                     {
                         d.set_slice(slice);
