@@ -23,6 +23,7 @@ impl StepCache {
 
 /// Draws one sample `[K, canvas, canvas]` in -1…1 per seed, all in one batch. After each step
 /// `on_step` sees the step's index and the estimates of all members; a break ends it with `None`.
+/// A network without a diffusion part has one sample, its direct mask.
 ///
 /// # Errors
 /// If the network fails or gives values that are not finite.
@@ -37,6 +38,11 @@ pub fn sample(
 ) -> Result<Option<Vec<Vec<f32>>>, InferenceError> {
     let predict = network.config().predict;
     let anchor: Vec<f32> = scene.direct.iter().map(|p| p * 2.0 - 1.0).collect();
+    if !network.config().diffusion {
+        let direct = vec![anchor; seeds.len()];
+        let stopped = (0..plan.steps()).any(|i| on_step(i, &direct).is_break());
+        return Ok((!stopped).then_some(direct));
+    }
     let mut states: Vec<Vec<f32>> = seeds
         .iter()
         .map(|&seed| match start {

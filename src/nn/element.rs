@@ -21,10 +21,13 @@ pub(super) trait Real:
 {
     const ONE: Self;
     fn from_f64(v: f64) -> Self;
+    fn to_f64(self) -> f64;
     fn sqrt(self) -> Self;
     fn exp(self) -> Self;
     /// The elements of a contiguous tensor.
     fn slice<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [Self]>;
+    /// All elements of a tensor's storage, to change.
+    fn slice_mut(storage: &mut CpuStorage) -> Result<&mut [Self]>;
     fn storage(values: Vec<Self>) -> CpuStorage;
     /// The kernels of Winograd's convolution; `None` where they do not pay.
     fn winograd() -> Option<Kernels<Self>>;
@@ -46,6 +49,12 @@ macro_rules! real_storage {
                 None => bail!("a fused operation needs contiguous inputs, found {layout:?}"),
             }
         }
+        fn slice_mut(storage: &mut CpuStorage) -> Result<&mut [Self]> {
+            match storage {
+                CpuStorage::$variant(v) => Ok(v),
+                _ => bail!("all inputs of a fused operation need the same type"),
+            }
+        }
         fn storage(values: Vec<Self>) -> CpuStorage {
             CpuStorage::$variant(values)
         }
@@ -56,6 +65,9 @@ impl Real for f32 {
     const ONE: Self = 1.0;
     fn from_f64(v: f64) -> Self {
         v as Self
+    }
+    fn to_f64(self) -> f64 {
+        f64::from(self)
     }
     fn sqrt(self) -> Self {
         self.sqrt()
@@ -88,6 +100,9 @@ impl Real for f64 {
     const ONE: Self = 1.0;
     fn from_f64(v: f64) -> Self {
         v
+    }
+    fn to_f64(self) -> f64 {
+        self
     }
     fn sqrt(self) -> Self {
         self.sqrt()

@@ -21,6 +21,7 @@ mod layers;
 mod norm;
 mod resample;
 mod softmax;
+mod update;
 mod winograd;
 mod winograd_kernels;
 
@@ -33,6 +34,7 @@ pub use layers::{Conv2d, GroupNorm, LayerNorm, Linear, time_embedding};
 pub use norm::{group_norm, layer_norm};
 pub use resample::{pixel_shuffle, pixel_unshuffle, upsample_nearest2x};
 pub use softmax::softmax_last;
+pub use update::{Blend, Descent, blend, descend, norm};
 
 use candle_core::{DType, Tensor};
 

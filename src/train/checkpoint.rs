@@ -24,17 +24,9 @@ pub(super) struct State {
 pub(super) fn save(path: &Path, state: &State, optimizer: &AdamW) -> Result<(), TrainError> {
     let refuse = |what: String| TrainError::Checkpoint { what, path: path.into() };
     let mut all: BTreeMap<String, Tensor> = BTreeMap::new();
-    for (name, var) in &optimizer.vars {
-        all.insert(format!("weights/{name}"), var.as_tensor().clone());
-    }
-    let groups = [
-        ("first", &optimizer.first),
-        ("second", &optimizer.second),
-        ("average", &optimizer.average),
-    ];
-    for (group, tensors) in groups {
-        for (name, tensor) in tensors {
-            all.insert(format!("{group}/{name}"), tensor.clone());
+    for (name, weight) in &optimizer.weights {
+        for (group, part) in weight.parts() {
+            all.insert(format!("{group}/{name}"), part.as_detached_tensor());
         }
     }
     for tensor in all.values_mut() {
@@ -67,23 +59,16 @@ pub(super) fn restore(
         ));
     }
     let mut tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu)?;
-    let mut take = |group: &str, name: &str, like: &Tensor| -> Result<Tensor, TrainError> {
-        let key = format!("{group}/{name}");
-        let tensor = tensors.remove(&key).ok_or_else(|| refuse(format!("{key} is missing")))?;
-        if tensor.shape() != like.shape() {
-            return Err(refuse(format!(
-                "{key} is {:?}, expected {:?}",
-                tensor.shape(),
-                like.shape()
-            )));
+    for (name, weight) in &optimizer.weights {
+        for (group, part) in weight.parts() {
+            let key = format!("{group}/{name}");
+            let tensor = tensors.remove(&key).ok_or_else(|| refuse(format!("{key} is missing")))?;
+            if tensor.shape() != part.shape() {
+                let (found, expected) = (tensor.shape(), part.shape());
+                return Err(refuse(format!("{key} is {found:?}, expected {expected:?}")));
+            }
+            part.set(&tensor.to_device(part.device())?)?;
         }
-        Ok(tensor.to_device(like.device())?)
-    };
-    for (name, var) in &optimizer.vars.clone() {
-        var.set(&take("weights", name, var)?)?;
-        optimizer.first.insert(name.clone(), take("first", name, var)?);
-        optimizer.second.insert(name.clone(), take("second", name, var)?);
-        optimizer.average.insert(name.clone(), take("average", name, var)?);
     }
     optimizer.updates = state.updates;
     Ok(state)

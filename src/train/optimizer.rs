@@ -1,6 +1,7 @@
 //! AdamW (arXiv 1711.05101) with gradient clipping and a moving average of the weights. The state is
 //! plain tensors by name, so that a checkpoint holds all of it.
 
+use crate::nn::{Blend, Descent, blend, descend, norm};
 use candle_core::backprop::GradStore;
 use candle_core::{Result, Tensor, Var};
 use std::collections::BTreeMap;
@@ -10,12 +11,40 @@ const BETA2: f64 = 0.999;
 const EPS: f64 = 1e-8;
 
 pub(super) struct AdamW {
-    pub(super) vars: BTreeMap<String, Var>,
-    pub(super) first: BTreeMap<String, Tensor>,
-    pub(super) second: BTreeMap<String, Tensor>,
-    pub(super) average: BTreeMap<String, Tensor>,
+    pub(super) weights: BTreeMap<String, Weight>,
     /// Updates made so far.
     pub(super) updates: usize,
+}
+
+/// A weight and what is remembered of it.
+pub(super) struct Weight {
+    value: Var,
+    /// Moving averages of the gradient and of its square.
+    first: Var,
+    second: Var,
+    /// Moving average of the weight.
+    average: Var,
+}
+
+impl Weight {
+    fn new(value: Var) -> Result<Self> {
+        Ok(Self {
+            first: Var::from_tensor(&value.zeros_like()?)?,
+            second: Var::from_tensor(&value.zeros_like()?)?,
+            average: Var::from_tensor(&value.as_tensor().copy()?)?,
+            value,
+        })
+    }
+
+    /// All of it, by name of the group in a checkpoint.
+    pub(super) fn parts(&self) -> [(&'static str, &Var); 4] {
+        [
+            ("weights", &self.value),
+            ("first", &self.first),
+            ("second", &self.second),
+            ("average", &self.average),
+        ]
+    }
 }
 
 /// What one update is told.
@@ -28,27 +57,28 @@ pub(super) struct Update {
 
 impl AdamW {
     pub(super) fn new(vars: BTreeMap<String, Var>) -> Result<Self> {
-        let zeros = |vars: &BTreeMap<String, Var>| -> Result<BTreeMap<String, Tensor>> {
-            vars.iter().map(|(n, v)| Ok((n.clone(), v.zeros_like()?))).collect()
-        };
-        let average = vars
-            .iter()
-            .map(|(n, v)| Ok((n.clone(), v.as_tensor().detach().copy()?)))
-            .collect::<Result<_>>()?;
-        Ok(Self { first: zeros(&vars)?, second: zeros(&vars)?, average, vars, updates: 0 })
+        let weights = vars.into_iter().map(|(name, var)| Ok((name, Weight::new(var)?)));
+        Ok(Self { weights: weights.collect::<Result<_>>()?, updates: 0 })
+    }
+
+    /// The averaged weights. They change with the next update: use them before it.
+    pub(super) fn averages(&self) -> BTreeMap<String, Tensor> {
+        let average =
+            |(name, w): (&String, &Weight)| (name.clone(), w.average.as_detached_tensor());
+        self.weights.iter().map(average).collect()
     }
 
     /// Applies one update; gives the gradient's norm before clipping. A norm that is not finite
     /// changes nothing.
     pub(super) fn step(&mut self, grads: &GradStore, update: &Update) -> Result<f64> {
-        let mut squares = Vec::with_capacity(self.vars.len());
-        for (name, var) in &self.vars {
-            let Some(g) = grads.get(var) else {
+        let mut pairs = Vec::with_capacity(self.weights.len());
+        for (name, weight) in &self.weights {
+            let Some(g) = grads.get(&weight.value) else {
                 candle_core::bail!("weight {name} has no gradient: it is cut off from the loss");
             };
-            squares.push(g.sqr()?.sum_all()?);
+            pairs.push((weight, g));
         }
-        let norm = f64::from(Tensor::stack(&squares, 0)?.sum_all()?.to_scalar::<f32>()?).sqrt();
+        let norm = norm(pairs.iter().map(|&(_, g)| g))?;
         if !norm.is_finite() {
             return Ok(norm);
         }
@@ -58,24 +88,21 @@ impl AdamW {
         let (correct1, correct2) = (1.0 - BETA1.powf(n), 1.0 - BETA2.powf(n));
         // A young average must forget its random start quickly.
         let decay = update.ema.min(n / (n + 10.0));
-        for (name, var) in &self.vars {
-            let Some(g) = grads.get(var) else { continue };
-            let g = g.affine(shrink, 0.0)?;
-            let first = (self.first[name].affine(BETA1, 0.0)? + g.affine(1.0 - BETA1, 0.0)?)?;
-            let second =
-                (self.second[name].affine(BETA2, 0.0)? + g.sqr()?.affine(1.0 - BETA2, 0.0)?)?;
-            let scale = (second.affine(1.0 / correct2, 0.0)?.sqrt()? + EPS)?;
-            let delta = (first.affine(update.learning_rate / correct1, 0.0)? / scale)?;
+        for (w, g) in pairs {
+            let mean = Blend { keep: BETA1, add: (1.0 - BETA1) * shrink, square: false };
+            let spread = Blend { keep: BETA2, add: (1.0 - BETA2) * shrink * shrink, square: true };
+            blend(&w.first, g, mean)?;
+            blend(&w.second, g, spread)?;
             // Norms' scales, biases and single numbers are not pulled to zero.
-            let decays = var.rank() >= 2 && var.dim(0)? > 1;
-            let keep = if decays { 1.0 - update.learning_rate * update.weight_decay } else { 1.0 };
-            let value = (var.affine(keep, 0.0)? - delta)?;
-            let average =
-                (self.average[name].affine(decay, 0.0)? + value.affine(1.0 - decay, 0.0)?)?;
-            var.set(&value)?;
-            self.first.insert(name.clone(), first.detach());
-            self.second.insert(name.clone(), second.detach());
-            self.average.insert(name.clone(), average.detach());
+            let decays = w.value.rank() >= 2 && w.value.dim(0)? > 1;
+            let descent = Descent {
+                keep: if decays { 1.0 - update.learning_rate * update.weight_decay } else { 1.0 },
+                rate: update.learning_rate / correct1,
+                correct: 1.0 / correct2,
+                eps: EPS,
+            };
+            descend(&w.value, &w.first, &w.second, descent)?;
+            blend(&w.average, &w.value, Blend { keep: decay, add: 1.0 - decay, square: false })?;
         }
         Ok(norm)
     }

@@ -10,7 +10,7 @@ use super::transfer::start_from;
 use super::{TrainConfig, TrainError};
 use crate::diffusion::{Plan, SamplerKind, Schedule, Start, TRAINING_STEPS, member_seed};
 use crate::inference::{DeviceChoice, Scene, StepCache, open_device, sample};
-use crate::models::medsegdiff::MedSegDiff;
+use crate::models::medsegdiff::{Condition, MedSegDiff};
 use crate::models::{WeightsHeader, write_weights};
 use crate::nn::SeededInit;
 use candle_core::{DType, Device, Tensor};
@@ -254,52 +254,19 @@ impl Trainer {
 
         let times: Vec<usize> =
             (0..config.times_per_batch).map(|_| rng.random_range(0..TRAINING_STEPS)).collect();
-        let each = config.batch / config.times_per_batch;
-        let index: Vec<u32> = (0..config.batch).map(|i| (i / each) as u32).collect();
-        let t: Vec<usize> = index.iter().map(|&i| times[i as usize]).collect();
-        let context = self.network.step_context(&times)?.select(&index)?;
         let condition = self.network.condition(&image)?;
-
-        let clean = mask.affine(2.0, -1.0)?;
-        let recycle = rng.random::<f64>() < config.loss.recycling;
-        let source = if recycle {
-            let noisier: Vec<usize> = times
-                .iter()
-                .map(|&t| (t + rng.random_range(1..TRAINING_STEPS)).min(TRAINING_STEPS - 1))
-                .collect();
-            let noise = self.noise(&clean, &mut rng)?;
-            let context = self.network.step_context(&noisier)?.select(&index)?;
-            let t: Vec<usize> = index.iter().map(|&i| noisier[i as usize]).collect();
-            let x = self.noised(&clean, &noise, &t)?;
-            let output = self.network.denoise(&x, &condition.detach(), &context)?.detach();
-            self.clean_estimate(&output, &x, &t)?
-        } else {
-            clean.clone()
-        };
-        let noise = self.noise(&clean, &mut rng)?;
-        let x = self.noised(&source, &noise, &t)?;
-        let output = self.network.denoise(&x, &condition, &context)?;
-
-        let predict = self.network.config().predict;
-        let targets: Vec<(f64, f64)> =
-            t.iter().map(|&t| predict.target_coefficients(self.schedule.alpha_bar()[t])).collect();
-        let part = |f: fn(&(f64, f64)) -> f64| targets.iter().map(f).collect::<Vec<_>>();
-        let target = (clean.broadcast_mul(&self.column(&part(|c| c.0))?)?
-            + noise.broadcast_mul(&self.column(&part(|c| c.1))?)?)?;
-        let mut loss = (output.clone() - target)?.sqr()?.mean_all()?;
-        if config.loss.clean_dice > 0.0 {
-            let probability = self.clean_estimate(&output, &x, &t)?.affine(0.5, 0.5)?;
-            let dice = soft_dice(&probability, &mask)?.mean_all()?;
-            loss = (loss + dice.affine(config.loss.clean_dice, 0.0)?)?;
-        }
-        let supervised: Vec<f32> = t
-            .iter()
-            .map(|t| f32::from(u8::from(t.is_multiple_of(config.loss.anchor_every))))
+        let each = config.batch / config.times_per_batch;
+        let supervised: Vec<f32> = (0..config.batch)
+            .map(|i| times[i / each].is_multiple_of(config.loss.anchor_every))
+            .map(|yes| f32::from(u8::from(yes)))
             .collect();
         let weights = Tensor::new(supervised, &self.device)?;
         let (dice, ce) = (config.loss.anchor_dice, config.loss.anchor_ce);
         let anchored = anchor(&condition.logits, &mask, dice, ce)?;
-        loss = (loss + weighted_mean(&anchored, &weights)?)?;
+        let mut loss = weighted_mean(&anchored, &weights)?;
+        if self.network.config().diffusion {
+            loss = (loss + self.denoising(&mask, &condition, &times, &mut rng)?)?;
+        }
 
         let value = f64::from(loss.to_scalar::<f32>()?);
         let grads = loss.backward()?;
@@ -311,6 +278,55 @@ impl Trainer {
         };
         let norm = self.optimizer.step(&grads, &update)?;
         Ok((value, norm))
+    }
+
+    /// L_n, and Dice on the estimate, of masks `[B, K, S, S]` noised to the batch's `times`.
+    fn denoising(
+        &self,
+        mask: &Tensor,
+        condition: &Condition,
+        times: &[usize],
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Tensor, TrainError> {
+        let config = &self.config;
+        let each = config.batch / config.times_per_batch;
+        let index: Vec<u32> = (0..config.batch).map(|i| (i / each) as u32).collect();
+        let t: Vec<usize> = index.iter().map(|&i| times[i as usize]).collect();
+        let context = self.network.step_context(times)?.select(&index)?;
+
+        let clean = mask.affine(2.0, -1.0)?;
+        let recycle = rng.random::<f64>() < config.loss.recycling;
+        let source = if recycle {
+            let noisier: Vec<usize> = times
+                .iter()
+                .map(|&t| (t + rng.random_range(1..TRAINING_STEPS)).min(TRAINING_STEPS - 1))
+                .collect();
+            let noise = self.noise(&clean, rng)?;
+            let context = self.network.step_context(&noisier)?.select(&index)?;
+            let t: Vec<usize> = index.iter().map(|&i| noisier[i as usize]).collect();
+            let x = self.noised(&clean, &noise, &t)?;
+            let output = self.network.denoise(&x, &condition.detach(), &context)?.detach();
+            self.clean_estimate(&output, &x, &t)?
+        } else {
+            clean.clone()
+        };
+        let noise = self.noise(&clean, rng)?;
+        let x = self.noised(&source, &noise, &t)?;
+        let output = self.network.denoise(&x, condition, &context)?;
+
+        let predict = self.network.config().predict;
+        let targets: Vec<(f64, f64)> =
+            t.iter().map(|&t| predict.target_coefficients(self.schedule.alpha_bar()[t])).collect();
+        let part = |f: fn(&(f64, f64)) -> f64| targets.iter().map(f).collect::<Vec<_>>();
+        let target = (clean.broadcast_mul(&self.column(&part(|c| c.0))?)?
+            + noise.broadcast_mul(&self.column(&part(|c| c.1))?)?)?;
+        let mut loss = (output.clone() - target)?.sqr()?.mean_all()?;
+        if config.loss.clean_dice > 0.0 {
+            let probability = self.clean_estimate(&output, &x, &t)?.affine(0.5, 0.5)?;
+            let dice = soft_dice(&probability, mask)?.mean_all()?;
+            loss = (loss + dice.affine(config.loss.clean_dice, 0.0)?)?;
+        }
+        Ok(loss)
     }
 
     fn noise(&self, like: &Tensor, rng: &mut ChaCha8Rng) -> Result<Tensor, TrainError> {
@@ -343,7 +359,7 @@ impl Trainer {
 
     /// Mean Dice per class, on the canvas, with the averaged weights: ensemble mean, direct.
     fn validate(&self, cases: &Dataset) -> Result<(Vec<f64>, Vec<f64>), TrainError> {
-        let weights: HashMap<String, Tensor> = self.optimizer.average.clone().into_iter().collect();
+        let weights: HashMap<String, Tensor> = self.optimizer.averages().into_iter().collect();
         let vb = VarBuilder::from_tensors(weights, DType::F32, &self.device);
         let network = MedSegDiff::new(self.network.config(), &vb)?;
         let plan = Plan::new(&self.schedule, VALIDATION_STEPS)?;
@@ -400,7 +416,7 @@ impl Trainer {
                 "validation": metrics,
             }),
         };
-        let bytes = write_weights(&header, &self.optimizer.average)
+        let bytes = write_weights(&header, &self.optimizer.averages())
             .map_err(|e| TrainError::Checkpoint { what: e.to_string(), path: path.into() })?;
         Ok(crate::io::write_atomic(path, &bytes)?)
     }

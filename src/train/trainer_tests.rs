@@ -1,4 +1,6 @@
+use super::super::{Evaluation, evaluate};
 use super::*;
+use crate::inference::{Engine, Settings};
 use serde_json::Value;
 
 /// Discs of random size and place, bright on dark, as PNG files.
@@ -54,6 +56,23 @@ fn go(config: &TrainConfig, out: &Path, resume: bool, stop_at: usize) -> Vec<f64
     })
     .unwrap();
     losses
+}
+
+/// The model in `out` against the split `val`.
+fn scores(
+    data: &Path,
+    readers: &[String],
+    out: &Path,
+    (members, steps): (usize, usize),
+) -> Evaluation {
+    let model = out.join("model.safetensors").display().to_string();
+    let settings = Settings { members, steps, device: DeviceChoice::Cpu, ..Default::default() };
+    let mut engine = Engine::new();
+    evaluate(&mut engine, &model, (data, readers), "val", &settings, &mut |_, _| {}).unwrap()
+}
+
+fn mean(v: &[f64]) -> f64 {
+    v.iter().sum::<f64>() / v.len() as f64
 }
 
 #[test]
@@ -146,7 +165,6 @@ fn fine_tuning_starts_where_the_other_model_ended() {
         ..base.clone()
     };
     let tuned = go(&tuned, &folder.path().join("tuned"), false, 10);
-    let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len() as f64;
     assert!(mean(&tuned[..10]) < 0.8 * mean(&scratch[..10]), "{tuned:?} {scratch:?}");
     let mut other = base;
     other.from = Some("fundus-disc-cup".to_owned());
@@ -171,17 +189,7 @@ fn two_readers_are_both_seen_and_compared_with_the_members() {
     config.readers.push("second".to_owned());
     let out = path.join("run");
     go(&config, &out, false, usize::MAX);
-    let settings = crate::inference::Settings { members: 3, steps: 2, ..Default::default() };
-    let model = out.join("model.safetensors").display().to_string();
-    let result = super::super::evaluate(
-        &mut crate::inference::Engine::new(),
-        &model,
-        (path, &config.readers),
-        "val",
-        &settings,
-        &mut |_, _| {},
-    )
-    .unwrap();
+    let result = scores(path, &config.readers, &out, (3, 2));
     let ged = result.classes[0].ged.unwrap();
     // Two discs of radius 4 to 8, two pixels apart: Jaccard distance about 0.3, counted twice.
     assert!((0.3..1.0).contains(&ged.readers) && ged.ensemble >= 0.0, "{ged:?}");
@@ -202,28 +210,28 @@ fn a_small_network_learns_and_its_weights_load_and_run() {
     config.checkpoint_every = 1000;
     let out = folder.path().join("run");
     let losses = go(&config, &out, false, usize::MAX);
-    let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len() as f64;
     assert!(mean(&losses[110..]) < 0.7 * mean(&losses[..10]), "{losses:?}");
-    let model = out.join("model.safetensors").display().to_string();
-    let settings = crate::inference::Settings {
-        members: 3,
-        steps: 4,
-        device: DeviceChoice::Cpu,
-        ..Default::default()
-    };
-    let mut engine = crate::inference::Engine::new();
-    let result = super::super::evaluate(
-        &mut engine,
-        &model,
-        (folder.path(), &["labels".to_owned()]),
-        "val",
-        &settings,
-        &mut |_, _| {},
-    )
-    .unwrap();
+    let result = scores(folder.path(), &config.readers, &out, (3, 4));
     assert_eq!((result.cases, result.classes.len()), (2, 1));
     let dice = &result.classes[0].dice;
     assert!(dice.direct.unwrap() > 0.6 && dice.mean.is_some() && dice.staple.is_some(), "{dice:?}");
+}
+
+#[test]
+fn a_direct_network_learns_and_every_member_is_its_direct_mask() {
+    let folder = tempfile::tempdir().unwrap();
+    data(folder.path());
+    let mut config = config(folder.path(), 120);
+    config.network.insert("diffusion".to_owned(), json!(false));
+    config.learning_rate = 3e-3;
+    let out = folder.path().join("run");
+    go(&config, &out, false, usize::MAX);
+    let result = scores(folder.path(), &config.readers, &out, (3, 4));
+    let dice = &result.classes[0].dice;
+    assert!(dice.direct.unwrap() > 0.6, "{dice:?}");
+    assert_eq!(dice.direct, dice.mean);
+    assert_eq!(result.ensemble.mean_pairwise_dice, Some(1.0));
+    assert_eq!(result.gflop_per_step, 0.0);
 }
 
 #[test]
@@ -240,16 +248,7 @@ fn a_canvas_larger_than_the_network_is_learnt_and_segmented_in_squares() {
     let card = crate::models::card(&model).unwrap();
     let one = card.gflop_per_step / 9.0;
     assert!((one / config.network().unwrap().gflop_per_step() - 1.0).abs() < 1e-9);
-    let settings = crate::inference::Settings { members: 2, steps: 3, ..Default::default() };
-    let result = super::super::evaluate(
-        &mut crate::inference::Engine::new(),
-        &model,
-        (folder.path(), &["labels".to_owned()]),
-        "val",
-        &settings,
-        &mut |_, _| {},
-    )
-    .unwrap();
+    let result = scores(folder.path(), &config.readers, &out, (2, 3));
     let dice = &result.classes[0].dice;
     assert!(dice.direct.unwrap() > 0.6 && dice.mean.unwrap() > 0.5, "{dice:?}");
 }

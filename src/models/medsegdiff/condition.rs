@@ -20,6 +20,13 @@ pub(super) struct ConditionNet {
 pub struct Condition {
     /// The anchor head's mask logits, `[B, K, S, S]`: the *direct* baseline.
     pub logits: Tensor,
+    /// What the diffusion U-Net is told, if there is one.
+    pub(super) guide: Option<Guide>,
+}
+
+/// The image's share of every denoising step.
+#[derive(Clone, Debug)]
+pub(super) struct Guide {
     /// c⁰, the deepest feature, as tokens `[B, n, d]` after projection and position.
     pub(super) tokens: Option<Tensor>,
     /// `1 + sigmoid(conv1x1(f_anc))`, `[B, 1, S/stem, S/stem]`.

@@ -61,6 +61,10 @@ pub struct Config {
     pub groups: usize,
     /// Width of the time embedding.
     pub time_width: usize,
+    /// Whether there is a diffusion U-Net; without it the network draws the direct mask only, and
+    /// the fields below mean nothing.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub diffusion: bool,
     pub input: Input,
     pub anchor: Anchor,
     pub former: Former,
@@ -69,6 +73,15 @@ pub struct Config {
     pub filter_width: usize,
     pub softmax: KeySoftmax,
     pub predict: Prediction,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands fields by reference")]
+fn is_yes(v: &bool) -> bool {
+    *v
 }
 
 /// Named sizes.
@@ -103,6 +116,7 @@ impl Config {
             stem: 2,
             groups: 8,
             time_width: 128,
+            diffusion: true,
             input: Input::ImageAndMask,
             anchor: Anchor::Usa,
             former: Former::Filtered,
@@ -177,7 +191,7 @@ impl Config {
             let expected = format!("a multiple of the {} groups", self.groups);
             return refuse("width", self.width.to_string(), expected);
         }
-        if self.former != Former::None && self.tokens() > MAX_TOKENS {
+        if self.diffusion && self.former != Former::None && self.tokens() > MAX_TOKENS {
             let expected = format!("at most {MAX_TOKENS} tokens: use more levels or no SS-Former");
             return refuse("bottleneck", format!("{} tokens", self.tokens()), expected);
         }
@@ -208,6 +222,9 @@ impl Config {
     /// denoising step of one member. The condition, the filters and the image's share of the
     /// first convolution are computed once and not counted.
     pub fn gflop_per_step(&self) -> f64 {
+        if !self.diffusion {
+            return 0.0;
+        }
         let mut side = self.image_size / self.stem;
         let mut macs = 0;
         let conv = |ci: usize, co: usize, side: usize, k: usize| ci * co * k * k * side * side;

@@ -2,12 +2,12 @@
 
 use super::anchor::AnchorGate;
 use super::blocks::{Decoder, Encoder};
-use super::condition::{Condition, ConditionNet, pack};
+use super::condition::{Condition, ConditionNet, Features, Guide, pack};
 use super::nbp_filter::coordinates;
 use super::ss_former::SsFormer;
 use super::{Config, Input};
 use crate::nn::{Conv2d, Linear, time_embedding};
-use candle_core::{Module, Result, Tensor};
+use candle_core::{Module, Result, Tensor, bail};
 use candle_nn::VarBuilder;
 
 /// Width of the sinusoids before the time MLP.
@@ -18,6 +18,12 @@ const SINUSOIDS: usize = 64;
 pub struct MedSegDiff {
     config: Config,
     condition: ConditionNet,
+    diffusion: Option<Diffusion>,
+}
+
+/// The diffusion U-Net and what leads the condition into it.
+#[derive(Clone, Debug)]
+struct Diffusion {
     anchor: Option<AnchorGate>,
     former: Option<SsFormer>,
     coordinates: Tensor,
@@ -44,29 +50,9 @@ impl MedSegDiff {
     /// If the configuration cannot be built, or weights are missing or of another shape.
     pub fn new(config: &Config, vb: &VarBuilder<'_>) -> Result<Self> {
         config.check().map_err(candle_core::Error::wrap)?;
-        let seen = match config.input {
-            Input::Mask => config.classes,
-            Input::ImageAndMask => config.classes + config.image_channels,
-        };
-        let diffusion = vb.pp("diffusion");
-        Ok(Self {
-            config: config.clone(),
-            condition: ConditionNet::new(config, &vb.pp("condition"))?,
-            anchor: AnchorGate::new(config.anchor, config.width, &vb.pp("anchor"))?,
-            former: SsFormer::new(config, &vb.pp("former"))?,
-            coordinates: coordinates(config.grid(), vb.dtype(), vb.device())?,
-            time_in: Linear::new(SINUSOIDS, config.time_width, &vb.pp("time.in"))?,
-            time_out: Linear::new(config.time_width, config.time_width, &vb.pp("time.out"))?,
-            conv_in: Conv2d::new(
-                config.stemmed(seen),
-                config.width,
-                3,
-                1,
-                &diffusion.pp("conv_in"),
-            )?,
-            encoder: Encoder::new(config, true, &diffusion.pp("encoder"))?,
-            decoder: Decoder::new(config, true, &diffusion.pp("decoder"))?,
-        })
+        let diffusion = config.diffusion.then(|| Diffusion::new(config, vb)).transpose()?;
+        let condition = ConditionNet::new(config, &vb.pp("condition"))?;
+        Ok(Self { config: config.clone(), condition, diffusion })
     }
 
     pub fn config(&self) -> &Config {
@@ -79,34 +65,24 @@ impl MedSegDiff {
     /// If the shape does not fit.
     pub fn condition(&self, image: &Tensor) -> Result<Condition> {
         let features = self.condition.forward(image)?;
-        let tokens =
-            self.former.as_ref().map(|f| f.condition_tokens(&features.deepest)).transpose()?;
-        let first = match self.config.input {
-            Input::Mask => self.conv_in.bias_map()?,
-            Input::ImageAndMask => {
-                let at = self.config.stemmed(self.config.classes);
-                let share = self.conv_in.forward_channels(&pack(image, self.config.stem)?, at)?;
-                share.broadcast_add(&self.conv_in.bias_map()?)?
-            }
+        let guide = match &self.diffusion {
+            Some(d) => Some(d.guide(&self.config, image, &features)?),
+            None => None,
         };
-        Ok(Condition {
-            logits: features.logits,
-            tokens,
-            gate: self.anchor.as_ref().map(|a| a.gate(&features.last)).transpose()?,
-            first,
-        })
+        Ok(Condition { logits: features.logits, guide })
     }
 
     /// Time embedding and filters of the diffusion times `t` (0 to T - 1).
     ///
     /// # Errors
-    /// If memory runs out.
+    /// If the network has no diffusion part.
     pub fn step_context(&self, times: &[usize]) -> Result<StepContext> {
-        let like = &self.coordinates;
+        let d = self.diffusion()?;
+        let like = &d.coordinates;
         let x = time_embedding(times, SINUSOIDS, like.dtype(), like.device())?;
-        let time = self.time_out.forward(&self.time_in.forward(&x)?.silu()?)?.silu()?;
-        let filters = match &self.former {
-            Some(former) => former.filters(&self.coordinates, &time)?,
+        let time = d.time_out.forward(&d.time_in.forward(&x)?.silu()?)?.silu()?;
+        let filters = match &d.former {
+            Some(former) => former.filters(&d.coordinates, &time)?,
             None => Vec::new(),
         };
         Ok(StepContext { time, filters })
@@ -117,18 +93,67 @@ impl MedSegDiff {
     /// [`StepContext::select`]).
     ///
     /// # Errors
-    /// If the shapes do not fit.
+    /// If the shapes do not fit, or the network has no diffusion part.
     pub fn denoise(&self, x: &Tensor, condition: &Condition, step: &StepContext) -> Result<Tensor> {
-        let first = self.conv_in.forward_channels(&pack(x, self.config.stem)?, 0)?;
-        let mut first = first.broadcast_add(&condition.first)?;
-        if let Some(gate) = &condition.gate {
+        let d = self.diffusion()?;
+        let Some(guide) = &condition.guide else { bail!("the condition is of a direct network") };
+        let first = d.conv_in.forward_channels(&pack(x, self.config.stem)?, 0)?;
+        let mut first = first.broadcast_add(&guide.first)?;
+        if let Some(gate) = &guide.gate {
             first = first.broadcast_mul(gate)?;
         }
-        let (mut deepest, skips) = self.encoder.forward(first, Some(&step.time))?;
-        if let (Some(former), Some(tokens)) = (&self.former, &condition.tokens) {
+        let (mut deepest, skips) = d.encoder.forward(first, Some(&step.time))?;
+        if let (Some(former), Some(tokens)) = (&d.former, &guide.tokens) {
             deepest = (&deepest + former.forward(tokens, &deepest, &step.filters)?)?;
         }
-        Ok(self.decoder.forward(deepest, &skips, Some(&step.time))?.0)
+        Ok(d.decoder.forward(deepest, &skips, Some(&step.time))?.0)
+    }
+
+    fn diffusion(&self) -> Result<&Diffusion> {
+        match &self.diffusion {
+            Some(diffusion) => Ok(diffusion),
+            None => bail!("this network has no diffusion part: it draws a direct mask only"),
+        }
+    }
+}
+
+impl Diffusion {
+    fn new(config: &Config, vb: &VarBuilder<'_>) -> Result<Self> {
+        let seen = match config.input {
+            Input::Mask => config.classes,
+            Input::ImageAndMask => config.classes + config.image_channels,
+        };
+        let own = vb.pp("diffusion");
+        let conv_in = Conv2d::new(config.stemmed(seen), config.width, 3, 1, &own.pp("conv_in"))?;
+        Ok(Self {
+            anchor: AnchorGate::new(config.anchor, config.width, &vb.pp("anchor"))?,
+            former: SsFormer::new(config, &vb.pp("former"))?,
+            coordinates: coordinates(config.grid(), vb.dtype(), vb.device())?,
+            time_in: Linear::new(SINUSOIDS, config.time_width, &vb.pp("time.in"))?,
+            time_out: Linear::new(config.time_width, config.time_width, &vb.pp("time.out"))?,
+            conv_in,
+            encoder: Encoder::new(config, true, &own.pp("encoder"))?,
+            decoder: Decoder::new(config, true, &own.pp("decoder"))?,
+        })
+    }
+
+    /// What the image and its features tell every step.
+    fn guide(&self, config: &Config, image: &Tensor, features: &Features) -> Result<Guide> {
+        let former = self.former.as_ref();
+        let bias = self.conv_in.bias_map()?;
+        let first = match config.input {
+            Input::Mask => bias,
+            Input::ImageAndMask => {
+                let at = config.stemmed(config.classes);
+                let share = self.conv_in.forward_channels(&pack(image, config.stem)?, at)?;
+                share.broadcast_add(&bias)?
+            }
+        };
+        Ok(Guide {
+            tokens: former.map(|f| f.condition_tokens(&features.deepest)).transpose()?,
+            gate: self.anchor.as_ref().map(|a| a.gate(&features.last)).transpose()?,
+            first,
+        })
     }
 }
 
@@ -138,9 +163,11 @@ impl Condition {
     pub fn detach(&self) -> Self {
         Self {
             logits: self.logits.detach(),
-            tokens: self.tokens.as_ref().map(Tensor::detach),
-            gate: self.gate.as_ref().map(Tensor::detach),
-            first: self.first.detach(),
+            guide: self.guide.as_ref().map(|g| Guide {
+                tokens: g.tokens.as_ref().map(Tensor::detach),
+                gate: g.gate.as_ref().map(Tensor::detach),
+                first: g.first.detach(),
+            }),
         }
     }
 }
@@ -243,6 +270,20 @@ mod tests {
                 var.set(&Tensor::from_vec(at, var.dims(), &Device::Cpu).unwrap()).unwrap();
             }
         }
+    }
+
+    #[test]
+    fn a_direct_network_has_no_weights_to_denoise_with() {
+        let (model, init) = build(&Config { diffusion: false, ..small() });
+        assert!(init.vars().keys().all(|name| name.starts_with("condition.")));
+        assert!(model.step_context(&[3]).is_err());
+        let whole = build(&small()).0;
+        let image = noise(&[1, 3, 16, 16], 1);
+        let condition = model.condition(&image).unwrap();
+        close(&condition.logits, &whole.condition(&image).unwrap().logits, 1e-12);
+        let (x, step) = (noise(&[1, 2, 16, 16], 2), whole.step_context(&[3]).unwrap());
+        assert!(model.denoise(&x, &condition, &step).is_err());
+        assert!(whole.denoise(&x, &condition, &step).is_err());
     }
 
     #[test]
