@@ -170,12 +170,12 @@ impl Session {
         self.engine.cards().iter().find(|c| &c.id == id)
     }
 
-    /// Takes a model, and its own way of drawing.
+    /// Takes a model, and its own way of sampling.
     pub(super) fn choose_model(&mut self, id: Option<String>) {
         self.model = id;
-        if let Some(drawing) = self.card().map(|c| c.drawing) {
-            self.settings.start = drawing.start;
-            self.settings.steps = drawing.steps;
+        if let Some(sampling) = self.card().map(|c| c.sampling) {
+            self.settings.start = sampling.start;
+            self.settings.steps = sampling.steps;
         }
     }
 

@@ -1,10 +1,10 @@
 //! `sfumato evaluate`
 
 use super::Failure;
-use super::sampling::Sampling;
+use super::sampling::SamplingArguments;
 use crate::inference::Engine;
 use crate::metrics::cell;
-use crate::models::{Drawing, with_findings};
+use crate::models::{Sampling, with_findings};
 use crate::train::{Evaluation, Scores, TrainError, evaluate};
 use std::path::PathBuf;
 
@@ -23,7 +23,7 @@ pub(super) struct Arguments {
     #[arg(long, value_delimiter = ',', default_value = "labels")]
     readers: Vec<String>,
     #[command(flatten)]
-    sampling: Sampling,
+    sampling: SamplingArguments,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -55,8 +55,8 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
         let found = result.temperatures().ok_or_else(|| {
             Failure::Refused(format!("no temperature: a class has no border on {}", a.split))
         })?;
-        let drawing = Drawing { start: settings.start, steps: settings.steps };
-        let bytes = with_findings(&a.model, &found, drawing)
+        let sampling = Sampling { start: settings.start, steps: settings.steps };
+        let bytes = with_findings(&a.model, &found, sampling)
             .map_err(|e| Failure::Refused(e.to_string()))?;
         crate::io::write_atomic(path, &bytes).map_err(|e| Failure::Refused(e.to_string()))?;
     }

@@ -24,7 +24,7 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
                     "image": { "modality": c.modality, "channels": c.channels, "size": c.size },
                     "parameters": c.parameters,
                     "gflop_per_step": c.gflop_per_step,
-                    "drawing": c.drawing,
+                    "sampling": c.sampling,
                     "sha256": c.sha256,
                 })
             })

@@ -7,7 +7,7 @@ use crate::inference::{DeviceChoice, InferenceError, Settings};
 use crate::models::card;
 
 #[derive(clap::Args)]
-pub(super) struct Sampling {
+pub(super) struct SamplingArguments {
     /// Masks to draw.
     #[arg(long, default_value_t = 8)]
     members: usize,
@@ -27,15 +27,15 @@ pub(super) struct Sampling {
     device: DeviceChoice,
 }
 
-impl Sampling {
+impl SamplingArguments {
     /// All slices, whole; what was not asked for as `model` (an identifier or a path) has it.
     pub(super) fn settings(&self, model: &str) -> Result<Settings, Failure> {
         let own = card(model).map_err(InferenceError::from).map_err(|e| inference_failure(&e))?;
         Ok(Settings {
             members: self.members,
-            steps: self.steps.unwrap_or(own.drawing.steps),
+            steps: self.steps.unwrap_or(own.sampling.steps),
             sampler: self.sampler,
-            start: self.start.unwrap_or(own.drawing.start),
+            start: self.start.unwrap_or(own.sampling.start),
             seed: self.seed,
             device: self.device,
             slices: None,

@@ -2,7 +2,7 @@
 
 use super::Failure;
 use super::opening::Opening;
-use super::sampling::Sampling;
+use super::sampling::SamplingArguments;
 use crate::app::{ExportOptions, Obstacles, ResultsError, write_results};
 use crate::inference::{Engine, Event, InferenceError, Job, Settings};
 use crate::models::cards;
@@ -24,7 +24,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     model: Option<String>,
     #[command(flatten)]
-    sampling: Sampling,
+    sampling: SamplingArguments,
     /// Slices A to B - 1 of a volume, counted from 0.
     #[arg(long, value_parser = slices, value_name = "A:B")]
     slices: Option<Range<usize>>,

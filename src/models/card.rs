@@ -1,6 +1,6 @@
 //! What a person should know about a model before running it.
 
-use super::{Context, Drawing};
+use super::{Context, Sampling};
 use crate::volume::{Class, ClassKind, Modality};
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +21,7 @@ pub struct ModelCard {
     /// Whether the channels are colours or neighbouring slices.
     pub context: Context,
     pub size: usize,
-    pub drawing: Drawing,
+    pub sampling: Sampling,
     pub parameters: usize,
     /// 10⁹ floating-point operations of one denoising step of one member (FLOP = 2 × MAC).
     pub gflop_per_step: f64,

@@ -10,6 +10,6 @@ pub use card::ModelCard;
 pub use registry::{card, cards, header, load, load_weights, suggest, with_findings};
 pub use tiles::Tiles;
 pub use weights::{
-    Context, Drawing, LoadedModel, ModelError, Normalisation, Temperatures, WeightsHeader,
+    Context, LoadedModel, ModelError, Normalisation, Sampling, Temperatures, WeightsHeader,
     check_canvas, write_weights,
 };

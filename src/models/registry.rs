@@ -3,7 +3,7 @@
 use super::Context;
 use super::ModelCard;
 use super::weights::{
-    self, Drawing, LoadedModel, ModelError, Temperatures, WeightsHeader, build, read_header,
+    self, LoadedModel, ModelError, Sampling, Temperatures, WeightsHeader, build, read_header,
     read_weights, with_header,
 };
 use crate::volume::{Modality, Volume};
@@ -107,7 +107,7 @@ pub fn header(id: &str) -> Result<WeightsHeader, ModelError> {
     read_header(id, &find(id)?.0)
 }
 
-/// The bytes of a model's weights file with these temperatures in its header, and the way of drawing
+/// The bytes of a model's weights file with these temperatures in its header, and the way of sampling
 /// ensembles for which they hold.
 ///
 /// # Errors
@@ -115,11 +115,11 @@ pub fn header(id: &str) -> Result<WeightsHeader, ModelError> {
 pub fn with_findings(
     id: &str,
     temperatures: &Temperatures,
-    drawing: Drawing,
+    sampling: Sampling,
 ) -> Result<Vec<u8>, ModelError> {
     let (bytes, _) = find(id)?;
     let temperatures = Some(temperatures.clone());
-    let header = WeightsHeader { temperatures, drawing, ..read_header(id, &bytes)? };
+    let header = WeightsHeader { temperatures, sampling, ..read_header(id, &bytes)? };
     with_header(id, &bytes, &header)
 }
 
@@ -160,19 +160,19 @@ mod tests {
         let by_class = vec![1.5, 2.5];
         let split = "val".to_owned();
         let found = Temperatures { by_class, split, cases: 40, members: 10, steps: 10 };
-        let drawing = Drawing { start: Start::Anchor, steps: 5 };
-        let bytes = with_findings(id, &found, drawing).unwrap();
+        let sampling = Sampling { start: Start::Anchor, steps: 5 };
+        let bytes = with_findings(id, &found, sampling).unwrap();
         let header = read_header(id, &bytes).unwrap();
-        assert_eq!((header.temperatures.as_ref(), header.drawing), (Some(&found), drawing));
+        assert_eq!((header.temperatures.as_ref(), header.sampling), (Some(&found), sampling));
         let before = read_weights(id, &find(id).unwrap().0, &Device::Cpu).unwrap();
         for (name, after) in read_weights(id, &bytes, &Device::Cpu).unwrap() {
             let values = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
             assert_eq!(values(&after), values(&before[&name]), "{name}");
         }
         let wrong = Temperatures { by_class: vec![1.0, 0.0], ..found.clone() };
-        let error = |found, drawing| with_findings(id, found, drawing).unwrap_err().to_string();
-        assert!(error(&wrong, drawing).contains("above 0"));
-        assert!(error(&found, Drawing { steps: 0, ..drawing }).contains("expected 1 to 1000"));
+        let error = |found, sampling| with_findings(id, found, sampling).unwrap_err().to_string();
+        assert!(error(&wrong, sampling).contains("above 0"));
+        assert!(error(&found, Sampling { steps: 0, ..sampling }).contains("expected 1 to 1000"));
     }
 
     #[test]

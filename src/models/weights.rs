@@ -64,19 +64,19 @@ pub struct Temperatures {
 
 /// How a model's ensembles are best drawn, found on validation cases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Drawing {
+pub struct Sampling {
     pub start: Start,
     /// Denoising steps per member.
     pub steps: usize,
 }
 
-impl Default for Drawing {
+impl Default for Sampling {
     fn default() -> Self {
         Self { start: Start::Noise, steps: 10 }
     }
 }
 
-impl Drawing {
+impl Sampling {
     /// # Errors
     /// Says why ensembles cannot be drawn so.
     pub fn check(self) -> Result<(), String> {
@@ -106,9 +106,9 @@ pub struct WeightsHeader {
     /// Found after training.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temperatures: Option<Temperatures>,
-    /// What is used unless a person asks for something else.
-    #[serde(default)]
-    pub drawing: Drawing,
+    /// What is used unless a person asks for something else (`drawing` in older files).
+    #[serde(default, alias = "drawing")]
+    pub sampling: Sampling,
     pub schedule: ScheduleKind,
     pub network: Config,
     /// The training configuration, steps done, git revision and validation figures.
@@ -223,7 +223,7 @@ fn parse_header(name: &str, metadata: &Metadata) -> Result<WeightsHeader, ModelE
             )));
         }
     }
-    header.drawing.check().map_err(refuse)?;
+    header.sampling.check().map_err(refuse)?;
     if header.classes.len() != header.network.classes {
         return Err(refuse(format!(
             "{} classes are named, the network has {}",
@@ -264,7 +264,7 @@ pub(super) fn card(name: &str, bytes: &[u8], markdown: &str) -> Result<ModelCard
         channels: header.network.image_channels,
         context: header.context,
         size: canvas,
-        drawing: header.drawing,
+        sampling: header.sampling,
         parameters,
         gflop_per_step: header.network.gflop_per_step() * tiles.count() as f64,
         sha256: sha256(bytes),

@@ -4,7 +4,7 @@
 use super::TrainError;
 use crate::diffusion::ScheduleKind;
 use crate::models::medsegdiff::{Config, Preset};
-use crate::models::{Context, Drawing, Normalisation, check_canvas};
+use crate::models::{Context, Normalisation, Sampling, check_canvas};
 use crate::volume::{Class, ClassKind, Modality};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -65,7 +65,7 @@ pub struct TrainConfig {
     pub augment: Augmentation,
     /// How ensembles of the trained model are drawn unless a person asks for something else.
     #[serde(default)]
-    pub drawing: Drawing,
+    pub sampling: Sampling,
     /// Train on so many cases only, spread evenly over the split; on all unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub train_cases: Option<usize>,
@@ -133,7 +133,7 @@ impl TrainConfig {
     pub(super) fn check(&self) -> Result<(), String> {
         let network = self.network()?;
         check_canvas(self.canvas.unwrap_or(network.image_size), &network)?;
-        self.drawing.check()?;
+        self.sampling.check()?;
         for (name, v) in [
             ("steps", self.steps),
             ("batch", self.batch),

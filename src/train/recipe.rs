@@ -5,7 +5,7 @@ use super::{Augmentation, LossWeights, TrainConfig, TrainError};
 use crate::diffusion::ScheduleKind;
 use crate::io::read_label_table;
 use crate::models::medsegdiff::Preset;
-use crate::models::{Context, Drawing, Normalisation};
+use crate::models::{Context, Normalisation, Sampling};
 use crate::volume::{Class, ClassKind, LabelTable, Modality, Volume, Voxels};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -100,7 +100,7 @@ impl Recipe {
             },
             augment: self
                 .augmentation(self.train_cases.map_or(cases.len(), |n| n.min(cases.len()))),
-            drawing: Drawing::default(),
+            sampling: Sampling::default(),
             train_cases: self.train_cases,
             checkpoint_every: 50,
             validate_every: (self.steps / 10).max(1),

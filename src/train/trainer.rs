@@ -406,7 +406,7 @@ impl Trainer {
             context: config.context,
             canvas: config.canvas,
             temperatures: None,
-            drawing: config.drawing,
+            sampling: config.sampling,
             schedule: config.schedule,
             network: self.network.config().clone(),
             training: json!({

@@ -175,16 +175,16 @@ fn run_4_cancel_keeps_finished_samples() {
 fn a_model_brings_its_own_way_of_drawing() {
     let mut w = Window::new();
     w.open_demo(1);
-    let drawing = |w: &Window| {
+    let sampling = |w: &Window| {
         let settings = &w.harness.state().session.settings;
         (settings.start, settings.steps)
     };
-    assert_eq!(drawing(&w), (Start::Anchor, 5), "the model that is offered");
+    assert_eq!(sampling(&w), (Start::Anchor, 5), "the model that is offered");
     for (model, own) in
         [("fundus-disc-cup", (Start::Noise, 10)), ("fetal-head", (Start::Anchor, 5))]
     {
         w.harness.state_mut().session.apply(Command::SetModel(model.to_owned()));
-        assert_eq!(drawing(&w), own);
+        assert_eq!(sampling(&w), own);
     }
     w.harness.run();
     assert!(w.harness.query_by_value("direct mask").is_some(), "said in the panel");

@@ -11,7 +11,7 @@ use sfumato::diffusion::Start;
 use sfumato::inference::{
     DeviceChoice, Event, Job, Member, ModelRef, Outcome, Preview, StageTimes, Step,
 };
-use sfumato::models::{Drawing, ModelCard};
+use sfumato::models::{ModelCard, Sampling};
 use sfumato::ui::SfumatoApp;
 use sfumato::volume::{Class, ClassKind, Modality, Roi};
 use std::path::{Path, PathBuf};
@@ -161,7 +161,7 @@ pub(crate) fn card(id: &str, modality: Modality) -> ModelCard {
         modality,
         channels: 3,
         size: 128,
-        drawing: Default::default(),
+        sampling: Default::default(),
         parameters: 4_200_000,
         gflop_per_step: 12.5,
         sha256: "0123456789abcdef".repeat(4),
@@ -268,7 +268,7 @@ impl Window {
             cards: vec![
                 card("fundus-disc-cup", Modality::Fundus),
                 ModelCard {
-                    drawing: Drawing { start: Start::Anchor, steps: 5 },
+                    sampling: Sampling { start: Start::Anchor, steps: 5 },
                     ..card("fetal-head", Modality::Ultrasound)
                 },
             ],

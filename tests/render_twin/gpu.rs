@@ -1,0 +1,117 @@
+//! A device without a window, and what a renderer draws on it.
+
+use super::wgpu;
+use sfumato::render::{SlicePaint, SliceRenderer};
+
+pub(super) const RGBA: wgpu::TextureFormat = wgpu::TextureFormat::Rgba8Unorm;
+
+/// Futures of wgpu are ready as soon as the device was polled.
+fn wait<T>(future: impl Future<Output = T>) -> T {
+    let mut future = std::pin::pin!(future);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    loop {
+        if let std::task::Poll::Ready(value) = future.as_mut().poll(&mut context) {
+            return value;
+        }
+        std::thread::yield_now();
+    }
+}
+
+pub(super) struct Gpu {
+    pub(super) device: wgpu::Device,
+    pub(super) queue: wgpu::Queue,
+}
+
+impl Gpu {
+    pub(super) fn new() -> Self {
+        let instance = wgpu::Instance::default();
+        let options = |force_fallback_adapter| wgpu::RequestAdapterOptions {
+            force_fallback_adapter,
+            ..Default::default()
+        };
+        let adapter = wait(instance.request_adapter(&options(true)))
+            .or_else(|_| wait(instance.request_adapter(&options(false))))
+            .expect("no graphics adapter: install software Vulkan (libvulkan1 mesa-vulkan-drivers), as scripts/test does");
+        let (device, queue) = wait(adapter.request_device(&wgpu::DeviceDescriptor::default()))
+            .expect("the adapter gives a device with wgpu's default limits");
+        Self { device, queue }
+    }
+
+    pub(super) fn renderer(&self, format: wgpu::TextureFormat) -> SliceRenderer {
+        SliceRenderer::new(&self.device, &self.queue, format)
+    }
+
+    /// Prepares all views, then draws each into its rectangle (x, y, width, height), as egui does.
+    pub(super) fn draw(
+        &self,
+        renderer: &mut SliceRenderer,
+        format: wgpu::TextureFormat,
+        [width, height]: [u32; 2],
+        views: &[(&SlicePaint, [u32; 4])],
+        pixels_per_point: f32,
+    ) -> Vec<u8> {
+        assert_eq!(width % 64, 0, "rows of a read buffer are multiples of 256 bytes");
+        let size = wgpu::Extent3d { width, height, depth_or_array_layers: 1 };
+        let target = self.device.create_texture(&wgpu::TextureDescriptor {
+            label: None,
+            size,
+            mip_level_count: 1,
+            sample_count: 1,
+            dimension: wgpu::TextureDimension::D2,
+            format,
+            usage: wgpu::TextureUsages::RENDER_ATTACHMENT | wgpu::TextureUsages::COPY_SRC,
+            view_formats: &[],
+        });
+        for (paint, [x, y, ..]) in views {
+            let origin = [*x as f32, *y as f32];
+            assert_eq!(renderer.prepare(paint, origin, pixels_per_point), Ok(true));
+        }
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        {
+            let view = target.create_view(&Default::default());
+            let mut pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
+                color_attachments: &[Some(wgpu::RenderPassColorAttachment {
+                    view: &view,
+                    depth_slice: None,
+                    resolve_target: None,
+                    ops: wgpu::Operations {
+                        load: wgpu::LoadOp::Clear(wgpu::Color::TRANSPARENT),
+                        store: wgpu::StoreOp::Store,
+                    },
+                })],
+                ..Default::default()
+            });
+            for (paint, [x, y, w, h]) in views {
+                pass.set_viewport(*x as f32, *y as f32, *w as f32, *h as f32, 0.0, 1.0);
+                pass.set_scissor_rect(*x, *y, *w, *h);
+                renderer.paint(&mut pass, paint.view);
+            }
+        }
+        let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: None,
+            size: u64::from(width * height * 4),
+            usage: wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::MAP_READ,
+            mapped_at_creation: false,
+        });
+        encoder.copy_texture_to_buffer(
+            target.as_image_copy(),
+            wgpu::TexelCopyBufferInfo {
+                buffer: &buffer,
+                layout: wgpu::TexelCopyBufferLayout {
+                    offset: 0,
+                    bytes_per_row: Some(width * 4),
+                    rows_per_image: None,
+                },
+            },
+            size,
+        );
+        self.queue.submit([encoder.finish()]);
+        buffer.slice(..).map_async(wgpu::MapMode::Read, |result| result.expect("mapped"));
+        self.device.poll(wgpu::PollType::wait_indefinitely()).expect("the frame is drawn");
+        let mut pixels = buffer.slice(..).get_mapped_range().expect("mapped").to_vec();
+        if matches!(format, wgpu::TextureFormat::Bgra8Unorm | wgpu::TextureFormat::Bgra8UnormSrgb) {
+            pixels.chunks_exact_mut(4).for_each(|p| p.swap(0, 2));
+        }
+        pixels
+    }
+}
