@@ -26,8 +26,10 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// `steps` evaluations from the schedule's last time, evenly towards 0: the first `steps` of
-    /// `steps + 1` points from T - 1 to 0, rounded down.
+    /// `steps` evaluations from the schedule's last time towards 0, closer together the less noise
+    /// there is: with `j` to go, time `(T - 1)(j/steps)²` rounded down (the quadratic spacing of
+    /// DDIM, arXiv 2010.02502, appendix D), or the next free one. With x0 prediction the noisiest
+    /// times say little more than the image does, and even spacing spends half of the steps there.
     ///
     /// # Errors
     /// [`DiffusionError::Steps`] for 0 steps, or more than the schedule has.
@@ -52,7 +54,12 @@ impl Plan {
         if steps == 0 || steps > start + 1 {
             return Err(DiffusionError::Steps { found: steps, max: start + 1, start });
         }
-        let times: Vec<usize> = (0..steps).map(|i| start * (steps - i) / steps).collect();
+        let mut times: Vec<usize> = Vec::with_capacity(steps);
+        for to_go in 1..=steps {
+            let free = times.last().map_or(0, |t| t + 1);
+            times.push(free.max(start * to_go * to_go / (steps * steps)));
+        }
+        times.reverse();
         let mut alpha_bar: Vec<f64> = times.iter().map(|&t| schedule.alpha_bar()[t]).collect();
         alpha_bar.push(1.0);
         Ok(Self { times, alpha_bar })

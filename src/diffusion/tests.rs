@@ -146,8 +146,13 @@ fn plans_visit_the_times_of_the_golden_file() {
     }
     let all: Vec<usize> = (0..1000).rev().collect();
     assert_eq!(Plan::new(schedule, 1000).unwrap().times(), all);
-    assert_eq!(Plan::starting_at(schedule, 4, 300).unwrap().times(), [300, 225, 150, 75]);
+    assert_eq!(Plan::starting_at(schedule, 4, 300).unwrap().times(), [300, 168, 75, 18]);
     assert_eq!(Plan::starting_at(schedule, 1, 0).unwrap().times(), [0]);
+    for (steps, start) in [(700, 999), (997, 999), (31, 30), (60, 90), (12, 400)] {
+        let plan = Plan::starting_at(schedule, steps, start).unwrap();
+        assert!(plan.times().windows(2).all(|w| w[0] > w[1]), "{steps} from {start}");
+        assert_eq!((plan.steps(), plan.time(0)), (steps, start));
+    }
 }
 
 #[test]
@@ -320,7 +325,9 @@ fn ddim_converges_at_first_and_dpm_solver_at_second_order() {
 /// Down to the clean value itself, over the last step too.
 #[test]
 fn deterministic_samplers_converge_to_the_end_of_the_flow() {
-    for (schedule, name) in schedules() {
+    for name in [ScheduleKind::Linear, ScheduleKind::Cosine] {
+        // So fine that its own first time is as good as clean.
+        let schedule = Schedule::new(name, 16_000).unwrap();
         for kind in [SamplerKind::Ddim, SamplerKind::Dpmpp] {
             let error = |steps| {
                 let plan = Plan::new(&schedule, steps).unwrap();
@@ -329,8 +336,8 @@ fn deterministic_samplers_converge_to_the_end_of_the_flow() {
                 (f64::from(x[0]) - exact_flow(f64::from(0.8f32), plan.alpha_bar(0), 1.0)).abs()
             };
             let errors = [error(20), error(80), error(320)];
-            assert!(errors[1] < errors[0] / 2.5, "{name} {kind:?}: {errors:?}");
-            assert!(errors[2] < errors[1] / 2.5, "{name} {kind:?}: {errors:?}");
+            assert!(errors[1] < errors[0] / 2.5, "{name:?} {kind:?}: {errors:?}");
+            assert!(errors[2] < errors[1] / 2.5, "{name:?} {kind:?}: {errors:?}");
         }
     }
 }

@@ -64,6 +64,13 @@ def dpmpp(x, levels):
     return x
 
 
+def quadratic_times(n):
+    """Squares of even parts of the way, in whole numbers; where several fall together, the next ones up."""
+    squares = [(T - 1) * j * j // (n * n) for j in range(1, n + 1)]
+    up = np.arange(n)
+    return (np.maximum.accumulate(np.array(squares) - up) + up)[::-1].tolist()
+
+
 def mix(z):
     m = (1 << 64) - 1
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & m
@@ -78,7 +85,7 @@ def make():
     start = np.array([-1.5, -0.3, 0.0, 0.4, 2.0])
     for kind in ("linear", "cosine"):
         beta, bar = tables(kind)
-        seven = [bar[999 * (7 - i) // 7] for i in range(7)] + [1.0]
+        seven = [bar[t] for t in quadratic_times(7)] + [1.0]
         out[kind] = {
             "t": times,
             "beta": beta[times].tolist(),
@@ -92,9 +99,7 @@ def make():
             "ddim_7_steps": {"x": start.tolist(), "y": ddim(start, seven[:-1]).tolist()},
             "dpmpp_7_steps": {"x": start.tolist(), "y": dpmpp(start, seven[:-1]).tolist()},
         }
-    out["times"] = {
-        str(n): np.floor(np.linspace(T - 1, 0, n + 1) + 1e-9).astype(int)[:n].tolist() for n in (1, 2, 3, 10, 100)
-    }
+    out["times"] = {str(n): quadratic_times(n) for n in (1, 2, 3, 5, 10, 100)}
     m = (1 << 64) - 1
     seeds = [[r, k] for r in (0, 1, 2, m) for k in (0, 1, 2, 49)]
     out["member_seed"] = [
