@@ -1,5 +1,5 @@
 //! AdamW (arXiv 1711.05101) with gradient clipping and a moving average of the weights. The state is
-//! plain tensors by name, so that a checkpoint holds all of it.
+//! kept beside each weight, by name, so that a checkpoint holds all of it.
 
 use crate::nn::{Blend, Descent, blend, descend, norm};
 use candle_core::backprop::GradStore;
