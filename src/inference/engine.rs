@@ -7,7 +7,7 @@ use super::{
 };
 use crate::diffusion::{DiffusionError, Plan, Start, member_seed};
 use crate::models::{LoadedModel, ModelError, load};
-use crate::volume::Roi;
+use crate::volume::{Modality, Notice, Roi};
 use candle_core::Device;
 use std::collections::HashMap;
 use std::ops::{ControlFlow, Range};
@@ -233,6 +233,9 @@ impl Engine {
         if slices.is_empty() || members.is_empty() {
             return Ok((None, cancelled));
         }
+        let doubt = doubt(job, model);
+        let mut notices = job.volume.notices.clone();
+        notices.extend(doubt.as_ref().map(Notice::amber));
         let outcome = Outcome {
             model: ModelRef {
                 id: model.card.id.clone(),
@@ -243,6 +246,11 @@ impl Engine {
             },
             settings: job.settings.clone(),
             source: job.volume.source.clone(),
+            time: job.time,
+            time_points: job.volume.times(),
+            notices,
+            doubt,
+            deterministic: !config.diffusion,
             geometry: job.volume.geometry().clone(),
             roi: checked.roi,
             slices,
@@ -253,6 +261,20 @@ impl Engine {
         };
         Ok((Some(outcome), cancelled))
     }
+}
+
+/// Why the model was not made for the scan of a job, if that is known.
+fn doubt(job: &Job, model: &LoadedModel) -> Option<String> {
+    let (trained, found) = (model.header.modality, job.volume.modality);
+    let known = trained != Modality::Unknown && found != Modality::Unknown;
+    (known && trained != found).then(|| {
+        format!(
+            "{} was made for {} images, this one is {}: expect poor masks",
+            model.header.id,
+            trained.name(),
+            found.name()
+        )
+    })
 }
 
 fn check(job: &Job, model: &LoadedModel) -> Result<Checked, InferenceError> {
@@ -282,8 +304,10 @@ fn check(job: &Job, model: &LoadedModel) -> Result<Checked, InferenceError> {
         Start::Noise => model.schedule.len() - 1,
         Start::Anchor => ANCHOR_TIME.min(model.schedule.len() - 1),
     };
-    let plan = Plan::starting_at(&model.schedule, s.steps, first)?;
     let config = model.network.config();
+    // Without a diffusion part there is nothing to repeat.
+    let (members, steps) = if config.diffusion { (s.members, s.steps) } else { (1, 1) };
+    let plan = Plan::starting_at(&model.schedule, steps, first)?;
     let side = config.image_size / config.stem;
     // About 24 features of the first level are alive at once, skips included.
     let per_member = 24 * config.width * side * side * 4;
@@ -291,8 +315,8 @@ fn check(job: &Job, model: &LoadedModel) -> Result<Checked, InferenceError> {
         roi,
         slices,
         plan,
-        seeds: (0..s.members).map(|k| member_seed(s.seed, k)).collect(),
-        batch: (BATCH_BYTES / per_member.max(1)).clamp(1, s.members),
+        seeds: (0..members).map(|k| member_seed(s.seed, k)).collect(),
+        batch: (BATCH_BYTES / per_member.max(1)).clamp(1, members),
     })
 }
 
@@ -367,7 +391,7 @@ pub(super) fn last_event(result: Result<(Option<Outcome>, bool), InferenceError>
 mod tests {
     use super::*;
     use crate::inference::Settings;
-    use crate::volume::{Geometry, Modality, Volume, Voxels};
+    use crate::volume::{Geometry, Volume, Voxels};
 
     const MODEL: &str = "fundus-disc-cup";
 

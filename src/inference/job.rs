@@ -3,7 +3,7 @@
 use super::StageTimes;
 use crate::diffusion::{SamplerKind, Start};
 use crate::models::Temperatures;
-use crate::volume::{Class, ClassKind, Geometry, Roi, Source, Volume};
+use crate::volume::{Class, ClassKind, Geometry, Notice, Roi, Source, Volume};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::sync::Arc;
@@ -92,6 +92,19 @@ pub struct Outcome {
     pub settings: Settings,
     /// The scan that was segmented.
     pub source: Source,
+    /// The time point that was segmented, from 0, and how many the scan has.
+    pub time: usize,
+    pub time_points: usize,
+    /// What a reader of the result should know: what was noticed of the scan while reading it, then
+    /// what was noticed while bringing it to the model. Every place that shows or writes the result
+    /// shows or writes the amber ones.
+    pub notices: Vec<Notice>,
+    /// Why the model was not made for such a picture, if that is known (it stands among `notices`
+    /// too): agreement between samples says nothing then.
+    pub doubt: Option<String>,
+    /// The network has no diffusion part: there is one member, the direct mask itself, and nothing
+    /// varies between samples.
+    pub deterministic: bool,
     /// Lattice of the whole scan.
     pub geometry: Geometry,
     pub roi: Roi,
