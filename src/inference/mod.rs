@@ -3,7 +3,9 @@
 
 mod engine;
 mod event;
+mod input;
 mod job;
+mod placement;
 mod prepare;
 mod sampling;
 mod scene;
@@ -11,8 +13,10 @@ mod worker;
 
 pub use engine::{Engine, InferenceError, open_device};
 pub use event::{Event, Preview, StageTimes, Step};
+pub use input::ModelInput;
 pub use job::{DeviceChoice, Job, Member, ModelRef, Outcome, Settings};
-pub use prepare::{ModelInput, Placement};
+pub use placement::Placement;
+pub use prepare::Prepared;
 pub use sampling::{StepCache, sample};
 pub use scene::Scene;
 pub use worker::{JobHandle, Worker};
