@@ -15,7 +15,7 @@ pub use engine::{Engine, InferenceError, open_device};
 pub use event::{Event, Preview, StageTimes, Step};
 pub use input::ModelInput;
 pub use job::{DeviceChoice, Job, Member, ModelRef, Outcome, Settings};
-pub use placement::Placement;
+pub use placement::{Placement, Taps};
 pub use prepare::Prepared;
 pub use sampling::{StepCache, sample};
 pub use scene::Scene;

@@ -82,32 +82,71 @@ impl Placement {
 }
 
 /// For each output position the source positions and weights of one axis.
-pub(super) struct Taps(pub(super) Vec<Vec<(usize, f32)>>);
+pub struct Taps(pub(super) Vec<Vec<(usize, f32)>>);
 
 impl Taps {
     /// Output pixel `i` covers source coordinates `start + i·scale` to `start + (i+1)·scale`, in
     /// edges; sources are `first..first + count`. Empty where the centre lies outside them.
-    pub(super) fn new(outputs: usize, scale: f64, start: f64, first: usize, count: usize) -> Self {
+    pub fn new(outputs: usize, scale: f64, start: f64, first: usize, count: usize) -> Self {
         let (low, high) = (first as f64, (first + count) as f64);
         let taps = |i: usize| {
             let centre = start + (i as f64 + 0.5) * scale;
             if centre < low || centre > high {
                 return Vec::new();
             }
-            Self::at(centre, scale, first, count)
+            Self::at(centre, scale, first, count, triangle)
         };
         Self((0..outputs).map(taps).collect())
     }
 
+    /// Values of a lattice of `shape`, first axis fastest, resampled along one axis.
+    pub fn along(&self, values: &[f32], shape: [usize; 3], axis: usize) -> Vec<f32> {
+        let inner: usize = shape[..axis].iter().product();
+        let outer: usize = shape[axis + 1..].iter().product();
+        let mut out = vec![0.0; inner * self.0.len() * outer];
+        for (i, row) in out.chunks_mut(inner).enumerate() {
+            let (position, block) = (i % self.0.len(), i / self.0.len());
+            for &(source, weight) in &self.0[position] {
+                let from = &values[inner * (source + shape[axis] * block)..][..inner];
+                row.iter_mut().zip(from).for_each(|(o, v)| *o += weight * v);
+            }
+        }
+        out
+    }
+
     /// Sources and weights round one position within them, for outputs `scale` sources apart.
-    pub(super) fn at(centre: f64, scale: f64, first: usize, count: usize) -> Vec<(usize, f32)> {
+    pub(super) fn at(
+        centre: f64,
+        scale: f64,
+        first: usize,
+        count: usize,
+        kernel: fn(f64) -> f64,
+    ) -> Vec<(usize, f32)> {
         let radius = scale.max(1.0);
+        let reach = 2.0 * radius + 0.5;
         let (low, high) = (first as f64, (first + count) as f64);
-        let from = (centre - radius - 0.5).floor().max(low) as usize;
-        let to = ((centre + radius + 0.5).ceil().min(high)) as usize;
-        let weight = |s: usize| (1.0 - ((s as f64 + 0.5 - centre) / radius).abs()).max(0.0);
+        let from = (centre - reach).floor().max(low) as usize;
+        let to = ((centre + reach).ceil().min(high)) as usize;
+        let weight = |s: usize| kernel((s as f64 + 0.5 - centre) / radius);
         let sum: f64 = (from..to).map(weight).sum();
-        (from..to).map(|s| (s, (weight(s) / sum) as f32)).filter(|&(_, w)| w > 0.0).collect()
+        (from..to).map(|s| (s, (weight(s) / sum) as f32)).filter(|&(_, w)| w != 0.0).collect()
+    }
+}
+
+/// Linear interpolation.
+fn triangle(x: f64) -> f64 {
+    (1.0 - x.abs()).max(0.0)
+}
+
+/// Cubic convolution (Keys 1981, a = -1/2): sharper than linear interpolation.
+pub(super) fn cubic(x: f64) -> f64 {
+    let x = x.abs();
+    if x < 1.0 {
+        (1.5 * x - 2.5) * x * x + 1.0
+    } else if x < 2.0 {
+        ((2.5 - 0.5 * x) * x - 4.0) * x + 2.0
+    } else {
+        0.0
     }
 }
 

@@ -5,7 +5,7 @@
 //! put on the model's square ([`Placement`]). Oblique scans are taken along their nearest axes.
 
 use super::Placement;
-use super::placement::Taps;
+use super::placement::{Taps, cubic};
 use crate::models::{Axes, Context, Contract};
 use crate::volume::{AxisCodes, Block, Geometry, LengthUnit, Notice, Roi, Turn};
 
@@ -65,7 +65,7 @@ impl Slices {
         if self.are_own() {
             return vec![(centre as usize, 1.0)];
         }
-        Taps::at(centre, self.scale, 0, self.depth)
+        Taps::at(centre, self.scale, 0, self.depth, cubic)
     }
 
     /// Model slices and weights that make each slice of the region.

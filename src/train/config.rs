@@ -96,6 +96,12 @@ pub struct Augmentation {
     /// Standard deviation of the displacements of a 3x3 grid (bicubic between), as a share of
     /// the side (U-Net, arXiv 1505.04597).
     pub elastic: f64,
+    /// How many other lattices each training volume is also seen on, and the natural logarithm of
+    /// how much larger or smaller their voxels are at most.
+    #[serde(default)]
+    pub lattices: usize,
+    #[serde(default)]
+    pub log_spacing: f64,
     /// Natural logarithm of the gamma.
     pub log_gamma: f64,
     /// Gain per channel.

@@ -7,6 +7,7 @@
 
 use super::TrainConfig;
 use super::TrainError;
+use super::voxel_size::OtherLattice;
 use crate::inference::{ModelInput, Prepared};
 use crate::io::read_mask;
 use crate::volume::{Block, Class, ClassKind, Severity, Volume};
@@ -191,30 +192,38 @@ fn class_masks(labels: &[u8], classes: &[Class], kind: ClassKind) -> Result<Vec<
 }
 
 impl Dataset {
-    /// Reads every slice of every case.
+    /// Reads every slice of every case, of volumes on so many other lattices too.
     ///
     /// # Errors
     /// Names the file that cannot be read or holds a label outside the classes.
-    pub fn read(cases: &[Case], config: &TrainConfig, size: usize) -> Result<Self, TrainError> {
+    pub fn read(
+        cases: &[Case],
+        config: &TrainConfig,
+        size: usize,
+        lattices: usize,
+    ) -> Result<Self, TrainError> {
         let channels = config.image_channels;
-        let read = |case: &Case| -> Result<(Vec<Slice>, Vec<Vec<f64>>), TrainError> {
-            let (image, labels) = case.open()?;
-            let whole = Block::whole(image.geometry());
-            let prepared = Prepared::new(image.geometry(), &whole, &config.input, size);
-            let input = ModelInput::new(&image, 0, &prepared, &config.input, channels);
-            let readers = case.masks(&labels, &config.classes, config.kind)?;
-            let masks = |k: usize| {
-                let of = |r: &Vec<Vec<bool>>| {
-                    r.iter().flat_map(|m| prepared.mask_canvas(m, k)).collect()
-                };
-                readers.iter().map(of).collect()
+        let read =
+            |(index, case): (usize, &Case)| -> Result<(Vec<Slice>, Vec<Vec<f64>>), TrainError> {
+                let (image, labels) = case.open()?;
+                let readers = case.masks(&labels, &config.classes, config.kind)?;
+                let share =
+                    |m: &Vec<bool>| m.iter().filter(|v| **v).count() as f64 / m.len() as f64;
+                let shares = readers.iter().map(|r| r.iter().map(share).collect()).collect();
+                let mut slices = slices_of(&image, &readers, config, size);
+                for n in 0..lattices {
+                    let shape = image.geometry().shape();
+                    let seed = (config.seed, index * lattices + n);
+                    let other =
+                        OtherLattice::draw(image.geometry(), config.augment.log_spacing, seed)?;
+                    let on = |m: &Vec<bool>| other.mask(m, shape);
+                    let readers: Vec<Vec<Vec<bool>>> =
+                        readers.iter().map(|r| r.iter().map(on).collect()).collect();
+                    slices.extend(slices_of(&other.volume(&image)?, &readers, config, size));
+                }
+                Ok((slices, shares))
             };
-            let share = |m: &Vec<bool>| m.iter().filter(|v| **v).count() as f64 / m.len() as f64;
-            let shares = readers.iter().map(|r| r.iter().map(share).collect()).collect();
-            let slices = (0..prepared.slices()).map(|k| (input.slice(k), masks(k))).collect();
-            Ok((slices, shares))
-        };
-        let all: Vec<_> = cases.par_iter().map(read).collect::<Result<_, _>>()?;
+        let all: Vec<_> = cases.par_iter().enumerate().map(read).collect::<Result<_, _>>()?;
         let (all, shares): (Vec<_>, Vec<_>) = all.into_iter().unzip();
         let of_slices = |(i, slices): (usize, &Vec<Slice>)| vec![i; slices.len()];
         let case = all.iter().enumerate().flat_map(of_slices).collect();
@@ -232,6 +241,23 @@ impl Dataset {
         };
         (0..self.classes).map(of).collect()
     }
+}
+
+/// Every slice of a scan as the network sees it.
+fn slices_of(
+    image: &Volume,
+    readers: &[Vec<Vec<bool>>],
+    config: &TrainConfig,
+    size: usize,
+) -> Vec<Slice> {
+    let whole = Block::whole(image.geometry());
+    let prepared = Prepared::new(image.geometry(), &whole, &config.input, size);
+    let input = ModelInput::new(image, 0, &prepared, &config.input, config.image_channels);
+    let masks = |k: usize| {
+        let of = |r: &Vec<Vec<bool>>| r.iter().flat_map(|m| prepared.mask_canvas(m, k)).collect();
+        readers.iter().map(of).collect()
+    };
+    (0..prepared.slices()).map(|k| (input.slice(k), masks(k))).collect()
 }
 
 #[cfg(test)]

@@ -182,6 +182,8 @@ impl Recipe {
             log_scale: by(0.4, 0.2),
             shift: by(0.15, 0.075),
             elastic: by(0.04, 0.03),
+            lattices: 0,
+            log_spacing: 0.0,
             log_gamma: by(0.5, 0.4),
             gain: by(0.3, 0.2),
             blur: if ultrasound { 1.0 } else { 0.0 },

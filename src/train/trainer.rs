@@ -108,8 +108,8 @@ fn run(
     let (mut train, mut validation) = Case::list_training(&config.data, &config.readers)?;
     thin(&mut train, config.train_cases.unwrap_or(usize::MAX));
     thin(&mut validation, config.validate_cases);
-    let train = Dataset::read(&train, config, canvas)?;
-    let validation = Dataset::read(&validation, config, canvas)?;
+    let train = Dataset::read(&train, config, canvas, config.augment.lattices)?;
+    let validation = Dataset::read(&validation, config, canvas, 0)?;
     let init = SeededInit::new(config.seed);
     let vb = VarBuilder::from_backend(Box::new(init.clone()), DType::F32, device.clone());
     let network = MedSegDiff::new(&network_config, &vb)?;
