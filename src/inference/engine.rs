@@ -1,5 +1,6 @@
 //! Runs one job: prepare, condition, sample, restore; slice by slice.
 
+use super::doubt;
 use super::sampling::{StepCache, sample};
 use super::{
     DeviceChoice, Event, Job, Member, ModelInput, ModelRef, Outcome, Prepared, Preview, Scene,
@@ -7,7 +8,7 @@ use super::{
 };
 use crate::diffusion::{DiffusionError, Plan, Start, member_seed};
 use crate::models::{LoadedModel, ModelError, load};
-use crate::volume::{Block, Modality, Notice, Roi};
+use crate::volume::{Block, Notice, Roi};
 use candle_core::Device;
 use std::collections::HashMap;
 use std::ops::{ControlFlow, Range};
@@ -218,7 +219,10 @@ impl Engine {
         }
         times.restore_s += at.elapsed().as_secs_f64();
         times.total_s = start.elapsed().as_secs_f64();
-        let doubt = doubt(job, model);
+        let whole = !cancelled && !members.is_empty();
+        let found = if whole { doubt::shares(&members, config.classes) } else { Vec::new() };
+        let doubt = doubt::modality(&model.header, job.volume.modality)
+            .or_else(|| doubt::implausible(&model.header, &found));
         let mut notices = job.volume.notices.clone();
         notices.extend(prepared.notices.iter().cloned());
         notices.extend(doubt.as_ref().map(Notice::amber));
@@ -247,20 +251,6 @@ impl Engine {
         };
         Ok((Some(outcome), cancelled))
     }
-}
-
-/// Why the model was not made for the scan of a job, if that is known.
-fn doubt(job: &Job, model: &LoadedModel) -> Option<String> {
-    let (trained, found) = (model.header.modality, job.volume.modality);
-    let known = trained != Modality::Unknown && found != Modality::Unknown;
-    (known && trained != found).then(|| {
-        format!(
-            "{} was made for {} images, this one is {}: expect poor masks",
-            model.header.id,
-            trained.name(),
-            found.name()
-        )
-    })
 }
 
 fn check(job: &Job, model: &LoadedModel) -> Result<Checked, InferenceError> {
@@ -378,7 +368,7 @@ pub(super) fn last_event(result: Result<(Option<Outcome>, bool), InferenceError>
 mod tests {
     use super::*;
     use crate::inference::Settings;
-    use crate::volume::{Geometry, Volume, Voxels};
+    use crate::volume::{Geometry, Modality, Volume, Voxels};
 
     const MODEL: &str = "fundus-disc-cup";
 

@@ -1,6 +1,7 @@
 //! From a volume to an ensemble of masks: jobs, events, and the worker thread that owns the device
 //! and the loaded models.
 
+pub mod doubt;
 mod engine;
 mod event;
 mod input;
