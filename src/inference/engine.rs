@@ -3,11 +3,11 @@
 use super::sampling::{StepCache, sample};
 use super::{
     DeviceChoice, Event, Job, Member, ModelInput, ModelRef, Outcome, Placement, Preview, Scene,
-    StageTimes, Step,
+    StageTimes, Step, doubt,
 };
 use crate::diffusion::{DiffusionError, Plan, Start, member_seed};
 use crate::models::{LoadedModel, ModelError, load};
-use crate::volume::{Modality, Notice, Roi};
+use crate::volume::{Notice, Roi};
 use candle_core::Device;
 use std::collections::HashMap;
 use std::ops::{ControlFlow, Range};
@@ -233,7 +233,7 @@ impl Engine {
         if slices.is_empty() || members.is_empty() {
             return Ok((None, cancelled));
         }
-        let doubt = doubt(job, model);
+        let doubt = doubt(&model.card, &job.volume);
         let mut notices = job.volume.notices.clone();
         notices.extend(doubt.as_ref().map(Notice::amber));
         let outcome = Outcome {
@@ -261,20 +261,6 @@ impl Engine {
         };
         Ok((Some(outcome), cancelled))
     }
-}
-
-/// Why the model was not made for the scan of a job, if that is known.
-fn doubt(job: &Job, model: &LoadedModel) -> Option<String> {
-    let (trained, found) = (model.header.modality, job.volume.modality);
-    let known = trained != Modality::Unknown && found != Modality::Unknown;
-    (known && trained != found).then(|| {
-        format!(
-            "{} was made for {} images, this one is {}: expect poor masks",
-            model.header.id,
-            trained.name(),
-            found.name()
-        )
-    })
 }
 
 fn check(job: &Job, model: &LoadedModel) -> Result<Checked, InferenceError> {
@@ -391,7 +377,7 @@ pub(super) fn last_event(result: Result<(Option<Outcome>, bool), InferenceError>
 mod tests {
     use super::*;
     use crate::inference::Settings;
-    use crate::volume::{Geometry, Volume, Voxels};
+    use crate::volume::{Geometry, Modality, Volume, Voxels};
 
     const MODEL: &str = "fundus-disc-cup";
 

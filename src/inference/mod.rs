@@ -1,6 +1,7 @@
 //! From a volume to an ensemble of masks: jobs, events, and the worker thread that owns the device
 //! and the loaded models.
 
+mod doubt;
 mod engine;
 mod event;
 mod job;
@@ -9,6 +10,7 @@ mod sampling;
 mod scene;
 mod worker;
 
+pub use doubt::doubt;
 pub use engine::{Engine, InferenceError, open_device};
 pub use event::{Event, Preview, StageTimes, Step};
 pub use job::{DeviceChoice, Job, Member, ModelRef, Outcome, Settings};

@@ -86,7 +86,7 @@ impl Thumbnails {
             for (&member, live) in &run.previews {
                 let base = base
                     .entry(live.slice)
-                    .or_insert_with(|| Base::new(document, started.roi, live.slice));
+                    .or_insert_with(|| Base::new(document, started.roi, live.slice, run.time));
                 let p = &live.preview;
                 let soft = Soft {
                     width: p.width,
@@ -109,7 +109,7 @@ impl Thumbnails {
     fn sync_result(&mut self, ctx: &egui::Context, document: &Document, findings: &Findings) {
         let outcome = &findings.outcome;
         let z = document.view.voxel[2].clamp(outcome.slices.start, outcome.slices.end.max(1) - 1);
-        let base = Base::new(document, outcome.roi, z);
+        let base = Base::new(document, outcome.roi, z, outcome.time);
         let plane = PlaneView::across(document.volume.geometry(), 2);
         let [width, height, depth] = outcome.block_shape();
         self.members.retain(|m, _| *m < outcome.members.len());
@@ -181,7 +181,7 @@ struct Base {
 }
 
 impl Base {
-    fn new(document: &Document, roi: Roi, z: usize) -> Self {
+    fn new(document: &Document, roi: Roi, z: usize, time: usize) -> Self {
         let volume: &Volume = &document.volume;
         let spacing = volume.geometry().spacing();
         let aspect = roi.width as f64 * spacing[0] / (roi.height.max(1) as f64 * spacing[1]);
@@ -195,7 +195,7 @@ impl Base {
                 let y = (roi.y + j * roi.height / SIDE).min(shape[1] - 1);
                 let z = z.min(shape[2] - 1);
                 let grey = |c: usize| {
-                    let g = window.grey(volume.value([x, y, z], 0, c));
+                    let g = window.grey(volume.value([x, y, z], time, c));
                     let g = if g.is_nan() { 0.0 } else { g };
                     let g = if invert { 1.0 - g } else { g };
                     (g * 255.0).round() as u8
