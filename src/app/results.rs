@@ -143,21 +143,19 @@ pub(super) fn named_values(object: Value) -> Map<String, Value> {
     }
 }
 
-/// What the header of a NIfTI file has room for, beside what the file is.
-fn remark(outcome: &Outcome, room: usize) -> String {
-    let time = match outcome.time_points {
-        1 => String::new(),
-        _ => format!("; {}", wording::time_point(outcome.time, outcome.time_points)),
-    };
-    let cautions: Vec<_> = wording::ambers(&outcome.notices).collect();
-    let said = match cautions.as_slice() {
-        [] => String::new(),
-        [only] if time.len() + only.text.len() + 2 <= room => format!("; {}", only.text),
-        more => format!("; {}: see {RECORD}", wording::cautions(more.len())),
-    };
-    // The cautions are worth more than the time point.
-    let all = format!("{said}{time}");
-    if all.len() <= room { all } else { said }
+/// What the header of a NIfTI file says of it: the most important first, for there is little room.
+fn nifti_description(outcome: &Outcome, what: &str) -> String {
+    let mut parts = Vec::new();
+    match wording::ambers(&outcome.notices).count() {
+        0 => {}
+        n => parts.push(wording::cautions(n)),
+    }
+    parts.push(what.to_owned());
+    parts.push(format!("weights {}", outcome.model.sha256.get(..8).unwrap_or_default()));
+    if outcome.time_points > 1 {
+        parts.push(wording::time_point(outcome.time, outcome.time_points));
+    }
+    parts.join("; ")
 }
 
 fn write_niftis(
@@ -172,11 +170,9 @@ fn write_niftis(
     let maps = |map: fn(&Ensemble, usize) -> Vec<f32>| -> Vec<f32> {
         (0..classes).flat_map(|c| on_scan(outcome, &map(ensemble, c))).collect()
     };
-    let weights = outcome.model.sha256.get(..8).unwrap_or_default();
     let mut nifti = |name: &str, what: &str, data: NiftiData<'_>, fourth: usize| {
         let path = set.place(name)?;
-        let what = format!("{what}; weights {weights}");
-        let description = format!("{what}{}", remark(outcome, 79usize.saturating_sub(what.len())));
+        let description = nifti_description(outcome, what);
         let options =
             NiftiOptions { fourth_axis: fourth, description: &description, overwrite: false };
         write_nifti_with(&path, &outcome.geometry, data, &options)?;

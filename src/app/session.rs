@@ -275,7 +275,8 @@ impl Session {
 
     /// What the export panel would write.
     pub fn export_target(&self) -> Option<&ResultEntry> {
-        self.result(self.export_of.or(self.document.as_ref()?.result)?)
+        let shown = || self.document.as_ref()?.result;
+        self.result(self.export_of.or_else(shown)?)
     }
 
     /// Results that would be lost with the window.

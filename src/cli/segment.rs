@@ -131,7 +131,7 @@ fn times(a: &Arguments, volume: &Volume) -> Result<Vec<(usize, PathBuf)>, Failur
             let index = volume.middle_time();
             if of > 1 {
                 eprintln!(
-                    "sfumato: note: time point {index} of 0 to {} is segmented, the middle one; \
+                    "sfumato: note: time point {index}, the middle one of 0 to {}, is segmented; \
                      --time N takes another, --time all each",
                     of - 1
                 );

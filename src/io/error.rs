@@ -46,7 +46,7 @@ pub enum IoError {
     Exists { path: PathBuf },
     /// Somebody else is making the same set of files.
     #[error(
-        "another run is writing into this folder; wait for its end or choose another folder: {}",
+        "another run is writing these files; wait for its end or choose another folder: {}",
         one_line(&path.display().to_string())
     )]
     Busy { path: PathBuf },
