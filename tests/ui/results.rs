@@ -31,7 +31,7 @@ fn two_runs_in_a_row_are_both_kept_shown_again_and_exported() {
     assert!(w.has("7 samples, 10 steps from noise, seed 2"));
     // The older one is packed meanwhile, and comes back as it was.
     w.until("the older one is packed", |a| a.session.results[0].is_packed());
-    w.click("Show result 1");
+    w.press_button("Show result 1");
     w.until("it is shown", |a| !a.session.is_computing());
     assert_eq!(w.session().document.as_ref().unwrap().result, Some(1));
     assert!(difference(&first, &w.view_pixels()) < 50, "as it was");
@@ -62,7 +62,7 @@ fn three_models_in_a_row_keep_three_results() {
     assert_eq!(kept, models);
     for id in 1..=3 {
         let target = folder.path().join(id.to_string());
-        w.click(&format!("Export result {id}"));
+        w.press_button(&format!("Export result {id}"));
         w.apply(Command::Export { folder: target.clone(), options: ExportOptions::default() });
         w.until("files are written", |a| !a.session.is_exporting());
         assert!(target.join("result.json").exists());
@@ -94,7 +94,7 @@ fn closing_and_opening_again_loses_no_result_and_draws_it_on_its_own_image_only(
     w.apply(Command::OpenDemo(demo::list()[0].name.to_owned()));
     w.until("its image again", |a| a.session.document.is_some());
     assert!(nothing(&w));
-    w.click("Show result 2");
+    w.press_button("Show result 2");
     w.until("it is drawn", |a| !a.session.is_computing());
     assert_eq!(w.session().document.as_ref().unwrap().result, Some(2));
     for (id, members) in [(2, 3), (3, 4), (4, 5)] {
@@ -110,18 +110,18 @@ fn a_result_goes_only_when_the_person_says_so_twice_or_has_exported_it() {
     w.open_demo(0);
     with_seed(&mut w, 1, 2);
     with_seed(&mut w, 2, 3);
-    w.click("Delete result 1");
+    w.press_button("Delete result 1");
     assert_eq!(w.session().results.len(), 2);
     assert!(w.has("It was not exported: delete it for good?"));
-    w.click("Keep result 1");
-    w.click("Delete result 1");
+    w.press_button("Keep result 1");
+    w.press_button("Delete result 1");
     w.press(Modifiers::NONE, Key::Escape);
     assert_eq!(w.session().results.len(), 2, "Escape is no yes");
-    w.click("Delete result 1");
-    w.click("Delete for good result 1");
+    w.press_button("Delete result 1");
+    w.press_button("Delete for good result 1");
     assert_eq!(w.session().results.len(), 1);
     w.export(2, &folder.path().join("out"), ExportOptions::default());
-    w.click("Delete result 2");
+    w.press_button("Delete result 2");
     assert!(w.session().results.is_empty());
     let document = w.session().document.as_ref().unwrap();
     assert!(document.findings.is_none() && document.result.is_none());
@@ -137,8 +137,8 @@ fn a_full_memory_is_said_before_the_run_and_nothing_is_dropped() {
     assert!(w.session().run.is_none());
     assert!(w.has("earlier results take"), "{:?}", w.texts());
     assert_eq!(w.session().results.len(), 1);
-    w.click("Delete result 1");
-    w.click("Delete for good result 1");
+    w.press_button("Delete result 1");
+    w.press_button("Delete for good result 1");
     assert_eq!(w.session().segment_blocker(), None);
 }
 
@@ -148,7 +148,7 @@ fn closing_the_window_asks_while_a_result_was_not_exported() {
         let input = w.harness.input_mut();
         let root = input.viewports.entry(egui::ViewportId::ROOT).or_default();
         root.events.push(egui::ViewportEvent::Close);
-        w.harness.run_steps(2);
+        w.harness.run_steps(4);
     };
     let mut w = Window::new();
     w.open_demo(0);
@@ -292,10 +292,10 @@ fn results_of_two_runs_are_not_mixed_in_one_folder() {
     with_seed(&mut w, 1, 2);
     with_seed(&mut w, 2, 3);
     let record = w.export(1, folder.path(), ExportOptions::default());
-    assert_eq!(record["outputs"].as_array().map(Vec::len), Some(7));
+    assert_eq!(record["outputs"].as_array().map(Vec::len), Some(6));
     // Only its own names would be written: those of the first run would stand beside its record.
     std::fs::remove_file(folder.path().join("mask.nii.gz")).expect("removed");
-    w.click("Export result 2");
+    w.press_button("Export result 2");
     let options = ExportOptions::default();
     w.apply(Command::Export { folder: folder.path().to_owned(), options });
     w.until("it is refused", |a| !a.session.is_exporting());
@@ -304,6 +304,6 @@ fn results_of_two_runs_are_not_mixed_in_one_folder() {
     assert!(text.contains("\"seed\": 1"), "as it was");
     // The same run again is whole again.
     let options = ExportOptions { overwrite: true, ..options };
-    assert_eq!(w.export(1, folder.path(), options)["outputs"].as_array().map(Vec::len), Some(7));
+    assert_eq!(w.export(1, folder.path(), options)["outputs"].as_array().map(Vec::len), Some(6));
     assert_eq!(w.export(2, folder.path(), options)["seed"], json!(2));
 }

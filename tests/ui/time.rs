@@ -114,7 +114,7 @@ fn a_run_is_of_the_shown_time_point_and_drawn_on_no_other() {
     // The strip below takes room: compare with what the picture itself would be.
     w.apply(Command::HideResult);
     assert_eq!(difference(&bare[1], &w.view_pixels()), 0);
-    w.click("Show result 1");
+    w.press_button("Show result 1");
     w.until("it is compared", |a| !a.session.is_computing());
     assert_eq!(time(&w), 3, "goes where it belongs");
     assert!(w.session().shown().result().is_some());

@@ -358,6 +358,12 @@ impl Window {
         self.harness.run_steps(3);
     }
 
+    /// A button that may lie out of sight: as those press it who do not see.
+    pub(crate) fn press_button(&mut self, label: &str) {
+        self.harness.get_by_label(label).click_accesskit();
+        self.harness.run_steps(3);
+    }
+
     pub(crate) fn press(&mut self, modifiers: Modifiers, key: Key) {
         self.harness.key_press_modifiers(modifiers, key);
         self.harness.run_steps(3);
@@ -410,7 +416,8 @@ impl Window {
         folder: &Path,
         options: ExportOptions,
     ) -> serde_json::Value {
-        self.click(&format!("Export result {id}"));
+        self.press_button(&format!("Export result {id}"));
+        assert_eq!(self.session().export_target().map(|e| e.id), Some(id));
         self.apply(Command::Export { folder: folder.to_owned(), options });
         self.until("files are written", |a| !a.session.is_exporting());
         assert!(!self.session().exported.is_empty(), "{:?}", self.texts());
