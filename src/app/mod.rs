@@ -10,6 +10,7 @@ mod command;
 mod demo_pictures;
 mod document;
 mod engine;
+mod entries;
 mod export;
 mod findings;
 mod keymap;
@@ -19,10 +20,12 @@ mod opening;
 mod picture;
 mod preferences;
 mod preview;
+mod record;
 mod results;
 mod run;
 mod series;
 mod session;
+mod shown;
 mod task;
 pub mod wording;
 mod worker_engine;
@@ -31,6 +34,7 @@ pub use apply::presets;
 pub use command::{Action, Command, Panel};
 pub use document::{Document, Opened, Origin, Overlays, View};
 pub use engine::{Engine, RunningJob, Wake};
+pub use entries::ResultEntry;
 pub use export::{Exporter, typed_path};
 pub use findings::{ClassFindings, Findings};
 pub use keymap::{BINDINGS, Binding, Chord, Group, Trigger, chord_text};
@@ -40,10 +44,15 @@ pub use opening::{Loading, Stage};
 pub use picture::Picture;
 pub use preferences::{Preferences, Store};
 pub use preview::mean_preview;
-pub use results::{ExportOptions, Obstacles, ResultsError, export_results, extent, write_results};
-pub use run::{KeptAside, LivePreview, Run, Started};
+pub use record::RECORD;
+pub use results::{
+    ExportOptions, Obstacles, ResultsError, begin_results, export_results, extent, write_results,
+    write_results_in,
+};
+pub use run::{LivePreview, Run, Started};
 pub use series::{Chooser, SeriesList, Thumbnail};
 pub use session::{Session, SessionOptions};
+pub use shown::Shown;
 pub use worker_engine::WorkerEngine;
 
 // What the panels show of the rooms below.

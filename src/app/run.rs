@@ -19,6 +19,7 @@ pub struct Started {
     pub roi: Roi,
     pub slices: Range<usize>,
     pub members: usize,
+    pub steps: usize,
 }
 
 /// A member's newest estimate and where it belongs.
@@ -38,6 +39,9 @@ pub struct Run {
     pub image_name: String,
     pub card: ModelCard,
     pub settings: Settings,
+    /// The time point that is segmented, and how many the scan has.
+    pub time: usize,
+    pub time_points: usize,
     pub started: Option<Started>,
     /// Of the whole run, 0 to 1, never falling.
     pub fraction: f32,
@@ -75,6 +79,8 @@ impl Run {
             image_name: document.origin.short_name(),
             card,
             settings,
+            time: document.view.time,
+            time_points: document.volume.times(),
             started: None,
             fraction: 0.0,
             step: None,
@@ -98,8 +104,8 @@ impl Run {
     pub(super) fn poll(&mut self, now: f64) -> Option<End> {
         loop {
             match self.job.events.try_recv() {
-                Ok(Event::Started { device, roi, slices, members, .. }) => {
-                    self.started = Some(Started { device, roi, slices, members });
+                Ok(Event::Started { device, roi, slices, members, steps, .. }) => {
+                    self.started = Some(Started { device, roi, slices, members, steps });
                 }
                 Ok(Event::Step(step)) => self.take_step(step),
                 Ok(Event::Finished(outcome)) => return Some(End::Finished(outcome)),
@@ -150,6 +156,12 @@ impl Run {
         of_slice.or_else(|| self.previews.values().next_back())
     }
 
+    /// Members and steps: what the worker draws, or what it was asked for.
+    pub fn drawn(&self) -> (usize, usize) {
+        let asked = (self.settings.members, self.settings.steps);
+        self.started.as_ref().map_or(asked, |s| (s.members, s.steps))
+    }
+
     /// One line for the one bar.
     pub fn text(&self) -> String {
         if self.cancelling {
@@ -168,12 +180,4 @@ impl Run {
         }
         text
     }
-}
-
-/// A result whose image is no longer open. It is never drawn on another one.
-#[derive(Clone)]
-pub struct KeptAside {
-    pub id: u64,
-    pub image_name: String,
-    pub outcome: Arc<Outcome>,
 }

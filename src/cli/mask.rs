@@ -6,7 +6,7 @@ use crate::io::export::{
     AlgorithmType, Authorship, Segment, SegmentationKind, write_rtstruct, write_seg,
 };
 use crate::io::{FileSet, NiftiData, NiftiOptions, read_label_table, read_mask, write_nifti_with};
-use crate::volume::Notice;
+use crate::volume::{Notice, Severity};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -70,12 +70,20 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
         .zip(&layers)
         .map(|(l, values)| Segment { name: &l.name, color: l.color, values })
         .collect();
+    let cautions: Vec<&str> = image
+        .notices
+        .iter()
+        .chain(&mask.notices)
+        .filter(|n| n.severity == Severity::Amber)
+        .map(|n| n.text.as_str())
+        .collect();
     let by = Authorship {
         algorithm: AlgorithmType::Manual,
         algorithm_name: "sfumato mask",
         algorithm_version: env!("CARGO_PKG_VERSION"),
         description: "mask from a file; research use only",
         provenance: "mask read from a file and laid on the image; no model was run",
+        cautions: &cautions,
         keep_identity: a.keep_identity,
         overwrite: false,
     };
@@ -83,7 +91,9 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
         return Err(Failure::Usage("the output needs a file name".to_owned()));
     };
     let folder = a.output.parent().unwrap_or(Path::new("."));
-    let set = FileSet::new(folder, a.overwrite)?;
+    let mut sidecar = name.to_os_string();
+    sidecar.push(".json");
+    let set = FileSet::new(folder, &sidecar, a.overwrite)?;
     let output = set.place(name)?;
     let made = match format {
         Format::Nifti => {
@@ -110,11 +120,9 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
         "patient_identity": if a.keep_identity && format != Format::Nifti { "kept" } else { "left out" },
         "notices": notices,
     });
-    let mut sidecar = name.to_os_string();
-    sidecar.push(".json");
-    let beside = set.place_of_record(&sidecar);
-    crate::io::write_atomic(&beside, serde_json::to_string_pretty(&record)?.as_bytes())?;
-    let placed = set.commit(&[output], &beside)?;
+    let text = serde_json::to_string_pretty(&record)?;
+    crate::io::write_atomic(&set.place_of_record(), text.as_bytes())?;
+    let placed = set.commit(&[output], &[])?;
     let lines: Vec<String> = placed.iter().map(|p| p.display().to_string()).collect();
     super::print(&lines.join("\n"))
 }

@@ -3,18 +3,18 @@
 //! its samples agree on nonsense as well as on truth.
 
 use super::Member;
-use crate::models::WeightsHeader;
-use crate::volume::Modality;
+use crate::models::ModelCard;
+use crate::volume::{Class, Modality, Volume};
 
 /// A share this many times smaller or larger than any in training is doubted.
 const FAR: f64 = 1.5;
 
-/// That the model is for another kind of image.
-pub fn modality(model: &WeightsHeader, found: Modality) -> Option<String> {
-    let trained = model.modality;
+/// Why the model was not made for the scan, if that is known before it runs.
+pub fn doubt(card: &ModelCard, volume: &Volume) -> Option<String> {
+    let (trained, found) = (card.modality, volume.modality);
     let known = trained != Modality::Unknown && found != Modality::Unknown;
     (known && trained != found).then(|| {
-        let (id, trained, found) = (&model.id, trained.name(), found.name());
+        let (id, trained, found) = (&card.id, trained.name(), found.name());
         format!("{id} was made for {trained} images, this one is {found}: expect poor masks")
     })
 }
@@ -29,13 +29,13 @@ pub(super) fn shares(members: &[Member], classes: usize) -> Vec<f64> {
 }
 
 /// That a class covers much more or less of the region than in any picture of the training.
-pub(super) fn implausible(model: &WeightsHeader, found: &[f64]) -> Option<String> {
-    let known = found.iter().zip(&model.input.shares).zip(&model.classes);
+pub(super) fn implausible(card: &ModelCard, found: &[f64]) -> Option<String> {
+    let known = found.iter().zip(&card.input.shares).zip(&card.classes);
     let percent = |share: f64| match share * 100.0 {
         p if p >= 10.0 || p == 0.0 => format!("{p:.0}"),
         p => format!("{p:.1}"),
     };
-    let odd = |((&share, &[low, high]), class): ((&f64, &[f64; 2]), &crate::volume::Class)| {
+    let odd = |((&share, &[low, high]), class): ((&f64, &[f64; 2]), &Class)| {
         (share > FAR * high || share < low / FAR).then(|| {
             format!(
                 "the {} covers {} % of the region, in the pictures that the model learnt from {} to \
@@ -53,11 +53,12 @@ pub(super) fn implausible(model: &WeightsHeader, found: &[f64]) -> Option<String
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::header;
+    use crate::models::card;
+    use crate::volume::{Geometry, Voxels};
 
     #[test]
     fn what_no_training_picture_had_is_doubted_in_words() {
-        let model = header("fundus-disc-cup").unwrap();
+        let model = card("fundus-disc-cup").unwrap();
         let [[low, high], [cup_low, cup_high]] = model.input.shares[..] else { panic!("two") };
         assert_eq!(implausible(&model, &[low, cup_low]), None);
         assert_eq!(implausible(&model, &[high, cup_high]), None);
@@ -70,11 +71,17 @@ mod tests {
 
     #[test]
     fn another_kind_of_image_is_named_an_unknown_one_is_not() {
-        let model = header("fundus-disc-cup").unwrap();
-        let text = modality(&model, Modality::Ct).unwrap();
+        let model = card("fundus-disc-cup").unwrap();
+        let of = |modality| {
+            let geometry = Geometry::picture(1, 1, 1).unwrap();
+            let mut volume = Volume::new(geometry, 1, Voxels::U8(vec![0])).unwrap();
+            volume.modality = modality;
+            doubt(&model, &volume)
+        };
+        let text = of(Modality::Ct).unwrap();
         assert!(text.contains("made for fundus images, this one is CT"), "{text}");
-        assert_eq!(modality(&model, Modality::Fundus), None);
-        assert_eq!(modality(&model, Modality::Unknown), None);
+        assert_eq!(of(Modality::Fundus), None);
+        assert_eq!(of(Modality::Unknown), None);
     }
 
     #[test]

@@ -221,8 +221,8 @@ impl Engine {
         times.total_s = start.elapsed().as_secs_f64();
         let whole = !cancelled && !members.is_empty();
         let found = if whole { doubt::shares(&members, config.classes) } else { Vec::new() };
-        let doubt = doubt::modality(&model.header, job.volume.modality)
-            .or_else(|| doubt::implausible(&model.header, &found));
+        let doubt = doubt::doubt(&model.card, &job.volume)
+            .or_else(|| doubt::implausible(&model.card, &found));
         let mut notices = job.volume.notices.clone();
         notices.extend(prepared.notices.iter().cloned());
         notices.extend(doubt.as_ref().map(Notice::amber));

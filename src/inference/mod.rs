@@ -1,7 +1,7 @@
 //! From a volume to an ensemble of masks: jobs, events, and the worker thread that owns the device
 //! and the loaded models.
 
-pub mod doubt;
+mod doubt;
 mod engine;
 mod event;
 mod input;
@@ -12,6 +12,7 @@ mod sampling;
 mod scene;
 mod worker;
 
+pub use doubt::doubt;
 pub use engine::{Engine, InferenceError, open_device};
 pub use event::{Event, Preview, StageTimes, Step};
 pub use input::ModelInput;

@@ -10,6 +10,7 @@ mod pace;
 mod panel;
 mod pictures;
 mod residency;
+mod results;
 mod start;
 mod status;
 mod strip;

@@ -14,6 +14,8 @@ pub(super) const OWN_LABELS: LayerId = LayerId(4);
 #[derive(Default)]
 pub(super) struct Residency {
     image: Option<u64>,
+    /// Time point of the image.
+    time: usize,
     /// Findings and member that the mask layer shows.
     mask: Option<(usize, Option<usize>)>,
     /// Address of the label map that its layer shows.
@@ -62,10 +64,14 @@ impl Residency {
             if let Some(old) = self.image {
                 render::remove_image(rs, ImageId(old));
             }
-            *self = Self { image: generation, ..Self::default() };
-            if let Some(d) = &session.document
-                && let Err(e) = render::set_image(rs, Self::image(d), &d.volume, 0)
-            {
+            *self = Self { image: generation, time: usize::MAX, ..Self::default() };
+        }
+        if let Some(d) = &session.document
+            && self.time != d.view.time
+        {
+            // Set first: what fails is reported once, not in every frame.
+            self.time = d.view.time;
+            if let Err(e) = render::set_image(rs, Self::image(d), &d.volume, self.time) {
                 return Some(e.to_string());
             }
         }

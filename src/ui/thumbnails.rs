@@ -84,8 +84,9 @@ impl Thumbnails {
             for (&member, live) in &run.previews {
                 let part = Block::slab(live.placement.roi(), live.axis, live.slice);
                 let plane = PlaneView::across(document.volume.geometry(), live.axis);
-                let base =
-                    base.entry(live.slice).or_insert_with(|| Base::new(document, &part, live.axis));
+                let base = base
+                    .entry(live.slice)
+                    .or_insert_with(|| Base::new(document, &part, live.axis, run.time));
                 let p = &live.preview;
                 let soft = Soft {
                     width: p.width,
@@ -108,7 +109,7 @@ impl Thumbnails {
     fn sync_result(&mut self, ctx: &egui::Context, document: &Document, findings: &Findings) {
         let outcome = &findings.outcome;
         let z = document.view.voxel[2].clamp(outcome.slices.start, outcome.slices.end.max(1) - 1);
-        let base = Base::new(document, &Block::slab(outcome.roi, 2, z), 2);
+        let base = Base::new(document, &Block::slab(outcome.roi, 2, z), 2, outcome.time);
         let plane = PlaneView::across(document.volume.geometry(), 2);
         let [width, height, depth] = outcome.block_shape();
         self.members.retain(|m, _| *m < outcome.members.len());
@@ -181,7 +182,7 @@ struct Base {
 
 impl Base {
     /// Of one slice across `axis`; columns run along the lower of the other two axes.
-    fn new(document: &Document, part: &Block, axis: usize) -> Self {
+    fn new(document: &Document, part: &Block, axis: usize, time: usize) -> Self {
         let volume: &Volume = &document.volume;
         let [a, b] = [[1, 2], [0, 2], [0, 1]][axis.min(2)];
         let spacing = volume.geometry().spacing();
@@ -198,7 +199,7 @@ impl Base {
                 voxel[b] += j * rows / SIDE;
                 let voxel = std::array::from_fn(|k| voxel[k].min(shape[k] - 1));
                 let grey = |c: usize| {
-                    let g = window.grey(volume.value(voxel, 0, c));
+                    let g = window.grey(volume.value(voxel, time, c));
                     let g = if g.is_nan() { 0.0 } else { g };
                     let g = if invert { 1.0 - g } else { g };
                     (g * 255.0).round() as u8

@@ -247,6 +247,12 @@ impl Volume {
         self.times
     }
 
+    /// The time point that stands for the whole: a clip or a contrast series often begins with
+    /// nothing to see.
+    pub fn middle_time(&self) -> usize {
+        self.times / 2
+    }
+
     pub fn voxels(&self) -> &Voxels {
         &self.voxels
     }
@@ -352,7 +358,7 @@ impl Volume {
                 Window::from_range(0.0, 255.0)
             }
             _ => {
-                let (low, high) = self.quantiles(0, 0.005, 0.995);
+                let (low, high) = self.quantiles(self.middle_time(), 0.005, 0.995);
                 if high > low {
                     Window::from_range(low, high)
                 } else {

@@ -178,6 +178,9 @@ fn describe(
                 .text(tags::SEGMENTS_OVERLAP, "UNDEFINED");
         }
     }
+    if let Some(text) = by.caution(10_240) {
+        d.text(tags::IMAGE_COMMENTS, &text);
+    }
     let items = segments.iter().zip(1u16..).map(|(s, number)| segment(s, number, by)).collect();
     d.items(tags::SEGMENT_SEQUENCE, items);
 }

@@ -18,6 +18,7 @@ const BY: Authorship<'static> = Authorship {
     algorithm_version: "1",
     description: "a test",
     provenance: "made by a test",
+    cautions: &[],
     keep_identity: false,
     overwrite: true,
 };
@@ -371,4 +372,36 @@ fn damaged_segmentations_never_panic() {
         }
     }
     assert!(refused > 100 && opened > 100, "{refused} refused, {opened} opened");
+}
+
+#[test]
+fn cautions_stand_in_the_files_and_a_long_list_says_how_many_are_left_out() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let a = Affine::from_columns([[-1.0, 0.0, 0.0], [0.0, -1.0, 0.0], [0.0, 0.0, 2.0]], [0.0; 3]);
+    let g = Geometry::new([4, 4, 2], a).expect("valid");
+    let values = [1u8; 32];
+    let segments = [Segment { name: "a", color: [255; 3], values: &values }];
+    let source = crate::volume::Source::default();
+    let long = "x".repeat(600);
+    let all = ["slice 3 is missing", long.as_str(), long.as_str()];
+    for n in 0..=all.len() {
+        let by = Authorship { cautions: &all[..n], ..BY };
+        let (seg, rt) = (dir.path().join("m.dcm"), dir.path().join("m.rt.dcm"));
+        write_seg(&seg, &g, &source, &segments, SegmentationKind::Binary, &by).expect("written");
+        write_rtstruct(&rt, &g, &source, &segments, &by).expect("written");
+        let text = |path: &Path, tag| {
+            let o = dicom::object::open_file(path).expect("opens");
+            o.element(tag).ok().map(|e| e.to_str().expect("text").trim().to_owned())
+        };
+        let (seg, rt) =
+            (text(&seg, tags::IMAGE_COMMENTS), text(&rt, tags::STRUCTURE_SET_DESCRIPTION));
+        assert_eq!(seg.is_some(), n > 0);
+        assert_eq!(rt.is_some(), n > 0);
+        if n > 0 {
+            let (seg, rt) = (seg.expect("there"), rt.expect("there"));
+            assert!(all[..n].iter().all(|c| seg.contains(&format!("Caution: {c}"))), "{seg}");
+            assert!(rt.starts_with("Caution: slice 3 is missing") && rt.len() <= 1024, "{rt}");
+            assert_eq!(rt.contains("1 more"), n == 3, "{rt}");
+        }
+    }
 }
