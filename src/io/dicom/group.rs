@@ -4,7 +4,7 @@
 use super::layout::Photometric;
 use super::listing::Scanned;
 use super::plane::{ACQUISITION, B_VALUE, ECHO, Plane, TIME, TRIGGER, cross, dot};
-use super::stack::{SAME_PLACE, same_directions};
+use super::stack::{same_directions, same_place};
 use std::collections::{BTreeMap, HashMap};
 
 /// A slice is looked for a place in so many stacks of its series.
@@ -132,9 +132,11 @@ fn places(planes: &[Plane]) -> Option<Vec<Vec<usize>>> {
         .map(|(i, p)| p.position.map(|v| (dot(v, normal), i)))
         .collect::<Option<_>>()?;
     order.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    let distances: Vec<f64> = order.iter().map(|(d, _)| *d).collect();
+    let near = same_place(&distances, planes.first()?.step);
     Some(
         order
-            .chunk_by(|a, b| b.0 - a.0 < SAME_PLACE)
+            .chunk_by(|a, b| b.0 - a.0 < near)
             .map(|c| c.iter().map(|(_, i)| *i).collect())
             .collect(),
     )

@@ -8,7 +8,7 @@ use super::group::{Group, groups};
 use super::layout::{Layout, Photometric};
 use super::origin::{Origin, gather, is_disc_index};
 use super::pixels::frames_within;
-use super::plane::{Plane, planes};
+use super::plane::{Plane, is_clip, planes};
 use crate::io::error::{IoError, Refusal, one_line};
 use crate::io::watch::{Progress, Watch};
 use crate::volume::{Modality, Notice, Volume};
@@ -435,9 +435,7 @@ fn picture(f: &super::file::DicomFile) -> Result<Picture, Refusal> {
     } else {
         None
     };
-    let timed = [tags::FRAME_TIME, tags::FRAME_TIME_VECTOR, tags::CINE_RATE];
-    let clip = layout.frames > 1
-        && (modality == Modality::Ultrasound || timed.into_iter().any(|t| o.get(t).is_some()));
+    let clip = layout.frames > 1 && is_clip(o);
     Ok(Picture { layout, planes, facts: Facts { modality, value_unit, clip }, notices })
 }
 

@@ -21,6 +21,8 @@ pub(super) struct Plane {
     pub(super) kind: String,
     /// Unit directions in which the column and the row number increase.
     pub(super) orientation: Option<[[f64; 3]; 2]>,
+    /// The directions are those of the patient, not of a volume that lies anyhow in it.
+    pub(super) oriented: bool,
     pub(super) position: Option<[f64; 3]>,
     /// Distance of columns and of rows.
     pub(super) spacing: Option<[f64; 2]>,
@@ -74,7 +76,9 @@ pub(super) fn planes(
     }
     let whole_kind = shortened(&text(o, tags::IMAGE_TYPE).unwrap_or_default());
     let fallback_spacing = detector_spacing(o, notices);
-    let grid = grid_offsets(o, layout.frames);
+    let stacking = Stacking::of(o, layout.frames, notices);
+    let detector = first_item(o, tags::DETECTOR_INFORMATION_SEQUENCE)
+        .filter(|_| matches!(stacking, Stacking::Even { .. }));
     (0..layout.frames.min(present))
         .map(|frame| {
             // Per-frame groups win over shared ones, both over the plain attributes.
@@ -85,23 +89,41 @@ pub(super) fn planes(
                     .or_else(|| shared.and_then(|g| first_item(g, sequence)))
                     .unwrap_or(o)
             };
-            let orientation =
+            // Nuclear medicine says where its first slice lies with its detector.
+            let of_detector = |tag| detector.and_then(|d| few(d, tag));
+            let in_volume = |sequence, tag| {
+                few(
+                    first_item(per_frame.get(frame)?, sequence)
+                        .or(shared.and_then(|s| first_item(s, sequence)))?,
+                    tag,
+                )
+            };
+            let patient =
                 few(group(tags::PLANE_ORIENTATION_SEQUENCE), tags::IMAGE_ORIENTATION_PATIENT)
-                    .and_then(|v| directions(&v, notices));
+                    .or_else(|| of_detector(tags::IMAGE_ORIENTATION_PATIENT));
+            let oriented = patient.is_some();
+            let orientation = patient
+                .or_else(|| {
+                    let sequence = tags::PLANE_ORIENTATION_VOLUME_SEQUENCE;
+                    in_volume(sequence, tags::IMAGE_ORIENTATION_VOLUME)
+                })
+                .and_then(|v| directions(&v, notices));
             let position = few(group(tags::PLANE_POSITION_SEQUENCE), tags::IMAGE_POSITION_PATIENT)
+                .or_else(|| of_detector(tags::IMAGE_POSITION_PATIENT))
+                .or_else(|| {
+                    in_volume(tags::PLANE_POSITION_VOLUME_SEQUENCE, tags::IMAGE_POSITION_VOLUME)
+                })
                 .and_then(|v| <[f64; 3]>::try_from(v).ok())
                 // Farther away than anything was ever scanned.
                 .filter(|p| p.iter().all(|v| v.abs() < 1e9));
-            let position = match (position, orientation, &grid) {
-                (Some(p), Some([x, y]), Some(offsets)) => {
+            let position = match (position, orientation) {
+                (Some(p), Some([x, y])) => {
                     let n = cross(x, y);
-                    let d = offsets.get(frame).copied().unwrap_or_default();
-                    Some(std::array::from_fn(|i| {
-                        let p: [f64; 3] = p;
-                        p[i] + n[i] * d
-                    }))
+                    let d = stacking.offset(frame, n);
+                    let p: [f64; 3] = p;
+                    Some(std::array::from_fn(|i| p[i] + n[i] * d))
                 }
-                (p, _, _) => p,
+                (p, _) => p,
             };
             let measures = group(tags::PIXEL_MEASURES_SEQUENCE);
             let spacing = few(measures, tags::PIXEL_SPACING)
@@ -131,6 +153,7 @@ pub(super) fn planes(
                     .or_else(|| frame_kind(group(tags::CT_IMAGE_FRAME_TYPE_SEQUENCE)))
                     .unwrap_or_else(|| whole_kind.clone()),
                 orientation: orientation.filter(|_| !unsplit),
+                oriented,
                 position: position.filter(|_| !unsplit),
                 spacing,
                 step,
@@ -147,7 +170,10 @@ pub(super) fn planes(
                         tags::REFERENCED_SEGMENT_NUMBER,
                     )
                     .unwrap_or(0.0),
-                    key(content, tags::TEMPORAL_POSITION_INDEX, tags::TEMPORAL_POSITION_IDENTIFIER),
+                    stacking.time(frame).unwrap_or_else(|| {
+                        let index = tags::TEMPORAL_POSITION_INDEX;
+                        key(content, index, tags::TEMPORAL_POSITION_IDENTIFIER)
+                    }),
                     key(o, tags::TRIGGER_TIME, tags::FRAME_REFERENCE_TIME),
                     key(echo, tags::EFFECTIVE_ECHO_TIME, tags::ECHO_TIME),
                     key(diffusion, tags::DIFFUSION_B_VALUE, tags::DIFFUSION_B_VALUE),
@@ -288,10 +314,103 @@ fn detector_spacing(o: &InMemDicomObject, notices: &mut Vec<Notice>) -> Option<[
     found
 }
 
-/// Offsets of the planes of a dose grid along the normal (PS3.3 C.8.8.3.2).
-fn grid_offsets(o: &InMemDicomObject, frames: usize) -> Option<Vec<f64>> {
-    let v = numbers(o, tags::GRID_FRAME_OFFSET_VECTOR)?;
-    (v.len() == frames && frames > 1 && v.first() == Some(&0.0)).then_some(v)
+/// How the frames of an object with one position lie one behind another.
+enum Stacking {
+    /// Each says itself where it lies, or nothing is known.
+    Own,
+    /// Distances of the planes of a dose grid from the first along the normal (PS3.3 C.8.8.3.2).
+    Grid(Vec<f64>),
+    /// The same, as heights in the patient, which is allowed for axial planes.
+    Heights(Vec<f64>),
+    /// One position and an even distance, negative against the normal; the slice of each frame where
+    /// it is listed, and what counts up over its repetitions (PS3.3 C.8.4.8).
+    Even { step: f64, slices: Option<Vec<f64>>, repeats: Option<Vec<f64>> },
+}
+
+impl Stacking {
+    fn of(o: &InMemDicomObject, frames: usize, notices: &mut Vec<Notice>) -> Self {
+        if frames < 2 {
+            return Self::Own;
+        }
+        if let Some(v) = numbers(o, tags::GRID_FRAME_OFFSET_VECTOR).filter(|v| v.len() == frames) {
+            return if v.first() == Some(&0.0) { Self::Grid(v) } else { Self::Heights(v) };
+        }
+        let per_frame = o.get(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE);
+        if per_frame.is_some() || is_mosaic(o) || is_clip(o) {
+            return Self::Own;
+        }
+        let list = |tag| numbers(o, tag).filter(|v| v.len() == frames);
+        let slices = list(tags::SLICE_VECTOR);
+        let nuclear = text(o, tags::MODALITY).as_deref() == Some("NM");
+        let reconstructed = text(o, tags::IMAGE_TYPE)
+            .is_some_and(|t| t.split('\\').any(|p| p.starts_with("RECON")));
+        // Frames of a detector at one place are moments or directions of looking, not slices.
+        if nuclear && slices.is_none() && !reconstructed {
+            return Self::Own;
+        }
+        let between = number(o, tags::SPACING_BETWEEN_SLICES).filter(|s| is_length(s.abs()));
+        let thick = number(o, tags::SLICE_THICKNESS).filter(|s| is_length(*s));
+        let Some(step) = between.or(thick) else { return Self::Own };
+        if between.is_none() {
+            push_once(
+                notices,
+                Notice::note(
+                    "the frames lie as far apart as they are thick: their distance is not given",
+                ),
+            );
+        }
+        let repeats = [
+            tags::TIME_SLOT_VECTOR,
+            tags::RR_INTERVAL_VECTOR,
+            tags::PHASE_VECTOR,
+            tags::ENERGY_WINDOW_VECTOR,
+        ];
+        // The sign has a meaning in nuclear medicine only.
+        let step = if nuclear { step } else { step.abs() };
+        Self::Even { step, slices, repeats: repeats.into_iter().find_map(list) }
+    }
+
+    /// Distance of a frame from the object's position along the normal.
+    fn offset(&self, frame: usize, normal: [f64; 3]) -> f64 {
+        let of = |v: &[f64]| v.get(frame).copied().unwrap_or_default();
+        match self {
+            Self::Own => 0.0,
+            Self::Grid(v) => of(v),
+            Self::Heights(v) => {
+                (of(v) - v.first().copied().unwrap_or_default()) * normal[2].signum()
+            }
+            Self::Even { step, slices: Some(v), .. } => step * (of(v) - 1.0),
+            Self::Even { step, slices: None, .. } => step * frame as f64,
+        }
+    }
+
+    fn time(&self, frame: usize) -> Option<f64> {
+        match self {
+            Self::Even { repeats: Some(v), .. } => v.get(frame).copied(),
+            _ => None,
+        }
+    }
+}
+
+/// Whether the frames of an object follow one another in time: what its Frame Increment Pointer
+/// says, else that it has times of frames, or is an ultrasound picture that is no volume.
+pub(super) fn is_clip(o: &InMemDicomObject) -> bool {
+    const VOLUME: &str = "1.2.840.10008.5.1.4.1.1.6.2";
+    if text(o, tags::SOP_CLASS_UID).as_deref() == Some(VOLUME) {
+        return false;
+    }
+    let timed = [tags::FRAME_TIME, tags::FRAME_TIME_VECTOR];
+    if let Some(PrimitiveValue::Tags(pointers)) =
+        o.get(tags::FRAME_INCREMENT_POINTER).and_then(|e| e.value().primitive())
+    {
+        let known = |t: &Tag| timed.contains(t) || *t == tags::SLICE_VECTOR;
+        if pointers.iter().any(known) {
+            return pointers.iter().any(|t| timed.contains(t));
+        }
+    }
+    let modality = text(o, tags::MODALITY);
+    matches!(modality.as_deref(), Some("US" | "IVUS"))
+        || timed.into_iter().chain([tags::CINE_RATE]).any(|t| o.get(t).is_some())
 }
 
 fn rescale(

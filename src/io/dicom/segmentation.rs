@@ -217,7 +217,7 @@ fn on_image(image: &Volume, layout: &Layout, places: &[Plane]) -> Option<(Geomet
             (spacing[i] / target.spacing[i] - 1.0).abs() < 1e-3
                 && dot(directions[i], target.directions[i]) > 1.0 - 1e-5
         });
-        let near = 0.01 + 0.01 * target.step;
+        let near = 0.01f64.min(0.25 * target.step) + 0.01 * target.step;
         let distance = |z: usize| {
             let s = target.slices.get(z).map_or([f64::INFINITY; 3], |s| s.position);
             length(std::array::from_fn(|i| s[i] - position[i]))
