@@ -151,9 +151,14 @@ fn place(mut mask: Mask, image: &Volume) -> Result<Mask, Refusal> {
                 size(target)
             )));
         }
-        mask.notices.push(Notice::amber(
-            "mask and image do not both say where they lie; the mask was laid on voxel by voxel",
-        ));
+        // Where neither has a place, one lattice is told from another by its spacing alone.
+        let mut steps = own.spacing().into_iter().zip(target.spacing());
+        let alike = !placed(own) && !placed(target) && own.unit() == target.unit();
+        if !alike || steps.any(|(a, b)| (a - b).abs() > near) {
+            mask.notices.push(Notice::amber(
+                "mask and image do not both say where they lie; the mask was laid on voxel by voxel",
+            ));
+        }
         mask.map.geometry = target.clone();
         return Ok(mask);
     }
@@ -207,6 +212,28 @@ mod tests {
         assert_eq!(m.map.labels, labels);
         assert_eq!(m.table.0.iter().map(|l| l.value).collect::<Vec<_>>(), [3, 200]);
         assert!(m.notices.is_empty(), "{:?}", m.notices);
+    }
+
+    #[test]
+    fn a_mask_of_an_image_without_a_place_lies_on_it_voxel_by_voxel() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let path = dir.path().join("m.nii");
+        let said = |own: &Geometry, target: Geometry| {
+            write_nifti(&path, own, NiftiData::U8(&[0, 1, 2, 3, 4, 5]), 1, true).expect("written");
+            let m =
+                read_mask(&path, Some(&image(target.clone()))).unwrap_or_else(|e| panic!("{e}"));
+            assert_eq!(m.map.labels, [0, 1, 2, 3, 4, 5]);
+            assert_eq!(m.map.geometry, target);
+            m.notices.iter().any(|n| n.text.contains("voxel by voxel"))
+        };
+        let picture = Geometry::picture(3, 2, 1).expect("valid");
+        let placed = geometry([3, 2, 1], 0.5, [1.0, 2.0, 3.0]);
+        let unplaced = placed.clone().with_orientation_known(false);
+        assert!(!said(&picture, picture.clone()));
+        assert!(!said(&unplaced, unplaced.clone()));
+        assert!(said(&picture, unplaced.clone()));
+        assert!(said(&picture, placed.clone()));
+        assert!(said(&placed, picture));
     }
 
     #[test]

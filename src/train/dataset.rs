@@ -7,6 +7,7 @@
 
 use super::TrainConfig;
 use super::TrainError;
+use super::splits;
 use super::voxel_size::OtherLattice;
 use crate::inference::{ModelInput, Prepared};
 use crate::io::read_mask;
@@ -52,8 +53,9 @@ impl Case {
     /// # Errors
     /// If the split file is missing, names no such split, or a file is missing.
     pub fn list(folder: &Path, split: &str, readers: &[String]) -> Result<Vec<Self>, TrainError> {
-        let rows = splits(folder)?;
+        let rows = splits::read(folder)?;
         let known: BTreeSet<&str> = rows.iter().map(|(_, split)| split.as_str()).collect();
+        let split = &*split.to_lowercase();
         if !known.contains(split) {
             let what = format!("no case of split {split:?}; the file has {known:?}");
             return Err(TrainError::Data { what, path: folder.join("splits.csv") });
@@ -72,7 +74,7 @@ impl Case {
         readers: &[String],
     ) -> Result<(Vec<Self>, Vec<Self>), TrainError> {
         let train = Self::list(folder, "train", readers)?;
-        if splits(folder)?.iter().any(|(_, split)| split == "val") {
+        if splits::read(folder)?.iter().any(|(_, split)| split == "val") {
             return Ok((train, Self::list(folder, "val", readers)?));
         }
         if train.len() < 2 {
@@ -139,28 +141,6 @@ impl Case {
         };
         labels.iter().zip(&self.labels).map(of).collect()
     }
-}
-
-/// Name and split of each case of `splits.csv`.
-fn splits(folder: &Path) -> Result<Vec<(String, String)>, TrainError> {
-    let file = folder.join("splits.csv");
-    let refuse = |what: String| TrainError::Data { what, path: file.clone() };
-    let text = std::fs::read_to_string(&file)
-        .map_err(|e| refuse(format!("the split file cannot be read ({e})")))?;
-    let mut lines = text.lines();
-    let header: Vec<&str> = lines.next().unwrap_or_default().split(',').map(str::trim).collect();
-    let column = |name: &str| header.iter().position(|h| *h == name);
-    let (Some(name), Some(split)) = (column("name"), column("split")) else {
-        return Err(refuse(format!("expected columns name and split, found {header:?}")));
-    };
-    let row = |line: &str| {
-        let fields: Vec<&str> = line.split(',').map(str::trim).collect();
-        match (fields.get(name), fields.get(split)) {
-            (Some(&name), Some(&split)) => Ok((name.to_owned(), split.to_owned())),
-            _ => Err(refuse(format!("the line {line:?} has too few columns"))),
-        }
-    };
-    lines.filter(|l| !l.trim().is_empty()).map(row).collect()
 }
 
 /// `folder/name.*` with any ending.

@@ -8,6 +8,7 @@ mod evaluate;
 mod loss;
 mod optimizer;
 mod recipe;
+mod splits;
 mod trainer;
 mod transfer;
 mod voxel_size;
