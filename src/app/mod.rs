@@ -18,7 +18,6 @@ mod label_layer;
 mod log;
 mod opening;
 mod picture;
-mod plane;
 mod preferences;
 mod preview;
 mod record;
@@ -43,9 +42,8 @@ pub use label_layer::{LabelLayer, LabelOffer};
 pub use log::{Entry, Level, Log};
 pub use opening::{Loading, Stage};
 pub use picture::Picture;
-pub use plane::PlaneView;
 pub use preferences::{Preferences, Store};
-pub use preview::{mean_preview, region_in_model};
+pub use preview::mean_preview;
 pub use record::RECORD;
 pub use results::{
     ExportOptions, Obstacles, ResultsError, begin_results, export_results, extent, write_results,
@@ -62,3 +60,4 @@ pub use crate::demo::list as demo_list;
 pub use crate::diffusion::{SamplerKind, Start};
 pub use crate::inference::{DeviceChoice, Preview};
 pub use crate::io::SeriesInfo;
+pub use crate::volume::PlaneView;

@@ -1,7 +1,7 @@
 //! A segmentation that is under way, as the window sees it.
 
 use super::{Document, RunningJob, wording};
-use crate::inference::{Event, Outcome, Preview, Settings, Step};
+use crate::inference::{Event, Outcome, Placement, Preview, Settings, Step};
 use crate::models::ModelCard;
 use crate::volume::Roi;
 use std::collections::BTreeMap;
@@ -25,7 +25,10 @@ pub struct Started {
 /// A member's newest estimate and where it belongs.
 #[derive(Clone, Debug)]
 pub struct LivePreview {
+    /// The slice of the scan, and the axis of its voxels that it lies across.
+    pub axis: usize,
     pub slice: usize,
+    pub placement: Placement,
     pub step: usize,
     pub preview: Arc<Preview>,
 }
@@ -138,12 +141,19 @@ impl Run {
             // A worker's slip must not become a wrong picture.
             if preview.probability.len() == expected && expected > 0 {
                 let member = preview.member;
-                let live =
-                    LivePreview { slice: step.slice, step: step.step, preview: Arc::new(preview) };
+                let Step { axis, slice, placement, step, .. } = step;
+                let live = LivePreview { axis, slice, placement, step, preview: Arc::new(preview) };
                 self.waiting.insert(member, live);
             }
         }
         self.step = Some(step);
+    }
+
+    /// The preview of the slice that is worked on.
+    pub fn newest_preview(&self) -> Option<&LivePreview> {
+        let slice = self.step.as_ref()?.slice;
+        let of_slice = self.previews.values().find(|p| p.slice == slice);
+        of_slice.or_else(|| self.previews.values().next_back())
     }
 
     /// Members and steps: what the worker draws, or what it was asked for.

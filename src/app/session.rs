@@ -316,12 +316,13 @@ impl Session {
         let Some(run) = &mut self.run else { return };
         let end = run.poll(now);
         let (generation, follow) = (run.generation, run.follow);
-        let slice = run.step.as_ref().map(|s| s.slice);
-        if let (Some(document), Some(slice)) = (&mut self.document, slice)
+        let at = run.step.as_ref().map(|s| (s.axis, s.slice));
+        if let (Some(document), Some((axis, slice))) = (&mut self.document, at)
             && follow
             && document.generation == generation
-            && document.view.axis == 2
         {
+            // The model may look across another plane than the one that is open.
+            document.view.axis = axis;
             document.set_slice(slice);
         }
         let Some(end) = end else { return };

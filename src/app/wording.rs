@@ -144,7 +144,7 @@ pub fn measure(extent: Extent, spread: &Spread, samples: usize) -> String {
 
 /// "fundus · 128 × 128 input, RGB".
 pub fn model_input(card: &ModelCard) -> String {
-    let channels = match (card.context, card.channels) {
+    let channels = match (card.input.context, card.channels) {
         (Context::Neighbours, n) => format!("{n} neighbouring slices"),
         (Context::Slice, 3) => "RGB".to_owned(),
         (Context::Slice, _) => "grey".to_owned(),

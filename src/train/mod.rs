@@ -10,6 +10,7 @@ mod optimizer;
 mod recipe;
 mod trainer;
 mod transfer;
+mod voxel_size;
 
 pub use config::{Augmentation, LossWeights, TrainConfig};
 pub use dataset::{Case, Dataset};

@@ -165,9 +165,8 @@ impl Residency {
         let inside = started.roi.fits(document.volume.geometry())
             && started.slices.end <= shape[2]
             && !started.slices.is_empty();
-        let Some(slice) = run.previews.values().map(|p| p.slice).max().filter(|_| inside) else {
-            return Ok(());
-        };
+        let Some(newest) = run.newest_preview().filter(|_| inside) else { return Ok(()) };
+        let (axis, slice, placement) = (newest.axis, newest.slice, newest.placement);
         let block = block_of(started.roi, &started.slices);
         if self.preview_block != Some(block) {
             render::set_labels(rs, id, PREVIEW, block, &vec![0; block.len()])?;
@@ -175,13 +174,10 @@ impl Residency {
         }
         let labels = mean_preview(
             run.previews.values().filter(|p| p.slice == slice).map(|p| p.preview.as_ref()),
-            started.roi,
+            &placement,
             &run.card.classes,
         );
-        let part = Block {
-            origin: [started.roi.x, started.roi.y, slice],
-            shape: [started.roi.width, started.roi.height, 1],
-        };
+        let part = Block::slab(placement.roi(), axis, slice);
         if block.contains(&part) {
             render::update_labels(rs, id, PREVIEW, part, &labels)?;
         }

@@ -10,7 +10,7 @@ use sfumato::app::{
 use sfumato::demo;
 use sfumato::diffusion::Start;
 use sfumato::inference::{
-    DeviceChoice, Event, Job, Member, ModelRef, Outcome, Preview, StageTimes, Step,
+    DeviceChoice, Event, Job, Member, ModelRef, Outcome, Placement, Preview, StageTimes, Step,
 };
 use sfumato::models::{ModelCard, Sampling};
 use sfumato::ui::SfumatoApp;
@@ -98,7 +98,10 @@ impl Hand {
                 probability: discs(64, 64, 1, 4.0 + 2.0 * step as f64 + member as f64),
             })
             .collect();
+        let roi = Roi::full(self.job().volume.geometry());
         self.send(Event::Step(Step {
+            axis: 2,
+            placement: Placement::new(roi, 64, [1.0; 2], None),
             slice: z,
             slices_done: 0,
             slices: 1,
@@ -159,7 +162,15 @@ pub(crate) fn model() -> ModelRef {
 
 pub(crate) fn card(id: &str, modality: Modality) -> ModelCard {
     ModelCard {
-        context: sfumato::models::Context::Slice,
+        input: sfumato::models::Contract {
+            axes: sfumato::models::Axes::Screen,
+            spacing_mm: [None; 3],
+            context: sfumato::models::Context::Slice,
+            values: sfumato::models::Normalisation::FullRange,
+            canvas: None,
+            flips: [false; 2],
+            shares: Vec::new(),
+        },
         id: id.into(),
         title: format!("Model for {}", modality.name()),
         classes: classes(),
