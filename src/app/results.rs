@@ -205,6 +205,7 @@ fn write_niftis(
     }
     let table = outcome.model.classes.iter().map(|c| Label {
         value: c.label.into(),
+        number: c.label.into(),
         name: c.name.clone(),
         color: c.color,
     });
@@ -328,7 +329,12 @@ fn named<'a>(outcome: &'a Outcome, masks: &'a [Vec<u8>]) -> Vec<Segment<'a>> {
     let classes = outcome.model.classes.iter();
     classes
         .zip(masks)
-        .map(|(c, values)| Segment { name: &c.name, color: c.color, values })
+        .map(|(c, values)| Segment {
+            name: &c.name,
+            number: c.label.into(),
+            color: c.color,
+            values,
+        })
         .collect()
 }
 

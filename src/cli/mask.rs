@@ -48,8 +48,8 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
     let mut mask = read_mask(&a.mask, Some(&image))?;
     if let Some(path) = &a.labels {
         for named in read_label_table(path)?.0 {
-            if let Some(l) = mask.table.0.iter_mut().find(|l| l.value == named.value) {
-                *l = named;
+            if let Some(l) = mask.table.0.iter_mut().find(|l| l.number == named.number) {
+                (l.name, l.color) = (named.name, named.color);
             }
         }
     }
@@ -68,7 +68,7 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
         .0
         .iter()
         .zip(&layers)
-        .map(|(l, values)| Segment { name: &l.name, color: l.color, values })
+        .map(|(l, values)| Segment { name: &l.name, number: l.number, color: l.color, values })
         .collect();
     let cautions: Vec<&str> = image
         .notices
@@ -98,7 +98,13 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
     let made = match format {
         Format::Nifti => {
             let options = NiftiOptions { fourth_axis: 1, description: "labels", overwrite: false };
-            write_nifti_with(&output, geometry, NiftiData::U8(labels), &options)?;
+            let numbers = mask.numbers();
+            let data = match &numbers {
+                // What fits in bytes is written in bytes.
+                None => NiftiData::U8(labels),
+                Some(numbers) => NiftiData::I32(numbers),
+            };
+            write_nifti_with(&output, geometry, data, &options)?;
             Vec::new()
         }
         Format::Seg => {

@@ -109,6 +109,10 @@ impl Case {
             for notice in mask.notices.iter().filter(|n| n.severity == Severity::Amber) {
                 tracing::warn!("{}: {}", notice.text, path.display());
             }
+            if let Some(l) = mask.table.0.iter().find(|l| u32::from(l.value) != l.number) {
+                let what = format!("label {}, expected labels from 0 to 255", l.number);
+                return Err(TrainError::Data { what, path: path.clone() });
+            }
             Ok(mask.map.labels)
         };
         let labels = self.labels.iter().map(read).collect::<Result<_, _>>()?;

@@ -151,18 +151,18 @@ impl Recipe {
         let mut values = BTreeSet::new();
         for case in cases {
             for path in &case.labels {
-                values.extend(read_mask(path, None)?.table.0.iter().map(|l| l.value));
+                values.extend(read_mask(path, None)?.table.0.iter().map(|l| l.number));
             }
         }
         let table = self.data.join("labels.txt");
         let LabelTable(known) =
             if table.is_file() { read_label_table(&table)? } else { LabelTable::default() };
-        let class = |(i, value): (usize, u16)| {
+        let class = |(i, value): (usize, u32)| {
             let label = u8::try_from(value).map_err(|_| TrainError::Data {
                 what: format!("label {value}, expected labels from 1 to 255"),
                 path: self.data.clone(),
             })?;
-            let entry = known.iter().find(|k| k.value == value);
+            let entry = known.iter().find(|k| k.number == value);
             let (name, color) = match entry {
                 Some(k) => (k.name.clone(), k.color),
                 None => (format!("class {label}"), COLORS[i % COLORS.len()]),

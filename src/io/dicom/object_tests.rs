@@ -229,6 +229,28 @@ fn palettes_plain_and_segmented_and_modality_tables() {
     assert_eq!((v.slope, v.intercept), (1.0, 0.0));
 }
 
+/// A palette shows labels in colours; it does not renumber them.
+#[test]
+fn a_label_map_with_a_palette_holds_its_own_numbers() {
+    let mut e = picture("PALETTE COLOR", 1, 4, 1, Bits(8, 8, 0));
+    e.insert(0, text(8, 0x16, b"UI", "1.2.840.10008.5.1.4.1.1.66.7"));
+    e.push(text(0x28, 8, b"IS", "1"));
+    for n in [0x1101, 0x1102, 0x1103] {
+        e.push(element(0x28, n, b"US", &words(&[8, 0, 16])));
+        e.push(element(0x28, n + 0x100, b"OW", &words(&[0, 500, 400, 300, 200, 100, 7, 1])));
+    }
+    e.push(text(0x62, 1, b"CS", "LABELMAP"));
+    let segment = |n: u16| [us(0x62, 4, n), text(0x62, 5, b"LO", "part")].concat();
+    e.push(sequence(0x62, 2, &[segment(1), segment(2), segment(5)]));
+    e.push(element(0x7fe0, 0x10, b"OB", &[0, 1, 5, 2]));
+    let folder = tempfile::tempdir().expect("temp dir");
+    let path = folder.path().join("seg.dcm");
+    std::fs::write(&path, file(EXPLICIT, &e)).expect("written");
+    let mask = crate::io::read_mask(&path, None).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(mask.map.labels, [0, 1, 5, 2]);
+    assert_eq!(mask.table.0.iter().map(|l| l.number).collect::<Vec<_>>(), [1, 2, 5]);
+}
+
 #[test]
 fn bits_colours_and_clips() {
     // 1-bit frames of 3 x 3 follow one another without a gap; least significant bit first.

@@ -2,7 +2,7 @@
 //! never by their order.
 
 use super::file::{DicomFile, first_item, number, numbers, parse, sop_class, text};
-use super::layout::Layout;
+use super::layout::{Layout, Photometric};
 use super::listing::on_threads;
 use super::origin::Origin;
 use super::pixels::Frames;
@@ -45,7 +45,11 @@ fn build(f: &DicomFile, image: Option<&Volume>) -> Result<Mask, Refusal> {
         )));
     }
     let mut notices = f.notices.clone();
-    let layout = Layout::of(o, &mut notices)?;
+    let mut layout = Layout::of(o, &mut notices)?;
+    // A palette says how labels are shown, not which they are.
+    if layout.photometric == Photometric::Palette {
+        layout.photometric = Photometric::Monochrome2;
+    }
     let coding = coding(o, &layout, &mut notices)?;
     let frames = Frames::of(f, layout.clone(), &mut notices)?;
     let places = planes(o, &layout, frames.count, &mut notices);
@@ -144,14 +148,25 @@ fn segments(o: &InMemDicomObject) -> Result<Vec<(u16, Label)>, Refusal> {
             Some(&[l, a, b]) => srgb([l, a, b]),
             _ => crate::io::mask::color(n),
         };
-        // Above 255 the place in the list stands in.
-        let value = if n <= 255 { n } else { place };
-        out.push((n, Label { value, name, color }));
+        // The number that an export of ours keeps there.
+        let number = text(item, tags::SEGMENT_DESCRIPTION)
+            .and_then(|t| t.trim().strip_prefix("label ")?.parse::<u32>().ok())
+            .filter(|&own| own > 0)
+            .unwrap_or_else(|| n.into());
+        out.push((n, Label { value: 0, number, name, color }));
     }
-    let mut values: Vec<u16> = out.iter().map(|(_, l)| l.value).collect();
-    values.sort_unstable();
-    if values.windows(2).any(|w| matches!(w, [a, b] if a == b)) {
-        return Err(Refusal::unsupported("segment numbers above 255 beside small ones"));
+    let mut numbers: Vec<u32> = out.iter().map(|(_, l)| l.number).collect();
+    numbers.sort_unstable();
+    if numbers.windows(2).any(|w| matches!(w, [a, b] if a == b)) {
+        // Two segments call themselves the same: their own count tells them apart.
+        out.iter_mut().for_each(|(n, l)| l.number = u32::from(*n));
+        numbers = out.iter().map(|(_, l)| l.number).collect();
+        numbers.sort_unstable();
+    }
+    let places = crate::io::mask::places(numbers.into_iter());
+    for (_, label) in &mut out {
+        let place = places.iter().find(|(v, _)| *v == label.number);
+        label.value = place.map_or(0, |&(_, p)| p.into());
     }
     Ok(out)
 }

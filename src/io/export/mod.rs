@@ -32,11 +32,14 @@ pub fn rtstruct_obstacle(geometry: &Geometry, source: &Source) -> Option<String>
     }
 }
 
-/// One segment (structure) of an export. Its number is its place in the list, from 1.
+/// One segment (structure) of an export.
 #[derive(Clone, Debug)]
 pub struct Segment<'a> {
     /// Name that other software shows, at most 64 characters.
     pub name: &'a str,
+    /// The label's number. Segments of a SEG are counted by their place in the list, from 1, as the
+    /// standard wants it; the number then stands in the Segment Description.
+    pub number: u32,
     /// Display colour, sRGB.
     pub color: [u8; 3],
     /// One value per voxel of the geometry, x fastest: 0 = outside. In a fractional segmentation

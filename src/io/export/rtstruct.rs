@@ -65,7 +65,8 @@ pub fn write_rtstruct(
         d.text(tags::STRUCTURE_SET_DESCRIPTION, &text);
     }
     let (mut structures, mut contours, mut observations) = (Vec::new(), Vec::new(), Vec::new());
-    for (segment, number) in segments.iter().zip(1i64..) {
+    for segment in segments {
+        let number = i64::from(segment.number);
         let name = match segment.name.trim() {
             "" => format!("structure {number}"),
             name => name.into(),

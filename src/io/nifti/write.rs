@@ -20,6 +20,7 @@ use std::path::Path;
 #[derive(Clone, Copy, Debug)]
 pub enum NiftiData<'a> {
     U8(&'a [u8]),
+    I32(&'a [i32]),
     F32(&'a [f32]),
 }
 
@@ -64,16 +65,21 @@ pub fn write_nifti_with(
 ) -> Result<(), IoError> {
     let count = match data {
         NiftiData::U8(v) => v.len(),
+        NiftiData::I32(v) => v.len(),
         NiftiData::F32(v) => v.len(),
     };
     let fill = |range: Range<usize>, out: &mut Vec<u8>| match data {
         NiftiData::U8(v) => out.extend(v.get(range).unwrap_or_default()),
+        NiftiData::I32(v) => {
+            out.extend(v.get(range).unwrap_or_default().iter().flat_map(|x| x.to_le_bytes()));
+        }
         NiftiData::F32(v) => {
             out.extend(v.get(range).unwrap_or_default().iter().flat_map(|x| x.to_le_bytes()));
         }
     };
     let stored = match data {
         NiftiData::U8(_) => Stored::U8,
+        NiftiData::I32(_) => Stored::I32,
         NiftiData::F32(_) => Stored::F32,
     };
     let dims = [options.fourth_axis, 1];
