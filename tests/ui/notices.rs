@@ -527,3 +527,28 @@ fn what_a_run_notices_stands_in_the_window_and_its_files_too() {
     w.export(1, folder.path(), ExportOptions::default());
     assert_told(folder.path(), &[text.to_owned()]);
 }
+
+#[test]
+fn a_mask_laid_on_an_image_tells_what_is_amber_of_that_image() {
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let (expected, make) = CASES[0];
+    let image = make(dir.path());
+    let texts = ambers(&image, expected);
+    let mask = dir.path().join("mask.nii.gz");
+    let g = sfumato::io::open(&image).expect("opens").geometry().clone();
+    let labels: Vec<u8> = (0..g.voxel_count()).map(|i| u8::from(i % 7 == 0)).collect();
+    write_nifti(&mask, &g, NiftiData::U8(&labels), 1, true).expect("written");
+    let (seg, contours) = (dir.path().join("m.dcm"), dir.path().join("m.rt.dcm"));
+    for (out, format, tag) in [
+        (&seg, "seg", tags::IMAGE_COMMENTS),
+        (&contours, "rtstruct", tags::STRUCTURE_SET_DESCRIPTION),
+    ] {
+        let paths = [&mask, &image, out].map(|p| p.to_str().unwrap());
+        let (code, said) = sfumato(&[["mask"].as_slice(), &paths, &["--format", format]].concat());
+        assert_eq!(code, 0, "{said}");
+        for text in &texts {
+            assert!(said.contains(&format!("sfumato: warning: {text}")), "{said}");
+            assert!(text_of(out, tag).contains(text.as_str()));
+        }
+    }
+}
