@@ -184,45 +184,6 @@ impl Session {
         }
     }
 
-    fn show_result(&mut self, id: u64) {
-        let time = self.result(id).map(|r| r.about().time);
-        if self.live_run().is_some() {
-            self.note(
-                Level::Info,
-                "The run comes first: its result can be shown when it has ended.",
-            );
-        } else if self.document.as_ref().is_some_and(|d| d.result == Some(id))
-            || self.compare(id, false)
-        {
-            if let (Some(d), Some(time)) = (&mut self.document, time) {
-                d.set_time(time);
-            }
-        } else {
-            self.note(
-                Level::Info,
-                "The image of this result is not open: open it to see the result.",
-            );
-        }
-    }
-
-    fn delete_result(&mut self, id: u64) {
-        let Some(entry) = self.result(id) else { return };
-        if !entry.exported && self.asked_to_delete != Some(id) {
-            self.asked_to_delete = Some(id);
-            return;
-        }
-        self.asked_to_delete = None;
-        if self.export_target().is_some_and(|e| e.id == id) {
-            self.export_of = None;
-            self.panels.remove(&Panel::Export);
-        }
-        self.results.retain(|r| r.id != id);
-        self.findings = self.findings.take().filter(|c| c.id != id);
-        if let Some(d) = self.document.as_mut().filter(|d| d.result == Some(id)) {
-            d.hide_result();
-        }
-    }
-
     fn stop_following(&mut self) {
         if let Some(run) = &mut self.run {
             run.follow = false;

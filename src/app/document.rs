@@ -245,8 +245,8 @@ impl Document {
     /// read in the same way again.
     pub fn is_image_of(&self, entry: &ResultEntry) -> bool {
         let (volume, about) = (&self.volume, entry.about());
-        let same_files = !volume.source.sha256.is_empty() && volume.source == about.source;
-        (self.generation == entry.generation || same_files)
+        let same_files = || !volume.source.sha256.is_empty() && volume.source == about.source;
+        (self.generation == entry.generation || same_files())
             && volume.geometry().matches(&about.geometry, 1e-3)
             && volume.times() == about.time_points
     }

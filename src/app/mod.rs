@@ -21,6 +21,7 @@ mod picture;
 mod preferences;
 mod preview;
 mod record;
+mod result_list;
 mod results;
 mod run;
 mod series;

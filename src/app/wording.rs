@@ -330,4 +330,11 @@ mod tests {
         assert!(agreement(Some(0.2), 10, 3).ends_with("3 of 10 samples are empty"));
         assert_eq!(agreement(None, 1, 0), "one sample, no spread");
     }
+
+    #[test]
+    fn time_points_are_counted_from_one_and_single_things_have_no_plural() {
+        assert_eq!(time_point(0, 8), "time point 1 of 8");
+        assert_eq!((samples(1), samples(8)), ("1 sample".to_owned(), "8 samples".to_owned()));
+        assert_eq!(cautions(1), "1 caution");
+    }
 }

@@ -113,9 +113,14 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
         }
         Format::Rtstruct => write_rtstruct(&output, geometry, &image.source, &segments, &by)?,
     };
-    let notices: Vec<&Notice> = mask.notices.iter().chain(&made).collect();
-    for n in &notices {
-        eprintln!("sfumato: {}", n.text);
+    let ambers = image.notices.iter().filter(|n| n.severity == Severity::Amber);
+    let mut notices: Vec<&Notice> = Vec::new();
+    for n in ambers.chain(&mask.notices).chain(&made) {
+        if !notices.contains(&n) {
+            let warning = if n.severity == Severity::Amber { "warning: " } else { "" };
+            eprintln!("sfumato: {warning}{}", n.text);
+            notices.push(n);
+        }
     }
     let record = json!({
         "software": { "name": "sfumato", "version": env!("CARGO_PKG_VERSION"), "use": "research use only" },

@@ -175,9 +175,14 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
     let live = std::io::stderr().is_terminal();
     let cancel = super::interrupt_flag()?;
     let mut engine = Engine::new();
+    // All time points together are one thing, too.
+    let _whole = match a.time {
+        Some(TimeChoice::All) => Some(begin_results(&a.out, true).map_err(|e| refused(&e))?),
+        _ => None,
+    };
     for (time, folder) in times {
         // Begun before the work: nobody else's results may come into the folder meanwhile.
-        let set = begin_results(&folder, export.overwrite).map_err(refused)?;
+        let set = begin_results(&folder, export.overwrite).map_err(|e| refused(&e))?;
         // An earlier run's results may be replaced; a mask that somebody else put there may not.
         let set = set.replacing_an_earlier_set();
         let (volume, model, settings) = (volume.clone(), model.clone(), settings.clone());
@@ -192,7 +197,7 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
         if outcome.deterministic {
             eprintln!("sfumato: note: {}: the model draws no samples", wording::ONE_MASK);
         }
-        for file in write_results_in(set, &outcome, &export).map_err(refused)? {
+        for file in write_results_in(set, &outcome, &export).map_err(|e| refused(&e))? {
             super::print(&file.display().to_string())?;
         }
         if cancelled {
@@ -205,7 +210,7 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
-fn refused(error: ResultsError) -> Failure {
+fn refused(error: &ResultsError) -> Failure {
     match error {
         ResultsError::Io(_) | ResultsError::Folder(..) => Failure::Refused(error.to_string()),
         _ => Failure::Internal(error.to_string()),

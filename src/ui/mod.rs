@@ -11,6 +11,7 @@ mod panel;
 mod pictures;
 mod residency;
 mod results;
+mod sliders;
 mod start;
 mod status;
 mod strip;

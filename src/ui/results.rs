@@ -162,8 +162,10 @@ pub(super) fn list_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<C
         entry_ui(ui, session, entry, commands);
     }
     let held: u64 = session.results.iter().map(ResultEntry::bytes).sum();
-    let text =
-        format!("They take {:.1} MB. A result goes only if you delete it.", held as f64 / 1e6);
+    let mut text = "A result goes only if you delete it.".to_owned();
+    if held >= 1_000_000 {
+        text += &format!(" They take {:.0} MB of memory.", held as f64 / 1e6);
+    }
     ui.label(small(text).color(theme::WEAK));
 }
 

@@ -1,6 +1,7 @@
 //! The program as a process of its own: two at once, one after the other.
 
 use crate::window::Window;
+use serde_json::json;
 use sfumato::io::{NiftiData, write_nifti};
 use sfumato::volume::Geometry;
 use std::path::{Path, PathBuf};
@@ -146,4 +147,79 @@ fn the_window_does_not_write_where_a_run_is_writing() {
     w.apply(export);
     w.until("it is written", |a| !a.session.exported.is_empty());
     assert_one_set(dir.path());
+}
+
+/// A small network without diffusion part, hardly trained, on pictures of a bright disc.
+fn direct_network(folder: &Path) -> PathBuf {
+    let data = folder.join("data");
+    for sub in ["images", "labels"] {
+        std::fs::create_dir_all(data.join(sub)).expect("made");
+    }
+    let mut split = "name,split\n".to_owned();
+    for k in 0..6u32 {
+        let disc = |x: u32, y: u32| (x.abs_diff(8 + k).pow(2) + y.abs_diff(11).pow(2)) < 30;
+        let image = image::GrayImage::from_fn(24, 24, |x, y| {
+            image::Luma([if disc(x, y) { 200 } else { 60 + k as u8 }])
+        });
+        let label = image::GrayImage::from_fn(24, 24, |x, y| image::Luma([u8::from(disc(x, y))]));
+        image.save(data.join(format!("images/{k}.png"))).expect("written");
+        label.save(data.join(format!("labels/{k}.png"))).expect("written");
+        split += &format!("{k},{}\n", if k < 4 { "train" } else { "val" });
+    }
+    std::fs::write(data.join("splits.csv"), split).expect("written");
+    let text = include_str!("../../assets/training/fundus-disc-cup.json");
+    let mut config: serde_json::Value = serde_json::from_str(text).expect("JSON");
+    for (key, value) in [
+        ("data", json!(data)),
+        ("classes", json!([{ "name": "disc", "label": 1, "color": [1, 2, 3] }])),
+        ("image_channels", json!(1)),
+        ("steps", json!(4)),
+        ("batch", json!(2)),
+        ("warmup", json!(1)),
+        ("checkpoint_every", json!(4)),
+        ("validate_every", json!(4)),
+        (
+            "network",
+            json!({
+                "image_size": 16, "width": 8, "groups": 4, "multipliers": [1, 2],
+                "time_width": 16, "former_blocks": 1, "filter_blocks": 2, "filter_width": 4,
+                "diffusion": false
+            }),
+        ),
+    ] {
+        config[key] = value;
+    }
+    let path = folder.join("config.json");
+    std::fs::write(&path, config.to_string()).expect("written");
+    let run = folder.join("run");
+    let (code, said) =
+        sfumato(&["train", "--config", path.to_str().unwrap(), "--out", run.to_str().unwrap()]);
+    assert_eq!(code, 0, "{said}");
+    run.join("model.safetensors")
+}
+
+#[test]
+fn a_network_without_diffusion_part_gives_one_mask_and_never_samples() {
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let model = direct_network(dir.path());
+    let out = dir.path().join("out");
+    let (code, said) = sfumato(&[
+        "segment",
+        dir.path().join("data/images/5.png").to_str().unwrap(),
+        "--out",
+        out.to_str().unwrap(),
+        "--model",
+        model.to_str().unwrap(),
+        "--members=8",
+    ]);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("one deterministic mask"), "{said}");
+    let record = record(&out);
+    assert!(record["statement"].as_str().is_some_and(|s| s.starts_with("one deterministic mask")));
+    assert!(record.get("members").is_none() && record.get("seed").is_none());
+    assert!(record["classes"][0]["value"].is_number());
+    assert_one_set(&out);
+    for name in ["members.nii.gz", "variance.nii.gz", "probability.nii.gz", "direct.nii.gz"] {
+        assert!(!out.join(name).exists(), "{name}");
+    }
 }

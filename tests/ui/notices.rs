@@ -169,6 +169,72 @@ fn tiff(folder: &Path, sides: &[u32]) -> PathBuf {
     path
 }
 
+/// Two frames of 16 x 16 pixels as JPEG, each cut into `parts`, without a table of frames.
+fn compressed(folder: &Path, parts: usize, break_last: bool) -> PathBuf {
+    let picture = image::GrayImage::from_fn(16, 16, |x, y| image::Luma([(x * 9 + y) as u8]));
+    let mut jpeg = std::io::Cursor::new(Vec::new());
+    picture.write_to(&mut jpeg, image::ImageFormat::Jpeg).expect("in memory");
+    let jpeg = jpeg.into_inner();
+    // Of undefined length; an empty table; the fragments.
+    let mut value = vec![0xe0, 0x7f, 0x10, 0, b'O', b'B', 0, 0, 0xff, 0xff, 0xff, 0xff];
+    value.extend([0xfe, 0xff, 0, 0xe0, 0, 0, 0, 0]);
+    for frame in 0..2 {
+        let mut bytes = jpeg.clone();
+        if break_last && frame == 1 {
+            bytes.truncate(40);
+        }
+        let size = (bytes.len() / parts).next_multiple_of(2);
+        for part in bytes.chunks(size) {
+            let padded = part.len().next_multiple_of(2);
+            value.extend([0xfe, 0xff, 0, 0xe0]);
+            value.extend((padded as u32).to_le_bytes());
+            value.extend(part);
+            value.resize(value.len() + padded - part.len(), 0);
+        }
+    }
+    value.extend([0xfe, 0xff, 0xdd, 0xe0, 0, 0, 0, 0]);
+    one(folder, |s| {
+        s.syntax = "1.2.840.10008.1.2.4.50";
+        s.us(0x100, 8).us(0x101, 8).us(0x102, 7).text(0x28, 8, b"IS", "2").set(0x7fe0, 0x10, value);
+    })
+}
+
+/// A zip archive of stored files: name, and whether it is marked as encrypted.
+fn zip(folder: &Path, second: &str, encrypted: bool) -> PathBuf {
+    let slice = std::fs::read(one(folder, |_| {})).expect("there");
+    let (mut out, mut directory) = (Vec::new(), Vec::new());
+    let files = [("a.dcm", false), (second, encrypted)];
+    for (name, locked) in files {
+        let mut crc = flate2::Crc::new();
+        crc.update(&slice);
+        let size = (slice.len() as u32).to_le_bytes();
+        let length = (name.len() as u16).to_le_bytes();
+        let about: Vec<u8> = [
+            [20, 0].as_slice(),
+            &u16::from(locked).to_le_bytes(),
+            &[0; 6],
+            &crc.sum().to_le_bytes(),
+            &size,
+            &size,
+            &length,
+            &[0, 0],
+        ]
+        .concat();
+        let at = (out.len() as u32).to_le_bytes();
+        out.extend([b"PK\x03\x04", about.as_slice(), name.as_bytes(), &slice].concat());
+        let rest: [&[u8]; 6] = [b"PK\x01\x02", &[20, 0], &about, &[0; 10], &at, name.as_bytes()];
+        directory.extend(rest.concat());
+    }
+    let count = (files.len() as u16).to_le_bytes();
+    let (size, at) = ((directory.len() as u32).to_le_bytes(), (out.len() as u32).to_le_bytes());
+    out.extend(directory);
+    let end: [&[u8]; 7] = [b"PK\x05\x06", &[0; 4], &count, &count, &size, &at, &[0, 0]];
+    out.extend(end.concat());
+    let path = folder.join("scans.zip");
+    std::fs::write(&path, out).expect("written");
+    path
+}
+
 type Make = fn(&Path) -> PathBuf;
 
 /// What is made, and words of the notice that it gives.
@@ -250,6 +316,15 @@ const CASES: &[(&str, Make)] = &[
             s.text(0x28, 4, b"CS", "YBR_FULL_422").pixels(&[99; 3 * 256]);
         })
     }),
+    ("a Siemens mosaic that does not say", |f| {
+        one(f, |s| {
+            s.text(8, 8, b"CS", "ORIGINAL\\PRIMARY\\M\\MOSAIC");
+        })
+    }),
+    ("frames were found by their markers", |f| compressed(f, 2, false)),
+    ("1 of 2 frames are left out", |f| compressed(f, 1, true)),
+    ("paths that lead out of it", |f| zip(f, "../b.dcm", false)),
+    ("of the archive are encrypted", |f| zip(f, "b.dcm", true)),
     ("could not be read and are left out", |f| {
         let folder = series(f, &along(&[0.0, 2.0]), |_| {});
         let bytes = std::fs::read(folder.join("0.dcm")).expect("there");
@@ -257,6 +332,17 @@ const CASES: &[(&str, Make)] = &[
         folder
     }),
     ("the file has no orientation", |f| nifti(f, 1.0, |b| codes(b, 0, 0))),
+    ("Analyze 7.5 has no orientation", |f| {
+        let bytes = std::fs::read(nifti(f, 1.0, |b| {
+            put(b, 344, &[0; 4]);
+            // The voxels lie in a file of their own.
+            put(b, 108, &0f32.to_le_bytes());
+        }))
+        .expect("there");
+        std::fs::write(f.join("old.img"), &bytes[352..]).expect("written");
+        std::fs::write(f.join("old.hdr"), &bytes[..348]).expect("written");
+        f.join("old.hdr")
+    }),
     ("the sform matrix is singular", |f| {
         nifti(f, 1.0, |b| {
             put(b, 280, &[0; 48]);
@@ -440,4 +526,29 @@ fn what_a_run_notices_stands_in_the_window_and_its_files_too() {
     assert!(w.has("1 caution"));
     w.export(1, folder.path(), ExportOptions::default());
     assert_told(folder.path(), &[text.to_owned()]);
+}
+
+#[test]
+fn a_mask_laid_on_an_image_tells_what_is_amber_of_that_image() {
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let (expected, make) = CASES[0];
+    let image = make(dir.path());
+    let texts = ambers(&image, expected);
+    let mask = dir.path().join("mask.nii.gz");
+    let g = sfumato::io::open(&image).expect("opens").geometry().clone();
+    let labels: Vec<u8> = (0..g.voxel_count()).map(|i| u8::from(i % 7 == 0)).collect();
+    write_nifti(&mask, &g, NiftiData::U8(&labels), 1, true).expect("written");
+    let (seg, contours) = (dir.path().join("m.dcm"), dir.path().join("m.rt.dcm"));
+    for (out, format, tag) in [
+        (&seg, "seg", tags::IMAGE_COMMENTS),
+        (&contours, "rtstruct", tags::STRUCTURE_SET_DESCRIPTION),
+    ] {
+        let paths = [&mask, &image, out].map(|p| p.to_str().unwrap());
+        let (code, said) = sfumato(&[["mask"].as_slice(), &paths, &["--format", format]].concat());
+        assert_eq!(code, 0, "{said}");
+        for text in &texts {
+            assert!(said.contains(&format!("sfumato: warning: {text}")), "{said}");
+            assert!(text_of(out, tag).contains(text.as_str()));
+        }
+    }
 }
