@@ -85,7 +85,14 @@ impl Chooser {
         let voxels = |s: &SeriesInfo| s.columns.saturating_mul(s.rows).saturating_mul(s.frames);
         // Of equal ones the first: `max_by_key` takes the last.
         let marked = openable.iter().rev().max_by_key(|s| voxels(s)).map_or(0, |s| s.index);
-        let rows = openable.iter().chain(&others).map(|s| s.index).collect();
+        // Parts of what was joined come after the wholes.
+        let (parts, wholes): (Vec<_>, Vec<_>) = openable.iter().partition(|s| s.part);
+        let rows = wholes
+            .iter()
+            .chain(&parts)
+            .chain(&others.iter().collect::<Vec<_>>())
+            .map(|s| s.index)
+            .collect();
         Self { name, list, rows, marked, problem: None, paths, stop: Arc::default(), drawing: None }
     }
 

@@ -1,10 +1,12 @@
 //! Which frames of which files make one volume: same series, kind of object, layout, frame of
 //! reference, orientation and spacing; and, where several lie at one place, same kind of picture.
 
+use super::join::join;
 use super::layout::Photometric;
 use super::listing::Scanned;
 use super::plane::{ACQUISITION, B_VALUE, ECHO, Plane, TIME, TRIGGER, cross, dot};
 use super::stack::{same_directions, same_place};
+use crate::volume::Notice;
 use std::collections::{BTreeMap, HashMap};
 
 /// A slice is looked for a place in so many stacks of its series.
@@ -13,6 +15,9 @@ const MOST_DIRECTIONS: usize = 512;
 /// The frames of one volume. `planes[..].file` counts in the list of files.
 pub(super) struct Group {
     pub(super) planes: Vec<Plane>,
+    /// It is a part of a group that was joined, and is opened alone only if asked for.
+    pub(super) part: bool,
+    pub(super) notices: Vec<Notice>,
     /// Files without a picture.
     others: Vec<usize>,
 }
@@ -27,10 +32,14 @@ impl Group {
         files
     }
 
-    pub(super) fn joined(groups: &[Self]) -> Self {
-        let mut planes: Vec<Plane> = groups.iter().flat_map(|g| g.planes.clone()).collect();
+    fn new(planes: Vec<Plane>, others: Vec<usize>) -> Self {
+        Self { planes, part: false, notices: Vec::new(), others }
+    }
+
+    pub(super) fn joined<'a>(groups: impl IntoIterator<Item = &'a Self>) -> Self {
+        let mut planes: Vec<Plane> = groups.into_iter().flat_map(|g| g.planes.clone()).collect();
         planes.sort_by_key(|p| (p.file, p.frame, p.tile));
-        Self { planes, others: Vec::new() }
+        Self::new(planes, Vec::new())
     }
 }
 
@@ -71,7 +80,7 @@ pub(super) fn groups(files: &mut [Scanned]) -> Vec<Group> {
         if planes.is_empty() {
             match bucket.first_mut() {
                 Some(group) => group.others.push(i),
-                None => bucket.push(Group { planes, others: vec![i] }),
+                None => bucket.push(Group::new(planes, vec![i])),
             }
             continue;
         }
@@ -85,7 +94,7 @@ pub(super) fn groups(files: &mut [Scanned]) -> Vec<Group> {
                 .find(|g| g.planes.first().is_some_and(|p| stacks(p, &plane)))
             {
                 Some(group) => group.planes.push(plane),
-                None => bucket.push(Group { planes: vec![plane], others: Vec::new() }),
+                None => bucket.push(Group::new(vec![plane], Vec::new())),
             }
         }
     }
@@ -94,9 +103,9 @@ pub(super) fn groups(files: &mut [Scanned]) -> Vec<Group> {
         let others = group.others;
         let parts = split(group.planes);
         if parts.is_empty() {
-            out.push(Group { planes: Vec::new(), others });
+            out.push(Group::new(Vec::new(), others));
         } else {
-            out.extend(parts.into_iter().map(|planes| Group { planes, others: Vec::new() }));
+            out.extend(parts.into_iter().map(|planes| Group::new(planes, Vec::new())));
         }
     }
     out.sort_by_cached_key(|g| {
@@ -105,10 +114,11 @@ pub(super) fn groups(files: &mut [Scanned]) -> Vec<Group> {
         let scanned = files.get(file);
         (scanned.map(|f| (f.number, f.series.clone())), file, first)
     });
-    out
+    join(out, files)
 }
 
-fn stacks(a: &Plane, b: &Plane) -> bool {
+/// Whether planes lie in one direction with one spacing.
+pub(super) fn stacks(a: &Plane, b: &Plane) -> bool {
     let directions = match (a.orientation, b.orientation) {
         (Some(o), Some(r)) => same_directions(&o, &r),
         (None, None) => true,

@@ -3,6 +3,7 @@
 
 use super::build::{Options, build, middle_slice};
 use super::bytes::Bytes;
+use super::copies::Copies;
 use super::file::{is_uid, number, parse, sop_class, text};
 use super::group::{Group, groups};
 use super::layout::{Layout, Photometric};
@@ -16,7 +17,6 @@ use dicom::core::Tag;
 use dicom::dictionary_std::tags;
 use rayon::prelude::*;
 use serde::Serialize;
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -60,6 +60,8 @@ pub struct SeriesInfo {
     pub frames: usize,
     /// Whether there is a picture that can be opened.
     pub has_pixels: bool,
+    /// It was joined with others, and is a choice beside the whole.
+    pub part: bool,
     /// Why not, if not.
     pub problem: Option<String>,
     #[serde(skip)]
@@ -67,6 +69,13 @@ pub struct SeriesInfo {
     /// As in the file: YYYYMMDD.
     #[serde(skip)]
     pub date: Private,
+}
+
+impl SeriesInfo {
+    /// It can be opened and belongs to no whole.
+    fn stands_alone(&self) -> bool {
+        self.has_pixels && !self.part
+    }
 }
 
 /// Which series of several.
@@ -97,6 +106,7 @@ impl std::str::FromStr for SeriesChoice {
 /// What is kept of a file whose header was read.
 pub(super) struct Scanned {
     pub(super) origin: Origin,
+    pub(super) study: String,
     pub(super) series: String,
     pub(super) instance: String,
     /// Frame of reference: positions mean nothing across two of them.
@@ -109,6 +119,13 @@ pub(super) struct Scanned {
     /// A DICOMDIR.
     index: bool,
     pub(super) picture: Result<Picture, Refusal>,
+}
+
+impl Scanned {
+    /// To compare; may say who the patient is.
+    pub(super) fn description(&self) -> &str {
+        self.description.reveal()
+    }
 }
 
 /// Everything about a picture but its voxels.
@@ -201,8 +218,7 @@ impl Listing {
                 Ok(one)
             })
             .collect::<Result<_, Refusal>>()?;
-        let (mut unreadable, mut copies) = (0, 0);
-        let mut instances = HashSet::new();
+        let mut unreadable = 0;
         // In one chain, so that the memory of the first list becomes that of the second: there may
         // be hundreds of thousands.
         let mut files: Vec<Scanned> = scanned
@@ -212,16 +228,15 @@ impl Listing {
                     unreadable += 1;
                     None
                 }
-                // The index of a disc is no image; the same object twice counts once.
+                // The index of a disc is no image.
                 Ok(s) if s.index && !single => None,
-                Ok(s) if !s.instance.is_empty() && !instances.insert(s.instance.clone()) => {
-                    copies += 1;
-                    None
-                }
                 Ok(s) => Some(s),
             })
             .collect();
-        drop(instances);
+        let shared = Copies::among(&files);
+        let mut repeated = shared.repeated.iter();
+        files.retain(|_| repeated.next() != Some(&true));
+        let copies = shared.repeated.iter().filter(|r| **r).count();
         let mut notices = found.notices;
         if unreadable > 0 {
             notices.push(Notice::amber(format!(
@@ -230,6 +245,13 @@ impl Listing {
         }
         if copies > 0 {
             notices.push(Notice::note(format!("{copies} files are copies of others")));
+        }
+        if shared.different > 0 {
+            notices.push(Notice::amber(format!(
+                "{} files share their identifiers with others although they are different pictures; \
+                 each is shown",
+                shared.different
+            )));
         }
         let groups = groups(&mut files);
         let whole = (single && groups.len() > 1)
@@ -246,7 +268,7 @@ impl Listing {
 
     /// Whether [`Self::open`] without a choice would have to ask.
     pub fn must_choose(&self) -> bool {
-        self.whole.is_none() && self.series.iter().filter(|s| s.has_pixels).count() > 1
+        self.whole.is_none() && self.series.iter().filter(|s| s.stands_alone()).count() > 1
     }
 
     /// Opens the series chosen, or the only one that has pixels.
@@ -262,7 +284,8 @@ impl Listing {
         self.group(choice)
             .and_then(|group| {
                 let options = Options { raw_geometry, watch };
-                on_threads(|| build(&self.files, group, &self.notices, &options))
+                let notices = [&*self.notices, &*group.notices].concat();
+                on_threads(|| build(&self.files, group, &notices, &options))
             })
             .map_err(|e| IoError::new(e, &self.path))
     }
@@ -294,13 +317,17 @@ fn info(index: usize, group: &Group, files: &[Scanned]) -> SeriesInfo {
         index,
         modality: first.map(|f| f.modality.clone()).unwrap_or_default(),
         number: first.and_then(|f| f.number),
-        uid: first.map(|f| f.series.clone()).filter(|uid| is_uid(uid)).unwrap_or_default(),
+        uid: first
+            .map(|f| f.series.clone())
+            .filter(|uid| is_uid(uid) && numbers.iter().all(|&i| files[i].series == *uid))
+            .unwrap_or_default(),
         kind: first.map(|f| f.kind.clone()).unwrap_or_default(),
         files: numbers.len(),
         columns: picture.map_or(0, |p| p.layout.columns),
         rows: picture.map_or(0, |p| p.layout.rows),
         frames: group.planes.len(),
         has_pixels: picture.is_some(),
+        part: group.part,
         problem: first.and_then(|f| f.picture.as_ref().err()).map(ToString::to_string),
         description: first.map(|f| f.description.clone()).unwrap_or_default(),
         date: first.map(|f| f.date.clone()).unwrap_or_default(),
@@ -320,6 +347,9 @@ fn choose(series: &[SeriesInfo], choice: Option<&SeriesChoice>) -> Result<usize,
         })?),
         Some(SeriesChoice::Uid(uid)) => {
             let with: Vec<&SeriesInfo> = series.iter().filter(|s| s.uid == *uid).collect();
+            // The whole rather than its parts.
+            let whole: Vec<&SeriesInfo> = with.iter().copied().filter(|s| !s.part).collect();
+            let with = if whole.is_empty() { with } else { whole };
             match with.as_slice() {
                 [] => return Err(Refusal::Choose("there is no series of that UID".into())),
                 [only] => Some(*only),
@@ -337,7 +367,7 @@ fn choose(series: &[SeriesInfo], choice: Option<&SeriesChoice>) -> Result<usize,
             s.problem.as_deref().unwrap_or("it has no pixels")
         )));
     }
-    let with_pixels: Vec<&SeriesInfo> = series.iter().filter(|s| s.has_pixels).collect();
+    let with_pixels: Vec<&SeriesInfo> = series.iter().filter(|s| s.stands_alone()).collect();
     match with_pixels.as_slice() {
         [only] => Ok(only.index),
         [] => Err(match series.first().and_then(|s| s.problem.as_deref()) {
@@ -374,6 +404,7 @@ fn examine(origin: Origin, bytes: Bytes) -> Result<Scanned, Refusal> {
         picture(&f)
     };
     Ok(Scanned {
+        study: text(o, tags::STUDY_INSTANCE_UID).unwrap_or_default(),
         series: text(o, tags::SERIES_INSTANCE_UID).unwrap_or_default(),
         instance: text(o, tags::SOP_INSTANCE_UID).unwrap_or_default(),
         frame: text(o, tags::FRAME_OF_REFERENCE_UID).unwrap_or_default(),

@@ -5,9 +5,11 @@
 mod beside;
 mod build;
 mod bytes;
+mod copies;
 mod file;
 mod fragments;
 mod group;
+mod join;
 mod jpeg_extended;
 mod jpeg_ls;
 mod layout;
