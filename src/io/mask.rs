@@ -54,12 +54,22 @@ pub fn read_mask(path: &Path, image: Option<&Volume>) -> Result<Mask, IoError> {
 fn read(path: &Path, image: Option<&Volume>) -> Result<Mask, Refusal> {
     let mask = match kind_of(path)? {
         Kind::Dicom => super::dicom::read_segmentation(path, image)?,
-        kind => from_image(&super::open_other(path, kind)?)?,
+        kind => from_image(&indices(path, kind)?)?,
     };
     match image {
         Some(image) => place(mask, image),
         None => Ok(mask),
     }
+}
+
+/// The image of a mask: of an indexed picture the indices, which its palette only colours.
+fn indices(path: &Path, kind: Kind) -> Result<Volume, Refusal> {
+    if let Kind::Raster(format) = kind
+        && let Some(volume) = super::raster::read_indices(path, format)?
+    {
+        return Ok(volume);
+    }
+    super::open_other(path, kind)
 }
 
 /// Labels from an image of whole numbers.

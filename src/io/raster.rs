@@ -3,6 +3,7 @@
 mod directories;
 mod facts;
 mod pages;
+mod palette;
 
 use super::error::Refusal;
 use super::limits::{PICTURE_BYTES, PICTURE_SIDE, memory_budget};
@@ -13,6 +14,7 @@ use image::metadata::Orientation;
 use image::{
     ColorType, ExtendedColorType, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits,
 };
+pub(super) use palette::read_indices;
 use std::io::{BufRead, Seek, SeekFrom};
 use std::path::Path;
 
