@@ -5,14 +5,14 @@
 use crate::io::error::Refusal;
 use crate::io::limits::PICTURE_BYTES;
 use crate::io::source::read_whole;
-use crate::volume::{Volume, Voxels};
+use crate::volume::Volume;
 use flate2::Crc;
 use image::ImageFormat;
 use std::collections::HashSet;
 use std::io::Cursor;
 use std::path::Path;
 
-/// The indices of an indexed picture; nothing if it is no such picture.
+/// An indexed picture with each index as the grey of that number; nothing if it is no such picture.
 pub(in crate::io) fn read_indices(
     path: &Path,
     format: ImageFormat,
@@ -31,13 +31,7 @@ pub(in crate::io) fn read_indices(
         _ => None,
     };
     let Some(grey) = grey else { return Ok(None) };
-    let decoded = super::decode(Cursor::new(grey), format)?;
-    let Voxels::Rgb8(pixels) = decoded.voxels() else { return Ok(Some(decoded)) };
-    let indices = Voxels::U8(pixels.iter().map(|p| p[0]).collect());
-    let mut volume = Volume::new(decoded.geometry().clone(), 1, indices)
-        .map_err(|e| Refusal::damaged(e.to_string()))?;
-    volume.notices.clone_from(&decoded.notices);
-    Ok(Some(volume))
+    super::decode(Cursor::new(grey), format).map(Some)
 }
 
 /// PNG 11.2: colour type 3. Transparency and what depends on the palette are left out.
