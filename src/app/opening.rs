@@ -259,14 +259,15 @@ fn open_listed(
     Ok(Answer::Opened(Box::new(loaded)))
 }
 
-/// Whether it is worth a look: a picture of few colours would pass for a label map.
+/// Whether it is worth a look: a grey picture of few values would pass for a label map, one with a
+/// palette may be one.
 fn may_be_labels(path: &Path) -> bool {
     if path.is_dir() {
         return false;
     }
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     let nifti = [".nii", ".nii.gz", ".hdr", ".img", ".img.gz"].iter().any(|e| name.ends_with(e));
-    nifti || io::may_hold_series(path).unwrap_or(false)
+    nifti || io::may_hold_series(path).unwrap_or(false) || io::is_indexed_picture(path)
 }
 
 impl Session {

@@ -2,7 +2,7 @@
 
 use super::error::{IoError, Refusal};
 use super::sniff::{Kind, kind_of};
-use crate::volume::{Label, LabelMap, LabelTable, LengthUnit, Notice, Volume};
+use crate::volume::{Label, LabelMap, LabelTable, LengthUnit, Notice, Volume, Voxels};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -54,11 +54,37 @@ pub fn read_mask(path: &Path, image: Option<&Volume>) -> Result<Mask, IoError> {
 fn read(path: &Path, image: Option<&Volume>) -> Result<Mask, Refusal> {
     let mask = match kind_of(path)? {
         Kind::Dicom => super::dicom::read_segmentation(path, image)?,
-        kind => from_image(&super::open_other(path, kind)?)?,
+        kind => from_image(&greys(indices(path, kind)?))?,
     };
     match image {
         Some(image) => place(mask, image),
         None => Ok(mask),
+    }
+}
+
+/// The image of a mask: of an indexed picture the indices, which its palette only colours.
+fn indices(path: &Path, kind: Kind) -> Result<Volume, Refusal> {
+    if let Kind::Raster(format) = kind
+        && let Some(volume) = super::raster::read_indices(path, format)?
+    {
+        return Ok(volume);
+    }
+    super::open_other(path, kind)
+}
+
+/// A picture in colours of which all are greys, as one value per voxel; anything else as it is.
+fn greys(volume: Volume) -> Volume {
+    let Voxels::Rgb8(pixels) = volume.voxels() else { return volume };
+    if pixels.iter().any(|[r, g, b]| r != g || g != b) {
+        return volume;
+    }
+    let values = Voxels::U8(pixels.iter().map(|p| p[0]).collect());
+    match Volume::new(volume.geometry().clone(), volume.times(), values) {
+        Ok(mut grey) => {
+            grey.notices.clone_from(&volume.notices);
+            grey
+        }
+        Err(_) => volume,
     }
 }
 
@@ -189,7 +215,7 @@ fn place(mut mask: Mask, image: &Volume) -> Result<Mask, Refusal> {
 mod tests {
     use super::*;
     use crate::io::{NiftiData, convert, write_nifti};
-    use crate::volume::{Affine, Geometry, Voxels};
+    use crate::volume::{Affine, Geometry};
 
     fn geometry(shape: [usize; 3], step: f64, origin: [f64; 3]) -> Geometry {
         let steps = [[-step, 0.0, 0.0], [0.0, -step, 0.0], [0.0, 0.0, step]];
@@ -270,6 +296,14 @@ mod tests {
         assert!(refused(Voxels::F32(vec![f32::NAN])).contains("NaN"));
         assert!(refused(Voxels::U16((0..300).collect())).contains("more than 255"));
         assert!(refused(Voxels::Rgb8(vec![[1, 2, 3]])).contains("colours"));
+    }
+
+    #[test]
+    fn colours_that_are_all_grey_are_values() {
+        let g = geometry([3, 1, 1], 1.0, [0.0; 3]);
+        let v = Volume::new(g, 1, Voxels::Rgb8(vec![[0; 3], [255; 3], [7; 3]])).expect("fits");
+        let m = from_image(&greys(v)).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(m.map.labels, [0, 255, 7]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod directories;
 mod facts;
 mod kinds;
 mod pages;
+mod palette;
 mod stack;
 #[cfg(test)]
 mod tiff_tests;
@@ -19,6 +20,7 @@ use image::{
     ColorType, ExtendedColorType, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits,
 };
 use pages::Pages;
+pub(super) use palette::read_indices;
 use std::io::{BufRead, Seek, SeekFrom};
 use std::path::Path;
 use upright::{is_quarter_turn, upright};

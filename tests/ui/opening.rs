@@ -340,3 +340,41 @@ fn open_5_a_dropped_mask_is_offered_as_a_label_map() {
     w.harness.run();
     assert!(difference(&plain, &w.view_pixels()) < 50, "as before");
 }
+
+/// A bitmap of 8 bits per pixel whose palette has a colour for each index.
+fn indexed_bmp(width: u32, height: u32, index: impl Fn(u32, u32) -> u8) -> Vec<u8> {
+    let start = 54 + 4 * 256;
+    let mut out = b"BM".to_vec();
+    for v in [start + width * height, 0, start, 40, width, height] {
+        out.extend(v.to_le_bytes());
+    }
+    out.extend([1, 0, 8, 0]);
+    for v in [0, width * height, 0, 0, 256, 0] {
+        out.extend(v.to_le_bytes());
+    }
+    out.extend((0..256u32).flat_map(|i| [(i * 91) as u8, 3, (i * 7) as u8, 0]));
+    // From the bottom up; the width is a multiple of 4.
+    out.extend(
+        (0..height).rev().flat_map(|y| (0..width).map(move |x| (x, y))).map(|(x, y)| index(x, y)),
+    );
+    out
+}
+
+#[test]
+fn open_5_an_indexed_picture_is_offered_as_a_label_map() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let (image, mask) = (folder.path().join("image.png"), folder.path().join("mask.bmp"));
+    image::GrayImage::from_fn(24, 20, |x, y| image::Luma([(x * 5 + y) as u8]))
+        .save(&image)
+        .expect("written");
+    let index = |x, y| if y < 5 { if x < 12 { 2 } else { 5 } } else { 0 };
+    std::fs::write(&mask, indexed_bmp(24, 20, index)).expect("written");
+    let mut w = Window::new();
+    open(&mut w, &[&image]);
+    w.until("the image opens", |a| a.session.document.is_some());
+    w.harness.input_mut().dropped_files.push(egui_file(&mask));
+    w.until("the question is asked", |a| a.session.label_offer.is_some());
+    w.click("Load as label map");
+    w.harness.run();
+    assert!(w.has("Show label label 2") && w.has("Show label label 5"), "{:?}", w.texts());
+}

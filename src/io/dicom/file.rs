@@ -2,6 +2,7 @@
 //! are. dicom-rs parses only what the prescan has walked, and never the pixel data.
 
 use super::bytes::{Bytes, HEAD};
+use super::charset;
 use super::fragments::is_ours;
 use super::layout::Layout;
 use super::prescan::{Encoding, Pixels, Scan, scan};
@@ -134,9 +135,13 @@ pub(super) fn parse(bytes: Bytes, whole: bool) -> Result<DicomFile, Refusal> {
             header.drain(range);
         }
     }
-    let object = InMemDicomObject::read_dataset_with_ts(&*header, syntax)
+    let sets = charset::set_aside(header.to_mut(), encoding);
+    let mut object = InMemDicomObject::read_dataset_with_ts(&*header, syntax)
         .map_err(|e| Refusal::damaged(format!("the header cannot be parsed ({})", chain(&e))))?;
     drop(header);
+    if let Some(sets) = sets {
+        charset::decode(&mut object, sets);
+    }
     let class = meta.class;
     Ok(DicomFile { object, transfer_syntax, encoding, pixels, data, class, sha256, notices })
 }

@@ -5,6 +5,7 @@
 mod beside;
 mod build;
 mod bytes;
+mod charset;
 mod copies;
 mod file;
 mod fragments;

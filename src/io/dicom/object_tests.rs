@@ -246,7 +246,10 @@ fn a_label_map_with_a_palette_holds_its_own_numbers() {
     let folder = tempfile::tempdir().expect("temp dir");
     let path = folder.path().join("seg.dcm");
     std::fs::write(&path, file(EXPLICIT, &e)).expect("written");
-    let mask = crate::io::read_mask(&path, None).unwrap_or_else(|e| panic!("{e}"));
+    // A picture without a place takes the only frame.
+    let g = crate::volume::Geometry::picture(4, 1, 1).expect("a picture");
+    let image = Volume::new(g, 1, Voxels::U8(vec![0; 4])).expect("fits");
+    let mask = crate::io::read_mask(&path, Some(&image)).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(mask.map.labels, [0, 1, 5, 2]);
     assert_eq!(mask.table.0.iter().map(|l| l.number).collect::<Vec<_>>(), [1, 2, 5]);
 }

@@ -122,7 +122,7 @@ fn coding(
     }
 }
 
-/// Segment numbers with their labels (value = number where that is at most 255).
+/// Segment numbers with their labels (place = number where that is at most 255).
 fn segments(o: &InMemDicomObject) -> Result<Vec<(u16, Label)>, Refusal> {
     let items = o.get(tags::SEGMENT_SEQUENCE).and_then(|e| e.items()).unwrap_or(&[]);
     if items.len() > 255 {
@@ -131,6 +131,7 @@ fn segments(o: &InMemDicomObject) -> Result<Vec<(u16, Label)>, Refusal> {
             items.len()
         )));
     }
+    let ours = text(o, tags::MANUFACTURER).as_deref() == Some("sfumato");
     let mut out: Vec<(u16, Label)> = Vec::with_capacity(items.len());
     for (item, place) in items.iter().zip(1u16..) {
         let n = number(item, tags::SEGMENT_NUMBER).unwrap_or_else(|| f64::from(place)) as u16;
@@ -150,8 +151,9 @@ fn segments(o: &InMemDicomObject) -> Result<Vec<(u16, Label)>, Refusal> {
         };
         // The number that an export of ours keeps there.
         let number = text(item, tags::SEGMENT_DESCRIPTION)
+            .filter(|_| ours)
             .and_then(|t| t.trim().strip_prefix("label ")?.parse::<u32>().ok())
-            .filter(|&own| own > 0)
+            .filter(|&own| own > 0 && i32::try_from(own).is_ok())
             .unwrap_or_else(|| n.into());
         out.push((n, Label { value: 0, number, name, color }));
     }
