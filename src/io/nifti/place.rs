@@ -57,7 +57,7 @@ impl Place {
 
     /// Bytes of the file after inflating, counted up to `most`.
     fn length(&self, most: u64) -> Result<u64, Refusal> {
-        Stream::open(&self.file)?.count(most)
+        Ok(Stream::open(&self.file)?.count(most))
     }
 
     /// The byte that the `size` bytes of voxels begin at.
@@ -72,7 +72,14 @@ impl Place {
             return Ok(usual);
         }
         let declared = h.offset.filter(|&at| at >= usual);
-        let length = self.length(declared.unwrap_or(usual).saturating_add(size) + 1)?;
+        // Extensions are a reason to begin later; compressed files are not read twice for it.
+        if let Some(at) = declared.filter(|_| self.single)
+            && self.has_extensions(h)?
+        {
+            return Ok(at);
+        }
+        let length =
+            self.length(declared.unwrap_or(usual).saturating_add(size).saturating_add(1))?;
         if let Some(at) = declared.filter(|at| at.saturating_add(size) <= length) {
             return Ok(at);
         }
