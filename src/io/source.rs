@@ -1,10 +1,24 @@
 //! Reading a file once while its SHA-256 is taken.
 
 use super::{IoError, Refusal};
+use crate::volume::Notice;
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
+
+/// So many bytes after the last that means something still belong to a file; what a file has beyond
+/// them is neither read nor hashed.
+pub(super) const BEYOND: u64 = 16 << 20;
+
+/// Says that a file was not read to its end.
+pub(super) fn goes_on() -> Notice {
+    Notice::amber(format!(
+        "the file goes on for more than {} MiB after the last voxel: the rest is not read, and the \
+         SHA-256 that results name is of what comes before",
+        BEYOND >> 20
+    ))
+}
 
 /// A reader that hashes every byte that passes.
 pub(super) struct HashingReader<R> {
@@ -15,6 +29,13 @@ pub(super) struct HashingReader<R> {
 impl<R: Read> HashingReader<R> {
     pub(super) fn new(inner: R) -> Self {
         Self { inner, hash: Sha256::new() }
+    }
+
+    /// As [`Self::finish`], but reads no more than [`BEYOND`] bytes; `false` if more follow.
+    pub(super) fn finish_near(mut self) -> std::io::Result<(Sha256, bool)> {
+        std::io::copy(&mut self.by_ref().take(BEYOND), &mut std::io::sink())?;
+        let more = self.inner.read(&mut [0])? > 0;
+        Ok((self.hash, !more))
     }
 
     /// Reads to the end and gives back the running hash over the whole file.

@@ -1,4 +1,5 @@
-//! Counts the bytes that are allocated, over all threads, and the most that there were at once.
+//! Counts work instead of time, which depends on the machine: the bytes that are allocated, over all
+//! threads, how often, and the most that there were at once; and the bytes that are read.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -7,10 +8,14 @@ pub struct Counting;
 
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
+static TOTAL: AtomicUsize = AtomicUsize::new(0);
+static TIMES: AtomicUsize = AtomicUsize::new(0);
 
 fn grow(bytes: usize) {
     let live = LIVE.fetch_add(bytes, Relaxed) + bytes;
     PEAK.fetch_max(live, Relaxed);
+    TOTAL.fetch_add(bytes, Relaxed);
+    TIMES.fetch_add(1, Relaxed);
 }
 
 // SAFETY: every call goes to the system's allocator unchanged.
@@ -43,11 +48,36 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// What `f` gives, and the most bytes that were allocated at once while it ran, beyond those that
-/// were there before. One call at a time.
-pub fn peak_of<T>(f: impl FnOnce() -> T) -> (T, usize) {
-    let before = LIVE.load(Relaxed);
+/// What something took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// The most bytes that were allocated at once, beyond those that were there before.
+    pub peak: usize,
+    /// Bytes that were allocated in all, and in how many pieces.
+    pub allocated: usize,
+    pub pieces: usize,
+    /// Bytes that were read from files (on Linux).
+    pub read: usize,
+}
+
+/// Bytes that this process has read so far.
+fn bytes_read() -> usize {
+    let text = std::fs::read_to_string("/proc/self/io").unwrap_or_default();
+    let line = text.lines().find_map(|l| l.strip_prefix("rchar: "));
+    line.and_then(|n| n.parse().ok()).unwrap_or(0)
+}
+
+/// What `f` gives and takes. One call at a time.
+pub fn work_of<T>(f: impl FnOnce() -> T) -> (T, Work) {
+    let (before, read) = (LIVE.load(Relaxed), bytes_read());
+    let (total, times) = (TOTAL.load(Relaxed), TIMES.load(Relaxed));
     PEAK.store(before, Relaxed);
     let result = f();
-    (result, PEAK.load(Relaxed).saturating_sub(before))
+    let work = Work {
+        peak: PEAK.load(Relaxed).saturating_sub(before),
+        allocated: TOTAL.load(Relaxed) - total,
+        pieces: TIMES.load(Relaxed) - times,
+        read: bytes_read().saturating_sub(read),
+    };
+    (result, work)
 }

@@ -645,6 +645,8 @@ fn long_files() {
         std::fs::remove_file(path).expect("removed");
     };
     long("dicom", &dicom(EXPLICIT, &plain()), Way::Image, None);
+    long("nifti", &nifti_1(), Way::Image, None);
+    long("nifti-mask", &nifti_1(), Way::Mask, None);
     long("dicom-cut", &dicom(EXPLICIT, &plain())[..200], Way::Image, Some(":"));
     long("nothing", &[], Way::Image, Some("unknown"));
     long("gzip", &gzip(&nifti_1())[..40], Way::Image, Some(":"));

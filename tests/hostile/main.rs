@@ -9,23 +9,26 @@ mod files;
 mod regressions;
 mod seeds;
 
-use counting::{Counting, peak_of};
+use counting::{Counting, Work, work_of};
 use sfumato::io::{open, read_label_table, read_mask};
 use sfumato::volume::Volume;
 use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
 /// Bytes that reading may take beyond the file and one and a half times the decoded image.
 const ALLOWANCE: usize = 300_000_000;
-/// Processor time that one file may take. Not time on the clock: the machine may be busy.
-const CPU: Duration = Duration::from_secs(5);
-/// A reader that waits for something uses no processor time.
-const CLOCK: Duration = Duration::from_secs(300);
+/// Work that one file may take, beside what its size and its image ask for: bytes read, bytes
+/// allocated, pieces. Not time, which is the machine's.
+const READ: usize = 100 << 20;
+const ALLOCATED: usize = 1 << 30;
+const PIECES: usize = 2_000_000;
+/// After so long a reader that gives no answer is said to hang.
+const HANG: Duration = Duration::from_secs(900);
 
 /// How a file is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,17 +71,18 @@ fn alone() -> MutexGuard<'static, ()> {
     guard
 }
 
-/// Processor time of this process so far; on other systems than Linux none.
-fn cpu() -> Duration {
-    #[cfg(target_os = "linux")]
-    {
-        let mut t = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-        // SAFETY: the structure lives until the call is over.
-        if unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut t) } == 0 {
-            return Duration::new(t.tv_sec as u64, t.tv_nsec as u32);
-        }
+/// Bytes that lie on the disk under a path: the holes of a sparse file are none.
+fn stored(path: &Path) -> usize {
+    let Ok(about) = std::fs::metadata(path) else { return 0 };
+    if about.is_dir() {
+        let inside = std::fs::read_dir(path).into_iter().flatten().flatten();
+        return inside.map(|e| stored(&e.path())).sum();
     }
-    Duration::ZERO
+    #[cfg(unix)]
+    let bytes = std::os::unix::fs::MetadataExt::blocks(&about) * 512;
+    #[cfg(not(unix))]
+    let bytes = about.len();
+    if about.is_file() { bytes as usize } else { 0 }
 }
 
 fn read(path: &Path, way: Way) -> Result<Option<Volume>, String> {
@@ -96,34 +100,36 @@ fn read(path: &Path, way: Way) -> Result<Option<Volume>, String> {
 /// Reads a file or folder on a thread of its own, and looks at how it went.
 fn attempt(path: &Path, way: Way) -> Outcome {
     let (send, receive) = channel();
-    let (start, clock) = (cpu(), Instant::now());
     let owned = path.to_path_buf();
     std::thread::spawn(move || {
-        let (result, peak) = peak_of(|| read(&owned, way));
+        let done = work_of(|| read(&owned, way));
         // Nobody listens any more if this took too long.
-        drop(send.send((result, peak)));
+        drop(send.send(done));
     });
-    let (verdict, peak) = loop {
-        match receive.recv_timeout(Duration::from_secs(1)) {
-            Ok(done) => break done,
-            Err(RecvTimeoutError::Disconnected) => {
-                break (Err("panicked, as said below".into()), 0);
-            }
-            Err(RecvTimeoutError::Timeout) => {
-                // The thread cannot be stopped, so nothing can follow.
-                assert!(cpu() - start < 4 * CPU && clock.elapsed() < CLOCK, "hangs: {path:?}");
-            }
+    let (verdict, work) = match receive.recv_timeout(HANG) {
+        Ok(done) => done,
+        Err(RecvTimeoutError::Disconnected) => {
+            (Err("panicked, as said below".into()), Work::default())
         }
+        // The thread cannot be stopped, so nothing can follow.
+        Err(RecvTimeoutError::Timeout) => panic!("hangs: {}", path.display()),
     };
     let mut faults = Vec::new();
-    let spent = cpu() - start;
-    if spent > CPU {
-        faults.push(format!("took {spent:?}"));
-    }
     faults.extend(std::mem::take(&mut *held(&PANICS)));
     let need = verdict.as_ref().map_or(0, |v| v.as_ref().map_or(0, |v| v.voxels().bytes()));
+    let Work { peak, allocated, pieces, read } = work;
     if peak > ALLOWANCE + need / 2 * 3 {
         faults.push(format!("peak of {} MB for an image of {need} bytes", peak / 1_000_000));
+    }
+    let size = stored(path);
+    if read > READ + 4 * size
+        || allocated > ALLOCATED + 16 * (size + need)
+        || pieces > PIECES + size
+    {
+        faults.push(format!("{work:?} for a file of {size} bytes and an image of {need}"));
+    }
+    if std::env::var_os("SFUMATO_SHOW_WORK").is_some() {
+        eprintln!("work {}: {work:?}, {size} bytes, image {need}", path.display());
     }
     if let Err(text) = &verdict
         && (text.len() < 20 || text.contains(char::is_control))

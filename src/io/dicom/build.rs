@@ -12,7 +12,7 @@ use super::resample::{Repair, repaired};
 use super::stack::{Stack, Wish, arrange};
 use crate::io::error::Refusal;
 use crate::io::limits::{checked_size, memory_budget};
-use crate::io::source::open_regular;
+use crate::io::source::{HashingReader, goes_on, open_regular};
 use crate::io::watch::{Progress, Watch};
 use crate::volume::{Affine, Geometry, Notice, Volume, Voxels, Window};
 use rayon::prelude::*;
@@ -399,13 +399,16 @@ fn run_jobs<T: Copy + Send + Sync>(
         };
         // A file too long to be held whole is hashed beside.
         let (decoded, hash): (Result<(), Refusal>, _) = match o.file.sha256 {
-            Some(hash) => (decode(), Ok(hash)),
-            None => rayon::join(decode, || hash_of(origin)),
+            Some(hash) => (decode(), Ok((hash, true))),
+            None => rayon::join(decode, || hash_of(origin, o.file.pixels_end())),
         };
         decoded?;
-        let hash = hash?;
+        let (hash, whole) = hash?;
         note(&mut |r| {
             r.hashes.insert(file, hash);
+            if !whole {
+                r.notices.entry(file).or_default().push(goes_on());
+            }
         });
         Ok(())
     })
@@ -447,17 +450,13 @@ fn crop_if_tiled(v: &Voxels, plane: &Plane, whole: &Layout, slice: &Layout) -> O
     plane.tile.map(|tile| crop(v.clone(), Some(tile), whole, slice))
 }
 
-fn hash_of(origin: &Origin) -> Result<[u8; 32], Refusal> {
+/// SHA-256 of a file to its end, or to what follows its pixels closely, and whether it is the whole.
+fn hash_of(origin: &Origin, pixels_end: u64) -> Result<([u8; 32], bool), Refusal> {
     let Origin::Disk(path) = origin else { return Err(gone()) };
-    let (mut file, _) = open_regular(path)?;
-    let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
-    loop {
-        let n = file.read(&mut buffer)?;
-        if n == 0 {
-            return Ok(hash.finalize().into());
-        }
-        hash.update(buffer.get(..n).unwrap_or_default());
-    }
+    let mut reader = HashingReader::new(open_regular(path)?.0);
+    std::io::copy(&mut reader.by_ref().take(pixels_end), &mut std::io::sink())?;
+    let (hash, whole) = reader.finish_near()?;
+    Ok((hash.finalize().into(), whole))
 }
 
 /// Says whether slices that lie where another one does are copies of it.

@@ -67,6 +67,14 @@ impl Bytes {
         }
     }
 
+    /// Where they begin in their file.
+    pub(super) fn start(&self) -> u64 {
+        match self {
+            Self::Memory(_) => 0,
+            Self::File { start, .. } => *start,
+        }
+    }
+
     /// The bytes from `start` on.
     pub(super) fn skip(self, n: usize) -> Self {
         match self {

@@ -40,6 +40,20 @@ pub(super) struct DicomFile {
     pub(super) notices: Vec<Notice>,
 }
 
+impl DicomFile {
+    /// Where the pixels end in the file, in bytes from its beginning; where it has none, 0.
+    pub(super) fn pixels_end(&self) -> u64 {
+        let end = match &self.pixels {
+            Some(Pixels::Native { range, .. }) => range.end,
+            Some(Pixels::Encapsulated { fragments, .. }) => {
+                fragments.iter().map(|f| f.end).max().unwrap_or_default()
+            }
+            None => 0,
+        };
+        self.data.start() + end as u64
+    }
+}
+
 /// Whether the first bytes look like a data set without preamble: an element of group 0002 or 0008
 /// with a valid VR, or a plausible implicit length.
 pub(crate) fn looks_like_bare_data_set(head: &[u8]) -> bool {

@@ -6,7 +6,7 @@ use super::place::Place;
 use super::values::{Datatype, INTENT_RGB_VECTOR, join_colours, read_values};
 use crate::io::error::Refusal;
 use crate::io::limits::{checked_size, memory_budget};
-use crate::io::source::{HashingReader, hex, open_regular};
+use crate::io::source::{HashingReader, goes_on, hex, open_regular};
 use crate::volume::{Notice, Volume, Voxels, Window};
 use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest, Sha256};
@@ -102,7 +102,7 @@ impl Stream {
     }
 
     /// Looks at what follows the voxels (at most a mebibyte, which also checks the gzip checksum),
-    /// then hashes the file to its end.
+    /// then hashes the file to its end, if that is near.
     fn finish(mut self, notices: &mut Vec<Notice>) -> Result<Sha256, Refusal> {
         let mut rest = Vec::new();
         match self.by_ref().take(1 << 20).read_to_end(&mut rest) {
@@ -112,10 +112,14 @@ impl Stream {
                 "the voxels are complete, but the compressed stream ends irregularly ({e})"
             ))),
         }
-        Ok(match self.inner {
-            Inner::Plain(r) => r.finish()?,
-            Inner::Gzip(g) => g.into_inner().into_inner().finish()?,
-        })
+        let (hash, whole) = match self.inner {
+            Inner::Plain(r) => r.finish_near()?,
+            Inner::Gzip(g) => g.into_inner().into_inner().finish_near()?,
+        };
+        if !whole {
+            notices.push(goes_on());
+        }
+        Ok(hash)
     }
 }
 
