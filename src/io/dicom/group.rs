@@ -2,17 +2,22 @@
 //! reference, orientation and spacing; and, where several lie at one place, same kind of picture.
 
 use super::layout::Photometric;
+use super::levels::levels;
 use super::listing::Scanned;
 use super::plane::{ACQUISITION, B_VALUE, ECHO, Plane, TIME, TRIGGER, cross, dot};
-use super::stack::{SAME_PLACE, same_directions};
+use super::stack::same_directions;
+use crate::volume::Notice;
 use std::collections::{BTreeMap, HashMap};
 
 /// A slice is looked for a place in so many stacks of its series.
 const MOST_DIRECTIONS: usize = 512;
 
 /// The frames of one volume. `planes[..].file` counts in the list of files.
+#[derive(Clone, Default)]
 pub(super) struct Group {
     pub(super) planes: Vec<Plane>,
+    /// What is to be said when it is opened.
+    pub(super) notices: Vec<Notice>,
     /// Files without a picture.
     others: Vec<usize>,
 }
@@ -30,7 +35,7 @@ impl Group {
     pub(super) fn joined(groups: &[Self]) -> Self {
         let mut planes: Vec<Plane> = groups.iter().flat_map(|g| g.planes.clone()).collect();
         planes.sort_by_key(|p| (p.file, p.frame, p.tile));
-        Self { planes, others: Vec::new() }
+        Self { planes, ..Self::default() }
     }
 }
 
@@ -71,7 +76,7 @@ pub(super) fn groups(files: &mut [Scanned]) -> Vec<Group> {
         if planes.is_empty() {
             match bucket.first_mut() {
                 Some(group) => group.others.push(i),
-                None => bucket.push(Group { planes, others: vec![i] }),
+                None => bucket.push(Group { planes, others: vec![i], ..Group::default() }),
             }
             continue;
         }
@@ -85,7 +90,7 @@ pub(super) fn groups(files: &mut [Scanned]) -> Vec<Group> {
                 .find(|g| g.planes.first().is_some_and(|p| stacks(p, &plane)))
             {
                 Some(group) => group.planes.push(plane),
-                None => bucket.push(Group { planes: vec![plane], others: Vec::new() }),
+                None => bucket.push(Group { planes: vec![plane], ..Group::default() }),
             }
         }
     }
@@ -94,9 +99,9 @@ pub(super) fn groups(files: &mut [Scanned]) -> Vec<Group> {
         let others = group.others;
         let parts = split(group.planes);
         if parts.is_empty() {
-            out.push(Group { planes: Vec::new(), others });
+            out.push(Group { others, ..Group::default() });
         } else {
-            out.extend(parts.into_iter().map(|planes| Group { planes, others: Vec::new() }));
+            out.extend(parts.into_iter().map(|planes| Group { planes, ..Group::default() }));
         }
     }
     out.sort_by_cached_key(|g| {
@@ -108,7 +113,7 @@ pub(super) fn groups(files: &mut [Scanned]) -> Vec<Group> {
     out
 }
 
-fn stacks(a: &Plane, b: &Plane) -> bool {
+pub(super) fn stacks(a: &Plane, b: &Plane) -> bool {
     let directions = match (a.orientation, b.orientation) {
         (Some(o), Some(r)) => same_directions(&o, &r),
         (None, None) => true,
@@ -123,21 +128,11 @@ fn stacks(a: &Plane, b: &Plane) -> bool {
 }
 
 /// Frames at the same places, one list of indices for each place.
-fn places(planes: &[Plane]) -> Option<Vec<Vec<usize>>> {
+pub(super) fn places(planes: &[Plane]) -> Option<Vec<Vec<usize>>> {
     let [x, y] = planes.first()?.orientation?;
     let normal = cross(x, y);
-    let mut order: Vec<(f64, usize)> = planes
-        .iter()
-        .enumerate()
-        .map(|(i, p)| p.position.map(|v| (dot(v, normal), i)))
-        .collect::<Option<_>>()?;
-    order.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    Some(
-        order
-            .chunk_by(|a, b| b.0 - a.0 < SAME_PLACE)
-            .map(|c| c.iter().map(|(_, i)| *i).collect())
-            .collect(),
-    )
+    let depth = |p: &Plane| p.position.map_or(0.0, |v| dot(v, normal));
+    planes.iter().all(|p| p.position.is_some()).then(|| levels(planes, depth))
 }
 
 fn most_at_one_place(planes: &[Plane]) -> usize {
@@ -147,7 +142,7 @@ fn most_at_one_place(planes: &[Plane]) -> usize {
 /// Splits frames that lie at the same places by what tells them apart: the kind of picture and the
 /// echo always (they are different pictures), time, b-value and acquisition only where not every
 /// place has all of them (else they make the fourth dimension).
-fn split(planes: Vec<Plane>) -> Vec<Vec<Plane>> {
+pub(super) fn split(planes: Vec<Plane>) -> Vec<Vec<Plane>> {
     if planes.is_empty() {
         return Vec::new();
     }

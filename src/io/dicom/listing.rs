@@ -4,22 +4,27 @@
 use super::build::{Options, build, middle_slice};
 use super::bytes::Bytes;
 use super::file::{is_uid, number, parse, sop_class, text};
+use super::frames::Course;
 use super::group::{Group, groups};
+use super::identity::without_copies;
+use super::join::joined;
 use super::layout::{Layout, Photometric};
 use super::origin::{Origin, gather, is_disc_index};
 use super::pixels::frames_within;
 use super::plane::{Plane, planes};
+use crate::io::OpenOptions;
 use crate::io::error::{IoError, Refusal, one_line};
 use crate::io::watch::{Progress, Watch};
 use crate::volume::{Modality, Notice, Volume};
 use dicom::core::Tag;
 use dicom::dictionary_std::tags;
+use dicom::object::InMemDicomObject;
 use rayon::prelude::*;
 use serde::Serialize;
-use std::collections::HashSet;
+use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// dicom-rs parses recursively; the prescan admits a depth that fits in this.
 const STACK: usize = 16 << 20;
@@ -97,7 +102,10 @@ impl std::str::FromStr for SeriesChoice {
 /// What is kept of a file whose header was read.
 pub(super) struct Scanned {
     pub(super) origin: Origin,
+    pub(super) study: String,
     pub(super) series: String,
+    /// How the picture was made, in digest: texts and settings that one scan has alike.
+    pub(super) recipe: [u8; 32],
     pub(super) instance: String,
     /// Frame of reference: positions mean nothing across two of them.
     pub(super) frame: String,
@@ -131,8 +139,10 @@ pub(super) struct Facts {
 
 /// Series whose headers were read.
 pub struct Listing {
-    pub(super) files: Vec<Scanned>,
+    pub(super) files: Arc<Vec<Scanned>>,
     groups: Vec<Group>,
+    /// The groups before some of them were joined, if any were.
+    apart: Option<Vec<Group>>,
     series: Vec<SeriesInfo>,
     notices: Vec<Notice>,
     /// All stacks of one file, opened together unless one is asked for.
@@ -201,42 +211,59 @@ impl Listing {
                 Ok(one)
             })
             .collect::<Result<_, Refusal>>()?;
-        let (mut unreadable, mut copies) = (0, 0);
-        let mut instances = HashSet::new();
+        let mut unreadable = 0;
         // In one chain, so that the memory of the first list becomes that of the second: there may
         // be hundreds of thousands.
-        let mut files: Vec<Scanned> = scanned
+        let files: Vec<Scanned> = scanned
             .into_iter()
             .filter_map(|one| match one? {
                 Err(_) => {
                     unreadable += 1;
                     None
                 }
-                // The index of a disc is no image; the same object twice counts once.
+                // The index of a disc is no image.
                 Ok(s) if s.index && !single => None,
-                Ok(s) if !s.instance.is_empty() && !instances.insert(s.instance.clone()) => {
-                    copies += 1;
-                    None
-                }
                 Ok(s) => Some(s),
             })
             .collect();
-        drop(instances);
         let mut notices = found.notices;
         if unreadable > 0 {
             notices.push(Notice::amber(format!(
                 "{unreadable} DICOM files could not be read and are left out"
             )));
         }
-        if copies > 0 {
-            notices.push(Notice::note(format!("{copies} files are copies of others")));
-        }
+        let mut files = without_copies(files, watch, &mut notices)?;
         let groups = groups(&mut files);
         let whole = (single && groups.len() > 1)
             .then(|| Group::joined(&groups))
             .filter(|g| !g.planes.is_empty());
-        let series = groups.iter().enumerate().map(|(i, g)| info(i, g, &files)).collect();
-        Ok(Self { files, groups, series, notices, whole, path })
+        let files = Arc::new(files);
+        let joined = joined(&groups, &files);
+        let apart = joined.is_some().then(|| groups.clone());
+        let groups = joined.unwrap_or(groups);
+        let series = infos(&groups, &files);
+        Ok(Self { files, groups, apart, series, notices, whole, path })
+    }
+
+    /// Whether slices of several identifiers are shown as one series.
+    pub fn is_joined(&self) -> bool {
+        self.apart.is_some()
+    }
+
+    /// The series as their identifiers have them, none joined with another.
+    #[must_use]
+    pub fn separated(&self) -> Self {
+        let groups = self.apart.clone().unwrap_or_else(|| self.groups.clone());
+        let series = infos(&groups, &self.files);
+        Self {
+            files: self.files.clone(),
+            groups,
+            apart: None,
+            series,
+            notices: self.notices.clone(),
+            whole: self.whole.clone(),
+            path: self.path.clone(),
+        }
     }
 
     /// The series, in a fixed order.
@@ -284,6 +311,10 @@ impl Listing {
         let index = choose(&self.series, choice)?;
         self.groups.get(index).ok_or_else(|| Refusal::damaged("the series is empty"))
     }
+}
+
+fn infos(groups: &[Group], files: &[Scanned]) -> Vec<SeriesInfo> {
+    groups.iter().enumerate().map(|(i, g)| info(i, g, files)).collect()
 }
 
 fn info(index: usize, group: &Group, files: &[Scanned]) -> SeriesInfo {
@@ -374,6 +405,8 @@ fn examine(origin: Origin, bytes: Bytes) -> Result<Scanned, Refusal> {
         picture(&f)
     };
     Ok(Scanned {
+        study: text(o, tags::STUDY_INSTANCE_UID).unwrap_or_default(),
+        recipe: recipe(o),
         series: text(o, tags::SERIES_INSTANCE_UID).unwrap_or_default(),
         instance: text(o, tags::SOP_INSTANCE_UID).unwrap_or_default(),
         frame: text(o, tags::FRAME_OF_REFERENCE_UID).unwrap_or_default(),
@@ -388,6 +421,29 @@ fn examine(origin: Origin, bytes: Bytes) -> Result<Scanned, Refusal> {
     })
 }
 
+/// What all slices of one scan have alike and those of two scans mostly not.
+fn recipe(o: &InMemDicomObject) -> [u8; 32] {
+    let settings = [
+        tags::SERIES_DESCRIPTION,
+        tags::PROTOCOL_NAME,
+        tags::SCANNING_SEQUENCE,
+        tags::SEQUENCE_VARIANT,
+        tags::SEQUENCE_NAME,
+        tags::REPETITION_TIME,
+        tags::ECHO_TIME,
+        tags::INVERSION_TIME,
+        tags::FLIP_ANGLE,
+        tags::SLICE_THICKNESS,
+        tags::KVP,
+        tags::CONVOLUTION_KERNEL,
+        tags::CONTRAST_BOLUS_AGENT,
+        tags::UNITS,
+    ];
+    let add =
+        |hash: Sha256, tag| hash.chain_update(text(o, tag).unwrap_or_default()).chain_update([0]);
+    settings.into_iter().fold(Sha256::new(), add).finalize().into()
+}
+
 /// A term of the standard; anything longer may be some other text that a damaged file has there.
 fn is_code(text: &str) -> bool {
     text.len() <= 10 && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
@@ -397,7 +453,8 @@ fn picture(f: &super::file::DicomFile) -> Result<Picture, Refusal> {
     let o = &f.object;
     let mut notices = f.notices.clone();
     let layout = Layout::of(o, &mut notices)?.of_slices(o);
-    let planes = planes(o, &layout, frames_within(f, &layout), &mut notices);
+    let course = Course::of(o, layout.frames, &mut notices);
+    let planes = planes(o, &layout, &course, frames_within(f, &layout), &mut notices);
     let modality = modality(text(o, tags::MODALITY).as_deref());
     if text(o, tags::LOSSY_IMAGE_COMPRESSION).as_deref() == Some("01") {
         notices.push(Notice::note("the picture was compressed with loss"));
@@ -435,9 +492,7 @@ fn picture(f: &super::file::DicomFile) -> Result<Picture, Refusal> {
     } else {
         None
     };
-    let timed = [tags::FRAME_TIME, tags::FRAME_TIME_VECTOR, tags::CINE_RATE];
-    let clip = layout.frames > 1
-        && (modality == Modality::Ultrasound || timed.into_iter().any(|t| o.get(t).is_some()));
+    let clip = course.is_clip();
     Ok(Picture { layout, planes, facts: Facts { modality, value_unit, clip }, notices })
 }
 
@@ -456,11 +511,10 @@ fn modality(code: Option<&str>) -> Modality {
 }
 
 /// Opens what lies at one path.
-pub(crate) fn open(
-    path: &Path,
-    choice: Option<&SeriesChoice>,
-    raw_geometry: bool,
-    watch: Watch<'_>,
-) -> Result<Volume, IoError> {
-    Listing::scan(&[path.to_path_buf()], watch)?.open(choice, raw_geometry, watch)
+pub(crate) fn open(path: &Path, options: &OpenOptions<'_>) -> Result<Volume, IoError> {
+    let mut listing = Listing::scan(&[path.to_path_buf()], options.watch)?;
+    if options.separate {
+        listing = listing.separated();
+    }
+    listing.open(options.series.as_ref(), options.raw_geometry, options.watch)
 }

@@ -7,10 +7,14 @@ mod build;
 mod bytes;
 mod file;
 mod fragments;
+mod frames;
 mod group;
+mod identity;
+mod join;
 mod jpeg_extended;
 mod jpeg_ls;
 mod layout;
+mod levels;
 mod listing;
 mod mosaic;
 #[cfg(test)]

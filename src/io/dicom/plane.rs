@@ -2,6 +2,7 @@
 //! by frame, from the functional groups of enhanced objects (C.7.6.16).
 
 use super::file::{first_item, number, numbers, text};
+use super::frames::Course;
 use super::layout::Layout;
 use super::mosaic::is_mosaic;
 use super::tables::voi_window;
@@ -22,6 +23,9 @@ pub(super) struct Plane {
     /// Unit directions in which the column and the row number increase.
     pub(super) orientation: Option<[[f64; 3]; 2]>,
     pub(super) position: Option<[f64; 3]>,
+    /// Whether directions and position are those of the patient; else only how planes lie to one
+    /// another is known.
+    pub(super) patient: bool,
     /// Distance of columns and of rows.
     pub(super) spacing: Option<[f64; 2]>,
     /// Declared distance of slices, else their thickness.
@@ -59,6 +63,7 @@ const KIND: usize = 128;
 pub(super) fn planes(
     o: &InMemDicomObject,
     layout: &Layout,
+    course: &Course,
     present: usize,
     notices: &mut Vec<Notice>,
 ) -> Vec<Plane> {
@@ -74,7 +79,14 @@ pub(super) fn planes(
     }
     let whole_kind = shortened(&text(o, tags::IMAGE_TYPE).unwrap_or_default());
     let fallback_spacing = detector_spacing(o, notices);
-    let grid = grid_offsets(o, layout.frames);
+    let detectors = o.get(tags::DETECTOR_INFORMATION_SEQUENCE).and_then(|e| e.items());
+    let detectors = detectors.unwrap_or(&[]);
+    let made_by = numbers(o, tags::DETECTOR_VECTOR).filter(|v| v.len() == layout.frames);
+    let detector = |frame: usize| {
+        let number = made_by.as_ref().and_then(|v| v.get(frame)).map_or(1, |&n| n as usize);
+        detectors.get(number.saturating_sub(1))
+    };
+    let energies = numbers(o, tags::ENERGY_WINDOW_VECTOR).filter(|v| v.len() == layout.frames);
     (0..layout.frames.min(present))
         .map(|frame| {
             // Per-frame groups win over shared ones, both over the plain attributes.
@@ -85,24 +97,8 @@ pub(super) fn planes(
                     .or_else(|| shared.and_then(|g| first_item(g, sequence)))
                     .unwrap_or(o)
             };
-            let orientation =
-                few(group(tags::PLANE_ORIENTATION_SEQUENCE), tags::IMAGE_ORIENTATION_PATIENT)
-                    .and_then(|v| directions(&v, notices));
-            let position = few(group(tags::PLANE_POSITION_SEQUENCE), tags::IMAGE_POSITION_PATIENT)
-                .and_then(|v| <[f64; 3]>::try_from(v).ok())
-                // Farther away than anything was ever scanned.
-                .filter(|p| p.iter().all(|v| v.abs() < 1e9));
-            let position = match (position, orientation, &grid) {
-                (Some(p), Some([x, y]), Some(offsets)) => {
-                    let n = cross(x, y);
-                    let d = offsets.get(frame).copied().unwrap_or_default();
-                    Some(std::array::from_fn(|i| {
-                        let p: [f64; 3] = p;
-                        p[i] + n[i] * d
-                    }))
-                }
-                (p, _, _) => p,
-            };
+            let place = Place::of(o, &group, detector(frame), notices);
+            let Place { orientation, position, patient } = place.along(course, frame);
             let measures = group(tags::PIXEL_MEASURES_SEQUENCE);
             let spacing = few(measures, tags::PIXEL_SPACING)
                 .and_then(|v| match v.as_slice() {
@@ -113,23 +109,32 @@ pub(super) fn planes(
                     _ => None,
                 })
                 .or(fallback_spacing);
-            let step = number(measures, tags::SPACING_BETWEEN_SLICES)
-                .or_else(|| number(measures, tags::SLICE_THICKNESS))
-                .map(f64::abs)
-                .filter(|&s| is_length(s));
+            let step = [tags::SPACING_BETWEEN_SLICES, tags::SLICE_THICKNESS]
+                .into_iter()
+                .filter_map(|tag| number(measures, tag).map(f64::abs))
+                .find(|&s| is_length(s));
             let content = group(tags::FRAME_CONTENT_SEQUENCE);
             let echo = group(tags::MR_ECHO_SEQUENCE);
             let diffusion = group(tags::MR_DIFFUSION_SEQUENCE);
             let key = |o: &InMemDicomObject, a: Tag, b: Tag| {
                 number(o, a).or_else(|| number(o, b)).unwrap_or(0.0)
             };
+            let time = match course {
+                Course::Stack { times, .. } => times.get(frame).copied().filter(|&t| t != 0.0),
+                _ => None,
+            };
+            let mut kind = frame_kind(group(tags::MR_IMAGE_FRAME_TYPE_SEQUENCE))
+                .or_else(|| frame_kind(group(tags::CT_IMAGE_FRAME_TYPE_SEQUENCE)))
+                .unwrap_or_else(|| whole_kind.clone());
+            if let Some(window) = energies.as_ref().and_then(|v| v.get(frame)) {
+                kind = format!("{kind}\\energy window {window}");
+            }
             Plane {
                 file: 0,
                 frame,
                 tile: None,
-                kind: frame_kind(group(tags::MR_IMAGE_FRAME_TYPE_SEQUENCE))
-                    .or_else(|| frame_kind(group(tags::CT_IMAGE_FRAME_TYPE_SEQUENCE)))
-                    .unwrap_or_else(|| whole_kind.clone()),
+                kind,
+                patient,
                 orientation: orientation.filter(|_| !unsplit),
                 position: position.filter(|_| !unsplit),
                 spacing,
@@ -147,7 +152,13 @@ pub(super) fn planes(
                         tags::REFERENCED_SEGMENT_NUMBER,
                     )
                     .unwrap_or(0.0),
-                    key(content, tags::TEMPORAL_POSITION_INDEX, tags::TEMPORAL_POSITION_IDENTIFIER),
+                    time.unwrap_or_else(|| {
+                        key(
+                            content,
+                            tags::TEMPORAL_POSITION_INDEX,
+                            tags::TEMPORAL_POSITION_IDENTIFIER,
+                        )
+                    }),
                     key(o, tags::TRIGGER_TIME, tags::FRAME_REFERENCE_TIME),
                     key(echo, tags::EFFECTIVE_ECHO_TIME, tags::ECHO_TIME),
                     key(diffusion, tags::DIFFUSION_B_VALUE, tags::DIFFUSION_B_VALUE),
@@ -158,6 +169,70 @@ pub(super) fn planes(
         })
         .flat_map(|plane| tiles(plane, layout))
         .collect()
+}
+
+/// Where a frame lies.
+struct Place {
+    orientation: Option<[[f64; 3]; 2]>,
+    position: Option<[f64; 3]>,
+    patient: bool,
+}
+
+impl Place {
+    /// From the plane's own group or the plain attributes, else what the detector that made it says
+    /// (PS3.3 C.8.4.11), else from the groups of a volume that is not tied to the patient
+    /// (C.8.24.6).
+    fn of<'a>(
+        o: &'a InMemDicomObject,
+        group: &impl Fn(Tag) -> &'a InMemDicomObject,
+        detector: Option<&InMemDicomObject>,
+        notices: &mut Vec<Notice>,
+    ) -> Self {
+        let mut direction =
+            few(group(tags::PLANE_ORIENTATION_SEQUENCE), tags::IMAGE_ORIENTATION_PATIENT)
+                .or_else(|| few(o, tags::IMAGE_ORIENTATION_PATIENT))
+                .or_else(|| few(detector?, tags::IMAGE_ORIENTATION_PATIENT));
+        let mut place = few(group(tags::PLANE_POSITION_SEQUENCE), tags::IMAGE_POSITION_PATIENT)
+            .or_else(|| few(o, tags::IMAGE_POSITION_PATIENT))
+            .or_else(|| few(detector?, tags::IMAGE_POSITION_PATIENT));
+        let mut patient = true;
+        if direction.is_none() {
+            let turn = group(tags::PLANE_ORIENTATION_VOLUME_SEQUENCE);
+            direction = few(turn, tags::IMAGE_ORIENTATION_VOLUME);
+            if direction.is_some() {
+                place =
+                    few(group(tags::PLANE_POSITION_VOLUME_SEQUENCE), tags::IMAGE_POSITION_VOLUME);
+                patient = false;
+                push_once(
+                    notices,
+                    Notice::note("the frames are placed in the volume, not in the patient"),
+                );
+            }
+        }
+        let position = place
+            .and_then(|v| <[f64; 3]>::try_from(v).ok())
+            // Farther away than anything was ever scanned.
+            .filter(|p| p.iter().all(|v| v.abs() < 1e9));
+        Self { orientation: direction.and_then(|v| directions(&v, notices)), position, patient }
+    }
+
+    /// Of a frame that lies some way from this, the place of the first.
+    fn along(self, course: &Course, frame: usize) -> Self {
+        match course {
+            Course::Own | Course::Clip => self,
+            Course::Unknown => Self { orientation: None, position: None, ..self },
+            Course::Stack { offsets, .. } => {
+                let [x, y] = self.orientation.unwrap_or([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]);
+                let (first, normal) = (self.position.unwrap_or_default(), cross(x, y));
+                let far = offsets.get(frame).copied().unwrap_or_default();
+                Self {
+                    position: Some(std::array::from_fn(|i| first[i] + normal[i] * far)),
+                    patient: self.patient && self.orientation.is_some(),
+                    orientation: Some([x, y]),
+                }
+            }
+        }
+    }
 }
 
 fn frame_kind(group: &InMemDicomObject) -> Option<String> {
@@ -286,12 +361,6 @@ fn detector_spacing(o: &InMemDicomObject, notices: &mut Vec<Notice>) -> Option<[
         notices.push(Notice::note("the spacing is that of the ultrasound region"));
     }
     found
-}
-
-/// Offsets of the planes of a dose grid along the normal (PS3.3 C.8.8.3.2).
-fn grid_offsets(o: &InMemDicomObject, frames: usize) -> Option<Vec<f64>> {
-    let v = numbers(o, tags::GRID_FRAME_OFFSET_VECTOR)?;
-    (v.len() == frames && frames > 1 && v.first() == Some(&0.0)).then_some(v)
 }
 
 fn rescale(

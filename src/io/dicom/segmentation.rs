@@ -2,6 +2,7 @@
 //! never by their order.
 
 use super::file::{DicomFile, first_item, number, numbers, parse, sop_class, text};
+use super::frames::Course;
 use super::layout::Layout;
 use super::listing::on_threads;
 use super::origin::Origin;
@@ -48,7 +49,7 @@ fn build(f: &DicomFile, image: Option<&Volume>) -> Result<Mask, Refusal> {
     let layout = Layout::of(o, &mut notices)?;
     let coding = coding(o, &layout, &mut notices)?;
     let frames = Frames::of(f, layout.clone(), &mut notices)?;
-    let places = planes(o, &layout, frames.count, &mut notices);
+    let places = planes(o, &layout, &Course::Own, frames.count, &mut notices);
     let segments = segments(o)?;
     tie(o, image, &mut notices);
     let fitting = image.and_then(|v| {
@@ -202,7 +203,7 @@ fn on_image(image: &Volume, layout: &Layout, places: &[Plane]) -> Option<(Geomet
             (spacing[i] / target.spacing[i] - 1.0).abs() < 1e-3
                 && dot(directions[i], target.directions[i]) > 1.0 - 1e-5
         });
-        let near = 0.01 + 0.01 * target.step;
+        let near = 0.02 * target.step;
         let distance = |z: usize| {
             let s = target.slices.get(z).map_or([f64::INFINITY; 3], |s| s.position);
             length(std::array::from_fn(|i| s[i] - position[i]))
@@ -268,10 +269,12 @@ fn lattice(
     order.sort_by(|a, b| dot(*a, normal).total_cmp(&dot(*b, normal)));
     let (Some(&low), Some(&high)) = (order.first(), order.last()) else { return Err(unplaced()) };
     let along = |p: [f64; 3]| dot(p, normal) - dot(low, normal);
+    // Of frames at one place, only what their text leaves of a number differs.
+    let same = 1e-3 * first.step.unwrap_or_else(|| spacing[0].min(spacing[1]));
     let least = order
         .windows(2)
         .filter_map(|w| if let [a, b] = w { Some(along(*b) - along(*a)) } else { None })
-        .filter(|d| *d > 0.01)
+        .filter(|d| *d > same)
         .fold(f64::INFINITY, f64::min);
     let declared = first.step.filter(|s| s.is_finite() && *s > 0.0);
     // Empty frames may be left out: the declared step counts if the gaps are multiples of it.
@@ -296,7 +299,7 @@ fn lattice(
     for &p in &positions {
         let z = (along(p) / step).round();
         let off = length(std::array::from_fn(|i| low[i] + advance[i] * z - p[i]));
-        if off > 0.01 + 0.02 * step {
+        if off > 0.03 * step {
             let text = "the frames of the segmentation are not evenly spaced; each was put on the \
                         nearest slice of an even lattice";
             push_once(notices, Notice::amber(text));

@@ -1,13 +1,14 @@
 //! From planes to a lattice: order along the slice normal, true spacing, what is wrong with it, and
 //! how that is made right. File names and instance numbers never decide where a slice lies.
 
+use super::levels::levels;
 use super::plane::{INSTANCE, Plane, cross, dot, length};
 use super::resample::{Grid, Repair};
 use crate::io::error::Refusal;
 use crate::volume::{Affine, Geometry, LengthUnit, Notice};
 
-/// Planes nearer than this along the normal are at one position, mm.
-pub(super) const SAME_PLACE: f64 = 0.01;
+/// Planes at one place along the normal lie one over the other within this share of a pixel.
+const BESIDE: f64 = 0.25;
 
 /// Planes in voxel order (z, then time) and the lattice they fill.
 pub(super) struct Stack {
@@ -49,16 +50,16 @@ pub(super) fn arrange(
             .then_with(|| compare(&a.order, &b.order))
             .then_with(|| (a.file, a.frame).cmp(&(b.file, b.frame)))
     });
-    // Planes at one position: a chain of neighbours closer than the limit.
-    let places: Vec<Vec<Plane>> = planes
-        .chunk_by(|a, b| distance(b) - distance(a) < SAME_PLACE)
-        .map(<[Plane]>::to_vec)
+    let places: Vec<Vec<Plane>> = levels(&planes, distance)
+        .into_iter()
+        .map(|place| place.into_iter().filter_map(|i| planes.get(i).cloned()).collect())
         .collect();
+    let pixel = spacing[0].min(spacing[1]);
     let beside = places.iter().any(|place| {
         let first = place.first().and_then(|p| p.position).unwrap_or_default();
         place.iter().any(|p| {
             let q = p.position.unwrap_or_default();
-            length(std::array::from_fn(|i| q[i] - first[i])) > 10.0 * SAME_PLACE
+            length(std::array::from_fn(|i| q[i] - first[i])) > BESIDE * pixel
         })
     });
     let times = places.first().map_or(1, Vec::len);
@@ -99,7 +100,8 @@ pub(super) fn arrange(
         found.origin,
     );
     let geometry = Geometry::new(shape, lps.flip_lps_ras())
-        .map_err(|e| Refusal::damaged(format!("the slices span no volume ({e})")))?;
+        .map_err(|e| Refusal::damaged(format!("the slices span no volume ({e})")))?
+        .with_orientation_known(planes.iter().all(|p| p.patient));
     let mut ordered = Vec::with_capacity(planes.len());
     for t in 0..times {
         ordered.extend(columns_of_time.iter().filter_map(|p| p.get(t).cloned()));
@@ -188,7 +190,9 @@ fn spread(
         sorted.get(sorted.len() / 2).copied().unwrap_or(1.0),
         sorted.last().copied().unwrap_or(1.0),
     );
-    let off = |s: f64| (s - median).abs() > 0.02 * median && (s - median).abs() > 0.01;
+    // Positions are often written with two decimals.
+    let rounding = f64::min(0.01, 0.1 * median);
+    let off = |s: f64| (s - median).abs() > (0.02 * median).max(rounding);
     let uneven = steps.iter().any(|&s| off(s));
     let farthest = positions
         .iter()
@@ -272,7 +276,7 @@ fn spread(
 }
 
 /// For each place of an even stack its slice, if all steps are near a multiple of the median.
-fn slots(steps: &[f64], median: f64) -> Option<Vec<Option<usize>>> {
+pub(super) fn slots(steps: &[f64], median: f64) -> Option<Vec<Option<usize>>> {
     let mut slots = vec![Some(0)];
     for (i, s) in steps.iter().enumerate() {
         let k = s / median;
@@ -323,7 +327,9 @@ fn loose(
                 [dx.map(|v| v * x), dy.map(|v| v * y), z],
                 only.position.unwrap_or_default(),
             );
-            geometry = Geometry::new([columns, rows, 1], lps.flip_lps_ras()).map_err(bad)?;
+            geometry = Geometry::new([columns, rows, 1], lps.flip_lps_ras())
+                .map_err(bad)?
+                .with_orientation_known(only.patient);
         }
     } else {
         notices.push(Notice::note("no spacing is known: lengths are in pixels"));
