@@ -36,6 +36,16 @@ impl SeriesList {
         self.listing.series()
     }
 
+    /// Whether slices of several identifiers are listed as one series.
+    pub fn is_joined(&self) -> bool {
+        self.listing.is_joined()
+    }
+
+    /// The list with every series by itself.
+    pub(super) fn separated(&self) -> Self {
+        Self::new(self.listing.separated())
+    }
+
     /// Series that can be opened.
     pub fn openable(&self) -> usize {
         self.series().iter().filter(|s| s.has_pixels).count()

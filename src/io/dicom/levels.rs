@@ -1,7 +1,8 @@
 //! Which planes lie at one place along the normal, and which are slices of their own. No distance in
 //! millimetres can tell: slices of a microscope lie closer than repeated scans of a patient do.
 
-use super::plane::Plane;
+use super::plane::{ACQUISITION, B_VALUE, ECHO, Plane, TIME, TRIGGER};
+use std::collections::HashSet;
 
 /// Planes at one place lie within this share of the distance to the next place.
 const SPREAD: f64 = 0.05;
@@ -65,13 +66,18 @@ fn repeated(clusters: &[&[(f64, usize)]], planes: &[Plane], declared: Option<f64
             _ => true,
         })
     });
-    close && most > 1 && 5 * full >= 4 * clusters.len() && told_apart
+    // Without a declared distance only a count of the times is proof.
+    let counted = [TIME, TRIGGER, ECHO, B_VALUE, ACQUISITION].into_iter().any(|key| {
+        let values: HashSet<u64> = planes.iter().map(|p| p.order[key].to_bits()).collect();
+        values.len() == most
+    });
+    let proven = counted || (declared.is_some() && told_apart);
+    close && most > 1 && 5 * full >= 4 * clusters.len() && proven
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::io::dicom::plane::TIME;
 
     fn at(depths: &[f64], step: Option<f64>) -> Vec<usize> {
         let planes: Vec<Plane> = depths
@@ -79,7 +85,7 @@ mod tests {
             .enumerate()
             .map(|(i, &z)| {
                 let mut order = [0.0; 7];
-                order[TIME] = i as f64;
+                order[TIME] = (i % 3) as f64;
                 Plane {
                     file: i,
                     frame: 0,

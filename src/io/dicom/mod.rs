@@ -8,6 +8,8 @@ mod bytes;
 mod file;
 mod fragments;
 mod frames;
+#[cfg(test)]
+mod geometry_tests;
 mod group;
 mod identity;
 mod join;
