@@ -41,7 +41,7 @@ impl Session {
             Command::OpenOffered => self.open_offered(),
             Command::DismissOffer => self.label_offer = None,
             Command::Show(Panel::Export, true) => {
-                self.export_aside = None;
+                self.export_of = None;
                 self.exported.clear();
                 self.panels.insert(Panel::Export);
             }
@@ -51,17 +51,17 @@ impl Session {
             Command::Show(panel, false) => {
                 self.panels.remove(&panel);
             }
+            Command::ShowResult(id) => self.show_result(id),
             Command::ShowExportOf(id) => {
                 self.exported.clear();
-                self.export_aside = Some(id);
+                self.export_of = Some(id);
                 self.panels.insert(Panel::Export);
             }
-            Command::DiscardKeptAside(id) => {
-                self.kept_aside.retain(|k| k.id != id);
-                if self.export_aside == Some(id) {
-                    self.export_aside = None;
-                    self.panels.remove(&Panel::Export);
-                }
+            Command::DeleteResult(id) => self.delete_result(id),
+            Command::KeepResult => self.asked_to_delete = None,
+            Command::Leave => {
+                self.leaving = true;
+                self.panels.remove(&Panel::Leave);
             }
             Command::SetModel(id) => {
                 if self.cards().iter().any(|c| c.id == id) {
@@ -139,6 +139,8 @@ impl Session {
             Action::SliceDown => self.apply(Command::StepSlice(1)),
             Action::FirstSlice => self.apply(Command::SetSlice(0)),
             Action::LastSlice => self.apply(Command::SetSlice(usize::MAX)),
+            Action::PreviousTime => self.apply(Command::StepTime(-1)),
+            Action::NextTime => self.apply(Command::StepTime(1)),
             Action::Shortcuts => {
                 let open = !self.is_open(Panel::Shortcuts);
                 self.apply(Command::Show(Panel::Shortcuts, open));
@@ -162,11 +164,18 @@ impl Session {
             self.cancel_loading();
             return;
         }
-        if self.label_offer.take().is_some() {
+        if self.label_offer.take().is_some() || self.asked_to_delete.take().is_some() {
             return;
         }
-        let order =
-            [Panel::Path, Panel::Shortcuts, Panel::About, Panel::Log, Panel::Card, Panel::Export];
+        let order = [
+            Panel::Leave,
+            Panel::Path,
+            Panel::Shortcuts,
+            Panel::About,
+            Panel::Log,
+            Panel::Card,
+            Panel::Export,
+        ];
         if let Some(panel) = order.into_iter().find(|p| self.is_open(*p)) {
             self.panels.remove(&panel);
         } else if self.chooser.take().is_some() {
@@ -197,7 +206,7 @@ impl Session {
         }
         let job = Job {
             volume: document.volume.clone(),
-            time: 0,
+            time: document.view.time,
             model: card.id.clone(),
             settings: settings.clone(),
         };
@@ -211,19 +220,20 @@ impl Session {
         if self.exporting.is_some() {
             return;
         }
-        let Some((_, outcome)) = self.export_target() else {
+        let Some(entry) = self.export_target() else {
             self.note(Level::Info, "There is no result to export yet.");
             return;
         };
+        let (id, stored) = (entry.id, entry.stored.clone());
         self.export_folder.clone_from(&folder);
         self.preferences.export_folder = Some(folder.clone());
         self.store.save(&self.preferences);
         self.exported.clear();
         let exporter = self.exporter;
         let task = Task::spawn("export a result", &self.wake, move || {
-            exporter(&folder, &outcome, &options)
+            exporter(&folder, &*stored.outcome()?, &options)
         });
-        self.exporting = Some(Exporting { task });
+        self.exporting = Some(Exporting { id, task });
     }
 
     /// Shows a native dialog on its own thread, or its twin at once when dialogs are off.
@@ -313,9 +323,10 @@ fn look(document: &mut Document, command: &Command) {
                 document.overlays.hidden_labels.push(value);
             }
         }
-        Command::DiscardResult => {
-            document.findings = None;
-            document.member = None;
+        Command::HideResult => document.hide_result(),
+        Command::SetTime(time) => document.set_time(time),
+        Command::StepTime(by) => {
+            document.set_time(document.view.time.saturating_add_signed(by as isize));
         }
         // Values out of range change nothing; all other commands were handled by the session.
         _ => {}
@@ -366,7 +377,8 @@ fn act_on_view(document: &mut Document, action: Action) {
         Action::ToggleCrosshair => document.view.crosshair ^= true,
         Action::AutoWindowSlice => document.view.window = slice_window(document),
         Action::AutoWindowVolume => {
-            document.view.window = robust(document.volume.quantiles(0, 0.005, 0.995));
+            let (volume, time) = (&document.volume, document.view.time);
+            document.view.window = robust(volume.quantiles(time, 0.005, 0.995));
         }
         Action::Preset(n) => {
             if let Some((_, window)) =
@@ -413,7 +425,7 @@ fn slice_window(document: &Document) -> Window {
             voxel[plane.right] = c;
             voxel[plane.down] = r;
             for channel in 0..volume.channels() {
-                values.push(volume.value(voxel, 0, channel));
+                values.push(volume.value(voxel, document.view.time, channel));
             }
         }
     }
@@ -439,13 +451,13 @@ pub fn presets(document: &Document) -> Vec<(&'static str, Window)> {
             ("mediastinum", w(350.0, 50.0)),
         ],
         _ => {
-            let v = &document.volume;
+            let part = |low, high| robust(document.volume.quantiles(document.view.time, low, high));
             vec![
                 ("as opened", document.default_window),
-                ("1–99 %", robust(v.quantiles(0, 0.01, 0.99))),
-                ("2–98 %", robust(v.quantiles(0, 0.02, 0.98))),
-                ("5–95 %", robust(v.quantiles(0, 0.05, 0.95))),
-                ("full range", robust(v.quantiles(0, 0.0, 1.0))),
+                ("1–99 %", part(0.01, 0.99)),
+                ("2–98 %", part(0.02, 0.98)),
+                ("5–95 %", part(0.05, 0.95)),
+                ("full range", part(0.0, 1.0)),
             ]
         }
     }

@@ -16,6 +16,8 @@ pub enum Panel {
     /// The chosen model's card.
     Card,
     About,
+    /// The question before results that were not exported are lost with the window.
+    Leave,
 }
 
 /// Things without arguments, so that one table can tie them to keys and menu rows.
@@ -50,6 +52,8 @@ pub enum Action {
     SliceDown,
     FirstSlice,
     LastSlice,
+    NextTime,
+    PreviousTime,
     /// Crosshair by voxels on the screen: right, down.
     Move(i8, i8),
     Shortcuts,
@@ -97,6 +101,9 @@ pub enum Command {
     SetPlane(usize),
     SetSlice(usize),
     StepSlice(i64),
+    /// Shows this time point, from 0.
+    SetTime(usize),
+    StepTime(i64),
     SetCrosshair([usize; 3]),
     /// Screen points per millimetre (or pixel), and where the image centre lies relative to the
     /// view's centre, in screen points.
@@ -121,14 +128,23 @@ pub enum Command {
         folder: PathBuf,
         options: ExportOptions,
     },
-    /// Opens the export panel for a result that was kept aside.
+    /// Draws a result of the list on its image, and goes to its time point.
+    ShowResult(u64),
+    /// Takes the result off the image; it stays in the list.
+    HideResult,
+    /// Opens the export panel for a result of the list.
     ShowExportOf(u64),
-    DiscardKeptAside(u64),
+    /// Deletes a result of the list. One that was not exported is asked about first: then this is the
+    /// answer too.
+    DeleteResult(u64),
+    /// It is not to be deleted after all.
+    KeepResult,
+    /// Closes the window although results were not exported.
+    Leave,
     /// A native folder dialog for the export panel.
     ExportDialog,
     AcknowledgeResearchUse,
     ClearRecent,
     DismissToast(u64),
     DismissRefusal,
-    DiscardResult,
 }

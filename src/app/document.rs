@@ -1,6 +1,6 @@
 //! The open image and how it is being looked at.
 
-use super::{Findings, LabelLayer, PlaneView, SeriesList};
+use super::{Findings, LabelLayer, PlaneView, ResultEntry, SeriesList};
 use crate::volume::{LabelMap, Notice, Severity, Volume, Window};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -45,6 +45,8 @@ impl Origin {
 pub struct View {
     /// The plane shown: slices across this voxel axis.
     pub axis: usize,
+    /// The time point shown, from 0.
+    pub time: usize,
     /// The crosshair; its components are the slice of each plane.
     pub voxel: [usize; 3],
     /// Magnification relative to "the whole slice fits".
@@ -119,7 +121,7 @@ pub(super) struct Loaded {
 impl Loaded {
     pub(super) fn new(origin: Origin, volume: Volume, truth: Option<LabelMap>) -> Self {
         let window = volume.default_window();
-        let (low, high) = volume.quantiles(0, 0.005, 0.995);
+        let (low, high) = volume.quantiles(volume.middle_time(), 0.005, 0.995);
         let robust_range = if high > low { high - low } else { window.width };
         Self { origin, volume: Arc::new(volume), truth, window, robust_range, opened: None }
     }
@@ -143,7 +145,9 @@ pub struct Document {
     pub robust_range: f64,
     pub view: View,
     pub overlays: Overlays,
+    /// The result that was chosen from the list, and its place there.
     pub findings: Option<Arc<Findings>>,
+    pub result: Option<u64>,
     /// A label map of another program.
     pub labels: Option<Arc<LabelLayer>>,
     /// How it was opened, if from files.
@@ -159,6 +163,7 @@ impl Document {
         let g = loaded.volume.geometry();
         let view = View {
             axis: best_axis(&loaded.volume),
+            time: loaded.volume.middle_time(),
             voxel: g.shape().map(|n| n / 2),
             zoom: 1.0,
             pan: [0.0; 2],
@@ -176,6 +181,7 @@ impl Document {
             view,
             overlays: Overlays::default(),
             findings: None,
+            result: None,
             labels: None,
             opened: loaded.opened,
             cautions_read: false,
@@ -183,10 +189,13 @@ impl Document {
         }
     }
 
-    /// What the person should know: of the image, then of the label map on it.
+    /// What the person should know: of the image, then of the label map on it, then what only its
+    /// result has to say.
     pub fn notices(&self) -> impl Iterator<Item = &Notice> {
+        let image = &self.volume.notices;
         let labels = self.labels.iter().flat_map(|l| l.mask.notices.iter());
-        self.volume.notices.iter().chain(labels)
+        let result = self.findings.iter().flat_map(|f| f.outcome.notices.iter());
+        image.iter().chain(labels).chain(result.filter(|n| !image.contains(n)))
     }
 
     pub fn cautions(&self) -> impl Iterator<Item = &Notice> {
@@ -222,9 +231,48 @@ impl Document {
         self.cautions_read = false;
     }
 
+    /// The result, if it belongs to the time point that is shown.
+    pub(super) fn result_here(&self) -> Option<&Arc<Findings>> {
+        self.findings.as_ref().filter(|f| f.outcome.time == self.view.time)
+    }
+
     /// The label map, if it is what is drawn.
-    pub fn shown_labels(&self) -> Option<&Arc<LabelLayer>> {
-        self.labels.as_ref().filter(|_| self.overlays.own_labels || self.findings.is_none())
+    pub(super) fn labels_here(&self) -> Option<&Arc<LabelLayer>> {
+        self.labels.as_ref().filter(|_| self.overlays.own_labels || self.result_here().is_none())
+    }
+
+    /// Whether this is the image that a result was made from: the same document, or the same files
+    /// read in the same way again.
+    pub fn is_image_of(&self, entry: &ResultEntry) -> bool {
+        let (volume, about) = (&self.volume, entry.about());
+        let same_files = || !volume.source.sha256.is_empty() && volume.source == about.source;
+        (self.generation == entry.generation || same_files())
+            && volume.geometry().matches(&about.geometry, 1e-3)
+            && volume.times() == about.time_points
+    }
+
+    pub(super) fn set_time(&mut self, time: usize) {
+        self.view.time = time.min(self.volume.times() - 1);
+    }
+
+    pub(super) fn show_result(&mut self, id: u64, findings: Findings) {
+        let cautions = |n: &&Notice| n.severity == Severity::Amber;
+        let old: Vec<Notice> = self.notices().filter(cautions).cloned().collect();
+        self.overlays.class = self.overlays.class.min(findings.classes.len().saturating_sub(1));
+        self.overlays.hidden_classes.clear();
+        self.overlays.own_labels = false;
+        self.member = None;
+        self.result = Some(id);
+        self.findings = Some(Arc::new(findings));
+        // A caution that was not there when the others were read is shown in full.
+        let new = self.notices().filter(cautions).any(|n| !old.contains(n));
+        self.cautions_read &= !new;
+    }
+
+    pub(super) fn hide_result(&mut self) {
+        self.findings = None;
+        self.result = None;
+        self.member = None;
     }
 
     pub fn plane(&self) -> PlaneView {

@@ -102,8 +102,16 @@ impl Findings {
         (position < self.samples()).then(|| self.ensemble.member_labels(position, &values))
     }
 
-    /// "7 of 10 samples · p 0.70 · entropy 0.88 bit" for one class.
+    /// Nothing was sampled: there is one mask and no spread.
+    pub fn is_deterministic(&self) -> bool {
+        self.outcome.deterministic
+    }
+
+    /// "7 of 10 samples · p 0.70 · entropy 0.88 bit" for one class; nothing of one deterministic mask.
     pub fn probe(&self, class: usize, voxel: [usize; 3]) -> Option<String> {
+        if self.is_deterministic() {
+            return None;
+        }
         let i = self.block_index(voxel)?;
         let k = *self.count(class).get(i)?;
         Some(wording::probe(usize::from(k), self.samples()))

@@ -60,13 +60,14 @@ impl Picture {
         at: impl Fn(usize, usize) -> Option<[usize; 3]>,
     ) -> Self {
         let window: Window = volume.default_window();
+        let time = volume.middle_time();
         let mut rgb = Vec::with_capacity(width * height * 3);
         for j in 0..height {
             for i in 0..width {
                 let voxel = at(i, j);
                 for c in 0..3 {
                     let channel = if volume.channels() == 3 { c } else { 0 };
-                    let grey = voxel.map_or(0.0, |v| window.grey(volume.value(v, 0, channel)));
+                    let grey = voxel.map_or(0.0, |v| window.grey(volume.value(v, time, channel)));
                     let grey = if volume.inverted { 1.0 - grey } else { grey };
                     rgb.push((grey * 255.0).round() as u8);
                 }

@@ -2,27 +2,28 @@
 //! a number.
 
 use crate::inference::{Placement, Preview};
-use crate::volume::{Class, Roi};
+use crate::volume::Class;
 
-/// Label values `[roi.height, roi.width]` where the mean of the members' estimates is at least one
+/// Label values on the region of `placement`, row by row, where the mean of the members' estimates is at least one
 /// half; the innermost or last class wins. Estimates of another shape than the first are left out.
 pub fn mean_preview<'a>(
     previews: impl Iterator<Item = &'a Preview>,
-    roi: Roi,
+    placement: &Placement,
     classes: &[Class],
 ) -> Vec<u8> {
+    let roi = placement.roi();
     let mut labels = vec![0; roi.width * roi.height];
     let mut sum: Vec<f32> = Vec::new();
-    let (mut size, mut count) = (0, 0u16);
+    let (size, mut count) = (placement.size(), 0u16);
     for p in previews {
-        let usable = p.width == p.height
+        let usable = p.width == placement.size()
+            && p.height == placement.size()
             && p.classes == classes.len()
             && p.probability.len() == p.width * p.height * p.classes;
         if usable && sum.is_empty() {
-            size = p.width;
             sum = vec![0.0; p.probability.len()];
         }
-        if usable && p.width == size {
+        if usable {
             for (s, &v) in sum.iter_mut().zip(&p.probability) {
                 *s += f32::from(v);
             }
@@ -33,7 +34,6 @@ pub fn mean_preview<'a>(
         return labels;
     }
     let half = 127.5 * f32::from(count);
-    let placement = Placement::new(roi, size);
     for (plane, class) in sum.chunks_exact(size * size).zip(classes) {
         for (label, mean) in labels.iter_mut().zip(placement.enlarge(plane)) {
             if mean >= half {
@@ -44,17 +44,10 @@ pub fn mean_preview<'a>(
     labels
 }
 
-/// Where a region lies in the model's square, as fractions of its side: left, top, width, height.
-/// A region that is not square is centred in the square that the model sees.
-pub fn region_in_model(roi: Roi) -> [f64; 4] {
-    let side = roi.width.max(roi.height).max(1) as f64;
-    let (w, h) = (roi.width as f64 / side, roi.height as f64 / side);
-    [0.5 * (1.0 - w), 0.5 * (1.0 - h), w, h]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::volume::Roi;
 
     fn square() -> Preview {
         let mut probability = vec![0; 64];
@@ -72,7 +65,9 @@ mod tests {
         let p = square();
         for (width, height) in [(8, 8), (20, 20), (31, 31), (40, 30), (30, 41)] {
             let roi = Roi { x: 3, y: 4, width, height };
-            let labels = mean_preview([&p, &p].into_iter(), roi, std::slice::from_ref(&class));
+            let placement = Placement::new(roi, 8, [1.0; 2], None);
+            let class = std::slice::from_ref(&class);
+            let labels = mean_preview([&p, &p].into_iter(), &placement, class);
             let inside: Vec<usize> = (0..labels.len()).filter(|&i| labels[i] == 5).collect();
             let mean = |f: &dyn Fn(usize) -> usize| {
                 inside.iter().map(|&i| f(i) as f64).sum::<f64>() / inside.len() as f64
@@ -88,6 +83,9 @@ mod tests {
     #[test]
     fn an_estimate_of_another_model_is_left_out() {
         let roi = Roi { x: 0, y: 0, width: 8, height: 8 };
-        assert_eq!(mean_preview([&square()].into_iter(), roi, &[]), vec![0; 64]);
+        let placement = |size| Placement::new(roi, size, [1.0; 2], None);
+        assert_eq!(mean_preview([&square()].into_iter(), &placement(8), &[]), vec![0; 64]);
+        let class = [Class { name: "disc".into(), label: 5, color: [255; 3] }];
+        assert_eq!(mean_preview([&square()].into_iter(), &placement(16), &class), vec![0; 64]);
     }
 }

@@ -5,8 +5,10 @@
 //! member), `direct.nii.gz` (the anchor head's mask), `calibrated.nii.gz` (the mean of the soft
 //! masks with the model's temperature, where it has one), and `result.json` with everything needed to
 //! repeat the run. All on the grid of the whole scan. `labels.txt` names the labels for ITK-SNAP.
-//! On request `mask.seg.dcm`, `probability.seg.dcm` (DICOM SEG) and `mask.rtstruct.dcm`.
+//! On request `mask.seg.dcm`, `probability.seg.dcm` (DICOM SEG) and `mask.rtstruct.dcm`. Of one
+//! deterministic mask there are no samples, so the files about samples are left out.
 
+use super::record::{Earlier, RECORD, described, record};
 use super::wording;
 use crate::ensemble::{Ensemble, EnsembleError, Spread};
 use crate::inference::Outcome;
@@ -19,8 +21,9 @@ use crate::io::{
 };
 use crate::metrics::tempered;
 use crate::volume::{ClassKind, Geometry, Label, LabelTable, LengthUnit, Notice, Source};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ResultsError {
@@ -66,23 +69,44 @@ impl Obstacles {
     }
 }
 
-/// Writes the files asked for into `folder`, which is made if needed. All are written before the
-/// first takes its place, and `result.json` takes it first: no mask lies there without it.
+/// Writes the files asked for into `folder`, which is made if needed; see [`write_results_in`].
 ///
 /// # Errors
-/// If a file cannot be written, or exists and may not be overwritten; if SEG or RT Structure Set
-/// are asked for and cannot express the scan.
+/// As [`begin_results`] and [`write_results_in`].
 pub fn write_results(
     folder: &Path,
     outcome: &Outcome,
     options: &ExportOptions,
 ) -> Result<Vec<PathBuf>, ResultsError> {
+    write_results_in(begin_results(folder, options.overwrite)?, outcome, options)
+}
+
+/// Begins a set of results in `folder`, which is made if needed. Until it is written or dropped
+/// nobody else can begin one there.
+///
+/// # Errors
+/// If the folder cannot be made or written, or somebody else is writing results there.
+pub fn begin_results(folder: &Path, overwrite: bool) -> Result<FileSet, ResultsError> {
     std::fs::create_dir_all(folder).map_err(|e| ResultsError::Folder(e, folder.into()))?;
+    Ok(FileSet::new(folder, RECORD, overwrite)?)
+}
+
+/// Writes the files asked for, all before the first takes its place. Files of an earlier export that
+/// lie there are kept if they are of the same run, and stand in the record then; those of another
+/// run go, if they may be overwritten.
+///
+/// # Errors
+/// If a file cannot be written, or exists and may not be overwritten; if SEG or RT Structure Set
+/// are asked for and cannot express the scan.
+pub fn write_results_in(
+    set: FileSet,
+    outcome: &Outcome,
+    options: &ExportOptions,
+) -> Result<Vec<PathBuf>, ResultsError> {
     let classes = outcome.model.classes.len();
     let voxels = outcome.block_shape().iter().product();
     let ensemble =
         Ensemble::from_soft(&outcome.soft_members(), classes, outcome.model.kind, voxels)?;
-    let set = FileSet::new(folder, options.overwrite)?;
     let mut files = Vec::new();
     if options.nifti {
         write_niftis(&set, outcome, &ensemble, &mut files)?;
@@ -92,24 +116,46 @@ pub fn write_results(
         write_dicom(&set, outcome, &ensemble, options, &mut files, &mut remarks)?;
     }
     let mut record = record(outcome, &ensemble);
-    if let Some(fields) = record.as_object_mut() {
-        let outputs = files.iter().map(|f| described(f)).collect::<Result<Vec<_>, _>>()?;
-        fields.insert("outputs".into(), Value::Array(outputs));
-        fields.insert("remarks".into(), json!(remarks));
-        fields.insert(
-            "patient_identity".into(),
-            json!(if options.keep_identity { "kept" } else { "left out" }),
-        );
+    let mut earlier = Earlier::find(set.folder(), &record, &files);
+    let mut outputs = files.iter().map(|f| described(f)).collect::<Result<Vec<_>, _>>()?;
+    if earlier.same_run {
+        for file in std::mem::take(&mut earlier.files) {
+            outputs.push(described(&file)?);
+        }
+    } else if !earlier.files.is_empty() && !set.may_overwrite() {
+        return Err(IoError::Exists { path: set.folder().join(RECORD) }.into());
     }
-    let path = set.place_of_record("result.json");
-    write_atomic(&path, serde_json::to_string_pretty(&record)?.as_bytes())?;
-    Ok(set.commit(&files, &path)?)
+    let identity = if options.keep_identity { "kept" } else { "left out" };
+    record.append(&mut named_values(json!({
+        "outputs": outputs,
+        "remarks": remarks,
+        "patient_identity": identity,
+    })));
+    write_atomic(&set.place_of_record(), serde_json::to_string_pretty(&record)?.as_bytes())?;
+    Ok(set.commit(&files, &earlier.files)?)
 }
 
-/// Name and SHA-256 of a written file.
-fn described(file: &Path) -> Result<Value, IoError> {
-    let name = file.file_name().map(|n| n.to_string_lossy().into_owned());
-    Ok(json!({ "file": name, "sha256": crate::io::sha256_of_file(file)? }))
+/// The fields of an object.
+pub(super) fn named_values(object: Value) -> Map<String, Value> {
+    match object {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    }
+}
+
+/// What the header of a NIfTI file says of it: the most important first, for there is little room.
+fn nifti_description(outcome: &Outcome, what: &str) -> String {
+    let mut parts = Vec::new();
+    match wording::ambers(&outcome.notices).count() {
+        0 => {}
+        n => parts.push(wording::cautions(n)),
+    }
+    parts.push(what.to_owned());
+    parts.push(format!("weights {}", outcome.model.sha256.get(..8).unwrap_or_default()));
+    if outcome.time_points > 1 {
+        parts.push(wording::time_point(outcome.time, outcome.time_points));
+    }
+    parts.join("; ")
 }
 
 fn write_niftis(
@@ -119,20 +165,14 @@ fn write_niftis(
     files: &mut Vec<PathBuf>,
 ) -> Result<(), ResultsError> {
     let classes = outcome.model.classes.len();
-    let voxels = outcome.block_shape().iter().product();
-    let direct = Ensemble::from_soft(&[&outcome.direct], classes, outcome.model.kind, voxels)?;
     let values: Vec<u8> = outcome.model.classes.iter().map(|c| c.label).collect();
     let whole = |block: &[u8]| on_scan(outcome, block);
     let maps = |map: fn(&Ensemble, usize) -> Vec<f32>| -> Vec<f32> {
         (0..classes).flat_map(|c| on_scan(outcome, &map(ensemble, c))).collect()
     };
-    let members: Vec<u8> = (0..outcome.members.len())
-        .flat_map(|m| whole(&ensemble.member_labels(m, &values)))
-        .collect();
-    let weights = outcome.model.sha256.get(..8).unwrap_or_default();
     let mut nifti = |name: &str, what: &str, data: NiftiData<'_>, fourth: usize| {
         let path = set.place(name)?;
-        let description = format!("{what}; weights {weights}");
+        let description = nifti_description(outcome, what);
         let options =
             NiftiOptions { fourth_axis: fourth, description: &description, overwrite: false };
         write_nifti_with(&path, &outcome.geometry, data, &options)?;
@@ -141,8 +181,6 @@ fn write_niftis(
     };
     let labels = whole(&ensemble.labels(&values));
     nifti("mask.nii.gz", "labels", NiftiData::U8(&labels), 1)?;
-    let p = maps(Ensemble::fraction);
-    nifti("probability.nii.gz", "probability", NiftiData::F32(&p), classes)?;
     if let Some(t) = &outcome.model.temperatures {
         let calibrated = |(c, &t): (usize, &f64)| -> Vec<f32> {
             let block: Vec<f32> = ensemble.soft_mean(c).iter().map(|&p| tempered(p, t)).collect();
@@ -151,13 +189,23 @@ fn write_niftis(
         let p: Vec<f32> = t.by_class.iter().enumerate().flat_map(calibrated).collect();
         nifti("calibrated.nii.gz", "calibrated probability", NiftiData::F32(&p), classes)?;
     }
-    let v = maps(Ensemble::variance);
-    nifti("variance.nii.gz", "variance", NiftiData::F32(&v), classes)?;
-    nifti("members.nii.gz", "samples", NiftiData::U8(&members), outcome.members.len())?;
-    let anchor = whole(&direct.labels(&values));
-    nifti("direct.nii.gz", "anchor labels", NiftiData::U8(&anchor), 1)?;
+    if !outcome.deterministic {
+        let p = maps(Ensemble::fraction);
+        nifti("probability.nii.gz", "probability", NiftiData::F32(&p), classes)?;
+        let v = maps(Ensemble::variance);
+        nifti("variance.nii.gz", "variance", NiftiData::F32(&v), classes)?;
+        let members: Vec<u8> = (0..outcome.members.len())
+            .flat_map(|m| whole(&ensemble.member_labels(m, &values)))
+            .collect();
+        nifti("members.nii.gz", "samples", NiftiData::U8(&members), outcome.members.len())?;
+        let voxels = outcome.block_shape().iter().product();
+        let direct = Ensemble::from_soft(&[&outcome.direct], classes, outcome.model.kind, voxels)?;
+        let anchor = whole(&direct.labels(&values));
+        nifti("direct.nii.gz", "anchor labels", NiftiData::U8(&anchor), 1)?;
+    }
     let table = outcome.model.classes.iter().map(|c| Label {
         value: c.label.into(),
+        number: c.label.into(),
         name: c.name.clone(),
         color: c.color,
     });
@@ -176,26 +224,22 @@ fn write_dicom(
     remarks: &mut Vec<String>,
 ) -> Result<(), ResultsError> {
     let model = &outcome.model;
-    let s = &outcome.settings;
-    let n = outcome.members.len();
-    let description = format!("{n} samples, majority; research use only");
-    let provenance = format!(
-        "model {} (weights sha256 {}); input sha256 {}; {n} samples, {} steps from {}, sampler {:?}, \
-         seed {}; majority; spread of {n} samples, not calibrated; research use only",
-        model.id,
-        model.sha256,
-        outcome.source.sha256,
-        s.steps,
-        wording::start(s.start),
-        s.sampler,
-        s.seed
-    );
+    let drawn = wording::drawn(outcome);
+    let cautions: Vec<&str> = wording::ambers(&outcome.notices).map(|n| n.text.as_str()).collect();
+    let warned = match cautions.len() {
+        0 => String::new(),
+        n => format!("; {}", wording::cautions(n)),
+    };
+    let fused = if outcome.deterministic { "" } else { ", majority" };
+    let description = format!("{drawn}{fused}{warned}; research use only");
+    let provenance = provenance(outcome);
     let by = Authorship {
         algorithm: AlgorithmType::Automatic,
         algorithm_name: &model.id,
         algorithm_version: model.sha256.get(..16).unwrap_or(&model.sha256),
         description: &description,
         provenance: &provenance,
+        cautions: &cautions,
         keep_identity: options.keep_identity,
         overwrite: false,
     };
@@ -213,7 +257,7 @@ fn write_dicom(
             on_scan(outcome, &block)
         })
         .collect();
-    let (g, source) = (&outcome.geometry, &outcome.source);
+    let (g, source) = (&outcome.geometry, &source_at(outcome));
     let mut keep = |path: PathBuf, notices: Vec<Notice>| {
         for n in notices {
             if !remarks.contains(&n.text) {
@@ -226,6 +270,8 @@ fn write_dicom(
         let path = set.place("mask.seg.dcm")?;
         let list = named(outcome, &masks);
         keep(path.clone(), write_seg(&path, g, source, &list, SegmentationKind::Binary, &by)?);
+    }
+    if options.seg && !outcome.deterministic {
         let fractions: Vec<Vec<u8>> = (0..model.classes.len())
             .map(|c| {
                 let byte = |p: &f32| (p * 255.0).round().clamp(0.0, 255.0) as u8;
@@ -233,7 +279,7 @@ fn write_dicom(
                 on_scan(outcome, &block)
             })
             .collect();
-        let description = format!("fraction of {n} samples; research use only");
+        let description = format!("fraction of {drawn}{warned}; research use only");
         let by = Authorship { description: &description, ..by.clone() };
         let path = set.place("probability.seg.dcm")?;
         let list = named(outcome, &fractions);
@@ -246,12 +292,49 @@ fn write_dicom(
     Ok(())
 }
 
+/// How the masks came about, for the record inside a DICOM file.
+fn provenance(outcome: &Outcome) -> String {
+    let (model, s) = (&outcome.model, &outcome.settings);
+    let time = match outcome.time_points {
+        1 => String::new(),
+        of => format!("{}; ", wording::time_point(outcome.time, of)),
+    };
+    let how = if outcome.deterministic {
+        wording::ONE_MASK.to_owned()
+    } else {
+        let (how, statement) = (wording::settings(outcome), wording::statement(outcome));
+        format!("{how}, sampler {:?}; majority; {statement}", s.sampler)
+    };
+    format!(
+        "model {} (weights sha256 {}); input sha256 {}; {time}{how}; research use only",
+        model.id, model.sha256, outcome.source.sha256
+    )
+}
+
+/// The source with the objects of the segmented time point only: an export refers to these.
+fn source_at(outcome: &Outcome) -> Source {
+    let mut source = outcome.source.clone();
+    let frames = source.dicom.as_ref().map_or(0, |d| d.frames.len());
+    if outcome.time_points > 1 && frames > 0 && frames.is_multiple_of(outcome.time_points) {
+        let n = frames / outcome.time_points;
+        if let Some(dicom) = source.dicom.as_mut().map(Arc::make_mut) {
+            dicom.frames = dicom.frames.iter().skip(outcome.time * n).take(n).cloned().collect();
+        }
+    }
+    source
+}
+
 /// The classes with their masks.
 fn named<'a>(outcome: &'a Outcome, masks: &'a [Vec<u8>]) -> Vec<Segment<'a>> {
     let classes = outcome.model.classes.iter();
     classes
         .zip(masks)
-        .map(|(c, values)| Segment { name: &c.name, color: c.color, values })
+        .map(|(c, values)| Segment {
+            name: &c.name,
+            number: c.label.into(),
+            color: c.color,
+            values,
+        })
         .collect()
 }
 
@@ -293,59 +376,4 @@ pub fn extent(
     } else {
         ("volume", if known { "mm³" } else { "px³" }, ensemble.volumes(c, g.voxel_volume()))
     }
-}
-
-fn record(outcome: &Outcome, ensemble: &Ensemble) -> Value {
-    let s = &outcome.settings;
-    let classes: Vec<Value> = outcome
-        .model
-        .classes
-        .iter()
-        .enumerate()
-        .map(|(c, class)| {
-            let (quantity, unit, spread) = extent(outcome, ensemble, c);
-            json!({
-                "name": class.name,
-                "label": class.label,
-                "quantity": quantity,
-                "unit": unit,
-                "mean": spread.mean,
-                "sd": spread.sd,
-                "median": spread.median,
-                "min": spread.min,
-                "max": spread.max,
-                "members": spread.values,
-                "empty_members": ensemble.empty_members(c),
-                "mean_pairwise_dice": ensemble.mean_pairwise_dice(c),
-            })
-        })
-        .collect();
-    json!({
-        "software": { "name": "sfumato", "version": env!("CARGO_PKG_VERSION"), "use": "research use only" },
-        "input": {
-            "format": outcome.source.format,
-            "sha256": outcome.source.sha256,
-            "shape": outcome.geometry.shape(),
-            "affine": outcome.geometry.world_from_voxel(),
-        },
-        "model": {
-            "id": outcome.model.id,
-            "sha256": outcome.model.sha256,
-            "temperatures": outcome.model.temperatures,
-        },
-        "sampler": s.sampler,
-        "start": s.start,
-        "steps": s.steps,
-        "seed": s.seed,
-        "members": outcome.members.len(),
-        "members_asked": s.members,
-        "member_seeds": outcome.members.iter().map(|m| m.seed.to_string()).collect::<Vec<_>>(),
-        "device": outcome.device,
-        "roi": outcome.roi,
-        "slices": outcome.slices,
-        "fusion": "majority",
-        "times": outcome.times,
-        "classes": classes,
-        "statement": format!("spread of {} samples, not calibrated", outcome.members.len()),
-    })
 }

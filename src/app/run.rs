@@ -1,7 +1,7 @@
 //! A segmentation that is under way, as the window sees it.
 
 use super::{Document, RunningJob, wording};
-use crate::inference::{Event, Outcome, Preview, Settings, Step};
+use crate::inference::{Event, Outcome, Placement, Preview, Settings, Step};
 use crate::models::ModelCard;
 use crate::volume::Roi;
 use std::collections::BTreeMap;
@@ -19,12 +19,16 @@ pub struct Started {
     pub roi: Roi,
     pub slices: Range<usize>,
     pub members: usize,
+    pub steps: usize,
 }
 
 /// A member's newest estimate and where it belongs.
 #[derive(Clone, Debug)]
 pub struct LivePreview {
+    /// The slice of the scan, and the axis of its voxels that it lies across.
+    pub axis: usize,
     pub slice: usize,
+    pub placement: Placement,
     pub step: usize,
     pub preview: Arc<Preview>,
 }
@@ -35,6 +39,9 @@ pub struct Run {
     pub image_name: String,
     pub card: ModelCard,
     pub settings: Settings,
+    /// The time point that is segmented, and how many the scan has.
+    pub time: usize,
+    pub time_points: usize,
     pub started: Option<Started>,
     /// Of the whole run, 0 to 1, never falling.
     pub fraction: f32,
@@ -72,6 +79,8 @@ impl Run {
             image_name: document.origin.short_name(),
             card,
             settings,
+            time: document.view.time,
+            time_points: document.volume.times(),
             started: None,
             fraction: 0.0,
             step: None,
@@ -95,8 +104,8 @@ impl Run {
     pub(super) fn poll(&mut self, now: f64) -> Option<End> {
         loop {
             match self.job.events.try_recv() {
-                Ok(Event::Started { device, roi, slices, members, .. }) => {
-                    self.started = Some(Started { device, roi, slices, members });
+                Ok(Event::Started { device, roi, slices, members, steps, .. }) => {
+                    self.started = Some(Started { device, roi, slices, members, steps });
                 }
                 Ok(Event::Step(step)) => self.take_step(step),
                 Ok(Event::Finished(outcome)) => return Some(End::Finished(outcome)),
@@ -132,12 +141,25 @@ impl Run {
             // A worker's slip must not become a wrong picture.
             if preview.probability.len() == expected && expected > 0 {
                 let member = preview.member;
-                let live =
-                    LivePreview { slice: step.slice, step: step.step, preview: Arc::new(preview) };
+                let Step { axis, slice, placement, step, .. } = step;
+                let live = LivePreview { axis, slice, placement, step, preview: Arc::new(preview) };
                 self.waiting.insert(member, live);
             }
         }
         self.step = Some(step);
+    }
+
+    /// The preview of the slice that is worked on.
+    pub fn newest_preview(&self) -> Option<&LivePreview> {
+        let slice = self.step.as_ref()?.slice;
+        let of_slice = self.previews.values().find(|p| p.slice == slice);
+        of_slice.or_else(|| self.previews.values().next_back())
+    }
+
+    /// Members and steps: what the worker draws, or what it was asked for.
+    pub fn drawn(&self) -> (usize, usize) {
+        let asked = (self.settings.members, self.settings.steps);
+        self.started.as_ref().map_or(asked, |s| (s.members, s.steps))
     }
 
     /// One line for the one bar.
@@ -158,12 +180,4 @@ impl Run {
         }
         text
     }
-}
-
-/// A result whose image is no longer open. It is never drawn on another one.
-#[derive(Clone)]
-pub struct KeptAside {
-    pub id: u64,
-    pub image_name: String,
-    pub outcome: Arc<Outcome>,
 }

@@ -2,20 +2,20 @@
 
 use super::beside::Search;
 use super::demo_pictures;
+use super::entries::{BUDGET, Packed};
 use super::label_layer::LabelOffer;
 use super::opening::Loading;
 use super::run::End;
 use super::series::Chooser;
 use super::task::Task;
 use super::{
-    Command, Document, Engine, Exporter, Findings, KeptAside, Level, Log, Panel, Picture,
-    Preferences, Run, Store, Wake,
+    Command, Document, Engine, Exporter, Findings, Level, Log, Panel, Picture, Preferences,
+    ResultEntry, Run, Store, Wake,
 };
-use crate::inference::{DeviceChoice, Outcome, Settings};
+use crate::inference::{DeviceChoice, Settings, doubt};
 use crate::models::ModelCard;
 use std::collections::HashSet;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 /// What a session is given at the start.
 pub struct SessionOptions {
@@ -28,15 +28,18 @@ pub struct SessionOptions {
     pub dialogs: bool,
 }
 
-/// A finished run whose samples are compared.
+/// A result whose samples are compared, to be shown.
 pub(super) struct Comparing {
     pub generation: u64,
+    /// Its place in the list.
+    pub id: u64,
     /// The person has not chosen a slice: the view goes where the most was found.
     pub follow: bool,
     pub task: Task<Findings>,
 }
 
 pub(super) struct Exporting {
+    pub id: u64,
     pub task: Task<Vec<PathBuf>>,
 }
 
@@ -49,7 +52,12 @@ pub(super) struct Dialog {
 pub struct Session {
     pub document: Option<Document>,
     pub run: Option<Run>,
-    pub kept_aside: Vec<KeptAside>,
+    /// What finished runs gave, the oldest first. A result goes only if the person deletes it.
+    pub results: Vec<ResultEntry>,
+    /// The result that is to be deleted without having been exported: the person is asked.
+    pub asked_to_delete: Option<u64>,
+    /// Memory that results may take before the next run waits for the person to let some go.
+    pub result_budget: u64,
     pub settings: Settings,
     /// Segment the shown slice only.
     pub one_slice: bool,
@@ -67,8 +75,10 @@ pub struct Session {
     /// Files of the last export.
     pub exported: Vec<PathBuf>,
     pub export_folder: PathBuf,
-    /// What the export panel writes: the shown result, or one that was kept aside.
-    pub export_aside: Option<u64>,
+    /// What the export panel writes: this result of the list, or the shown one.
+    pub export_of: Option<u64>,
+    /// The window may close although results were not exported.
+    pub leaving: bool,
     pub(super) engine: Box<dyn Engine>,
     pub(super) exporter: Exporter,
     pub(super) wake: Wake,
@@ -82,7 +92,8 @@ pub struct Session {
     demo_task: Option<Task<Vec<Picture>>>,
     demo_pictures: Vec<Picture>,
     pub(super) generation: u64,
-    pub(super) next_aside: u64,
+    pub(super) next_result: u64,
+    pub(super) packing: Option<(u64, Task<Packed>)>,
     pub(super) now: f64,
 }
 
@@ -109,7 +120,9 @@ impl Session {
         let mut session = Self {
             document: None,
             run: None,
-            kept_aside: Vec::new(),
+            results: Vec::new(),
+            asked_to_delete: None,
+            result_budget: BUDGET,
             settings,
             one_slice: false,
             model: None,
@@ -121,7 +134,8 @@ impl Session {
             label_offer: None,
             exported: Vec::new(),
             export_folder,
-            export_aside: None,
+            export_of: None,
+            leaving: false,
             demo_task: Some(Task::spawn("draw the demo cards", &options.wake, demo_pictures::all)),
             demo_pictures: Vec::new(),
             engine: options.engine,
@@ -135,7 +149,8 @@ impl Session {
             exporting: None,
             dialog: None,
             generation: 0,
-            next_aside: 0,
+            next_result: 0,
+            packing: None,
             now: 0.0,
         };
         session.choose_model(first);
@@ -150,6 +165,7 @@ impl Session {
         self.poll_beside();
         self.poll_run();
         self.poll_findings();
+        self.poll_packing();
         self.poll_export();
         self.poll_dialog();
         self.poll_demos();
@@ -237,36 +253,19 @@ impl Session {
         if self.card().is_none() {
             return Some(format!("no model: {}", self.weights_hint()));
         }
+        let held: u64 = self.results.iter().map(ResultEntry::bytes).sum();
+        if held > self.result_budget {
+            return Some(format!(
+                "earlier results take {:.1} GB of memory: delete some of the list below first",
+                held as f64 / 1e9
+            ));
+        }
         None
     }
 
     /// Something that the person should know before the run, not a reason to refuse it.
     pub fn segment_caution(&self) -> Option<String> {
-        let (document, card) = (self.document.as_ref()?, self.card()?);
-        let found = document.volume.modality;
-        (found != card.modality && found != crate::volume::Modality::Unknown).then(|| {
-            format!(
-                "made for {} images, this one is {}: expect poor masks",
-                card.modality.name(),
-                found.name()
-            )
-        })
-    }
-
-    /// What the export panel would write.
-    pub fn export_target(&self) -> Option<(String, Arc<Outcome>)> {
-        match self.export_aside {
-            Some(id) => self
-                .kept_aside
-                .iter()
-                .find(|k| k.id == id)
-                .map(|k| (k.image_name.clone(), k.outcome.clone())),
-            None => {
-                let document = self.document.as_ref()?;
-                let findings = document.findings.as_ref()?;
-                Some((document.origin.short_name(), findings.outcome.clone()))
-            }
-        }
+        doubt(self.card()?, &self.document.as_ref()?.volume)
     }
 
     pub(super) fn note(&mut self, level: Level, text: impl Into<String>) {
@@ -287,27 +286,13 @@ impl Session {
         }
     }
 
-    /// Lets the image go; an unsaved result is kept aside.
+    /// Lets the image go. Its results stay in the list.
     pub(super) fn close_document(&mut self) {
-        if let Some(document) = self.document.take()
-            && let Some(findings) = document.findings
-        {
-            self.keep_aside(document.origin.short_name(), findings.outcome.clone());
-        }
+        self.document = None;
         self.findings = None;
         self.label_offer = None;
         self.panels.remove(&Panel::Export);
         self.exported.clear();
-    }
-
-    fn keep_aside(&mut self, image_name: String, outcome: Arc<Outcome>) {
-        // Results are large: the newest few are enough to come back to.
-        const KEPT: usize = 3;
-        self.next_aside += 1;
-        self.kept_aside.push(KeptAside { id: self.next_aside, image_name, outcome });
-        if self.kept_aside.len() > KEPT {
-            self.kept_aside.remove(0);
-        }
     }
 
     fn poll_run(&mut self) {
@@ -315,12 +300,13 @@ impl Session {
         let Some(run) = &mut self.run else { return };
         let end = run.poll(now);
         let (generation, follow) = (run.generation, run.follow);
-        let slice = run.step.as_ref().map(|s| s.slice);
-        if let (Some(document), Some(slice)) = (&mut self.document, slice)
+        let at = run.step.as_ref().map(|s| (s.axis, s.slice));
+        if let (Some(document), Some((axis, slice))) = (&mut self.document, at)
             && follow
             && document.generation == generation
-            && document.view.axis == 2
         {
+            // The model may look across another plane than the one that is open.
+            document.view.axis = axis;
             document.set_slice(slice);
         }
         let Some(end) = end else { return };
@@ -339,52 +325,14 @@ impl Session {
         }
     }
 
-    fn accept_outcome(&mut self, run: Run, outcome: Arc<Outcome>) {
-        let Run { generation, follow, image_name, .. } = run;
-        let fits = self.document.as_ref().is_some_and(|d| {
-            d.generation == generation && d.volume.geometry().matches(&outcome.geometry, 1e-3)
-        });
-        if !fits {
-            self.note(
-                Level::Warning,
-                format!("The result belongs to an image no longer open ({image_name}): it is kept aside for export."),
-            );
-            self.keep_aside(image_name, outcome);
-            return;
-        }
-        let task =
-            Task::spawn("compare the samples", &self.wake, move || Findings::compute(outcome));
-        self.findings = Some(Comparing { generation, follow, task });
-    }
-
-    fn poll_findings(&mut self) {
-        let Some(Comparing { generation, follow, task }) = self.findings.take() else { return };
-        match task.take() {
-            Err(task) => self.findings = Some(Comparing { generation, follow, task }),
-            Ok(Ok(findings)) => {
-                if let Some(d) = self.document.as_mut().filter(|d| d.generation == generation) {
-                    d.overlays.class =
-                        d.overlays.class.min(findings.classes.len().saturating_sub(1));
-                    d.overlays.hidden_classes.clear();
-                    d.member = None;
-                    d.overlays.own_labels = false;
-                    if let Some(slice) = findings.largest_slice.filter(|_| follow)
-                        && d.view.axis == 2
-                    {
-                        d.set_slice(slice);
-                    }
-                    d.findings = Some(Arc::new(findings));
-                }
-            }
-            Ok(Err(text)) => self.note(Level::Error, text),
-        }
-    }
-
     fn poll_export(&mut self) {
-        let Some(Exporting { task }) = self.exporting.take() else { return };
+        let Some(Exporting { id, task }) = self.exporting.take() else { return };
         match task.take() {
-            Err(task) => self.exporting = Some(Exporting { task }),
+            Err(task) => self.exporting = Some(Exporting { id, task }),
             Ok(Ok(files)) => {
+                if let Some(entry) = self.results.iter_mut().find(|r| r.id == id) {
+                    entry.exported = true;
+                }
                 self.note(
                     Level::Info,
                     format!("Exported {} files to {}", files.len(), self.export_folder.display()),

@@ -3,8 +3,9 @@
 
 use crate::diffusion::Start;
 use crate::ensemble::Spread;
+use crate::inference::Outcome;
 use crate::models::{Context, ModelCard};
-use crate::volume::{Geometry, LengthUnit};
+use crate::volume::{Geometry, LengthUnit, Notice, Severity};
 use std::time::Duration;
 
 pub const PURPOSE: &str = "See where a segmentation model draws its line, and how sure it is.";
@@ -143,7 +144,7 @@ pub fn measure(extent: Extent, spread: &Spread, samples: usize) -> String {
 
 /// "fundus · 128 × 128 input, RGB".
 pub fn model_input(card: &ModelCard) -> String {
-    let channels = match (card.context, card.channels) {
+    let channels = match (card.input.context, card.channels) {
         (Context::Neighbours, n) => format!("{n} neighbouring slices"),
         (Context::Slice, 3) => "RGB".to_owned(),
         (Context::Slice, _) => "grey".to_owned(),
@@ -156,6 +157,79 @@ pub fn not_calibrated(samples: usize) -> String {
     match samples {
         1 => "one sample, not calibrated".to_owned(),
         _ => format!("spread of {samples} samples, not calibrated"),
+    }
+}
+
+/// Of a network without diffusion part: nothing was sampled.
+pub const ONE_MASK: &str = "one deterministic mask";
+
+/// What every number of a result rests on.
+pub fn statement(outcome: &Outcome) -> String {
+    if outcome.deterministic { ONE_MASK.to_owned() } else { not_calibrated(outcome.members.len()) }
+}
+
+/// "8 samples", or what was made instead.
+pub fn drawn(outcome: &Outcome) -> String {
+    match outcome.members.len() {
+        _ if outcome.deterministic => ONE_MASK.to_owned(),
+        n => samples(n),
+    }
+}
+
+/// "8 samples".
+pub fn samples(count: usize) -> String {
+    if count == 1 { "1 sample".to_owned() } else { format!("{count} samples") }
+}
+
+/// "1 caution".
+pub fn cautions(count: usize) -> String {
+    if count == 1 { "1 caution".to_owned() } else { format!("{count} cautions") }
+}
+
+/// How a mask was drawn, for the list of results and the export: "8 samples, 10 steps from noise,
+/// seed 1".
+pub fn settings(outcome: &Outcome) -> String {
+    let s = &outcome.settings;
+    if outcome.deterministic {
+        return ONE_MASK.to_owned();
+    }
+    let (samples, start) = (samples(outcome.members.len()), start(s.start));
+    format!("{samples}, {} steps from {start}, seed {}", s.steps, s.seed)
+}
+
+/// What a reader of the result must know.
+pub fn ambers(notices: &[Notice]) -> impl Iterator<Item = &Notice> {
+    notices.iter().filter(|n| n.severity == Severity::Amber)
+}
+
+/// "time point 5 of 8": counted from 1, as slices are in the window.
+pub fn time_point(index: usize, of: usize) -> String {
+    format!("time point {} of {of}", index + 1)
+}
+
+/// How the samples of one class agree; nothing where there is nothing to compare, or where agreement
+/// would reassure although the model was not made for the picture.
+pub fn agreement_of(outcome: &Outcome, mean_dice: Option<f64>, empty: usize) -> Option<String> {
+    let samples = outcome.members.len();
+    if outcome.deterministic {
+        return (empty > 0).then(|| "the mask is empty".to_owned());
+    }
+    if outcome.doubt.is_some() {
+        return (empty > 0).then(|| match samples {
+            1 => "the one sample is empty".to_owned(),
+            n if n == empty => format!("all {n} samples are empty"),
+            n => format!("{empty} of {n} samples are empty"),
+        });
+    }
+    Some(agreement(mean_dice, samples, empty))
+}
+
+/// The extent of one class: over the samples, or of the one mask.
+pub fn measure_of(extent: Extent, spread: &Spread, outcome: &Outcome) -> String {
+    if outcome.deterministic {
+        format!("{} {}", extent.name(), size(extent, spread.mean))
+    } else {
+        measure(extent, spread, outcome.members.len())
     }
 }
 
@@ -255,5 +329,12 @@ mod tests {
         assert_eq!(agreement(Some(1.0), 10, 10), "all 10 samples are empty");
         assert!(agreement(Some(0.2), 10, 3).ends_with("3 of 10 samples are empty"));
         assert_eq!(agreement(None, 1, 0), "one sample, no spread");
+    }
+
+    #[test]
+    fn time_points_are_counted_from_one_and_single_things_have_no_plural() {
+        assert_eq!(time_point(0, 8), "time point 1 of 8");
+        assert_eq!((samples(1), samples(8)), ("1 sample".to_owned(), "8 samples".to_owned()));
+        assert_eq!(cautions(1), "1 caution");
     }
 }

@@ -6,7 +6,7 @@ use crate::io::export::{
     AlgorithmType, Authorship, Segment, SegmentationKind, write_rtstruct, write_seg,
 };
 use crate::io::{FileSet, NiftiData, NiftiOptions, read_label_table, read_mask, write_nifti_with};
-use crate::volume::Notice;
+use crate::volume::{Notice, Severity};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -48,8 +48,8 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
     let mut mask = read_mask(&a.mask, Some(&image))?;
     if let Some(path) = &a.labels {
         for named in read_label_table(path)?.0 {
-            if let Some(l) = mask.table.0.iter_mut().find(|l| l.value == named.value) {
-                *l = named;
+            if let Some(l) = mask.table.0.iter_mut().find(|l| l.number == named.number) {
+                (l.name, l.color) = (named.name, named.color);
             }
         }
     }
@@ -68,7 +68,14 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
         .0
         .iter()
         .zip(&layers)
-        .map(|(l, values)| Segment { name: &l.name, color: l.color, values })
+        .map(|(l, values)| Segment { name: &l.name, number: l.number, color: l.color, values })
+        .collect();
+    let cautions: Vec<&str> = image
+        .notices
+        .iter()
+        .chain(&mask.notices)
+        .filter(|n| n.severity == Severity::Amber)
+        .map(|n| n.text.as_str())
         .collect();
     let by = Authorship {
         algorithm: AlgorithmType::Manual,
@@ -76,6 +83,7 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
         algorithm_version: env!("CARGO_PKG_VERSION"),
         description: "mask from a file; research use only",
         provenance: "mask read from a file and laid on the image; no model was run",
+        cautions: &cautions,
         keep_identity: a.keep_identity,
         overwrite: false,
     };
@@ -83,12 +91,20 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
         return Err(Failure::Usage("the output needs a file name".to_owned()));
     };
     let folder = a.output.parent().unwrap_or(Path::new("."));
-    let set = FileSet::new(folder, a.overwrite)?;
+    let mut sidecar = name.to_os_string();
+    sidecar.push(".json");
+    let set = FileSet::new(folder, &sidecar, a.overwrite)?;
     let output = set.place(name)?;
     let made = match format {
         Format::Nifti => {
             let options = NiftiOptions { fourth_axis: 1, description: "labels", overwrite: false };
-            write_nifti_with(&output, geometry, NiftiData::U8(labels), &options)?;
+            let numbers = mask.numbers();
+            let data = match &numbers {
+                // What fits in bytes is written in bytes.
+                None => NiftiData::U8(labels),
+                Some(numbers) => NiftiData::I32(numbers),
+            };
+            write_nifti_with(&output, geometry, data, &options)?;
             Vec::new()
         }
         Format::Seg => {
@@ -97,9 +113,14 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
         }
         Format::Rtstruct => write_rtstruct(&output, geometry, &image.source, &segments, &by)?,
     };
-    let notices: Vec<&Notice> = mask.notices.iter().chain(&made).collect();
-    for n in &notices {
-        eprintln!("sfumato: {}", n.text);
+    let ambers = image.notices.iter().filter(|n| n.severity == Severity::Amber);
+    let mut notices: Vec<&Notice> = Vec::new();
+    for n in ambers.chain(&mask.notices).chain(&made) {
+        if !notices.contains(&n) {
+            let warning = if n.severity == Severity::Amber { "warning: " } else { "" };
+            eprintln!("sfumato: {warning}{}", n.text);
+            notices.push(n);
+        }
     }
     let record = json!({
         "software": { "name": "sfumato", "version": env!("CARGO_PKG_VERSION"), "use": "research use only" },
@@ -110,11 +131,9 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
         "patient_identity": if a.keep_identity && format != Format::Nifti { "kept" } else { "left out" },
         "notices": notices,
     });
-    let mut sidecar = name.to_os_string();
-    sidecar.push(".json");
-    let beside = set.place_of_record(&sidecar);
-    crate::io::write_atomic(&beside, serde_json::to_string_pretty(&record)?.as_bytes())?;
-    let placed = set.commit(&[output], &beside)?;
+    let text = serde_json::to_string_pretty(&record)?;
+    crate::io::write_atomic(&set.place_of_record(), text.as_bytes())?;
+    let placed = set.commit(&[output], &[])?;
     let lines: Vec<String> = placed.iter().map(|p| p.display().to_string()).collect();
     super::print(&lines.join("\n"))
 }

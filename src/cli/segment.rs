@@ -3,10 +3,12 @@
 use super::Failure;
 use super::opening::Opening;
 use super::sampling::SamplingArguments;
-use crate::app::{ExportOptions, Obstacles, ResultsError, write_results};
-use crate::inference::{Engine, Event, InferenceError, Job, Settings};
-use crate::models::cards;
-use crate::volume::{Modality, Roi, Volume};
+use crate::app::{
+    ExportOptions, Obstacles, ResultsError, begin_results, wording, write_results_in,
+};
+use crate::inference::{Engine, Event, InferenceError, Job, Settings, doubt};
+use crate::models::{card, cards};
+use crate::volume::{Modality, Notice, Roi, Volume};
 use std::io::{IsTerminal, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -28,6 +30,10 @@ pub(super) struct Arguments {
     /// Slices A to B - 1 of a volume, counted from 0.
     #[arg(long, value_parser = slices, value_name = "A:B")]
     slices: Option<Range<usize>>,
+    /// Time point of a clip or a series in time, counted from 0, or all: one result each, in
+    /// numbered folders [default: the middle one].
+    #[arg(long, value_parser = time, value_name = "N|all")]
+    time: Option<TimeChoice>,
     /// Rectangle that the model sees, in pixels.
     #[arg(long, value_parser = roi, value_name = "X,Y,W,H")]
     roi: Option<Roi>,
@@ -73,8 +79,7 @@ fn export_options(a: &Arguments, volume: &Volume) -> Result<ExportOptions, Failu
         seg: wanted(Format::Seg, "SEG", &obstacles.seg)?,
         rtstruct: wanted(Format::Rtstruct, "RT Structure Set", &obstacles.rtstruct)?,
         keep_identity: a.keep_identity,
-        // An earlier run's results may be replaced; a mask that somebody else put there may not.
-        overwrite: a.overwrite || a.out.join("result.json").exists(),
+        overwrite: a.overwrite,
     })
 }
 
@@ -93,44 +98,123 @@ fn roi(text: &str) -> Result<Roi, String> {
     }
 }
 
+/// Which time points of a clip or a series in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TimeChoice {
+    One(usize),
+    All,
+}
+
+fn time(text: &str) -> Result<TimeChoice, String> {
+    if text == "all" {
+        return Ok(TimeChoice::All);
+    }
+    let index = text.parse().map_err(|_| "expected a number from 0, or all".to_owned())?;
+    Ok(TimeChoice::One(index))
+}
+
+/// The time points to segment, and the folder of each result.
+fn times(a: &Arguments, volume: &Volume) -> Result<Vec<(usize, PathBuf)>, Failure> {
+    let of = volume.times();
+    match a.time {
+        Some(TimeChoice::One(index)) if index >= of => Err(Failure::Usage(format!(
+            "--time {index}: the image has {of} time points, 0 to {}",
+            of - 1
+        ))),
+        Some(TimeChoice::One(index)) => Ok(vec![(index, a.out.clone())]),
+        Some(TimeChoice::All) => {
+            let digits = (of - 1).to_string().len();
+            let folder = |t| a.out.join(format!("time_{t:0digits$}"));
+            Ok((0..of).map(|t| (t, folder(t))).collect())
+        }
+        None => {
+            let index = volume.middle_time();
+            if of > 1 {
+                eprintln!(
+                    "sfumato: note: time point {index}, the middle one of 0 to {}, is segmented; \
+                     --time N takes another, --time all each",
+                    of - 1
+                );
+            }
+            Ok(vec![(index, a.out.clone())])
+        }
+    }
+}
+
+/// What a reader of the result must know, each once.
+#[derive(Default)]
+struct Warnings(Vec<String>);
+
+impl Warnings {
+    fn say<'a>(&mut self, notices: impl Iterator<Item = &'a Notice>) {
+        for notice in notices {
+            if !self.0.contains(&notice.text) {
+                eprintln!("sfumato: warning: {}", notice.text);
+                self.0.push(notice.text.clone());
+            }
+        }
+    }
+}
+
 pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
     let volume = crate::io::open_with(&a.input, &a.opening.options())?;
+    let mut warnings = Warnings::default();
+    warnings.say(wording::ambers(&volume.notices));
     let export = export_options(a, &volume)?;
     let model = match &a.model {
         Some(model) => model.clone(),
         None => suggest(&volume)?,
     };
-    warn_of_modality(&volume, &model);
-    make_folder(&a.out)?;
     let own = a.sampling.settings(&model)?;
-    let job = Job {
-        volume: Arc::new(volume),
-        time: 0,
-        model,
-        settings: Settings { slices: a.slices.clone(), roi: a.roi, ..own },
-    };
+    let settings = Settings { slices: a.slices.clone(), roi: a.roi, ..own };
+    let card = card(&model).map_err(|e| inference_failure(&InferenceError::from(e)))?;
+    // Said before the work, not only after it.
+    warnings.say(doubt(&card, &volume).map(Notice::amber).iter());
+    let times = times(a, &volume)?;
+    let volume = Arc::new(volume);
     let live = std::io::stderr().is_terminal();
     let cancel = super::interrupt_flag()?;
-    let (outcome, cancelled) = Engine::new()
-        .run(&job, &cancel, &mut |event| show(&event, live))
-        .map_err(|e| inference_failure(&e))?;
-    let Some(outcome) = outcome else {
-        return Err(Failure::Cancelled("cancelled before anything was finished".to_owned()));
+    let mut engine = Engine::new();
+    // All time points together are one thing, too.
+    let _whole = match a.time {
+        Some(TimeChoice::All) => Some(begin_results(&a.out, true).map_err(|e| refused(&e))?),
+        _ => None,
     };
-    let files = write_results(&a.out, &outcome, &export).map_err(|e| match e {
-        ResultsError::Io(_) | ResultsError::Folder(..) => Failure::Refused(e.to_string()),
-        _ => Failure::Internal(e.to_string()),
-    })?;
-    for file in files {
-        super::print(&file.display().to_string())?;
-    }
-    if cancelled {
-        let (members, slices) = (outcome.members.len(), outcome.slices.len());
-        let line =
-            format!("cancelled; {members} members of {slices} slices were finished and kept");
-        return Err(Failure::Cancelled(line));
+    for (time, folder) in times {
+        // Begun before the work: nobody else's results may come into the folder meanwhile.
+        let set = begin_results(&folder, export.overwrite).map_err(|e| refused(&e))?;
+        // An earlier run's results may be replaced; a mask that somebody else put there may not.
+        let set = set.replacing_an_earlier_set();
+        let (volume, model, settings) = (volume.clone(), model.clone(), settings.clone());
+        let job = Job { volume, time, model, settings };
+        let (outcome, cancelled) = engine
+            .run(&job, &cancel, &mut |event| show(&event, live))
+            .map_err(|e| inference_failure(&e))?;
+        let Some(outcome) = outcome else {
+            return Err(Failure::Cancelled("cancelled before anything was finished".to_owned()));
+        };
+        warnings.say(wording::ambers(&outcome.notices));
+        if outcome.deterministic {
+            eprintln!("sfumato: note: {}: the model draws no samples", wording::ONE_MASK);
+        }
+        for file in write_results_in(set, &outcome, &export).map_err(|e| refused(&e))? {
+            super::print(&file.display().to_string())?;
+        }
+        if cancelled {
+            let (members, slices) = (outcome.members.len(), outcome.slices.len());
+            let line =
+                format!("cancelled; {members} members of {slices} slices were finished and kept");
+            return Err(Failure::Cancelled(line));
+        }
     }
     Ok(())
+}
+
+fn refused(error: &ResultsError) -> Failure {
+    match error {
+        ResultsError::Io(_) | ResultsError::Folder(..) => Failure::Refused(error.to_string()),
+        _ => Failure::Internal(error.to_string()),
+    }
 }
 
 /// The model for this kind of picture. A file that does not say what it shows is told by its
@@ -145,18 +229,6 @@ fn suggest(volume: &Volume) -> Result<String, Failure> {
         );
     }
     Ok(card.id.clone())
-}
-
-/// A model draws its line in any picture, also in one it knows nothing of.
-fn warn_of_modality(volume: &Volume, model: &str) {
-    let found = volume.modality;
-    if let Some(card) = cards().iter().find(|c| c.id == model)
-        && found != Modality::Unknown
-        && found != card.modality
-    {
-        let (trained, found) = (card.modality.name(), found.name());
-        eprintln!("sfumato: warning: {model} was trained on {trained} images, this one is {found}");
-    }
 }
 
 fn show(event: &Event, live: bool) {

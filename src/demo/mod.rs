@@ -65,7 +65,7 @@ pub fn make(name: &str, seed: u64) -> Option<Demo> {
 }
 
 fn label(value: u16, name: &str, color: [u8; 3]) -> Label {
-    Label { value, name: name.to_owned(), color }
+    Label { value, number: value.into(), name: name.to_owned(), color }
 }
 
 fn finish(

@@ -1,13 +1,14 @@
 //! Runs one job: prepare, condition, sample, restore; slice by slice.
 
+use super::doubt;
 use super::sampling::{StepCache, sample};
 use super::{
-    DeviceChoice, Event, Job, Member, ModelInput, ModelRef, Outcome, Placement, Preview, Scene,
+    DeviceChoice, Event, Job, Member, ModelInput, ModelRef, Outcome, Prepared, Preview, Scene,
     StageTimes, Step,
 };
 use crate::diffusion::{DiffusionError, Plan, Start, member_seed};
 use crate::models::{LoadedModel, ModelError, load};
-use crate::volume::{Modality, Notice, Roi};
+use crate::volume::{Block, Notice, Roi};
 use candle_core::Device;
 use std::collections::HashMap;
 use std::ops::{ControlFlow, Range};
@@ -50,40 +51,32 @@ struct Checked {
     batch: usize,
 }
 
-/// The soft masks of a job as they fill up, `[classes, z, y, x]` each.
-struct Block {
+/// The soft masks of a job as they fill up, `[classes, model slices, h, w]` each, on the region's
+/// pixels in the model's directions.
+struct Masks<'a> {
+    prepared: &'a Prepared,
     classes: usize,
-    slice_len: usize,
-    slices: usize,
 }
 
-impl Block {
-    fn empty(&self) -> Vec<u8> {
-        vec![0; self.classes * self.slices * self.slice_len]
+impl Masks<'_> {
+    fn area(&self) -> usize {
+        self.prepared.plane().iter().product()
     }
 
-    /// Puts one slice `[classes, S, S]` of probabilities on the scan's grid.
-    fn put(
-        &self,
-        to: &mut [u8],
-        z: usize,
-        placement: &Placement,
-        probability: &[f32],
-        size: usize,
-    ) {
-        for (c, plane) in probability.chunks(size * size).enumerate() {
-            let at = (c * self.slices + z) * self.slice_len;
-            let restored = placement.enlarge(plane);
-            for (to, p) in to[at..at + self.slice_len].iter_mut().zip(restored) {
+    fn empty(&self) -> Vec<u8> {
+        vec![0; self.classes * self.prepared.slices() * self.area()]
+    }
+
+    /// Puts one slice `[classes, S, S]` of probabilities on the region's pixels.
+    fn put(&self, to: &mut [u8], k: usize, probability: &[f32]) {
+        let area = self.area();
+        for (c, plane) in probability.chunks(probability.len() / self.classes).enumerate() {
+            let at = (c * self.prepared.slices() + k) * area;
+            let restored = self.prepared.enlarge(plane);
+            for (to, p) in to[at..at + area].iter_mut().zip(restored) {
                 *to = byte(p);
             }
         }
-    }
-
-    /// The first `done` slices alone.
-    fn keep(&self, soft: &[u8], done: usize) -> Vec<u8> {
-        let whole = self.slices * self.slice_len;
-        soft.chunks(whole).flat_map(|c| &c[..done * self.slice_len]).copied().collect()
     }
 }
 
@@ -112,6 +105,13 @@ pub fn open_device(choice: DeviceChoice) -> Result<(Device, String), InferenceEr
             .map(|d| (d, "CUDA 0".to_owned()))
             .or_else(|_| Device::new_metal(0).map(|d| (d, "Metal 0".to_owned())))
             .unwrap_or_else(|_| cpu())),
+    }
+}
+
+impl Checked {
+    fn block(&self) -> Block {
+        let Roi { x, y, width, height } = self.roi;
+        Block { origin: [x, y, self.slices.start], shape: [width, height, self.slices.len()] }
     }
 }
 
@@ -155,50 +155,36 @@ impl Engine {
         });
         let config = model.network.config().clone();
         let s = model.header.canvas();
-        let placement = Placement::new(checked.roi, s);
-        let input = ModelInput::new(
-            &job.volume,
-            job.time,
-            config.image_channels,
-            model.header.normalisation,
-            model.header.context,
-        );
-        let block = Block {
-            classes: config.classes,
-            slice_len: checked.roi.width * checked.roi.height,
-            slices: checked.slices.len(),
-        };
-        let mut direct = block.empty();
+        let contract = &model.header.input;
+        let geometry = job.volume.geometry();
+        let prepared = Prepared::new(geometry, &checked.block(), contract, s);
+        let input =
+            ModelInput::new(&job.volume, job.time, &prepared, contract, config.image_channels);
+        let masks = Masks { prepared: &prepared, classes: config.classes };
+        let mut direct = masks.empty();
         let mut members: Vec<Member> = checked
             .seeds
             .iter()
             .enumerate()
-            .map(|(index, &seed)| Member { index, seed, soft: block.empty() })
+            .map(|(index, &seed)| Member { index, seed, soft: masks.empty() })
             .collect();
-        let mut clock = Clock::new(&checked);
+        let mut clock = Clock::new(&checked, &prepared, (s, config.classes));
         let (mut slices_done, mut members_done) = (0, 0);
-        'slices: for (zi, z) in checked.slices.clone().enumerate() {
+        'slices: for k in 0..prepared.slices() {
             let at = Instant::now();
-            let pixels = input.slice(z, &placement);
+            let pixels = input.slice(k);
             times.prepare_s += at.elapsed().as_secs_f64();
             let at = Instant::now();
             let scene = Scene::new(&model.network, &pixels, s, &device)?;
             times.condition_s += at.elapsed().as_secs_f64();
-            block.put(&mut direct, zi, &placement, &scene.direct, s);
+            masks.put(&mut direct, k, &scene.direct);
             members_done = 0;
             for (b, seeds) in checked.seeds.chunks(checked.batch).enumerate() {
                 let at = Instant::now();
                 let kind = (job.settings.sampler, job.settings.start);
                 let on_step = |i: usize, estimates: &[Vec<f32>]| {
                     let first = b * checked.batch;
-                    on_event(Event::Step(clock.step(
-                        z,
-                        zi,
-                        i,
-                        first,
-                        estimates,
-                        (s, config.classes),
-                    )));
+                    on_event(Event::Step(clock.step(k, i, first, estimates)));
                     if cancel.load(Ordering::Relaxed) {
                         return ControlFlow::Break(());
                     }
@@ -211,30 +197,34 @@ impl Engine {
                 let at = Instant::now();
                 for (member, x0) in members[b * checked.batch..].iter_mut().zip(drawn) {
                     let probability: Vec<f32> = x0.iter().map(|v| (v + 1.0) * 0.5).collect();
-                    block.put(&mut member.soft, zi, &placement, &probability, s);
+                    masks.put(&mut member.soft, k, &probability);
                     members_done += 1;
                 }
                 times.restore_s += at.elapsed().as_secs_f64();
             }
             slices_done += 1;
         }
-        times.total_s = start.elapsed().as_secs_f64();
-        let cancelled = slices_done < block.slices;
-        let mut slices = checked.slices.clone();
-        if cancelled && block.slices == 1 {
+        let cancelled = slices_done < prepared.slices();
+        // Of a single slice the members that were finished are kept, else the slices.
+        let mut whole = slices_done;
+        if cancelled && prepared.slices() == 1 && members_done > 0 {
             members.truncate(members_done);
-        } else if cancelled {
-            slices.end = slices.start + slices_done;
-            direct = block.keep(&direct, slices_done);
-            for member in &mut members {
-                member.soft = block.keep(&member.soft, slices_done);
-            }
+            whole = 1;
         }
-        if slices.is_empty() || members.is_empty() {
-            return Ok((None, cancelled));
+        let Some(finished) = prepared.finished(whole) else { return Ok((None, cancelled)) };
+        let at = Instant::now();
+        direct = prepared.restore(&direct, whole);
+        for member in &mut members {
+            member.soft = prepared.restore(&member.soft, whole);
         }
-        let doubt = doubt(job, model);
+        times.restore_s += at.elapsed().as_secs_f64();
+        times.total_s = start.elapsed().as_secs_f64();
+        let whole = !cancelled && !members.is_empty();
+        let found = if whole { doubt::shares(&members, config.classes) } else { Vec::new() };
+        let doubt = doubt::doubt(&model.card, &job.volume)
+            .or_else(|| doubt::implausible(&model.card, &found));
         let mut notices = job.volume.notices.clone();
+        notices.extend(prepared.notices.iter().cloned());
         notices.extend(doubt.as_ref().map(Notice::amber));
         let outcome = Outcome {
             model: ModelRef {
@@ -251,9 +241,9 @@ impl Engine {
             notices,
             doubt,
             deterministic: !config.diffusion,
-            geometry: job.volume.geometry().clone(),
-            roi: checked.roi,
-            slices,
+            geometry: geometry.clone(),
+            roi: finished.roi(),
+            slices: finished.along(2),
             members,
             direct,
             device: device_name,
@@ -261,20 +251,6 @@ impl Engine {
         };
         Ok((Some(outcome), cancelled))
     }
-}
-
-/// Why the model was not made for the scan of a job, if that is known.
-fn doubt(job: &Job, model: &LoadedModel) -> Option<String> {
-    let (trained, found) = (model.header.modality, job.volume.modality);
-    let known = trained != Modality::Unknown && found != Modality::Unknown;
-    (known && trained != found).then(|| {
-        format!(
-            "{} was made for {} images, this one is {}: expect poor masks",
-            model.header.id,
-            trained.name(),
-            found.name()
-        )
-    })
 }
 
 fn check(job: &Job, model: &LoadedModel) -> Result<Checked, InferenceError> {
@@ -320,53 +296,54 @@ fn check(job: &Job, model: &LoadedModel) -> Result<Checked, InferenceError> {
     })
 }
 
-/// Counts steps and time.
-struct Clock {
+/// Counts steps and time, and puts the estimates where the scan is.
+struct Clock<'a> {
+    prepared: &'a Prepared,
+    /// Side of the canvas, and classes.
+    canvas: (usize, usize),
     start: Instant,
     done: usize,
     total: usize,
     steps: usize,
-    slices: usize,
     times: Vec<usize>,
 }
 
-impl Clock {
-    fn new(checked: &Checked) -> Self {
+impl<'a> Clock<'a> {
+    fn new(checked: &Checked, prepared: &'a Prepared, canvas: (usize, usize)) -> Self {
         let batches = checked.seeds.len().div_ceil(checked.batch);
         let steps = checked.plan.steps();
         Self {
+            prepared,
+            canvas,
             start: Instant::now(),
             done: 0,
-            total: checked.slices.len() * batches * steps,
+            total: prepared.slices() * batches * steps,
             steps,
-            slices: checked.slices.len(),
             times: checked.plan.times().to_vec(),
         }
     }
 
-    fn step(
-        &mut self,
-        slice: usize,
-        slices_done: usize,
-        i: usize,
-        first_member: usize,
-        estimates: &[Vec<f32>],
-        (side, classes): (usize, usize),
-    ) -> Step {
+    fn step(&mut self, k: usize, i: usize, first_member: usize, estimates: &[Vec<f32>]) -> Step {
         self.done += 1;
         let elapsed = self.start.elapsed();
         let left = (self.total - self.done) as f64 / self.done as f64;
-        let preview = |(k, x0): (usize, &Vec<f32>)| Preview {
-            member: first_member + k,
-            width: side,
-            height: side,
-            classes,
-            probability: x0.iter().map(|v| byte((v + 1.0) * 0.5)).collect(),
+        let (side, classes) = self.canvas;
+        let preview = |(m, x0): (usize, &Vec<f32>)| {
+            let seen: Vec<u8> = x0.iter().map(|v| byte((v + 1.0) * 0.5)).collect();
+            Preview {
+                member: first_member + m,
+                width: side,
+                height: side,
+                classes,
+                probability: self.prepared.stored_canvas(&seen),
+            }
         };
         Step {
-            slice,
-            slices_done,
-            slices: self.slices,
+            axis: self.prepared.axis(),
+            slice: self.prepared.scan_slice(k),
+            placement: self.prepared.stored_placement(),
+            slices_done: k,
+            slices: self.prepared.slices(),
             step: i + 1,
             steps: self.steps,
             t: self.times[i],
@@ -391,7 +368,7 @@ pub(super) fn last_event(result: Result<(Option<Outcome>, bool), InferenceError>
 mod tests {
     use super::*;
     use crate::inference::Settings;
-    use crate::volume::{Geometry, Volume, Voxels};
+    use crate::volume::{Geometry, Modality, Volume, Voxels};
 
     const MODEL: &str = "fundus-disc-cup";
 

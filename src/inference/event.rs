@@ -1,6 +1,6 @@
 //! What the worker says while it works.
 
-use super::Outcome;
+use super::{Outcome, Placement};
 use crate::volume::Roi;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -26,16 +26,19 @@ pub struct Preview {
     pub width: usize,
     pub height: usize,
     pub classes: usize,
-    /// `[classes, height, width]`, 0 to 255; covers the job's region of interest.
+    /// `[classes, height, width]`, 0 to 255, in the directions of the step's placement.
     pub probability: Vec<u8>,
 }
 
 /// After each denoising step.
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// Slice of the scan that is being segmented.
+    /// Slice of the scan that is being segmented, across this axis of its voxels.
+    pub axis: usize,
     pub slice: usize,
-    /// How many slices are finished, and how many there are.
+    /// Where the previews lie on it; columns run along the lower of the other two axes.
+    pub placement: Placement,
+    /// How many slices of the model are finished, and how many there are.
     pub slices_done: usize,
     pub slices: usize,
     /// 1-based step within this slice (and batch of members).

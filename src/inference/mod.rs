@@ -1,18 +1,24 @@
 //! From a volume to an ensemble of masks: jobs, events, and the worker thread that owns the device
 //! and the loaded models.
 
+mod doubt;
 mod engine;
 mod event;
+mod input;
 mod job;
+mod placement;
 mod prepare;
 mod sampling;
 mod scene;
 mod worker;
 
+pub use doubt::doubt;
 pub use engine::{Engine, InferenceError, open_device};
 pub use event::{Event, Preview, StageTimes, Step};
+pub use input::ModelInput;
 pub use job::{DeviceChoice, Job, Member, ModelRef, Outcome, Settings};
-pub use prepare::{ModelInput, Placement};
+pub use placement::{Placement, Taps};
+pub use prepare::Prepared;
 pub use sampling::{StepCache, sample};
 pub use scene::Scene;
 pub use worker::{JobHandle, Worker};

@@ -1,280 +1,326 @@
-//! From a region of a slice to the square that the model sees, and back.
+//! Brings any scan to what a model's contract says, and results back to the scan's own lattice.
 //!
-//! The region is put in the middle of a square of the model's size with one scale for both axes,
-//! so shapes keep their proportions; what lies outside the region is -1 (black). Resampling is
-//! separable with a triangle filter that widens when shrinking (no aliasing) and is linear
-//! interpolation when enlarging, so probabilities return to the scan's grid without steps or shift.
+//! The region is read in the contract's axes (a permutation and flips, exact), its slices are
+//! interpolated where they lie more than 2 % closer or further than the contract says, and each is
+//! put on the model's square ([`Placement`]). Oblique scans are taken along their nearest axes.
 
-use crate::models::{Context, Normalisation};
-use crate::volume::{Roi, Volume, Voxels};
+use super::Placement;
+use super::placement::{Taps, cubic};
+use crate::models::{Axes, Context, Contract};
+use crate::volume::{AxisCodes, Block, Geometry, LengthUnit, Notice, Roi, Turn};
 
-/// Where the model's square lies on the slice.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Placement {
-    /// Left and top edge of the square in slice pixels (edges, not centres; may be negative).
-    left: f64,
-    top: f64,
-    /// Slice pixels per model pixel.
+/// Spacings that differ by less are taken as the same.
+const SAME_SPACING: f64 = 0.02;
+/// Axes further from the patient's than this are said, degrees.
+const OBLIQUE_DEGREES: f64 = 15.0;
+/// Slices further apart than so many times the contract's are said, and at most so many model slices
+/// are made of one.
+const THICK: f64 = 2.5;
+const MOST_OF_ONE: f64 = 8.0;
+
+/// A region of a scan as a model sees it.
+pub struct Prepared {
+    /// Of the scan, stored axes.
+    shape: [usize; 3],
+    /// The region, stored axes.
+    stored: Block,
+    turn: Turn,
+    /// The region's columns and rows, turned axes.
+    placement: Placement,
+    /// The same square in the stored axes, the lower one as columns.
+    stored_placement: Placement,
+    slices: Slices,
+    /// What a reader of the result should know.
+    pub notices: Vec<Notice>,
+}
+
+/// The model's slices along the last turned axis.
+struct Slices {
+    /// First slice of the region, slices of the region, slices of the scan.
+    first: usize,
+    own: usize,
+    depth: usize,
+    /// Scan slices per model slice, and where model slice 0 begins (edges).
     scale: f64,
-    size: usize,
-    roi: Roi,
+    start: f64,
+    count: usize,
 }
 
-impl Placement {
-    /// The square of `size` model pixels that holds all of `roi`.
-    pub fn new(roi: Roi, size: usize) -> Self {
-        let (w, h) = (roi.width as f64, roi.height as f64);
-        let side = w.max(h);
-        Self {
-            left: roi.x as f64 - 0.5 * (side - w),
-            top: roi.y as f64 - 0.5 * (side - h),
-            scale: side / size as f64,
-            size,
-            roi,
+impl Slices {
+    fn new(first: usize, own: usize, depth: usize, scale: f64) -> Self {
+        let count = ((own as f64 / scale - 1e-6).ceil() as usize).max(1);
+        let start = first as f64 + 0.5 * (own as f64 - count as f64 * scale);
+        Self { first, own, depth, scale, start, count }
+    }
+
+    fn are_own(&self) -> bool {
+        self.scale == 1.0
+    }
+
+    /// Scan slices and weights that make model slice `k`, which may lie outside the region; beyond
+    /// the scan its last slice goes on.
+    fn sources(&self, k: isize) -> Vec<(usize, f32)> {
+        let last = self.depth as f64 - 0.5;
+        let centre = (self.start + (k as f64 + 0.5) * self.scale).clamp(0.5, last);
+        if self.are_own() {
+            return vec![(centre as usize, 1.0)];
         }
+        Taps::at(centre, self.scale, 0, self.depth, cubic)
     }
 
-    /// The region of a plane `[height, width]` as the model sees it, `[size, size]`.
-    pub fn shrink(&self, plane: &[f32], width: usize, height: usize, outside: f32) -> Vec<f32> {
-        let columns = Taps::new(self.size, self.scale, self.left, self.roi.x, self.roi.width);
-        let rows = Taps::new(self.size, self.scale, self.top, self.roi.y, self.roi.height);
-        debug_assert_eq!(plane.len(), width * height);
-        resample(plane, width, &rows, &columns, outside)
-    }
-
-    /// A plane `[size, size]` of the model on the region, `[roi.height, roi.width]`.
-    pub fn enlarge(&self, plane: &[f32]) -> Vec<f32> {
+    /// Model slices and weights that make each slice of the region.
+    fn back(&self) -> Taps {
         let inverse = 1.0 / self.scale;
-        let start = |edge: f64, first: usize| (first as f64 - edge) * inverse;
-        let columns =
-            Taps::new(self.roi.width, inverse, start(self.left, self.roi.x), 0, self.size);
-        let rows = Taps::new(self.roi.height, inverse, start(self.top, self.roi.y), 0, self.size);
-        resample(plane, self.size, &rows, &columns, 0.0)
+        Taps::new(self.own, inverse, (self.first as f64 - self.start) * inverse, 0, self.count)
     }
 }
 
-/// For each output position the source positions and weights of one axis.
-struct Taps(Vec<Vec<(usize, f32)>>);
-
-impl Taps {
-    /// Output pixel `i` covers source coordinates `start + i·scale` to `start + (i+1)·scale`, in
-    /// edges; sources are `first..first + count`. Empty where the centre lies outside them.
-    fn new(outputs: usize, scale: f64, start: f64, first: usize, count: usize) -> Self {
-        let radius = scale.max(1.0);
-        let (low, high) = (first as f64, (first + count) as f64);
-        let taps = |i: usize| {
-            let centre = start + (i as f64 + 0.5) * scale;
-            if centre < low || centre > high {
-                return Vec::new();
-            }
-            let from = (centre - radius - 0.5).floor().max(low) as usize;
-            let to = ((centre + radius + 0.5).ceil().min(high)) as usize;
-            let weight = |s: usize| (1.0 - ((s as f64 + 0.5 - centre) / radius).abs()).max(0.0);
-            let sum: f64 = (from..to).map(weight).sum();
-            (from..to).map(|s| (s, (weight(s) / sum) as f32)).filter(|&(_, w)| w > 0.0).collect()
+impl Prepared {
+    /// Of a region of a scan, for a canvas of `size` pixels.
+    pub fn new(geometry: &Geometry, region: &Block, contract: &Contract, size: usize) -> Self {
+        let mut notices = Vec::new();
+        let shape = geometry.shape();
+        let turn = turn(geometry, contract, &mut notices);
+        let turned = turn.block(shape, region);
+        let spacing = turn.reorder(geometry.spacing());
+        let known = geometry.unit() == LengthUnit::Millimetre;
+        let in_plane = contract.spacing_mm[0].filter(|_| known);
+        let square = (spacing[1] / spacing[0] - 1.0).abs() <= SAME_SPACING;
+        let pixel = match in_plane {
+            None if square => [1.0; 2],
+            _ => [spacing[0], spacing[1]],
         };
-        Self((0..outputs).map(taps).collect())
-    }
-}
-
-fn resample(plane: &[f32], width: usize, rows: &Taps, columns: &Taps, outside: f32) -> Vec<f32> {
-    let n = columns.0.len();
-    // Each source row that is needed is resampled along x once.
-    let needed = rows.0.iter().flatten().map(|&(y, _)| y + 1).max().unwrap_or(0);
-    let first = rows.0.iter().flatten().map(|&(y, _)| y).min().unwrap_or(0);
-    let mut along_x = vec![0f32; needed.saturating_sub(first) * n];
-    for (row, y) in along_x.chunks_mut(n.max(1)).zip(first..needed) {
-        let source = &plane[y * width..(y + 1) * width];
-        for (out, taps) in row.iter_mut().zip(&columns.0) {
-            *out = taps.iter().map(|&(x, w)| source[x] * w).sum();
-        }
-    }
-    let mut out = vec![outside; rows.0.len() * n];
-    for (row, taps) in out.chunks_mut(n.max(1)).zip(&rows.0) {
-        if taps.is_empty() {
-            continue;
-        }
-        for (x, o) in row.iter_mut().enumerate() {
-            if !columns.0[x].is_empty() {
-                *o = taps.iter().map(|&(y, w)| along_x[(y - first) * n + x] * w).sum();
+        let place = |b: &Block, [x, y]: [usize; 2], pixel: [f64; 2]| {
+            let [width, height] = [b.shape[x], b.shape[y]];
+            let roi = Roi { x: b.origin[x], y: b.origin[y], width, height };
+            Placement::new(roi, size, pixel, in_plane)
+        };
+        let upright = turn.axis[0] < turn.axis[1];
+        let [a, b] = [turn.axis[0].min(turn.axis[1]), turn.axis[0].max(turn.axis[1])];
+        let stored_pixel = if upright { pixel } else { [pixel[1], pixel[0]] };
+        if let Some(target) = in_plane {
+            let needed = (turned.shape[0] as f64 * spacing[0])
+                .max(turned.shape[1] as f64 * spacing[1])
+                / size as f64;
+            if needed > target * (1.0 + SAME_SPACING) {
+                notices.push(Notice::amber(format!(
+                    "the region is larger than the model's field: it is seen at {needed:.2} mm per \
+                     pixel, the model knows {target:.2} mm"
+                )));
             }
         }
-    }
-    out
-}
-
-/// The range of rescaled values that becomes -1…1.
-fn value_range(volume: &Volume, time: usize, normalisation: Normalisation) -> (f64, f64) {
-    let rescale = |v: f64| v * volume.slope + volume.intercept;
-    match (normalisation, volume.voxels()) {
-        (Normalisation::FullRange, Voxels::U8(_) | Voxels::Rgb8(_)) => {
-            (rescale(0.0), rescale(255.0))
-        }
-        _ => {
-            let (low, high) = volume.quantiles(time, 0.005, 0.995);
-            if high > low { (low, high) } else { (low, low + 1.0) }
+        let scale = slice_scale(contract, spacing[2], known, turned.shape[2], &mut notices);
+        Self {
+            shape,
+            stored: *region,
+            turn,
+            placement: place(&turned, [0, 1], pixel),
+            stored_placement: place(region, [a, b], stored_pixel),
+            slices: Slices::new(turned.origin[2], turned.shape[2], turn.reorder(shape)[2], scale),
+            notices,
         }
     }
-}
 
-/// How slices of a volume become the model's input.
-pub struct ModelInput<'a> {
-    volume: &'a Volume,
-    time: usize,
-    channels: usize,
-    context: Context,
-    /// Rescaled values that become -1 and 1.
-    range: (f64, f64),
-}
-
-impl<'a> ModelInput<'a> {
-    pub fn new(
-        volume: &'a Volume,
-        time: usize,
-        channels: usize,
-        normalisation: Normalisation,
-        context: Context,
-    ) -> Self {
-        let range = value_range(volume, time, normalisation);
-        Self { volume, time, channels, context, range }
+    /// How many slices the model sees.
+    pub fn slices(&self) -> usize {
+        self.slices.count
     }
 
-    /// Slice `z` as `[channels, size, size]`: grey is repeated for a colour model, colour becomes
-    /// its luminance (ITU-R BT.601) for a grey one or one that sees neighbouring slices; values that
-    /// are not finite count as the least.
-    pub fn slice(&self, z: usize, placement: &Placement) -> Vec<f32> {
-        let [w, h, depth] = self.volume.geometry().shape();
-        let shrink = |p: &Vec<f32>| placement.shrink(p, w, h, -1.0);
-        let planes = match self.context {
-            Context::Slice => self.planes(z, self.channels),
-            Context::Neighbours => (0..self.channels)
-                .flat_map(|c| {
-                    let near = (z + c).saturating_sub(self.channels / 2).min(depth - 1);
-                    self.planes(near, 1)
-                })
-                .collect(),
-        };
-        let shrunk: Vec<Vec<f32>> = planes.iter().map(shrink).collect();
-        (0..self.channels).flat_map(|c| shrunk[c.min(shrunk.len() - 1)].clone()).collect()
+    /// The scan's axis across which they lie.
+    pub fn axis(&self) -> usize {
+        self.turn.axis[2]
     }
 
-    /// At most `channels` planes of one slice, -1…1.
-    fn planes(&self, z: usize, channels: usize) -> Vec<Vec<f32>> {
-        let [w, h, _] = self.volume.geometry().shape();
-        let n = w * h;
-        let (low, high) = self.range;
-        let slice = self.volume.slice_f32(z, self.time);
-        let scale = (2.0 / (high - low)) as f32;
-        let unit = |v: f32| {
-            let u = (v - low as f32) * scale - 1.0;
-            let u = if u.is_finite() { u.clamp(-1.0, 1.0) } else { -1.0 };
-            if self.volume.inverted { -u } else { u }
-        };
-        match (self.volume.channels(), channels) {
-            (3, 1) => {
-                let luminance =
-                    |i: usize| 0.299 * slice[i] + 0.587 * slice[n + i] + 0.114 * slice[2 * n + i];
-                vec![(0..n).map(|i| unit(luminance(i))).collect()]
+    /// How many slices of the region they lie across.
+    pub fn scan_slices(&self) -> usize {
+        self.slices.own
+    }
+
+    /// The slice of the scan, across [`Self::axis`], in which the middle of model slice `k` lies.
+    pub fn scan_slice(&self, k: usize) -> usize {
+        let s = &self.slices;
+        let centre = s.start + (k as f64 + 0.5) * s.scale;
+        let turned = (centre.max(0.0) as usize).clamp(s.first, s.first + s.own - 1);
+        if self.turn.flip[2] { s.depth - 1 - turned } else { turned }
+    }
+
+    /// How many of the region's slices are whole when so many model slices are done.
+    fn whole(&self, done: usize) -> usize {
+        let whole = |taps: &&Vec<(usize, f32)>| taps.iter().all(|&(k, _)| k < done);
+        self.slices.back().0.iter().take_while(whole).count()
+    }
+
+    /// The part of the region, in the scan's axes, that is finished when so many model slices are;
+    /// `None` if nothing is.
+    pub fn finished(&self, done: usize) -> Option<Block> {
+        let whole = self.whole(done);
+        let mut turned = self.turn.block(self.shape, &self.stored);
+        turned.shape[2] = whole;
+        (whole > 0).then(|| self.turn.stored_block(self.shape, &turned))
+    }
+
+    /// Columns and rows of the region in the turned axes.
+    pub fn plane(&self) -> [usize; 2] {
+        let roi = self.placement.roi();
+        [roi.width, roi.height]
+    }
+
+    /// Where the canvas lies on the scan's own slices across [`Self::axis`]; columns are the lower
+    /// of the other two axes.
+    pub fn stored_placement(&self) -> Placement {
+        self.stored_placement
+    }
+
+    /// Values of the canvas, `[n, size, size]`, in the directions of [`Self::stored_placement`].
+    pub fn stored_canvas<T: Copy + Default>(&self, canvas: &[T]) -> Vec<T> {
+        let n = self.placement.size();
+        let upright = self.turn.axis[0] < self.turn.axis[1];
+        let axis = if upright { [0, 1, 2] } else { [1, 0, 2] };
+        let [x, y, _] = self.turn.flip;
+        Turn { axis, flip: [x, y, false] }.undo([n, n, canvas.len() / (n * n).max(1)], canvas)
+    }
+
+    /// A probability of the model, `[size, size]`, on the region's pixels in the turned axes.
+    pub fn enlarge(&self, canvas: &[f32]) -> Vec<f32> {
+        self.placement.enlarge(canvas)
+    }
+
+    /// Soft masks on the scan: of the turned region's pixels on model slices, `[classes, slices, h,
+    /// w]`, of which the first `done` are finished, those of [`Self::finished`], `[classes, z, y,
+    /// x]`.
+    pub fn restore(&self, soft: &[u8], done: usize) -> Vec<u8> {
+        let Some(block) = self.finished(done) else { return Vec::new() };
+        let [w, h] = self.plane();
+        let area = w * h;
+        let back = self.slices.back();
+        let taps = &back.0[..self.whole(done)];
+        let mut out = Vec::with_capacity(block.len());
+        for class in soft.chunks(area * self.slices.count) {
+            let mut turned = Vec::with_capacity(area * taps.len());
+            for taps in taps {
+                match taps[..] {
+                    [(k, _)] => turned.extend_from_slice(&class[k * area..(k + 1) * area]),
+                    _ => turned.extend((0..area).map(|i| {
+                        let sum: f32 =
+                            taps.iter().map(|&(k, w)| f32::from(class[k * area + i]) * w).sum();
+                        sum.round().clamp(0.0, 255.0) as u8
+                    })),
+                }
             }
-            (available, _) => (0..available.min(channels))
-                .map(|c| slice[c * n..(c + 1) * n].iter().map(|&v| unit(v)).collect())
-                .collect(),
+            out.extend(self.turn.undo(block.shape, &turned));
+        }
+        out
+    }
+
+    /// The canvas `[size, size]` of model slice `k`: `plane` gives the turned slices of the scan,
+    /// `outside` stands beside the region.
+    pub fn canvas(
+        &self,
+        k: isize,
+        outside: f32,
+        mut plane: impl FnMut(usize) -> Vec<f32>,
+    ) -> Vec<f32> {
+        let mut sum: Vec<f32> = Vec::new();
+        for (z, weight) in self.slices.sources(k) {
+            let values = plane(z);
+            if sum.is_empty() && weight == 1.0 {
+                sum = values;
+            } else {
+                sum.resize(values.len(), 0.0);
+                sum.iter_mut().zip(values).for_each(|(s, v)| *s += weight * v);
+            }
+        }
+        let [w, h, _] = self.turn.reorder(self.shape);
+        self.placement.shrink(&sum, w, h, outside)
+    }
+
+    /// The canvas of a mask of the whole scan on model slice `k`: the share of each pixel that it
+    /// covers.
+    pub fn mask_canvas(&self, mask: &[bool], k: usize) -> Vec<f32> {
+        let [w, h, _] = self.turn.reorder(self.shape);
+        self.canvas(k as isize, 0.0, |z| {
+            let index = |i: usize| self.turn.index(self.shape, i);
+            (w * h * z..w * h * (z + 1)).map(|i| f32::from(u8::from(mask[index(i)]))).collect()
+        })
+    }
+
+    pub(super) fn turn(&self) -> &Turn {
+        &self.turn
+    }
+}
+
+/// How the scan is read, and what is to be said of it.
+fn turn(geometry: &Geometry, contract: &Contract, notices: &mut Vec<Notice>) -> Turn {
+    let shape = geometry.shape();
+    match contract.axes {
+        Axes::Screen => {
+            // A picture may lie on its side.
+            let across = match [0, 1, 2].map(|a| shape[a] == 1) {
+                [true, false, false] => 0,
+                [false, true, false] => 1,
+                _ => 2,
+            };
+            Turn::to_screen(geometry, across)
+        }
+        Axes::Stored => {
+            if contract.context == Context::Neighbours {
+                notices.push(Notice::amber(
+                    "the model does not say how its slices run in the patient; it sees them as they \
+                     are stored",
+                ));
+            }
+            Turn::NONE
+        }
+        Axes::Patient(codes) if !geometry.orientation_known() => {
+            notices.push(Notice::amber(format!(
+                "the file does not say how the image lies in the patient; the model takes it as {codes}"
+            )));
+            Turn::NONE
+        }
+        Axes::Patient(codes) => {
+            let turn = Turn::to_patient(geometry, codes);
+            let off = degrees_off(geometry, &turn, codes);
+            if off > OBLIQUE_DEGREES {
+                notices.push(Notice::amber(format!(
+                    "the scan lies {off:.0} degrees off the patient's axes; the model sees it along \
+                     its own"
+                )));
+            }
+            turn
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::volume::Geometry;
+/// The largest angle between an axis of the turned lattice and the patient's that it stands for.
+fn degrees_off(geometry: &Geometry, turn: &Turn, codes: AxisCodes) -> f64 {
+    let angle = |(m, (world, _)): (usize, (usize, bool))| {
+        let v = geometry.world_from_voxel().column(turn.axis[m]);
+        let n = v.iter().map(|x| x * x).sum::<f64>().sqrt();
+        (v[world].abs() / n).min(1.0).acos().to_degrees()
+    };
+    codes.directions().into_iter().enumerate().map(angle).fold(0.0, f64::max)
+}
 
-    fn disc(size: usize, centre: (f64, f64), radius: f64) -> Vec<f32> {
-        let inside = |i: usize| {
-            let (x, y) = ((i % size) as f64, (i / size) as f64);
-            (x - centre.0).hypot(y - centre.1) <= radius
-        };
-        (0..size * size).map(|i| f32::from(u8::from(inside(i)))).collect()
+/// Scan slices per model slice.
+fn slice_scale(
+    contract: &Contract,
+    spacing: f64,
+    known: bool,
+    slices: usize,
+    notices: &mut Vec<Notice>,
+) -> f64 {
+    let Some(target) = contract.spacing_mm[2] else { return 1.0 };
+    if !known {
+        notices.push(Notice::amber(format!(
+            "the file does not say how far its slices lie apart; the model takes them as {target} mm"
+        )));
+        return 1.0;
     }
-
-    fn centroid(mask: &[f32], width: usize) -> (f64, f64) {
-        let (mut x, mut y, mut n) = (0.0, 0.0, 0.0);
-        for (i, _) in mask.iter().enumerate().filter(|(_, v)| **v >= 0.5) {
-            x += (i % width) as f64;
-            y += (i / width) as f64;
-            n += 1.0;
-        }
-        (x / n, y / n)
+    let scale = target / spacing;
+    if slices == 1 || (scale - 1.0).abs() <= SAME_SPACING {
+        return 1.0;
     }
-
-    #[test]
-    fn run_9_a_disc_keeps_its_centroid_through_the_model_grid() {
-        for (side, size) in [(256, 128), (200, 64), (101, 128), (64, 128), (333, 128)] {
-            let middle = (side as f64 - 1.0) / 2.0;
-            let radius = side as f64 / 5.0;
-            let mask = disc(side, (middle, middle), radius);
-            let roi = Roi { x: 0, y: 0, width: side, height: side };
-            let placement = Placement::new(roi, size);
-            let back = placement.enlarge(&placement.shrink(&mask, side, side, 0.0));
-            let (x, y) = centroid(&back, side);
-            assert!((x - middle).abs() < 0.1 && (y - middle).abs() < 0.1, "{side}/{size}: {x} {y}");
-            let area: f32 = back.iter().map(|v| f32::from(u8::from(*v >= 0.5))).sum();
-            let exact = mask.iter().sum::<f32>();
-            assert!((area / exact - 1.0).abs() < 0.05, "{side}/{size}: {area} of {exact}");
-        }
-    }
-
-    #[test]
-    fn proportions_are_kept_and_the_rest_is_black() {
-        let plane = vec![1f32; 40 * 20];
-        let roi = Roi { x: 0, y: 0, width: 40, height: 20 };
-        let seen = Placement::new(roi, 16).shrink(&plane, 40, 20, -1.0);
-        for y in 0..16 {
-            let expected = if (4..12).contains(&y) { 1.0 } else { -1.0 };
-            assert!((0..16).all(|x| (seen[y * 16 + x] - expected).abs() < 1e-6), "row {y}");
-        }
-        assert_eq!(Placement::new(roi, 16).enlarge(&seen).len(), 40 * 20);
-    }
-
-    #[test]
-    fn the_same_size_changes_nothing() {
-        let plane: Vec<f32> = (0..64).map(|v| v as f32).collect();
-        let roi = Roi { x: 0, y: 0, width: 8, height: 8 };
-        let placement = Placement::new(roi, 8);
-        assert_eq!(placement.shrink(&plane, 8, 8, 0.0), plane);
-        assert_eq!(placement.enlarge(&plane), plane);
-    }
-
-    #[test]
-    fn colour_becomes_luminance_and_grey_is_repeated() {
-        let g = Geometry::picture(2, 2, 1).unwrap();
-        let colour = Volume::new(g.clone(), 1, Voxels::Rgb8(vec![[255, 0, 0]; 4])).unwrap();
-        let grey = Volume::new(g, 1, Voxels::U8(vec![51; 4])).unwrap();
-        let placement = Placement::new(Roi { x: 0, y: 0, width: 2, height: 2 }, 2);
-        let see = |v: &Volume, channels: usize| {
-            let full = Normalisation::FullRange;
-            ModelInput::new(v, 0, channels, full, Context::Slice).slice(0, &placement)
-        };
-        let red = see(&colour, 3);
-        assert_eq!((red[0], red[4], red[8]), (1.0, -1.0, -1.0));
-        assert!((see(&colour, 1)[0] + 0.402).abs() < 1e-5);
-        let repeated = see(&grey, 3);
-        assert_eq!(repeated.len(), 12);
-        assert!(repeated.iter().all(|v| (v + 0.6).abs() < 1e-6));
-    }
-
-    #[test]
-    fn neighbouring_slices_become_channels_and_the_ends_repeat() {
-        let g = Geometry::picture(1, 1, 3).unwrap();
-        let volume = Volume::new(g, 1, Voxels::U8(vec![0, 51, 255])).unwrap();
-        let placement = Placement::new(Roi { x: 0, y: 0, width: 1, height: 1 }, 1);
-        let full = Normalisation::FullRange;
-        let input = ModelInput::new(&volume, 0, 3, full, Context::Neighbours);
-        let close = |z: usize, expected: [f32; 3]| {
-            let seen = input.slice(z, &placement);
-            assert!(seen.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{z}: {seen:?}");
-        };
-        close(0, [-1.0, -1.0, -0.6]);
-        close(1, [-1.0, -0.6, 1.0]);
-        close(2, [-0.6, 1.0, 1.0]);
-    }
+    let said = format!("slices {spacing:.2} mm apart are brought to the model's {target:.2} mm");
+    notices.push(if scale < 1.0 / THICK { Notice::amber(said) } else { Notice::note(said) });
+    scale.max(1.0 / MOST_OF_ONE)
 }

@@ -236,11 +236,11 @@ pub(super) mod tests {
     fn write_both(path: &Path, byte: u8) -> Result<(), IoError> {
         let bytes = vec![byte; SIZE];
         write_atomic(path, &bytes)?;
-        let set = FileSet::new(&path.with_file_name("set"), true)?;
-        let (image, record) = (set.place("image.bin")?, set.place_of_record("record.json"));
+        let set = FileSet::new(&path.with_file_name("set"), "record.json", true)?;
+        let image = set.place("image.bin")?;
         write_atomic(&image, &bytes)?;
-        write_atomic(&record, &bytes)?;
-        set.commit(&[image], &record).map(drop)
+        write_atomic(&set.place_of_record(), &bytes)?;
+        set.commit(&[image], &[]).map(drop)
     }
 
     fn start(shell: Option<&str>, target: &Path) -> std::process::Child {
@@ -306,6 +306,8 @@ pub(super) mod tests {
             assert!(is_whole(&path), "round {round}");
             assert!(!record.exists() || is_whole(&record), "round {round}");
             assert!(!image.exists() || (is_whole(&image) && record.exists()), "round {round}");
+            let of_one_set = || fs::read(&image).ok() == fs::read(&record).ok();
+            assert!(!image.exists() || of_one_set(), "round {round}: a mixed set");
             if round % 10 == 0 {
                 // Now and then the first image of a folder is the one that is caught.
                 for file in [&image, &record] {
@@ -338,7 +340,9 @@ pub(super) mod tests {
         }
         let e = write_atomic(&target, b"new").expect_err("refused").to_string();
         assert!(e.contains("could not be written") && !e.contains('\n'), "{e}");
-        let e = FileSet::new(target.parent().expect("a folder"), true).err().expect("refused");
+        let e = FileSet::new(target.parent().expect("a folder"), "r.json", true)
+            .err()
+            .expect("refused");
         assert!(e.to_string().contains("could not be written"), "{e}");
         assert_eq!(fs::read_to_string(locked.join("a.bin")).expect("there"), "old");
     }

@@ -44,6 +44,12 @@ pub enum IoError {
     Write { what: &'static str, source: std::io::Error, path: PathBuf },
     #[error("already exists and overwriting was not asked for: {}", one_line(&path.display().to_string()))]
     Exists { path: PathBuf },
+    /// Somebody else is making the same set of files.
+    #[error(
+        "another run is writing these files; wait for its end or choose another folder: {}",
+        one_line(&path.display().to_string())
+    )]
+    Busy { path: PathBuf },
     #[error("cannot be written: {why}: {}", one_line(&path.display().to_string()))]
     Invalid { why: String, path: PathBuf },
 }

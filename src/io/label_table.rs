@@ -40,7 +40,7 @@ fn text(table: &LabelTable) -> String {
         let [r, g, b] = l.color;
         let name = name(&l.name);
         // Writing to a string cannot fail.
-        if writeln!(out, "{:5} {r:5} {g:4} {b:4}        1  1  1    \"{name}\"", l.value).is_err() {
+        if writeln!(out, "{:5} {r:5} {g:4} {b:4}        1  1  1    \"{name}\"", l.number).is_err() {
             break;
         }
     }
@@ -94,8 +94,10 @@ fn parse_line(line: &str) -> Result<Label, String> {
     {
         return Err("the opacity is not from 0 to 1, or a switch not 0 or 1".into());
     }
+    let value: u16 = value.parse().map_err(|_| "the label is not a number from 0 to 65535")?;
     Ok(Label {
-        value: value.parse().map_err(|_| "the label is not a number from 0 to 65535")?,
+        value,
+        number: value.into(),
         name: name(name_text),
         color: [colour(r)?, colour(g)?, colour(b)?],
     })
@@ -115,7 +117,10 @@ mod tests {
                     300 1 2 3 1 0 0 \"a # b\"";
         let table = parse(file).expect("parses");
         assert_eq!(table.0.len(), 2);
-        assert_eq!(table.0[0], Label { value: 1, name: "optic disc".into(), color: [255, 0, 0] });
+        assert_eq!(
+            table.0[0],
+            Label { value: 1, number: 1, name: "optic disc".into(), color: [255, 0, 0] }
+        );
         assert_eq!((table.0[1].value, table.0[1].name.as_str()), (300, "a # b"));
     }
 
@@ -130,6 +135,7 @@ mod tests {
             values.dedup();
             let label = |&value: &u16| Label {
                 value,
+                number: value.into(),
                 name: format!("λ {value} name"),
                 color: [value as u8, (value >> 8) as u8, 7],
             };
@@ -142,8 +148,12 @@ mod tests {
 
     #[test]
     fn names_stay_on_their_line() {
-        let evil =
-            Label { value: 2, name: "a\"\n 9 0 0 0 1 1 1 \"b\u{202e}".into(), color: [1; 3] };
+        let evil = Label {
+            value: 2,
+            number: 2,
+            name: "a\"\n 9 0 0 0 1 1 1 \"b\u{202e}".into(),
+            color: [1; 3],
+        };
         let table = parse(&text(&LabelTable(vec![evil]))).expect("parses");
         assert_eq!(table.0.len(), 1);
         assert_eq!(table.0[0].name, "a'  9 0 0 0 1 1 1 'b ");

@@ -3,13 +3,14 @@
 //! and a lock ends with its process.
 
 use rand::Rng;
+use sha2::{Digest, Sha256};
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata};
 use std::path::Path;
 use std::time::Duration;
 
 /// The ending of a folder in which a set of files is made.
-pub(super) const SET: &str = "partial";
+const SET: &str = "partial";
 /// Where files cannot be locked: nobody writes on one file for so long.
 const OLD: Duration = Duration::from_secs(24 * 3600);
 /// A folder of more entries than this is not searched.
@@ -20,6 +21,13 @@ pub(super) fn temporary_name(ending: &str) -> String {
     let random: u64 = rand::rng().random();
     // No other dot: readers tell formats by endings.
     format!("sfumato_{random:016x}.{ending}")
+}
+
+/// The folder in which a set with this record is made: the same for all who want to make it.
+pub(super) fn name_of_set(record: &OsStr) -> String {
+    let hash = Sha256::digest(record.as_encoded_bytes());
+    let digits: String = hash.iter().take(8).map(|b| format!("{b:02x}")).collect();
+    format!("sfumato_{digits}.{SET}")
 }
 
 fn is_ours(name: &OsStr) -> bool {
@@ -34,12 +42,18 @@ fn is_ours(name: &OsStr) -> bool {
 /// it was swept away before that: then another name is needed.
 #[cfg(unix)]
 pub(super) fn claim(made: &File, path: &Path) -> std::io::Result<bool> {
-    use std::os::unix::fs::MetadataExt;
     match made.lock() {
         Err(e) if e.kind() == std::io::ErrorKind::Unsupported => return Ok(true),
         other => other?,
     }
-    let held = made.metadata()?;
+    is_at(made, path)
+}
+
+/// Whether the open file is what lies at `path` now.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> std::io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    let held = file.metadata()?;
     Ok(fs::symlink_metadata(path).is_ok_and(|m| (m.ino(), m.dev()) == (held.ino(), held.dev())))
 }
 
@@ -50,16 +64,17 @@ pub(super) fn claim(_made: &File, _path: &Path) -> std::io::Result<bool> {
 }
 
 #[cfg(unix)]
-fn is_abandoned(file: &File, about: &Metadata) -> bool {
+fn is_abandoned(file: &File, path: &Path, about: &Metadata) -> bool {
     match file.try_lock() {
-        Ok(()) => true,
+        // Its name may have passed to somebody else before it was locked.
+        Ok(()) => is_at(file, path).unwrap_or(false),
         Err(fs::TryLockError::WouldBlock) => false,
         Err(fs::TryLockError::Error(_)) => is_old(about),
     }
 }
 
 #[cfg(not(unix))]
-fn is_abandoned(_file: &File, about: &Metadata) -> bool {
+fn is_abandoned(_file: &File, _path: &Path, about: &Metadata) -> bool {
     is_old(about)
 }
 
@@ -78,7 +93,7 @@ pub(super) fn sweep(folder: &Path) {
         }
         // The handle keeps the lock until the name is gone.
         let Ok(file) = File::open(&path) else { continue };
-        if !is_abandoned(&file, &about) {
+        if !is_abandoned(&file, &path, &about) {
             continue;
         }
         let gone = if about.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
@@ -95,7 +110,7 @@ mod tests {
     #[test]
     fn only_names_of_ours_count() {
         assert!(is_ours(OsStr::new(&temporary_name("nii.gz"))));
-        assert!(is_ours(OsStr::new(&temporary_name(SET))));
+        assert!(is_ours(OsStr::new(&name_of_set(OsStr::new("result.json")))));
         for other in [
             "sfumato_results.tmp",
             "sfumato_0123456789abcdef",

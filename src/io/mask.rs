@@ -2,7 +2,7 @@
 
 use super::error::{IoError, Refusal};
 use super::sniff::{Kind, kind_of};
-use crate::volume::{Label, LabelMap, LabelTable, LengthUnit, Notice, Volume, Voxels};
+use crate::volume::{Label, LabelMap, LabelTable, LengthUnit, Notice, Volume};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -13,6 +13,22 @@ pub struct Mask {
     /// Every label that occurs.
     pub table: LabelTable,
     pub notices: Vec<Notice>,
+}
+
+impl Mask {
+    /// The labels' own numbers per voxel, where one of them is no place of the map.
+    pub fn numbers(&self) -> Option<Vec<i32>> {
+        if self.table.0.iter().all(|l| u32::from(l.value) == l.number) {
+            return None;
+        }
+        let mut own = [0i32; 256];
+        for l in &self.table.0 {
+            if let Some(slot) = own.get_mut(usize::from(l.value)) {
+                *slot = i32::try_from(l.number).unwrap_or(i32::MAX);
+            }
+        }
+        Some(self.map.labels.iter().map(|&l| own[usize::from(l)]).collect())
+    }
 }
 
 /// Display colours for labels without one: hues a golden angle apart.
@@ -55,50 +71,21 @@ fn from_image(volume: &Volume) -> Result<Mask, Refusal> {
     if volume.times() > 1 {
         notices.push(Notice::amber("the mask has several time points; the first one is used"));
     }
-    let n = volume.geometry().voxel_count();
-    let value = |i: usize| volume.voxels().stored(i, 0) * volume.slope + volume.intercept;
-    let mut values = BTreeSet::new();
-    for i in 0..n {
-        let v = value(i);
-        if !(0.0..=f64::from(u32::MAX)).contains(&v) || v.fract() != 0.0 {
-            return Err(Refusal::unsupported(format!(
-                "the mask holds {v}; labels are whole numbers from 0 (a probability map must be \
-                 cut at a threshold first)"
-            )));
-        }
-        if v != 0.0 && values.insert(v as u32) && values.len() > 255 {
-            return Err(Refusal::unsupported(
-                "the mask holds more than 255 different labels; this looks like a picture",
-            ));
-        }
+    let numbers = whole_numbers(volume)?;
+    let values: BTreeSet<u32> = numbers.iter().copied().filter(|v| *v != 0).collect();
+    if values.len() > 255 {
+        return Err(Refusal::unsupported(
+            "the mask holds more than 255 different labels; this looks like a picture",
+        ));
     }
-    // Numbers above 255 get the next free places.
-    let mut free = (1..=255u8).filter(|v| !values.contains(&u32::from(*v)));
-    let mut places: Vec<(u32, u8)> = Vec::with_capacity(values.len());
-    for &v in &values {
-        let place = u8::try_from(v).ok().or_else(|| free.next());
-        places.push((v, place.ok_or_else(|| Refusal::unsupported("too many labels"))?));
-    }
-    if places.iter().any(|(v, p)| *v != u32::from(*p)) {
-        notices.push(Notice::note("labels above 255 were renumbered; their names keep the number"));
-    }
-    let labels = match volume.voxels() {
-        Voxels::U8(v) if (volume.slope, volume.intercept) == (1.0, 0.0) => {
-            v.iter().take(n).copied().collect()
-        }
-        _ => (0..n)
-            .map(|i| {
-                let v = value(i) as u32;
-                places
-                    .binary_search_by_key(&v, |(v, _)| *v)
-                    .ok()
-                    .and_then(|k| places.get(k))
-                    .map_or(0, |(_, p)| *p)
-            })
-            .collect(),
-    };
+    let places = places(values.iter().copied());
+    let labels = numbers
+        .iter()
+        .map(|v| places.binary_search_by_key(v, |(v, _)| *v).map_or(0, |k| places[k].1))
+        .collect();
     let entry = |&(v, p): &(u32, u8)| Label {
         value: p.into(),
+        number: v,
         name: format!("label {v}"),
         color: color(p.into()),
     };
@@ -107,6 +94,39 @@ fn from_image(volume: &Volume) -> Result<Mask, Refusal> {
         table: LabelTable(places.iter().map(entry).collect()),
         notices,
     })
+}
+
+/// The rescaled values of the first time point as whole numbers: a scale factor that is stored as a
+/// 32-bit float makes 0.9999999997 of 1.
+///
+/// # Errors
+/// If one is no whole number from 0, or none at all.
+fn whole_numbers(volume: &Volume) -> Result<Vec<u32>, Refusal> {
+    let whole = |i: usize| {
+        let v = volume.voxels().stored(i, 0) * volume.slope + volume.intercept;
+        let near = v.round();
+        let tolerance = (1e-4 + 1e-6 * v.abs()).min(0.05);
+        if (v - near).abs() <= tolerance && (0.0..=f64::from(i32::MAX)).contains(&near) {
+            return Ok(near as u32);
+        }
+        Err(Refusal::unsupported(match v {
+            v if !v.is_finite() => format!("the mask holds {v}; labels are whole numbers from 0"),
+            v if v < 0.0 => format!("the mask holds {v}; labels are whole numbers from 0"),
+            v => format!(
+                "the mask holds {v}; labels are whole numbers from 0 (a probability map must be \
+                 cut at a threshold first)"
+            ),
+        }))
+    };
+    (0..volume.geometry().voxel_count()).map(whole).collect()
+}
+
+/// A place from 1 to 255 for each number (in rising order, at most 255 of them): itself where it is
+/// one, else the next that is free.
+pub(super) fn places(numbers: impl Iterator<Item = u32> + Clone) -> Vec<(u32, u8)> {
+    let small: BTreeSet<u8> = numbers.clone().filter_map(|v| u8::try_from(v).ok()).collect();
+    let mut free = (1..=255u8).filter(|p| !small.contains(p));
+    numbers.map(|v| (v, u8::try_from(v).ok().or_else(|| free.next()).unwrap_or(0))).collect()
 }
 
 /// Puts a mask on the lattice of an image.
@@ -121,25 +141,41 @@ fn place(mut mask: Mask, image: &Volume) -> Result<Mask, Refusal> {
         |g: &crate::volume::Geometry| g.orientation_known() && g.unit() == LengthUnit::Millimetre;
     if !placed(own) || !placed(target) {
         if own.shape() != target.shape() {
+            let size = |g: &crate::volume::Geometry| {
+                let [x, y, z] = g.shape();
+                format!("{x} x {y} x {z}")
+            };
             return Err(Refusal::unsupported(format!(
-                "the mask has {:?} voxels, the image {:?}, and nothing says how they lie on one \
-                 another",
-                own.shape(),
-                target.shape()
+                "the mask has {} voxels, the image {}, and nothing says how they lie on one another",
+                size(own),
+                size(target)
             )));
         }
-        mask.notices.push(Notice::amber(
-            "mask and image do not both say where they lie; the mask was laid on voxel by voxel",
-        ));
+        // Where neither has a place, one lattice is told from another by its spacing alone.
+        let mut steps = own.spacing().into_iter().zip(target.spacing());
+        let alike = !placed(own) && !placed(target) && own.unit() == target.unit();
+        if !alike || steps.any(|(a, b)| (a - b).abs() > near) {
+            mask.notices.push(Notice::amber(
+                "mask and image do not both say where they lie; the mask was laid on voxel by voxel",
+            ));
+        }
         mask.map.geometry = target.clone();
         return Ok(mask);
     }
     let labelled = mask.map.labels.iter().filter(|l| **l != 0).count();
     let (map, outside) = mask.map.resampled(target);
-    mask.notices.push(Notice::amber(format!(
-        "the mask lies on another lattice ({:?} voxels); it was resampled by the nearest voxel",
-        own.shape()
-    )));
+    let [x, y, z] = own.shape();
+    mask.notices.push(if own.shares_voxels_with(target, near) {
+        Notice::note(format!(
+            "the mask is stored in another order or part ({x} x {y} x {z} voxels); each of its voxels \
+             is one of the image"
+        ))
+    } else {
+        Notice::amber(format!(
+            "the mask lies on another lattice ({x} x {y} x {z} voxels); it was resampled by the \
+             nearest voxel"
+        ))
+    });
     if outside > 0 {
         mask.notices.push(Notice::amber(format!(
             "{outside} of {labelled} labelled voxels of the mask lie outside of the image"
@@ -153,7 +189,7 @@ fn place(mut mask: Mask, image: &Volume) -> Result<Mask, Refusal> {
 mod tests {
     use super::*;
     use crate::io::{NiftiData, convert, write_nifti};
-    use crate::volume::{Affine, Geometry};
+    use crate::volume::{Affine, Geometry, Voxels};
 
     fn geometry(shape: [usize; 3], step: f64, origin: [f64; 3]) -> Geometry {
         let steps = [[-step, 0.0, 0.0], [0.0, -step, 0.0], [0.0, 0.0, step]];
@@ -176,6 +212,28 @@ mod tests {
         assert_eq!(m.map.labels, labels);
         assert_eq!(m.table.0.iter().map(|l| l.value).collect::<Vec<_>>(), [3, 200]);
         assert!(m.notices.is_empty(), "{:?}", m.notices);
+    }
+
+    #[test]
+    fn a_mask_of_an_image_without_a_place_lies_on_it_voxel_by_voxel() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let path = dir.path().join("m.nii");
+        let said = |own: &Geometry, target: Geometry| {
+            write_nifti(&path, own, NiftiData::U8(&[0, 1, 2, 3, 4, 5]), 1, true).expect("written");
+            let m =
+                read_mask(&path, Some(&image(target.clone()))).unwrap_or_else(|e| panic!("{e}"));
+            assert_eq!(m.map.labels, [0, 1, 2, 3, 4, 5]);
+            assert_eq!(m.map.geometry, target);
+            m.notices.iter().any(|n| n.text.contains("voxel by voxel"))
+        };
+        let picture = Geometry::picture(3, 2, 1).expect("valid");
+        let placed = geometry([3, 2, 1], 0.5, [1.0, 2.0, 3.0]);
+        let unplaced = placed.clone().with_orientation_known(false);
+        assert!(!said(&picture, picture.clone()));
+        assert!(!said(&unplaced, unplaced.clone()));
+        assert!(said(&picture, unplaced.clone()));
+        assert!(said(&picture, placed.clone()));
+        assert!(said(&placed, picture));
     }
 
     #[test]
@@ -224,5 +282,44 @@ mod tests {
         let m = read_mask(&path, None).unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(m.map.labels, [0, 1, 2, 3]);
         assert_eq!(m.table.0[2].name, "label 2000");
+        assert_eq!(m.table.0.iter().map(|l| l.number).collect::<Vec<_>>(), [1, 1000, 2000]);
+    }
+
+    #[test]
+    fn a_scale_factor_that_is_nearly_one_leaves_whole_numbers() {
+        let g = geometry([4, 1, 1], 1.0, [0.0; 3]);
+        let of = |voxels: Voxels, slope: f64, intercept: f64| {
+            let mut v = Volume::new(g.clone(), 1, voxels).expect("fits");
+            (v.slope, v.intercept) = (slope, intercept);
+            from_image(&v).map(|m| m.table.0.iter().map(|l| l.number).collect::<Vec<_>>())
+        };
+        let stored = || Voxels::U16(vec![0, 1, 2, 5]);
+        assert_eq!(of(stored(), 0.999_999_999_767_169_4, 0.0).expect("whole"), [1, 2, 5]);
+        let thirds = Voxels::U16(vec![0, 3, 6, 42_000]);
+        assert_eq!(of(thirds, f64::from(1f32 / 3.0), 0.0).expect("whole"), [1, 2, 14_000]);
+        assert_eq!(of(Voxels::I16(vec![-10, -8, -6, 0]), 0.5, 5.0).expect("whole"), [1, 2, 5]);
+        let halves = of(Voxels::U8(vec![0, 1, 2, 3]), 0.5, 0.0).expect_err("halves").to_string();
+        assert!(halves.contains("0.5") && halves.contains("threshold"), "{halves}");
+        assert!(of(Voxels::F32(vec![0.0, 0.9995, 1.0, 1.0]), 1.0, 0.0).is_err());
+    }
+
+    #[test]
+    fn another_order_or_part_of_the_same_voxels_is_not_called_resampled() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let path = dir.path().join("m.nii");
+        // Stored y, z, -x of an image of 4 x 3 x 2 voxels, without its last x.
+        let image_steps = [[2.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 3.0]];
+        let g = Geometry::new([4, 3, 2], Affine::from_columns(image_steps, [5.0; 3])).expect("g");
+        let steps = [[0.0, 2.0, 0.0], [0.0, 0.0, 3.0], [-2.0, 0.0, 0.0]];
+        let turned =
+            Geometry::new([3, 2, 3], Affine::from_columns(steps, [9.0, 5.0, 5.0])).expect("t");
+        let labels: Vec<u8> = (0..18).map(|i| i % 3 + 1).collect();
+        write_nifti(&path, &turned, NiftiData::U8(&labels), 1, false).expect("written");
+        let m = read_mask(&path, Some(&image(g))).unwrap_or_else(|e| panic!("{e}"));
+        for (i, l) in m.map.labels.iter().enumerate() {
+            let (x, y) = (i % 4, i / 4 % 3);
+            assert_eq!(*l, if x == 3 { 0 } else { y as u8 + 1 }, "voxel {i}");
+        }
+        assert!(m.notices.iter().all(|n| !n.text.contains("resampled")), "{:?}", m.notices);
     }
 }

@@ -2,19 +2,26 @@
 
 mod directories;
 mod facts;
+mod kinds;
 mod pages;
+mod stack;
+#[cfg(test)]
+mod tiff_tests;
+mod upright;
 
 use super::error::Refusal;
 use super::limits::{PICTURE_BYTES, PICTURE_SIDE, memory_budget};
 use super::source::{HashingReader, hex, open_regular};
-use crate::volume::{Affine, Geometry, Modality, Notice, Volume, Voxels};
+use crate::volume::{Affine, Geometry, LengthUnit, Modality, Notice, Volume, Voxels};
 use facts::Facts;
 use image::metadata::Orientation;
 use image::{
     ColorType, ExtendedColorType, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits,
 };
+use pages::Pages;
 use std::io::{BufRead, Seek, SeekFrom};
 use std::path::Path;
+use upright::{is_quarter_turn, upright};
 
 pub(super) fn read(path: &Path, format: ImageFormat) -> Result<Volume, Refusal> {
     let (file, length) = open_regular(path)?;
@@ -49,43 +56,54 @@ pub(super) fn decode(
         return Err(cmyk());
     }
     bytes.rewind()?;
-    let (width, height, slices, voxels, turned) = if facts.stack {
-        let (w, h, n, voxels) = pages::read(bytes, length, &mut notices)?;
-        (w, h, n, voxels, false)
+    let pages = if format == ImageFormat::Tiff {
+        Pages::read(bytes, length, &mut notices)?
     } else {
         let (w, h, voxels, turned) = single(bytes, length, format, name, &mut notices)?;
-        (w, h, 1, voxels, turned)
+        Pages { shape: [w, h, 1], times: 1, voxels, turned, spacing_mm: [None; 3] }
     };
+    let Pages { shape, times, voxels, turned, spacing_mm } = pages;
     if facts.animated {
         notices.push(Notice::amber("the file holds several pictures; only the first is shown"));
     }
-    let mut geometry =
-        Geometry::picture(width, height, slices).map_err(|e| Refusal::damaged(e.to_string()))?;
-    match facts.spacing_mm {
-        Some([x, y]) => {
-            let (x, y) = if turned { (y, x) } else { (x, y) };
-            let steps = [[-x, 0.0, 0.0], [0.0, -y, 0.0], [0.0, 0.0, 1.0]];
-            geometry =
-                Geometry::new([width, height, slices], Affine::from_columns(steps, [0.0; 3]))
-                    .map_err(|e| Refusal::damaged(e.to_string()))?
-                    .with_orientation_known(false);
-            notices.push(Notice::amber(format!(
-                "the spacing of {x:.4} x {y:.4} mm is the file's resolution for printing; lengths \
-                 in mm are only right if whoever made the file meant it so"
-            )));
-        }
-        None if facts.screen => notices.push(Notice::note(
-            "a picture without spacing (72 or 96 dots per inch say nothing): lengths are in pixels",
-        )),
-        None => notices.push(Notice::note("a picture without spacing: lengths are in pixels")),
-    }
-    if slices > 1 {
+    let damaged = |e: crate::volume::GeometryError| Refusal::damaged(e.to_string());
+    let [width, height, slices] = shape;
+    let mut geometry = Geometry::picture(width, height, slices).map_err(damaged)?;
+    let spaced = |[x, y, z]: [f64; 3]| {
+        let (x, y) = if turned { (y, x) } else { (x, y) };
+        let steps = [[-x, 0.0, 0.0], [0.0, -y, 0.0], [0.0, 0.0, z]];
+        let geometry = Geometry::new(shape, Affine::from_columns(steps, [0.0; 3]));
+        geometry.map(|g| g.with_orientation_known(false)).map_err(damaged)
+    };
+    let mut distance_known = false;
+    if let [Some(x), Some(y), z] = spacing_mm {
+        distance_known = z.is_some();
+        geometry = spaced([x, y, z.unwrap_or(x)])?;
         notices.push(Notice::note(format!(
-            "{slices} pages are shown as a stack; their distance is not known"
+            "the spacing of {x:.4e} x {y:.4e} mm is the one in the file's description"
         )));
+    } else if let Some([x, y]) = facts.spacing_mm {
+        geometry = spaced([x, y, 1.0])?;
+        let [x, y, _] = geometry.spacing();
+        notices.push(Notice::amber(format!(
+            "the spacing of {x:.4} x {y:.4} mm is the file's resolution for printing; lengths \
+             in mm are only right if whoever made the file meant it so"
+        )));
+    } else if facts.screen {
+        notices.push(Notice::note(
+            "a picture without spacing (72 or 96 dots per inch say nothing): lengths are in pixels",
+        ));
+    } else {
+        notices.push(Notice::note("a picture without spacing: lengths are in pixels"));
+    }
+    if slices > 1 && !distance_known {
+        let text = format!("{slices} pages are shown as a stack; their distance is not known");
+        // Volumes in mm depend on it.
+        let in_mm = geometry.unit() == LengthUnit::Millimetre;
+        notices.push(if in_mm { Notice::amber(text) } else { Notice::note(text) });
     }
     let mut volume =
-        Volume::new(geometry, 1, voxels).map_err(|e| Refusal::damaged(e.to_string()))?;
+        Volume::new(geometry, times, voxels).map_err(|e| Refusal::damaged(e.to_string()))?;
     // A picture does not say what it shows; whoever opens it may know better and set it.
     volume.modality = Modality::Unknown;
     volume.notices = notices;
@@ -185,50 +203,9 @@ fn single(
         Voxels::Rgb16(v) => Voxels::Rgb16(upright(v, w, orientation)),
         other => other,
     };
-    let turned = matches!(
-        orientation,
-        Orientation::Rotate90
-            | Orientation::Rotate270
-            | Orientation::Rotate90FlipH
-            | Orientation::Rotate270FlipH
-    );
+    let turned = is_quarter_turn(orientation);
     let (w, h) = if turned { (h, w) } else { (w, h) };
     Ok((w, h, voxels, turned))
-}
-
-/// Turns and mirrors rows of `w` pixels; half turns and mirrors in place.
-fn upright<T: Copy>(mut v: Vec<T>, w: usize, orientation: Orientation) -> Vec<T> {
-    let h = v.len() / w.max(1);
-    // The pixel at (x, y) of the turned picture, which is `h` wide, by its place in the stored one.
-    let turn = |v: &[T], from: fn(usize, usize, usize, usize) -> (usize, usize)| -> Vec<T> {
-        (0..v.len())
-            .filter_map(|i| {
-                let (x, y) = from(i % h, i / h, w, h);
-                v.get(x + w * y).copied()
-            })
-            .collect()
-    };
-    match orientation {
-        Orientation::NoTransforms => v,
-        Orientation::Rotate180 => {
-            v.reverse();
-            v
-        }
-        Orientation::FlipHorizontal => {
-            v.chunks_mut(w.max(1)).for_each(<[T]>::reverse);
-            v
-        }
-        Orientation::FlipVertical => {
-            v.chunks_mut(w.max(1)).for_each(<[T]>::reverse);
-            v.reverse();
-            v
-        }
-        Orientation::Rotate90 => turn(&v, |x, y, _, h| (y, h - 1 - x)),
-        Orientation::Rotate270 => turn(&v, |x, y, w, _| (w - 1 - y, x)),
-        // A quarter turn clockwise, then mirrored left to right; and the other one.
-        Orientation::Rotate90FlipH => turn(&v, |x, y, _, _| (y, x)),
-        Orientation::Rotate270FlipH => turn(&v, |x, y, w, h| (w - 1 - y, h - 1 - x)),
-    }
 }
 
 /// Refuses a file that is too short for its picture before space is taken for that. Deflate makes at
@@ -265,7 +242,7 @@ mod tests {
     use image::{DynamicImage, ImageBuffer, Luma, LumaA, Rgb, Rgba};
     use std::io::Cursor;
 
-    fn decode(bytes: &[u8], format: ImageFormat) -> Result<Volume, Refusal> {
+    pub(super) fn decode(bytes: &[u8], format: ImageFormat) -> Result<Volume, Refusal> {
         super::decode(Cursor::new(bytes), format)
     }
 

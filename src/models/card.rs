@@ -1,6 +1,6 @@
 //! What a person should know about a model before running it.
 
-use super::{Context, Sampling};
+use super::{Contract, Sampling};
 use crate::volume::{Class, ClassKind, Modality};
 use serde::{Deserialize, Serialize};
 
@@ -18,8 +18,8 @@ pub struct ModelCard {
     /// Channels of the image it sees (1 grey, 3 RGB) and the side of the square canvas on which it
     /// sees the region, in pixels.
     pub channels: usize,
-    /// Whether the channels are colours or neighbouring slices.
-    pub context: Context,
+    /// What it sees of a scan.
+    pub input: Contract,
     pub size: usize,
     pub sampling: Sampling,
     pub parameters: usize,

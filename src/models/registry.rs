@@ -56,7 +56,7 @@ pub fn cards() -> &'static [ModelCard] {
 /// of as many colours, or for stacks of slices; failing that, the first.
 pub fn suggest<'a>(cards: &'a [ModelCard], volume: &Volume) -> Option<&'a ModelCard> {
     let own = |c: &&ModelCard| c.modality == volume.modality && c.modality != Modality::Unknown;
-    let alike = |c: &&ModelCard| match c.context {
+    let alike = |c: &&ModelCard| match c.input.context {
         Context::Neighbours => volume.channels() == 1 && volume.geometry().shape()[2] > 1,
         Context::Slice => volume.channels() == c.channels && volume.geometry().shape()[2] == 1,
     };

@@ -1,7 +1,7 @@
 //! Weights files: safetensors whose header holds everything needed to use and to repeat them.
 
 use super::medsegdiff::{Config, MedSegDiff};
-use super::{ModelCard, Tiles};
+use super::{Contract, ModelCard, Tiles};
 use crate::diffusion::{Schedule, ScheduleKind, Start, TRAINING_STEPS};
 use crate::volume::{Class, ClassKind, Modality};
 use candle_core::{DType, Device, Tensor};
@@ -25,29 +25,6 @@ const FILE_BYTES: u64 = 8 << 30;
 
 /// Most squares of a canvas (a bound on what a weights file can ask for).
 const MOST_TILES: usize = 256;
-
-/// How stored values become the model's -1…1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Normalisation {
-    /// The type's full range for 8-bit pictures; the 0.5 to 99.5 percentile of the volume, clipped,
-    /// for anything else.
-    FullRange,
-    /// The 0.5 to 99.5 percentile of the volume, clipped.
-    Percentiles,
-}
-
-/// What the channels of the model's input are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Context {
-    /// Colours of one slice; grey is repeated.
-    #[default]
-    Slice,
-    /// Neighbouring slices of a grey volume, the one to segment in the middle; at the ends the last
-    /// slice is repeated.
-    Neighbours,
-}
 
 /// How sure an ensemble's mean is to be taken: `σ(logit(p)/T)` near a border holds as often as it
 /// says, on the cases where T was found.
@@ -96,13 +73,7 @@ pub struct WeightsHeader {
     pub classes: Vec<Class>,
     pub kind: ClassKind,
     pub modality: Modality,
-    pub normalisation: Normalisation,
-    #[serde(default)]
-    pub context: Context,
-    /// Side of the square, in model pixels, on which the region to segment is put; the network's own
-    /// unless given. A larger one is segmented in overlapping squares of the network's size.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub canvas: Option<usize>,
+    pub input: Contract,
     /// Found after training.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temperatures: Option<Temperatures>,
@@ -123,7 +94,7 @@ impl WeightsHeader {
 
     /// Side of the canvas in pixels.
     pub fn canvas(&self) -> usize {
-        self.canvas.unwrap_or(self.network.image_size)
+        self.input.canvas.unwrap_or(self.network.image_size)
     }
 }
 
@@ -206,13 +177,15 @@ fn parse_header(name: &str, metadata: &Metadata) -> Result<WeightsHeader, ModelE
     let refuse = |why: String| ModelError::Header(name.to_owned(), why);
     let entry = metadata.metadata().as_ref().and_then(|m| m.get(ENTRY));
     let entry = entry.ok_or_else(|| refuse(format!("its header has no entry {ENTRY:?}")))?;
+    let value = serde_json::from_str(entry).map_err(|e| refuse(format!("header: {e}")))?;
     let header: WeightsHeader =
-        serde_json::from_str(entry).map_err(|e| refuse(format!("header: {e}")))?;
+        serde_json::from_value(with_contract(value)).map_err(|e| refuse(format!("header: {e}")))?;
     if header.format != FORMAT {
         return Err(refuse(format!("format {}, expected {FORMAT}", header.format)));
     }
     header.network.check().map_err(|e| refuse(e.to_string()))?;
     check_canvas(header.canvas(), &header.network).map_err(refuse)?;
+    header.input.check(header.network.image_channels, header.network.classes).map_err(refuse)?;
     if let Some(t) = &header.temperatures {
         let good = |t: &f64| t.is_finite() && *t > 0.0;
         if t.by_class.len() != header.classes.len() || !t.by_class.iter().all(good) {
@@ -232,6 +205,19 @@ fn parse_header(name: &str, metadata: &Metadata) -> Result<WeightsHeader, ModelE
         )));
     }
     Ok(header)
+}
+
+/// A header with its contract in one place, where older files have parts of one.
+fn with_contract(mut header: serde_json::Value) -> serde_json::Value {
+    if let Some(fields) = header.as_object_mut()
+        && !fields.contains_key("input")
+    {
+        let old = [("normalisation", "values"), ("context", "context"), ("canvas", "canvas")];
+        let parts = old.into_iter().filter_map(|(was, is)| Some((is, fields.remove(was)?)));
+        let parts = parts.map(|(name, value)| (name.to_owned(), value)).collect();
+        fields.insert("input".to_owned(), serde_json::Value::Object(parts));
+    }
+    header
 }
 
 /// Whether a canvas of this side suits the network.
@@ -262,7 +248,7 @@ pub(super) fn card(name: &str, bytes: &[u8], markdown: &str) -> Result<ModelCard
         kind: header.kind,
         modality: header.modality,
         channels: header.network.image_channels,
-        context: header.context,
+        input: header.input,
         size: canvas,
         sampling: header.sampling,
         parameters,

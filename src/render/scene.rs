@@ -1,7 +1,7 @@
 //! What a view shows: keys of images and layers, boxes of voxels, styles of the overlays.
 
 use super::{ColorMap, SliceMap};
-use crate::volume::{Geometry, Window};
+use crate::volume::Window;
 use std::sync::Arc;
 
 /// Key of an image on the graphics device, chosen by the caller.
@@ -11,40 +11,6 @@ pub struct ImageId(pub u64);
 /// Key of an overlay of one image; label maps and heat maps are counted apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LayerId(pub u32);
-
-/// A box of voxels of an image, in x, y, z. Its values run x fastest, then y, then z.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Block {
-    pub origin: [usize; 3],
-    pub shape: [usize; 3],
-}
-
-impl Block {
-    /// The whole image.
-    pub fn whole(geometry: &Geometry) -> Self {
-        Self { origin: [0; 3], shape: geometry.shape() }
-    }
-
-    /// Voxels in it; saturates.
-    pub fn len(&self) -> usize {
-        self.shape.iter().fold(1, |n: usize, &s| n.saturating_mul(s))
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.shape.contains(&0)
-    }
-
-    /// Whether `other` is not empty and lies inside.
-    pub fn contains(&self, other: &Self) -> bool {
-        !other.is_empty()
-            && (0..3).all(|a| {
-                other.origin[a] >= self.origin[a]
-                    && (other.origin[a] - self.origin[a])
-                        .checked_add(other.shape[a])
-                        .is_some_and(|end| end <= self.shape[a])
-            })
-    }
-}
 
 /// How the image is sampled between voxel centres. Labels and heat maps are always nearest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -181,16 +147,5 @@ mod tests {
         }
         paint.map = SliceMap { voxel_from_point: [[0.0; 3]; 2] };
         assert_eq!(paint.extent([10, 20, 3]), None);
-    }
-
-    #[test]
-    fn blocks_contain_what_lies_inside_them() {
-        let outer = Block { origin: [2, 3, 4], shape: [5, 6, 7] };
-        assert!(outer.contains(&outer));
-        assert!(outer.contains(&Block { origin: [6, 8, 10], shape: [1, 1, 1] }));
-        assert!(!outer.contains(&Block { origin: [1, 3, 4], shape: [1, 1, 1] }));
-        assert!(!outer.contains(&Block { origin: [2, 3, 4], shape: [6, 1, 1] }));
-        assert!(!outer.contains(&Block { origin: [2, 3, 4], shape: [0, 1, 1] }));
-        assert!(!outer.contains(&Block { origin: [2, 3, 4], shape: [usize::MAX, 1, 1] }));
     }
 }

@@ -21,10 +21,10 @@ pub(super) fn augment(
     image: &[f32],
     mask: &[f32],
     Sides { canvas: size, square }: Sides,
-    settings: &Augmentation,
+    (settings, flips): (&Augmentation, [bool; 2]),
     rng: &mut ChaCha8Rng,
 ) -> (Vec<f32>, Vec<f32>) {
-    let warp = Warp::draw(settings, rng);
+    let warp = Warp::draw(settings, flips, rng);
     let share = square as f64 / size as f64;
     let mut middle = || if square < size { symmetric(rng, 1.0 - share) } else { 0.0 };
     let middle = [middle(), middle()];
@@ -110,14 +110,16 @@ struct Warp {
 }
 
 impl Warp {
-    fn draw(settings: &Augmentation, rng: &mut ChaCha8Rng) -> Self {
+    /// `flips`: mirrored left to right, and top to bottom, half of the time.
+    fn draw(settings: &Augmentation, flips: [bool; 2], rng: &mut ChaCha8Rng) -> Self {
         let (sin, cos) = symmetric(rng, settings.rotation_degrees.to_radians()).sin_cos();
         let zoom = symmetric(rng, settings.log_scale).exp();
-        let flip = if settings.flip && rng.random() { -1.0 } else { 1.0 };
+        let [across, down] = flips.map(|may| if may && rng.random() { -1.0 } else { 1.0 });
         let shift = [(); 2].map(|()| symmetric(rng, 2.0 * settings.shift));
         let mut normal = || rng.sample::<f64, _>(StandardNormal) * 2.0 * settings.elastic;
         let grid = [(); 2].map(|()| [(); 3].map(|()| [(); 3].map(|()| normal())));
-        let matrix = [[cos / zoom * flip, -sin / zoom], [sin / zoom * flip, cos / zoom]];
+        let matrix =
+            [[cos / zoom * across, -sin / zoom * down], [sin / zoom * across, cos / zoom * down]];
         Self { matrix, shift, grid }
     }
 
@@ -170,16 +172,19 @@ mod tests {
     use rand::SeedableRng;
 
     const NOTHING: Augmentation = Augmentation {
-        flip: false,
         rotation_degrees: 0.0,
         log_scale: 0.0,
         shift: 0.0,
         elastic: 0.0,
+        lattices: 0,
+        log_spacing: 0.0,
         log_gamma: 0.0,
         gain: 0.0,
         blur: 0.0,
         speckle: 0.0,
     };
+
+    const NO: [bool; 2] = [false; 2];
 
     fn whole(size: usize) -> Sides {
         Sides { canvas: size, square: size }
@@ -194,7 +199,7 @@ mod tests {
         for seed in 0..200 {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
             let sides = Sides { canvas, square };
-            let (piece, _) = augment(&image, &mask, sides, &NOTHING, &mut rng);
+            let (piece, _) = augment(&image, &mask, sides, (&NOTHING, NO), &mut rng);
             assert_eq!(piece.len(), square * square);
             // A step to the right is 1/600 and a step down 32/600, wherever the square lies.
             for i in (0..square * (square - 1)).filter(|i| i % square != square - 1) {
@@ -212,13 +217,30 @@ mod tests {
         let image: Vec<f32> = (0..3 * 64).map(|i| (i % 100) as f32 / 50.0 - 0.99).collect();
         let mask: Vec<f32> = (0..64).map(|i| f32::from(u8::from(i % 3 == 0))).collect();
         let rng = || ChaCha8Rng::seed_from_u64(1);
-        let (i, m) = augment(&image, &mask, whole(8), &NOTHING, &mut rng());
+        let (i, m) = augment(&image, &mask, whole(8), (&NOTHING, NO), &mut rng());
         assert_eq!(m, mask);
         assert!(i.iter().zip(&image).all(|(a, b)| (a - b).abs() < 2e-3));
-        let strong = Augmentation { flip: true, rotation_degrees: 40.0, elastic: 0.05, ..NOTHING };
-        let once = augment(&image, &mask, whole(8), &strong, &mut rng());
-        assert_eq!(once, augment(&image, &mask, whole(8), &strong, &mut rng()));
+        let strong = Augmentation { rotation_degrees: 40.0, elastic: 0.05, ..NOTHING };
+        let once = augment(&image, &mask, whole(8), (&strong, [true, false]), &mut rng());
+        assert_eq!(once, augment(&image, &mask, whole(8), (&strong, [true, false]), &mut rng()));
         assert_ne!(once.0, image);
+    }
+
+    #[test]
+    fn pictures_are_mirrored_as_the_contract_allows() {
+        let image: Vec<f32> = (0..16).map(|i| i as f32 / 10.0 - 0.8).collect();
+        let mask = vec![0.0; 16];
+        let mirrored = |flips: [bool; 2]| {
+            let seen = |seed| {
+                let mut rng = ChaCha8Rng::seed_from_u64(seed);
+                let (piece, _) = augment(&image, &mask, whole(4), (&NOTHING, flips), &mut rng);
+                (piece[0] > piece[3], piece[0] > piece[12])
+            };
+            (0..40).map(seen).collect::<std::collections::BTreeSet<_>>()
+        };
+        assert_eq!(mirrored(NO), [(false, false)].into());
+        assert_eq!(mirrored([true, false]), [(false, false), (true, false)].into());
+        assert_eq!(mirrored([true; 2]).len(), 4);
     }
 
     #[test]
@@ -229,7 +251,6 @@ mod tests {
             .collect();
         let image: Vec<f32> = mask.iter().map(|v| v * 1.9 - 0.95).collect();
         let strong = Augmentation {
-            flip: true,
             rotation_degrees: 45.0,
             log_scale: 0.2,
             shift: 0.1,
@@ -238,7 +259,7 @@ mod tests {
         };
         for seed in 0..10 {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
-            let (i, m) = augment(&image, &mask, whole(size), &strong, &mut rng);
+            let (i, m) = augment(&image, &mask, whole(size), (&strong, [true; 2]), &mut rng);
             let inner = |k: usize| {
                 (4..size - 4).contains(&(k % size)) && (4..size - 4).contains(&(k / size))
             };
@@ -279,7 +300,7 @@ mod tests {
         let mask = vec![0.0; size * size];
         let grain = Augmentation { speckle: 0.2, ..NOTHING };
         let (noisy, _) =
-            augment(&image, &mask, whole(size), &grain, &mut ChaCha8Rng::seed_from_u64(5));
+            augment(&image, &mask, whole(size), (&grain, NO), &mut ChaCha8Rng::seed_from_u64(5));
         let deviation = |part: &[f32]| {
             let mean = part.iter().sum::<f32>() / part.len() as f32;
             (part.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / part.len() as f32).sqrt()

@@ -4,7 +4,7 @@
 use super::TrainError;
 use crate::diffusion::ScheduleKind;
 use crate::models::medsegdiff::{Config, Preset};
-use crate::models::{Context, Normalisation, Sampling, check_canvas};
+use crate::models::{Contract, Sampling, check_canvas};
 use crate::volume::{Class, ClassKind, Modality};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -24,11 +24,10 @@ pub struct TrainConfig {
     pub data_statement: String,
     pub classes: Vec<Class>,
     pub kind: ClassKind,
-    pub normalisation: Normalisation,
+    /// What the network sees of an image. With a canvas larger than the network's input a step sees
+    /// one random square of it, a validation all of it.
+    pub input: Contract,
     pub image_channels: usize,
-    /// Whether the channels are colours or neighbouring slices.
-    #[serde(default)]
-    pub context: Context,
     /// Folders of label maps in the data folder, one per reader. A step draws one of them for each
     /// image, so that members learn to differ as readers do.
     #[serde(default = "one_reader")]
@@ -37,11 +36,6 @@ pub struct TrainConfig {
     /// another shape there starts anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
-    /// Side of the square, in model pixels, on which a slice is put, if larger than the network's
-    /// own: for structures that are fine compared with the picture. A step sees one random square
-    /// of the network's size of it, a validation all of it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub canvas: Option<usize>,
     pub preset: Preset,
     /// Fields of the preset to replace.
     #[serde(default)]
@@ -94,7 +88,6 @@ pub struct LossWeights {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Augmentation {
-    pub flip: bool,
     pub rotation_degrees: f64,
     /// Natural logarithm of the zoom.
     pub log_scale: f64,
@@ -103,6 +96,12 @@ pub struct Augmentation {
     /// Standard deviation of the displacements of a 3x3 grid (bicubic between), as a share of
     /// the side (U-Net, arXiv 1505.04597).
     pub elastic: f64,
+    /// How many other lattices each training volume is also seen on, and the natural logarithm of
+    /// how much larger or smaller their voxels are at most.
+    #[serde(default)]
+    pub lattices: usize,
+    #[serde(default)]
+    pub log_spacing: f64,
     /// Natural logarithm of the gamma.
     pub log_gamma: f64,
     /// Gain per channel.
@@ -132,7 +131,8 @@ impl TrainConfig {
 
     pub(super) fn check(&self) -> Result<(), String> {
         let network = self.network()?;
-        check_canvas(self.canvas.unwrap_or(network.image_size), &network)?;
+        check_canvas(self.input.canvas.unwrap_or(network.image_size), &network)?;
+        self.input.check(self.image_channels, self.classes.len())?;
         self.sampling.check()?;
         for (name, v) in [
             ("steps", self.steps),
@@ -154,12 +154,6 @@ impl TrainConfig {
         }
         if self.readers.is_empty() {
             return Err("readers is empty, expected at least one folder of labels".to_owned());
-        }
-        if self.context == Context::Neighbours && self.image_channels.is_multiple_of(2) {
-            return Err(format!(
-                "image_channels is {}, expected an odd number of neighbouring slices",
-                self.image_channels
-            ));
         }
         if self.classes.is_empty() || self.classes.iter().any(|c| c.label == 0) {
             return Err("classes need at least one entry, with labels from 1 to 255".to_owned());

@@ -7,8 +7,11 @@
 
 use super::TrainConfig;
 use super::TrainError;
-use crate::inference::{ModelInput, Placement};
-use crate::volume::{Class, ClassKind, Roi, Volume};
+use super::splits;
+use super::voxel_size::OtherLattice;
+use crate::inference::{ModelInput, Prepared};
+use crate::io::read_mask;
+use crate::volume::{Block, Class, ClassKind, Severity, Volume};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -37,6 +40,8 @@ pub struct Dataset {
     pub images: Vec<Vec<f32>>,
     /// `[classes, size, size]`, share of the pixel that the class covers, per slice and reader.
     pub masks: Vec<Vec<Vec<f32>>>,
+    /// Share of the image that each class covers, per case and reader.
+    shares: Vec<Vec<f64>>,
     /// Number of cases, and the case of each slice.
     pub count: usize,
     pub case: Vec<usize>,
@@ -48,8 +53,9 @@ impl Case {
     /// # Errors
     /// If the split file is missing, names no such split, or a file is missing.
     pub fn list(folder: &Path, split: &str, readers: &[String]) -> Result<Vec<Self>, TrainError> {
-        let rows = splits(folder)?;
+        let rows = splits::read(folder)?;
         let known: BTreeSet<&str> = rows.iter().map(|(_, split)| split.as_str()).collect();
+        let split = &*split.to_lowercase();
         if !known.contains(split) {
             let what = format!("no case of split {split:?}; the file has {known:?}");
             return Err(TrainError::Data { what, path: folder.join("splits.csv") });
@@ -68,7 +74,7 @@ impl Case {
         readers: &[String],
     ) -> Result<(Vec<Self>, Vec<Self>), TrainError> {
         let train = Self::list(folder, "train", readers)?;
-        if splits(folder)?.iter().any(|(_, split)| split == "val") {
+        if splits::read(folder)?.iter().any(|(_, split)| split == "val") {
             return Ok((train, Self::list(folder, "val", readers)?));
         }
         if train.len() < 2 {
@@ -93,25 +99,23 @@ impl Case {
         Ok(Self { name: name.to_owned(), image, labels })
     }
 
-    /// The image, and the label of each voxel by each reader.
+    /// The image, and the label of each of its voxels by each reader: label maps are laid on it by
+    /// their place in the world, whatever their order, crop or scale factor.
     ///
     /// # Errors
-    /// If one cannot be read, or their shapes differ.
+    /// If one cannot be read, or nothing says how they lie on one another.
     pub fn open(&self) -> Result<(Volume, Vec<Vec<u8>>), TrainError> {
         let image = crate::io::open(&self.image)?;
-        let read = |path: &PathBuf| {
-            let label = crate::io::open(path)?;
-            let (expected, found) = (image.geometry().shape(), label.geometry().shape());
-            if expected != found || label.channels() != 1 {
-                return Err(TrainError::Data {
-                    what: format!(
-                        "the label map is {found:?} with {} channels, its image {expected:?}",
-                        label.channels()
-                    ),
-                    path: path.clone(),
-                });
+        let read = |path: &PathBuf| -> Result<Vec<u8>, TrainError> {
+            let mask = read_mask(path, Some(&image))?;
+            for notice in mask.notices.iter().filter(|n| n.severity == Severity::Amber) {
+                tracing::warn!("{}: {}", notice.text, path.display());
             }
-            label_values(&label, path)
+            if let Some(l) = mask.table.0.iter().find(|l| u32::from(l.value) != l.number) {
+                let what = format!("label {}, expected labels from 0 to 255", l.number);
+                return Err(TrainError::Data { what, path: path.clone() });
+            }
+            Ok(mask.map.labels)
         };
         let labels = self.labels.iter().map(read).collect::<Result<_, _>>()?;
         Ok((image, labels))
@@ -137,28 +141,6 @@ impl Case {
         };
         labels.iter().zip(&self.labels).map(of).collect()
     }
-}
-
-/// Name and split of each case of `splits.csv`.
-fn splits(folder: &Path) -> Result<Vec<(String, String)>, TrainError> {
-    let file = folder.join("splits.csv");
-    let refuse = |what: String| TrainError::Data { what, path: file.clone() };
-    let text = std::fs::read_to_string(&file)
-        .map_err(|e| refuse(format!("the split file cannot be read ({e})")))?;
-    let mut lines = text.lines();
-    let header: Vec<&str> = lines.next().unwrap_or_default().split(',').map(str::trim).collect();
-    let column = |name: &str| header.iter().position(|h| *h == name);
-    let (Some(name), Some(split)) = (column("name"), column("split")) else {
-        return Err(refuse(format!("expected columns name and split, found {header:?}")));
-    };
-    let row = |line: &str| {
-        let fields: Vec<&str> = line.split(',').map(str::trim).collect();
-        match (fields.get(name), fields.get(split)) {
-            (Some(&name), Some(&split)) => Ok((name.to_owned(), split.to_owned())),
-            _ => Err(refuse(format!("the line {line:?} has too few columns"))),
-        }
-    };
-    lines.filter(|l| !l.trim().is_empty()).map(row).collect()
 }
 
 /// `folder/name.*` with any ending.
@@ -193,56 +175,73 @@ fn class_masks(labels: &[u8], classes: &[Class], kind: ClassKind) -> Result<Vec<
     Ok((0..classes.len()).map(of).collect())
 }
 
-/// The label map's stored values as class labels.
-///
-/// # Errors
-/// If a value is no whole number from 0 to 255.
-pub(super) fn label_values(label: &Volume, path: &Path) -> Result<Vec<u8>, TrainError> {
-    (0..label.geometry().voxel_count())
-        .map(|i| {
-            let v = label.voxels().stored(i, 0);
-            if v.fract() == 0.0 && (0.0..=255.0).contains(&v) {
-                Ok(v as u8)
-            } else {
-                Err(TrainError::Data {
-                    what: format!("voxel {i} holds {v}, expected a whole number from 0 to 255"),
-                    path: path.into(),
-                })
-            }
-        })
-        .collect()
-}
-
 impl Dataset {
-    /// Reads every slice of every case.
+    /// Reads every slice of every case, of volumes on so many other lattices too.
     ///
     /// # Errors
     /// Names the file that cannot be read or holds a label outside the classes.
-    pub fn read(cases: &[Case], config: &TrainConfig, size: usize) -> Result<Self, TrainError> {
+    pub fn read(
+        cases: &[Case],
+        config: &TrainConfig,
+        size: usize,
+        lattices: usize,
+    ) -> Result<Self, TrainError> {
         let channels = config.image_channels;
-        let read = |case: &Case| -> Result<Vec<Slice>, TrainError> {
-            let (image, labels) = case.open()?;
-            let input = ModelInput::new(&image, 0, channels, config.normalisation, config.context);
-            let readers = case.masks(&labels, &config.classes, config.kind)?;
-            let [w, h, slices] = image.geometry().shape();
-            let placement = Placement::new(Roi::full(image.geometry()), size);
-            let shrink = |m: &Vec<bool>, z: usize| {
-                let plane: Vec<f32> =
-                    m[z * w * h..(z + 1) * w * h].iter().map(|&v| f32::from(u8::from(v))).collect();
-                placement.shrink(&plane, w, h, 0.0)
+        let read =
+            |(index, case): (usize, &Case)| -> Result<(Vec<Slice>, Vec<Vec<f64>>), TrainError> {
+                let (image, labels) = case.open()?;
+                let readers = case.masks(&labels, &config.classes, config.kind)?;
+                let share =
+                    |m: &Vec<bool>| m.iter().filter(|v| **v).count() as f64 / m.len() as f64;
+                let shares = readers.iter().map(|r| r.iter().map(share).collect()).collect();
+                let mut slices = slices_of(&image, &readers, config, size);
+                for n in 0..lattices {
+                    let shape = image.geometry().shape();
+                    let seed = (config.seed, index * lattices + n);
+                    let other =
+                        OtherLattice::draw(image.geometry(), config.augment.log_spacing, seed)?;
+                    let on = |m: &Vec<bool>| other.mask(m, shape);
+                    let readers: Vec<Vec<Vec<bool>>> =
+                        readers.iter().map(|r| r.iter().map(on).collect()).collect();
+                    slices.extend(slices_of(&other.volume(&image)?, &readers, config, size));
+                }
+                Ok((slices, shares))
             };
-            let masks = |z: usize| {
-                readers.iter().map(|r| r.iter().flat_map(|m| shrink(m, z)).collect()).collect()
-            };
-            Ok((0..slices).map(|z| (input.slice(z, &placement), masks(z))).collect())
-        };
-        let all: Vec<_> = cases.par_iter().map(read).collect::<Result<_, _>>()?;
+        let all: Vec<_> = cases.par_iter().enumerate().map(read).collect::<Result<_, _>>()?;
+        let (all, shares): (Vec<_>, Vec<_>) = all.into_iter().unzip();
         let of_slices = |(i, slices): (usize, &Vec<Slice>)| vec![i; slices.len()];
         let case = all.iter().enumerate().flat_map(of_slices).collect();
         let (images, masks) = all.into_iter().flatten().unzip();
         let (classes, count) = (config.classes.len(), cases.len());
-        Ok(Self { size, channels, classes, images, masks, count, case })
+        let shares = shares.into_iter().flatten().collect();
+        Ok(Self { size, channels, classes, images, masks, shares, count, case })
     }
+
+    /// The least and the most of the image that each class covers in a case, by any reader.
+    pub fn shares(&self) -> Vec<[f64; 2]> {
+        let of = |c: usize| {
+            let own = self.shares.iter().map(|s| s[c]);
+            own.fold([1f64, 0.0], |[low, high], s| [low.min(s), high.max(s)])
+        };
+        (0..self.classes).map(of).collect()
+    }
+}
+
+/// Every slice of a scan as the network sees it.
+fn slices_of(
+    image: &Volume,
+    readers: &[Vec<Vec<bool>>],
+    config: &TrainConfig,
+    size: usize,
+) -> Vec<Slice> {
+    let whole = Block::whole(image.geometry());
+    let prepared = Prepared::new(image.geometry(), &whole, &config.input, size);
+    let input = ModelInput::new(image, 0, &prepared, &config.input, config.image_channels);
+    let masks = |k: usize| {
+        let of = |r: &Vec<Vec<bool>>| r.iter().flat_map(|m| prepared.mask_canvas(m, k)).collect();
+        readers.iter().map(of).collect()
+    };
+    (0..prepared.slices()).map(|k| (input.slice(k), masks(k))).collect()
 }
 
 #[cfg(test)]

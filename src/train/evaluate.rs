@@ -170,6 +170,8 @@ pub fn evaluate(
     let mut pooled: Vec<Votes> = card.classes.iter().map(|_| Votes::default()).collect();
     let mut spread = Spread::default();
     let (mut seconds, mut in_pixels) = (0.0, false);
+    // A network without a diffusion part draws one, whatever is asked.
+    let mut members = settings.members;
     for (done, case) in cases.iter().enumerate() {
         let (image, labels) = case.open()?;
         let references = case.masks(&labels, &card.classes, card.kind)?;
@@ -183,6 +185,7 @@ pub fn evaluate(
         let (outcome, _) = engine.run(&job, &AtomicBool::new(false), &mut |_| {})?;
         seconds += at.elapsed().as_secs_f64();
         let Some(outcome) = outcome else { continue };
+        members = outcome.members.len();
         in_pixels |= outcome.geometry.unit() == LengthUnit::Pixel;
         let shape = outcome.block_shape();
         let voxels = shape.iter().product::<usize>();
@@ -240,15 +243,13 @@ pub fn evaluate(
         gflop_per_step: card.gflop_per_step,
         split: split.to_owned(),
         cases: cases.len(),
-        members: settings.members,
+        members,
         steps: settings.steps,
         seconds_per_case: seconds / cases.len() as f64,
         unit: if in_pixels { "px" } else { "mm" },
         empty_rule: RULE.name(),
         classes: classes
-            .map(|(c, (class, votes))| {
-                summary(&class.name, &rows, votes, settings.members, temperature(c))
-            })
+            .map(|(c, (class, votes))| summary(&class.name, &rows, votes, members, temperature(c)))
             .collect(),
         ensemble: spread.figures(),
         rows,

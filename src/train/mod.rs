@@ -8,8 +8,10 @@ mod evaluate;
 mod loss;
 mod optimizer;
 mod recipe;
+mod splits;
 mod trainer;
 mod transfer;
+mod voxel_size;
 
 pub use config::{Augmentation, LossWeights, TrainConfig};
 pub use dataset::{Case, Dataset};

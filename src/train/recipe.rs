@@ -1,12 +1,14 @@
 //! A training configuration for a folder of images and masks, found out by looking at them.
 
-use super::dataset::{Case, label_values};
+use super::dataset::Case;
 use super::{Augmentation, LossWeights, TrainConfig, TrainError};
 use crate::diffusion::ScheduleKind;
-use crate::io::read_label_table;
+use crate::io::{read_label_table, read_mask};
 use crate::models::medsegdiff::Preset;
-use crate::models::{Context, Normalisation, Sampling};
-use crate::volume::{Class, ClassKind, LabelTable, Modality, Volume, Voxels};
+use crate::models::{Axes, Context, Contract, Normalisation, Sampling};
+use crate::volume::{
+    AxisCodes, Class, ClassKind, LabelTable, LengthUnit, Modality, Volume, Voxels,
+};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -72,12 +74,10 @@ impl Recipe {
             data_statement: format!("{} images of the user's own", cases.len()),
             classes,
             kind: self.kind,
-            normalisation: normalisation(&first),
+            input: contract(&first),
             image_channels: if first.channels() == 3 || is_stack(&first) { 3 } else { 1 },
-            context: if is_stack(&first) { Context::Neighbours } else { Context::Slice },
             readers,
             from: self.from.clone(),
-            canvas: None,
             preset: self.preset,
             network: Map::new(),
             schedule: ScheduleKind::Linear,
@@ -119,15 +119,17 @@ impl Recipe {
     /// Takes over what weights that were trained before depend on.
     fn follow(&self, from: &str, config: &mut TrainConfig) -> Result<(), TrainError> {
         let header = crate::models::header(from).map_err(crate::inference::InferenceError::from)?;
-        config.normalisation = header.normalisation;
         config.image_channels = header.network.image_channels;
-        if header.context == Context::Neighbours {
-            config.context = Context::Neighbours;
-        } else if config.image_channels == 1 {
-            config.context = Context::Slice;
-        }
+        config.input = match header.input.context {
+            Context::Neighbours => header.input,
+            Context::Slice => {
+                let own = config.input.clone();
+                let context = if config.image_channels == 1 { Context::Slice } else { own.context };
+                let Contract { values, canvas, flips, .. } = header.input;
+                Contract { values, canvas, flips, context, ..own }
+            }
+        };
         config.schedule = header.schedule;
-        config.canvas = header.canvas;
         let network = serde_json::to_value(&header.network);
         let fields = network.ok().and_then(|v| match v {
             Value::Object(fields) => Some(fields),
@@ -149,22 +151,25 @@ impl Recipe {
         let mut values = BTreeSet::new();
         for case in cases {
             for path in &case.labels {
-                values.extend(label_values(&crate::io::open(path)?, path)?);
+                values.extend(read_mask(path, None)?.table.0.iter().map(|l| l.number));
             }
         }
-        values.remove(&0);
         let table = self.data.join("labels.txt");
         let LabelTable(known) =
             if table.is_file() { read_label_table(&table)? } else { LabelTable::default() };
-        let class = |(i, label): (usize, u8)| {
-            let entry = known.iter().find(|k| k.value == u16::from(label));
+        let class = |(i, value): (usize, u32)| {
+            let label = u8::try_from(value).map_err(|_| TrainError::Data {
+                what: format!("label {value}, expected labels from 1 to 255"),
+                path: self.data.clone(),
+            })?;
+            let entry = known.iter().find(|k| k.number == value);
             let (name, color) = match entry {
                 Some(k) => (k.name.clone(), k.color),
                 None => (format!("class {label}"), COLORS[i % COLORS.len()]),
             };
-            Class { name, label, color }
+            Ok(Class { name, label, color })
         };
-        Ok(values.into_iter().enumerate().map(class).collect())
+        values.into_iter().enumerate().map(class).collect()
     }
 
     /// Few pictures need stronger changes: with ten fetal heads the stronger ones gave a Dice of 0.81
@@ -173,11 +178,12 @@ impl Recipe {
         let ultrasound = self.modality == Modality::Ultrasound;
         let by = |few: f64, many: f64| if cases < FEW_CASES { few } else { many };
         Augmentation {
-            flip: true,
             rotation_degrees: by(45.0, 30.0),
             log_scale: by(0.4, 0.2),
             shift: by(0.15, 0.075),
             elastic: by(0.04, 0.03),
+            lattices: 0,
+            log_spacing: 0.0,
             log_gamma: by(0.5, 0.4),
             gain: by(0.3, 0.2),
             blur: if ultrasound { 1.0 } else { 0.0 },
@@ -190,10 +196,29 @@ fn is_stack(volume: &Volume) -> bool {
     volume.channels() == 1 && volume.geometry().shape()[2] > 1
 }
 
-fn normalisation(volume: &Volume) -> Normalisation {
-    match volume.voxels() {
-        Voxels::U8(_) | Voxels::Rgb8(_) if !is_stack(volume) => Normalisation::FullRange,
+/// Pictures as they lie on the screen; volumes as the first one lies in the patient, its distance of
+/// slices included.
+fn contract(first: &Volume) -> Contract {
+    let stack = is_stack(first);
+    let geometry = first.geometry();
+    let axes = match AxisCodes::try_from(geometry.orientation()) {
+        _ if !stack => Axes::Screen,
+        Ok(codes) if geometry.orientation_known() => Axes::Patient(codes),
+        _ => Axes::Stored,
+    };
+    let known = stack && geometry.unit() == LengthUnit::Millimetre;
+    let values = match first.voxels() {
+        Voxels::U8(_) | Voxels::Rgb8(_) if !stack => Normalisation::FullRange,
         _ => Normalisation::Percentiles,
+    };
+    Contract {
+        axes,
+        spacing_mm: [None, None, known.then(|| geometry.spacing()[2])],
+        context: if stack { Context::Neighbours } else { Context::Slice },
+        values,
+        canvas: None,
+        flips: [true, false],
+        shares: Vec::new(),
     }
 }
 
@@ -242,8 +267,8 @@ mod tests {
         }
         let config = recipe(data.path()).config().unwrap();
         assert_eq!(config.classes.iter().map(|c| c.label).collect::<Vec<_>>(), [3, 9]);
-        assert_eq!((config.image_channels, config.context), (3, Context::Slice));
-        assert_eq!(config.normalisation, Normalisation::FullRange);
+        assert_eq!((config.image_channels, config.input.context), (3, Context::Slice));
+        assert_eq!(config.input.values, Normalisation::FullRange);
         // Fine-tuning follows the model's network, but for the number of classes.
         let from = Recipe { from: Some("fundus-disc-cup".to_owned()), ..recipe(data.path()) };
         let (own, base) =
@@ -263,8 +288,8 @@ mod tests {
             crate::io::write_nifti(&path, &geometry, NiftiData::U8(&voxels), 1, false).unwrap();
         }
         let config = recipe(data.path()).config().unwrap();
-        assert_eq!((config.image_channels, config.context), (3, Context::Neighbours));
-        assert_eq!(config.normalisation, Normalisation::Percentiles);
+        assert_eq!((config.image_channels, config.input.context), (3, Context::Neighbours));
+        assert_eq!(config.input.values, Normalisation::Percentiles);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::{TrainConfig, TrainError};
 use crate::diffusion::{Plan, SamplerKind, Schedule, Start, TRAINING_STEPS, member_seed};
 use crate::inference::{DeviceChoice, Scene, StepCache, open_device, sample};
 use crate::models::medsegdiff::{Condition, MedSegDiff};
-use crate::models::{WeightsHeader, write_weights};
+use crate::models::{Contract, WeightsHeader, write_weights};
 use crate::nn::SeededInit;
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
@@ -104,12 +104,12 @@ fn run(
             path: checkpoint_path,
         });
     }
-    let canvas = config.canvas.unwrap_or(network_config.image_size);
+    let canvas = config.input.canvas.unwrap_or(network_config.image_size);
     let (mut train, mut validation) = Case::list_training(&config.data, &config.readers)?;
     thin(&mut train, config.train_cases.unwrap_or(usize::MAX));
     thin(&mut validation, config.validate_cases);
-    let train = Dataset::read(&train, config, canvas)?;
-    let validation = Dataset::read(&validation, config, canvas)?;
+    let train = Dataset::read(&train, config, canvas, config.augment.lattices)?;
+    let validation = Dataset::read(&validation, config, canvas, 0)?;
     let init = SeededInit::new(config.seed);
     let vb = VarBuilder::from_backend(Box::new(init.clone()), DType::F32, device.clone());
     let network = MedSegDiff::new(&network_config, &vb)?;
@@ -246,7 +246,7 @@ impl Trainer {
                 let mut rng = ChaCha8Rng::seed_from_u64(seed);
                 let (image, readers) = (&self.train.images[i], &self.train.masks[i]);
                 let mask = &readers[rng.random_range(0..readers.len())];
-                augment(image, mask, sides, &config.augment, &mut rng)
+                augment(image, mask, sides, (&config.augment, config.input.flips), &mut rng)
             })
             .unzip();
         let image = self.tensor(&images, self.train.channels)?;
@@ -402,9 +402,7 @@ impl Trainer {
             classes: config.classes.clone(),
             kind: config.kind,
             modality: config.modality,
-            normalisation: config.normalisation,
-            context: config.context,
-            canvas: config.canvas,
+            input: Contract { shares: self.train.shares(), ..config.input.clone() },
             temperatures: None,
             sampling: config.sampling,
             schedule: config.schedule,

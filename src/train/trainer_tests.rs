@@ -218,7 +218,7 @@ fn a_small_network_learns_and_its_weights_load_and_run() {
 }
 
 #[test]
-fn a_direct_network_learns_and_every_member_is_its_direct_mask() {
+fn a_direct_network_learns_and_is_one_deterministic_mask() {
     let folder = tempfile::tempdir().unwrap();
     data(folder.path());
     let mut config = config(folder.path(), 120);
@@ -230,7 +230,7 @@ fn a_direct_network_learns_and_every_member_is_its_direct_mask() {
     let dice = &result.classes[0].dice;
     assert!(dice.direct.unwrap() > 0.6, "{dice:?}");
     assert_eq!(dice.direct, dice.mean);
-    assert_eq!(result.ensemble.mean_pairwise_dice, Some(1.0));
+    assert_eq!((result.members, result.ensemble.mean_pairwise_dice), (1, None));
     assert_eq!(result.gflop_per_step, 0.0);
 }
 
@@ -239,12 +239,12 @@ fn a_canvas_larger_than_the_network_is_learnt_and_segmented_in_squares() {
     let folder = tempfile::tempdir().unwrap();
     data(folder.path());
     let mut config = config(folder.path(), 120);
-    config.canvas = Some(32);
+    config.input.canvas = Some(32);
     config.learning_rate = 3e-3;
     let out = folder.path().join("run");
     go(&config, &out, false, usize::MAX);
     let model = out.join("model.safetensors").display().to_string();
-    assert_eq!(crate::models::header(&model).unwrap().canvas, Some(32));
+    assert_eq!(crate::models::header(&model).unwrap().input.canvas, Some(32));
     let card = crate::models::card(&model).unwrap();
     let one = card.gflop_per_step / 9.0;
     assert!((one / config.network().unwrap().gflop_per_step() - 1.0).abs() < 1e-9);

@@ -8,7 +8,7 @@ use super::thumbnails::Thumbnails;
 use super::view::ViewLocal;
 use super::windows::WindowsLocal;
 use super::{input, labels, opening, panel, start, status, strip, theme, top, view, windows};
-use crate::app::{Command, Session, SessionOptions, Wake};
+use crate::app::{Command, Panel, Session, SessionOptions, Wake};
 use crate::render;
 use eframe::{egui, egui_wgpu};
 use std::path::PathBuf;
@@ -156,12 +156,23 @@ impl eframe::App for SfumatoApp {
         labels::offer_ui(ui.ctx(), session, &mut commands);
         windows::windows_ui(ui.ctx(), session, &mut self.windows, &mut commands);
 
+        // Results go only with the person's word.
+        if ui.input(|i| i.viewport().close_requested())
+            && self.session.unexported() > 0
+            && !self.session.leaving
+        {
+            ui.ctx().send_viewport_cmd(egui::ViewportCommand::CancelClose);
+            commands.push(Command::Show(Panel::Leave, true));
+        }
         // What a panel asks for is drawn in the next frame.
         if !commands.is_empty() {
             ui.ctx().request_repaint();
         }
         for command in commands {
             self.session.apply(command);
+        }
+        if self.session.leaving {
+            ui.ctx().send_viewport_cmd(egui::ViewportCommand::Close);
         }
         self.pace.frame(&self.session, begin, frame.info().cpu_usage);
     }

@@ -10,6 +10,8 @@ mod pace;
 mod panel;
 mod pictures;
 mod residency;
+mod results;
+mod sliders;
 mod start;
 mod status;
 mod strip;

@@ -1,7 +1,7 @@
 //! The panel beside the image: model, run, result, overlays.
 
-use super::{input::hint, theme};
-use crate::app::{Action, Command, Document, Findings, Panel, Run, Session, wording};
+use super::{input::hint, results, theme};
+use crate::app::{Action, Command, Document, Panel, Run, Session, wording};
 use crate::app::{DeviceChoice, SamplerKind, Start};
 use eframe::egui;
 use egui::RichText;
@@ -16,11 +16,11 @@ pub(super) fn panel_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<
             model_ui(ui, session, commands);
             run_ui(ui, session, commands);
             if let Some(document) = &session.document {
-                result_ui(ui, session, document, commands);
+                results::result_ui(ui, session, document, commands);
                 super::labels::table_ui(ui, document, commands);
-                overlays_ui(ui, document, commands);
+                overlays_ui(ui, session, document, commands);
             }
-            aside_ui(ui, session, commands);
+            results::list_ui(ui, session, commands);
         });
     });
 }
@@ -199,7 +199,12 @@ fn progress_ui(ui: &mut egui::Ui, session: &Session, run: &Run, commands: &mut V
         ui.label(RichText::new(text).color(theme::AMBER));
     }
     let device = run.started.as_ref().map_or("", |s| s.device.as_str());
-    let line = format!("{} samples, {} steps · {device}", run.settings.members, run.settings.steps);
+    let (members, steps) = run.drawn();
+    let time = match run.time_points {
+        1 => String::new(),
+        of => format!("{} · ", wording::time_point(run.time, of)),
+    };
+    let line = format!("{time}{}, {steps} steps · {device}", wording::samples(members));
     ui.label(RichText::new(line).size(12.0).color(theme::WEAK));
     let bar = egui::ProgressBar::new(run.fraction)
         .fill(theme::ACCENT.gamma_multiply(0.75))
@@ -223,121 +228,12 @@ fn progress_ui(ui: &mut egui::Ui, session: &Session, run: &Run, commands: &mut V
     }
 }
 
-fn result_ui(
+fn overlays_ui(
     ui: &mut egui::Ui,
     session: &Session,
     document: &Document,
     commands: &mut Vec<Command>,
 ) {
-    if session.is_computing() {
-        theme::section(ui, "Result");
-        ui.label("comparing the samples");
-        return;
-    }
-    let Some(findings) = &document.findings else {
-        if session.run.is_none() {
-            let text =
-                "No segmentation yet. Samples, their spread and where they part will show here.";
-            ui.add_space(6.0);
-            ui.label(RichText::new(text).size(12.0).color(theme::WEAK));
-        }
-        return;
-    };
-    theme::section(ui, "Result");
-    for (index, class) in findings.classes.iter().enumerate() {
-        class_ui(ui, document, findings, index, class, commands);
-    }
-    let (done, depth) = (&findings.outcome.slices, findings.outcome.geometry.shape()[2]);
-    if done.len() < depth {
-        let text = wording::part_of_scan(done.start, done.len(), depth);
-        ui.label(RichText::new(text).size(12.5).color(theme::AMBER));
-    }
-    let text = wording::not_calibrated(findings.samples());
-    ui.label(RichText::new(text).size(12.5).color(theme::TEXT).strong());
-    ui.horizontal(|ui| {
-        let tip = hint("Masks, maps and provenance as files", Action::ExportPanel);
-        if ui.add(theme::primary("Export…")).on_hover_text(tip).clicked() {
-            commands.push(Command::Do(Action::ExportPanel));
-        }
-        if ui.button("Discard").on_hover_text("Remove this result from the image").clicked() {
-            commands.push(Command::DiscardResult);
-        }
-    });
-}
-
-fn class_ui(
-    ui: &mut egui::Ui,
-    document: &Document,
-    findings: &Findings,
-    index: usize,
-    class: &crate::app::ClassFindings,
-    commands: &mut Vec<Command>,
-) {
-    let samples = findings.samples();
-    let chosen = document.overlays.class == index;
-    let frame = theme::card();
-    let frame = if chosen && findings.classes.len() > 1 {
-        frame.stroke(egui::Stroke::new(1.0, theme::ACCENT.gamma_multiply(0.6)))
-    } else {
-        frame
-    };
-    frame.show(ui, |ui| {
-        ui.set_width(ui.available_width());
-        ui.horizontal(|ui| {
-            swatch(ui, class.color);
-            let name = ui.selectable_label(chosen, RichText::new(&class.name).strong());
-            let tip = hint("Map and probe of this class", Action::NextClass);
-            if name.on_hover_text(tip).clicked() {
-                commands.push(Command::SetClass(index));
-            }
-            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                let mut visible = !document.overlays.hidden_classes.contains(&index);
-                let show = ui.checkbox(&mut visible, "show");
-                show.widget_info(|| {
-                    egui::WidgetInfo::selected(
-                        egui::accesskit::Role::CheckBox,
-                        true,
-                        visible,
-                        format!("Show {}", class.name),
-                    )
-                });
-                if show.changed() {
-                    commands.push(Command::SetClassVisible(index, visible));
-                }
-            });
-        });
-        let measure = wording::measure(findings.extent, &class.spread, samples);
-        ui.label(RichText::new(measure).size(13.0));
-        if samples > 1 {
-            ticks(ui, &class.spread.values, class.color);
-        }
-        let agreement = wording::agreement(class.mean_dice, samples, class.empty);
-        ui.label(RichText::new(agreement).size(12.0).color(theme::WEAK));
-    });
-}
-
-/// One tick per sample between the least and the greatest.
-fn ticks(ui: &mut egui::Ui, values: &[f64], color: [u8; 3]) {
-    let (rect, response) =
-        ui.allocate_exact_size(egui::vec2(ui.available_width(), 14.0), egui::Sense::hover());
-    let (low, high) =
-        values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), &v| (a.min(v), b.max(v)));
-    let painter = ui.painter();
-    let line = egui::Stroke::new(1.0, theme::LINE);
-    painter.line_segment([rect.left_center(), rect.right_center()], line);
-    for &v in values {
-        let t = if high > low { (v - low) / (high - low) } else { 0.5 };
-        let x = rect.left() + 2.0 + (rect.width() - 4.0) * t as f32;
-        let stroke = egui::Stroke::new(2.0, theme::rgb(color));
-        painter.line_segment(
-            [egui::pos2(x, rect.top() + 2.0), egui::pos2(x, rect.bottom() - 2.0)],
-            stroke,
-        );
-    }
-    let _shown = response.on_hover_text("One tick per sample, from the smallest to the largest");
-}
-
-fn overlays_ui(ui: &mut egui::Ui, document: &Document, commands: &mut Vec<Command>) {
     if document.findings.is_none() && document.labels.is_none() {
         return;
     }
@@ -352,7 +248,7 @@ fn overlays_ui(ui: &mut egui::Ui, document: &Document, commands: &mut Vec<Comman
         commands.push(Command::Do(Action::ToggleSegmentation));
     }
     slider(ui, "Fill", overlays.opacity, "A, D", |v| commands.push(Command::SetOpacity(v)));
-    if document.findings.is_none() {
+    if session.chosen_result().is_none_or(|f| f.is_deterministic()) {
         return;
     }
     let mut heat = overlays.heat;
@@ -383,24 +279,4 @@ fn slider(ui: &mut egui::Ui, name: &str, value: f32, keys: &str, mut set: impl F
             set(percent / 100.0);
         }
     });
-}
-
-/// Results whose image is no longer open.
-fn aside_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
-    if session.kept_aside.is_empty() {
-        return;
-    }
-    theme::section(ui, "Results of images no longer open");
-    for kept in &session.kept_aside {
-        ui.label(format!("{} · {} samples", kept.image_name, kept.outcome.members.len()));
-        ui.horizontal(|ui| {
-            if ui.button("Export kept result").clicked() {
-                commands.push(Command::ShowExportOf(kept.id));
-            }
-            let tip = format!("Discard the result of {}", kept.image_name);
-            if ui.button("Discard kept result").on_hover_text(tip).clicked() {
-                commands.push(Command::DiscardKeptAside(kept.id));
-            }
-        });
-    }
 }

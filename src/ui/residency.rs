@@ -14,6 +14,8 @@ pub(super) const OWN_LABELS: LayerId = LayerId(4);
 #[derive(Default)]
 pub(super) struct Residency {
     image: Option<u64>,
+    /// Time point of the image.
+    time: usize,
     /// Findings and member that the mask layer shows.
     mask: Option<(usize, Option<usize>)>,
     /// Address of the label map that its layer shows.
@@ -62,10 +64,14 @@ impl Residency {
             if let Some(old) = self.image {
                 render::remove_image(rs, ImageId(old));
             }
-            *self = Self { image: generation, ..Self::default() };
-            if let Some(d) = &session.document
-                && let Err(e) = render::set_image(rs, Self::image(d), &d.volume, 0)
-            {
+            *self = Self { image: generation, time: usize::MAX, ..Self::default() };
+        }
+        if let Some(d) = &session.document
+            && self.time != d.view.time
+        {
+            // Set first: what fails is reported once, not in every frame.
+            self.time = d.view.time;
+            if let Err(e) = render::set_image(rs, Self::image(d), &d.volume, self.time) {
                 return Some(e.to_string());
             }
         }
@@ -159,9 +165,8 @@ impl Residency {
         let inside = started.roi.fits(document.volume.geometry())
             && started.slices.end <= shape[2]
             && !started.slices.is_empty();
-        let Some(slice) = run.previews.values().map(|p| p.slice).max().filter(|_| inside) else {
-            return Ok(());
-        };
+        let Some(newest) = run.newest_preview().filter(|_| inside) else { return Ok(()) };
+        let (axis, slice, placement) = (newest.axis, newest.slice, newest.placement);
         let block = block_of(started.roi, &started.slices);
         if self.preview_block != Some(block) {
             render::set_labels(rs, id, PREVIEW, block, &vec![0; block.len()])?;
@@ -169,13 +174,10 @@ impl Residency {
         }
         let labels = mean_preview(
             run.previews.values().filter(|p| p.slice == slice).map(|p| p.preview.as_ref()),
-            started.roi,
+            &placement,
             &run.card.classes,
         );
-        let part = Block {
-            origin: [started.roi.x, started.roi.y, slice],
-            shape: [started.roi.width, started.roi.height, 1],
-        };
+        let part = Block::slab(placement.roi(), axis, slice);
         if block.contains(&part) {
             render::update_labels(rs, id, PREVIEW, part, &labels)?;
         }

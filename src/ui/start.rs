@@ -30,6 +30,7 @@ pub(super) fn start_ui(
                 ui.add_space(14.0);
                 refusal(ui, session, commands);
                 opening(ui, session, local, commands);
+                super::results::list_ui(ui, session, commands);
                 ui.add_space(16.0);
                 demos(ui, session, thumbnails, commands);
                 ui.add_space(14.0);

@@ -2,7 +2,7 @@
 
 use super::theme;
 use super::view::ViewLocal;
-use crate::app::{Document, Session, wording};
+use crate::app::{Document, Session, Shown, wording};
 use crate::volume::LengthUnit;
 use eframe::egui;
 
@@ -22,7 +22,7 @@ pub(super) fn status_ui(ui: &mut egui::Ui, session: &Session, view: &ViewLocal, 
                 }
                 (Some(document), None) => {
                     let at = view.hovered.unwrap_or(document.view.voxel);
-                    ui.label(small(probe(document, at)).color(theme::TEXT));
+                    ui.label(small(probe(session, document, at)).color(theme::TEXT));
                 }
                 // The notice above says it until it is acknowledged.
                 (None, None) if !session.research_use_acknowledged() => {}
@@ -45,7 +45,7 @@ pub(super) fn status_ui(ui: &mut egui::Ui, session: &Session, view: &ViewLocal, 
 }
 
 /// Index, position, value, label and "k of N" of a voxel.
-fn probe(document: &Document, voxel: [usize; 3]) -> String {
+fn probe(session: &Session, document: &Document, voxel: [usize; 3]) -> String {
     let v = &document.volume;
     let g = v.geometry();
     let shape = g.shape();
@@ -69,23 +69,19 @@ fn probe(document: &Document, voxel: [usize; 3]) -> String {
     }
     let values: Vec<String> = (0..v.channels())
         .map(|c| {
-            let value = v.value(voxel, 0, c);
+            let value = v.value(voxel, document.view.time, c);
             if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.3}") }
         })
         .collect();
     let unit = v.value_unit.as_deref().unwrap_or_default();
     parts.push(format!("{} {unit}", values.join(" ")).trim_end().to_owned());
-    if let Some(layer) = document.shown_labels() {
-        parts.extend(layer.label_name(voxel).map(str::to_owned));
-        return parts.join("  ·  ");
-    }
-    if let Some(findings) = &document.findings {
-        if let Some(label) = findings.label_name(voxel) {
-            parts.push(label.to_owned());
+    match session.shown() {
+        Shown::Labels(layer) => parts.extend(layer.label_name(voxel).map(str::to_owned)),
+        Shown::Result(findings) => {
+            parts.extend(findings.label_name(voxel).map(str::to_owned));
+            parts.extend(findings.probe(document.overlays.class, voxel));
         }
-        if let Some(text) = findings.probe(document.overlays.class, voxel) {
-            parts.push(text);
-        }
+        Shown::Live(_) | Shown::Nothing => {}
     }
     parts.join("  ·  ")
 }

@@ -17,15 +17,18 @@ pub(super) fn strip_ui(
 ) {
     let Some(document) = &session.document else { return };
     let run = session.live_run();
-    if run.is_none() && document.findings.is_none() {
+    let sampled = document.findings.as_ref().filter(|f| !f.is_deterministic());
+    // While samples are compared the place stays, so that the picture does not jump.
+    if run.is_none() && sampled.is_none() && !session.is_computing() {
         return;
     }
     let frame = egui::Frame::new().inner_margin(egui::Margin::symmetric(14, 8));
     egui::Panel::bottom("samples").frame(frame).show(ui, |ui| {
         egui::ScrollArea::horizontal().auto_shrink([false, true]).show(ui, |ui| {
             ui.horizontal(|ui| {
+                ui.set_min_height(PICTURE_HEIGHT + 20.0);
                 if let Some(run) = run {
-                    for member in 0..run.settings.members {
+                    for member in 0..run.drawn().0 {
                         let text = match run.previews.get(&member) {
                             Some(live) => format!("step {}", live.step),
                             None => "waiting".to_owned(),
@@ -33,7 +36,7 @@ pub(super) fn strip_ui(
                         let name = format!("Sample {}", member + 1);
                         tile(ui, thumbnails.member(member), &name, &text, false, true);
                     }
-                } else if let Some(findings) = &document.findings {
+                } else if let Some(findings) = sampled.filter(|_| !session.is_computing()) {
                     let all = tile_all(ui, document.member.is_none(), findings.samples());
                     if all.clicked() {
                         commands.push(Command::SelectMember(None));

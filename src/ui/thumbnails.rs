@@ -1,8 +1,8 @@
 //! Small pictures as egui textures: the samples of the strip and the demo cards of the start.
 
 use super::theme;
-use crate::app::{Document, Findings, PlaneView, Session, View, region_in_model};
-use crate::volume::{Class, ClassKind, Roi, Volume, Window};
+use crate::app::{Document, Findings, PlaneView, Session, View};
+use crate::volume::{Block, Class, ClassKind, Volume, Window};
 use eframe::egui;
 use egui::{Color32, ColorImage, TextureHandle, TextureOptions};
 use std::collections::BTreeMap;
@@ -78,15 +78,15 @@ impl Thumbnails {
         }
         self.key = Some(key);
         self.version += 1;
-        let plane = PlaneView::across(document.volume.geometry(), 2);
         if let Some(run) = previews {
-            let Some(started) = &run.started else { return };
             self.members.retain(|m, _| run.previews.contains_key(m));
             let mut base: BTreeMap<usize, Base> = BTreeMap::new();
             for (&member, live) in &run.previews {
+                let part = Block::slab(live.placement.roi(), live.axis, live.slice);
+                let plane = PlaneView::across(document.volume.geometry(), live.axis);
                 let base = base
                     .entry(live.slice)
-                    .or_insert_with(|| Base::new(document, started.roi, live.slice));
+                    .or_insert_with(|| Base::new(document, &part, live.axis, run.time));
                 let p = &live.preview;
                 let soft = Soft {
                     width: p.width,
@@ -94,7 +94,7 @@ impl Thumbnails {
                     channel: p.width * p.height,
                     values: &p.probability,
                     offset: 0,
-                    region: region_in_model(started.roi),
+                    region: live.placement.region(),
                 };
                 let image = base.with_mask(&soft, &run.card.classes, run.card.kind, &[]);
                 self.put(ctx, member, turned(&image, plane));
@@ -109,7 +109,7 @@ impl Thumbnails {
     fn sync_result(&mut self, ctx: &egui::Context, document: &Document, findings: &Findings) {
         let outcome = &findings.outcome;
         let z = document.view.voxel[2].clamp(outcome.slices.start, outcome.slices.end.max(1) - 1);
-        let base = Base::new(document, outcome.roi, z);
+        let base = Base::new(document, &Block::slab(outcome.roi, 2, z), 2, outcome.time);
         let plane = PlaneView::across(document.volume.geometry(), 2);
         let [width, height, depth] = outcome.block_shape();
         self.members.retain(|m, _| *m < outcome.members.len());
@@ -160,7 +160,7 @@ impl Thumbnails {
 /// the same in both.
 fn turned(image: &ColorImage, plane: PlaneView) -> ColorImage {
     let [width, height] = image.size;
-    let rows_run_right = plane.right == 1;
+    let rows_run_right = plane.right > plane.down;
     let [columns, rows] = if rows_run_right { [height, width] } else { [width, height] };
     let mut pixels = Vec::with_capacity(width * height);
     for r in 0..rows {
@@ -181,21 +181,25 @@ struct Base {
 }
 
 impl Base {
-    fn new(document: &Document, roi: Roi, z: usize) -> Self {
+    /// Of one slice across `axis`; columns run along the lower of the other two axes.
+    fn new(document: &Document, part: &Block, axis: usize, time: usize) -> Self {
         let volume: &Volume = &document.volume;
+        let [a, b] = [[1, 2], [0, 2], [0, 1]][axis.min(2)];
         let spacing = volume.geometry().spacing();
-        let aspect = roi.width as f64 * spacing[0] / (roi.height.max(1) as f64 * spacing[1]);
+        let [columns, rows] = [part.shape[a], part.shape[b]];
+        let aspect = columns as f64 * spacing[a] / (rows.max(1) as f64 * spacing[b]);
         let width = ((SIDE as f64 * aspect.clamp(0.5, 2.0)).round() as usize).max(1);
         let shape = volume.geometry().shape();
         let View { window, invert, .. } = document.view;
         let mut pixels = Vec::with_capacity(width * SIDE);
         for j in 0..SIDE {
             for i in 0..width {
-                let x = (roi.x + i * roi.width / width).min(shape[0] - 1);
-                let y = (roi.y + j * roi.height / SIDE).min(shape[1] - 1);
-                let z = z.min(shape[2] - 1);
+                let mut voxel = part.origin;
+                voxel[a] += i * columns / width;
+                voxel[b] += j * rows / SIDE;
+                let voxel = std::array::from_fn(|k| voxel[k].min(shape[k] - 1));
                 let grey = |c: usize| {
-                    let g = window.grey(volume.value([x, y, z], 0, c));
+                    let g = window.grey(volume.value(voxel, time, c));
                     let g = if g.is_nan() { 0.0 } else { g };
                     let g = if invert { 1.0 - g } else { g };
                     (g * 255.0).round() as u8

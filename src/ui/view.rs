@@ -3,8 +3,8 @@
 use super::input::wheel_slices;
 use super::lines::{self, Lines};
 use super::residency::{self, Residency};
-use super::theme;
-use crate::app::{Command, Document, Session, wording};
+use super::{sliders, theme};
+use crate::app::{Command, Document, Findings, Session, Shown, wording};
 use crate::render::{
     ColorMap, HeatStyle, Interpolation, LabelStyle, SliceMap, SlicePaint, colormap,
 };
@@ -55,11 +55,21 @@ pub(super) fn view_ui(
     let Some(document) = &session.document else { return };
     let (_, slices) = document.slice();
     let mut area = ui.available_rect_before_wrap();
-    if slices > 1 {
-        let bar = Rect::from_min_max(Pos2::new(area.right() - 52.0, area.top()), area.max);
-        area.max.x = bar.left();
+    let whole = area;
+    if document.volume.times() > 1 {
+        area.max.y -= 40.0;
+        let bar = Rect::from_min_max(Pos2::new(whole.left(), area.bottom()), whole.max);
         ui.painter().add(theme::ground(bar, theme::CANVAS));
-        slider_ui(ui, bar, document, commands);
+        sliders::time_ui(ui, bar, document, commands);
+    }
+    if slices > 1 {
+        area.max.x -= 52.0;
+        let bar = Rect::from_min_max(
+            Pos2::new(area.right(), area.top()),
+            Pos2::new(whole.right(), area.bottom()),
+        );
+        ui.painter().add(theme::ground(bar, theme::CANVAS));
+        sliders::slice_ui(ui, bar, document, commands);
     }
     let response = ui.allocate_rect(area, Sense::click_and_drag());
     response.widget_info(|| {
@@ -69,42 +79,39 @@ pub(super) fn view_ui(
     interact(ui, &response, area, document, &map, local, commands);
 
     let held = document.overlays.held_back;
-    let member = document.member.is_some();
-    let live = session.live_run().is_some() && residency.has_preview();
-    let heat =
-        document.overlays.heat && residency.has_heat() && !held && document.findings.is_some();
+    let shown = session.shown();
+    let sampled = shown.result().filter(|f| !f.is_deterministic());
+    let heat = sampled.filter(|_| document.overlays.heat && residency.has_heat() && !held);
     let masks = document.overlays.segmentation && !held;
-    let own = document.shown_labels();
-    let labels = if !masks {
-        None
-    } else if live {
-        session.live_run().map(|run| LabelStyle {
+    // Agreement lines stand for the outline of all samples together.
+    let lines = sampled.is_some() && document.member.is_none();
+    let labels = match shown {
+        _ if !masks => None,
+        Shown::Nothing => None,
+        Shown::Live(run) => residency.has_preview().then(|| LabelStyle {
             layer: residency::PREVIEW,
             palette: residency::palette(&run.card.classes, &[]),
             fill: document.overlays.opacity,
             outline: 1.0,
             outline_opacity: 1.0,
-        })
-    } else if let Some(layer) = own {
-        residency.has_own_labels().then(|| LabelStyle {
+        }),
+        Shown::Labels(layer) => residency.has_own_labels().then(|| LabelStyle {
             layer: residency::OWN_LABELS,
             palette: super::labels::palette(layer, &document.overlays.hidden_labels),
             fill: document.overlays.opacity,
             outline: 2.0,
             outline_opacity: 1.0,
-        })
-    } else {
-        document.findings.as_ref().filter(|_| residency.has_mask()).map(|f| LabelStyle {
+        }),
+        Shown::Result(f) => residency.has_mask().then(|| LabelStyle {
             layer: residency::MASK,
             palette: residency::palette(
                 &f.outcome.model.classes,
                 &document.overlays.hidden_classes,
             ),
             fill: document.overlays.opacity,
-            // Agreement lines stand for the outline of all samples together.
-            outline: if member { 2.0 } else { 0.0 },
+            outline: if lines { 0.0 } else { 2.0 },
             outline_opacity: 1.0,
-        })
+        }),
     };
     let (index, _) = document.slice();
     let painter = ui.painter().with_clip_rect(area);
@@ -119,7 +126,7 @@ pub(super) fn view_ui(
             invert: document.view.invert,
             interpolation: Interpolation::Linear,
             background: [theme::CANVAS.r(), theme::CANVAS.g(), theme::CANVAS.b()],
-            heat: heat.then_some(HeatStyle {
+            heat: heat.map(|_| HeatStyle {
                 layer: residency::HEAT,
                 max: wording::VARIANCE_MAX,
                 opacity: document.overlays.heat_opacity,
@@ -129,7 +136,7 @@ pub(super) fn view_ui(
         }
         .shape(area),
     );
-    if masks && !live && !member && own.is_none() && document.findings.is_some() {
+    if masks && lines {
         local.lines.sync(document);
         local.lines.paint(&painter, area.min, &map, document);
     }
@@ -137,10 +144,10 @@ pub(super) fn view_ui(
         crosshair(&painter, area, document, &map);
     }
     edge_letters(&painter, area, document);
-    corner_text(&painter, area, session, document, &map, live);
+    corner_text(&painter, area, shown, document, &map);
     scale_bar(&painter, area, document, &map);
-    if heat {
-        color_bar(ui, &painter, area, document);
+    if let Some(findings) = heat {
+        color_bar(ui, &painter, area, document, findings);
     }
 }
 
@@ -178,7 +185,7 @@ fn interact(
             && (zoom - 1.0).abs() > 1e-4
         {
             zoom_by(f64::from(zoom), pos, commands);
-        } else if !ctrl && slices > 1 {
+        } else if !ctrl && (slices > 1 || document.volume.times() > 1) {
             let mut walked = 0;
             ui.input(|i| {
                 for event in &i.raw.events {
@@ -189,8 +196,12 @@ fn interact(
                     }
                 }
             });
-            if walked != 0 {
-                commands.push(Command::StepSlice(if shift { 5 * walked } else { walked }));
+            let walked = if shift { 5 * walked } else { walked };
+            // A clip has no slices: the wheel walks through its time.
+            match slices {
+                _ if walked == 0 => {}
+                1 => commands.push(Command::StepTime(walked)),
+                _ => commands.push(Command::StepSlice(walked)),
             }
         }
     }
@@ -272,24 +283,6 @@ fn picture_size(document: &Document, map: &SliceMap) -> egui::Vec2 {
     vec2((a[0] - b[0]).abs() as f32, (a[1] - b[1]).abs() as f32)
 }
 
-fn slider_ui(ui: &mut egui::Ui, rect: Rect, document: &Document, commands: &mut Vec<Command>) {
-    let (index, slices) = document.slice();
-    let layout = egui::Layout::top_down(egui::Align::Center);
-    let mut builder =
-        ui.new_child(egui::UiBuilder::new().layout(layout).max_rect(rect.shrink2(vec2(4.0, 34.0))));
-    builder.spacing_mut().slider_width = (rect.height() - 120.0).max(60.0);
-    // The first slice is at the top, as the wheel turns down towards the last.
-    let mut from_bottom = slices - 1 - index.min(slices - 1);
-    let slider = egui::Slider::new(&mut from_bottom, 0..=slices - 1).vertical().show_value(false);
-    let response = builder.add(slider);
-    let count = egui::RichText::new(format!("{}/{slices}", index + 1)).size(11.0);
-    let name = builder.add(egui::Label::new(count.color(theme::WEAK)).extend());
-    let response = response.labelled_by(name.id).on_hover_text("Slice (wheel, PgUp, PgDn)");
-    if response.changed() {
-        commands.push(Command::SetSlice(slices - 1 - from_bottom));
-    }
-}
-
 fn crosshair(painter: &egui::Painter, area: Rect, document: &Document, map: &SliceMap) {
     let Some(at) = place(document, map, area, document.view.voxel.map(|v| v as f64)) else {
         return;
@@ -343,10 +336,9 @@ fn edge_letters(painter: &egui::Painter, area: Rect, document: &Document) {
 fn corner_text(
     painter: &egui::Painter,
     area: Rect,
-    session: &Session,
+    shown: Shown<'_>,
     document: &Document,
     map: &SliceMap,
-    live: bool,
 ) {
     let inner = area.shrink(12.0);
     let g = document.volume.geometry();
@@ -359,6 +351,9 @@ fn corner_text(
     }
     if slices > 1 {
         lines.push(format!("slice {} of {slices}", index + 1));
+    }
+    if document.volume.times() > 1 {
+        lines.push(wording::time_point(document.view.time, document.volume.times()));
     }
     let w = document.view.window;
     let digits = usize::from(w.width < 20.0) * 2;
@@ -374,20 +369,17 @@ fn corner_text(
         let r = text(painter, at, Align2::RIGHT_TOP, line, 12.0, color);
         at.y = r.bottom() + 3.0;
     };
-    if live && let Some(step) = session.live_run().and_then(|r| r.step.as_ref()) {
+    if let Some(step) = shown.live().and_then(|r| r.step.as_ref()) {
         right(&format!("preview, step {} of {}", step.step, step.steps), theme::ACCENT);
     }
-    if let Some(findings) = &document.findings
-        && !live
-        && document.shown_labels().is_none()
-    {
+    if let Some(findings) = shown.result() {
+        let drawn = document.overlays.segmentation && !document.overlays.held_back;
         match document.member {
+            _ if findings.is_deterministic() => right(wording::ONE_MASK, theme::TEXT),
             Some(m) => {
                 right(&format!("sample {} of {} alone", m + 1, findings.samples()), theme::ACCENT);
             }
-            None if document.overlays.segmentation && !document.overlays.held_back => {
-                right(&lines::legend(findings.samples()), theme::TEXT);
-            }
+            None if drawn => right(&lines::legend(findings.samples()), theme::TEXT),
             None => {}
         }
         right(wording::RESEARCH_USE_SHORT, theme::WEAK);
@@ -434,8 +426,13 @@ fn scale_bar(painter: &egui::Painter, area: Rect, document: &Document, map: &Sli
 }
 
 /// Always with the map: name, end values, N, "fixed scale".
-fn color_bar(ui: &egui::Ui, painter: &egui::Painter, area: Rect, document: &Document) {
-    let Some(findings) = &document.findings else { return };
+fn color_bar(
+    ui: &egui::Ui,
+    painter: &egui::Painter,
+    area: Rect,
+    document: &Document,
+    findings: &Findings,
+) {
     let Some(class) = findings.classes.get(document.overlays.class) else { return };
     let height = (area.height() * 0.34).clamp(90.0, 240.0);
     let bar = Rect::from_min_size(

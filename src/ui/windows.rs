@@ -42,6 +42,7 @@ pub(super) fn windows_ui(
     log_window(ctx, session, commands);
     card_window(ctx, session, commands);
     about_window(ctx, session, commands);
+    leave_window(ctx, session, commands);
     toasts(ctx, session, commands);
     drop_hint(ctx, session);
 }
@@ -119,11 +120,19 @@ fn export_window(
     }
     window(ctx, session, Panel::Export, "Export", commands, |ui, commands| {
         ui.set_width(540.0);
-        let Some((name, outcome)) = session.export_target() else {
-            ui.label("There is no result to export yet: run a model first.");
+        let Some(entry) = session.export_target() else {
+            ui.label(
+                "There is no result to export yet: run a model first, or choose one of the list.",
+            );
             return;
         };
-        ui.label(format!("{name} · {} samples", outcome.members.len()));
+        let outcome = entry.about();
+        let [what, how, _] = entry.lines();
+        ui.label(RichText::new(format!("{what} · {}", wording::drawn(outcome))).strong());
+        ui.label(small(&how).color(theme::WEAK));
+        for notice in wording::ambers(&outcome.notices) {
+            ui.label(small(&format!("Caution: {}", notice.text)).color(theme::AMBER));
+        }
         let label = ui.label("Export folder");
         ui.horizontal(|ui| {
             let field = egui::TextEdit::singleline(&mut local.folder)
@@ -136,9 +145,16 @@ fn export_window(
         let o = &mut local.options;
         let obstacles = Obstacles::of(&outcome.geometry, &outcome.source);
         let from_dicom = outcome.source.dicom.is_some();
-        ui.checkbox(&mut o.nifti, "NIfTI: mask, probability, variance, samples, label names");
+        let one = outcome.deterministic;
+        let nifti = if one {
+            "NIfTI: mask, label names"
+        } else {
+            "NIfTI: mask, probability, variance, samples, label names"
+        };
+        ui.checkbox(&mut o.nifti, nifti);
+        let seg = if one { "DICOM SEG: mask" } else { "DICOM SEG: mask and probability" };
         for (flag, text, why) in [
-            (&mut o.seg, "DICOM SEG: mask and probability", &obstacles.seg),
+            (&mut o.seg, seg, &obstacles.seg),
             (&mut o.rtstruct, "RT Structure Set: contours of the mask", &obstacles.rtstruct),
         ] {
             *flag &= why.is_none();
@@ -162,12 +178,10 @@ fn export_window(
         ui.checkbox(&mut o.overwrite, "Overwrite existing files");
         let m = &outcome.model;
         let provenance = format!(
-            "{} ({}), seed {}, {} steps from {}, {}",
+            "{} ({}), {}, {}",
             m.id,
             m.sha256.get(..12).unwrap_or(&m.sha256),
-            outcome.settings.seed,
-            outcome.settings.steps,
-            wording::start(outcome.settings.start),
+            wording::settings(outcome),
             wording::RESEARCH_USE_SHORT
         );
         ui.label(RichText::new(provenance).size(12.0).color(theme::WEAK));
@@ -295,6 +309,30 @@ fn about_window(ctx: &egui::Context, session: &Session, commands: &mut Vec<Comma
         ui.label(format!("Version {}", env!("CARGO_PKG_VERSION")));
         ui.label(wording::PURPOSE);
         ui.label(wording::RESEARCH_USE);
+    });
+}
+
+fn small(text: &str) -> RichText {
+    RichText::new(text).size(12.0)
+}
+
+/// Before results are lost with the window.
+fn leave_window(ctx: &egui::Context, session: &Session, commands: &mut Vec<Command>) {
+    window(ctx, session, Panel::Leave, "Close Sfumato?", commands, |ui, commands| {
+        ui.set_width(420.0);
+        let text = match session.unexported() {
+            1 => "One result was not exported. It is lost if Sfumato closes now.".to_owned(),
+            n => format!("{n} results were not exported. They are lost if Sfumato closes now."),
+        };
+        ui.label(text);
+        ui.horizontal(|ui| {
+            if ui.add(theme::primary("Stay")).clicked() {
+                commands.push(Command::Show(Panel::Leave, false));
+            }
+            if ui.button("Close and lose them").clicked() {
+                commands.push(Command::Leave);
+            }
+        });
     });
 }
 

@@ -286,6 +286,26 @@ impl Geometry {
         }
     }
 
+    /// Whether voxels of this lattice lie on voxels of the other, whatever its order and part:
+    /// centres agree within `tolerance_mm` over the whole.
+    pub fn shares_voxels_with(&self, other: &Self, tolerance_mm: f64) -> bool {
+        let to = other.voxel_from_world.compose(&self.world_from_voxel);
+        let spacing = other.spacing();
+        (0..8).all(|k| {
+            let p =
+                std::array::from_fn(
+                    |a| {
+                        if k >> a & 1 == 1 { (self.shape[a] - 1) as f64 } else { 0.0 }
+                    },
+                );
+            // Whole numbers at the corners, and steps that are whole ones too.
+            to.apply(p).iter().zip(spacing).all(|(v, s)| (v - v.round()).abs() * s <= tolerance_mm)
+        }) && (0..3).all(|c| {
+            let step = to.column(c).map(f64::abs);
+            (step.iter().sum::<f64>() - 1.0).abs() < 1e-3 && step.iter().any(|v| *v > 0.999)
+        })
+    }
+
     /// Same shape, and corners that agree within `tolerance_mm`.
     pub fn matches(&self, other: &Self, tolerance_mm: f64) -> bool {
         self.shape == other.shape

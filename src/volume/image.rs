@@ -1,6 +1,6 @@
 //! An image in memory: stored values, how they rescale, and what was noticed while reading them.
 
-use super::{DicomSource, Geometry};
+use super::{DicomSource, Geometry, Turn};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -247,6 +247,12 @@ impl Volume {
         self.times
     }
 
+    /// The time point that stands for the whole: a clip or a contrast series often begins with
+    /// nothing to see.
+    pub fn middle_time(&self) -> usize {
+        self.times / 2
+    }
+
     pub fn voxels(&self) -> &Voxels {
         &self.voxels
     }
@@ -269,15 +275,24 @@ impl Volume {
 
     /// Rescaled values of slice `z`, channel by channel: `[channels, y, x]`.
     pub fn slice_f32(&self, z: usize, time: usize) -> Vec<f32> {
-        let n = self.geometry.slice_len();
-        let start = n * (z + self.geometry.shape()[2] * time);
+        self.slice_in(&Turn::NONE, z, time)
+    }
+
+    /// The same of a slice across the last of turned axes.
+    pub fn slice_in(&self, turn: &Turn, z: usize, time: usize) -> Vec<f32> {
+        let shape = self.geometry.shape();
+        let [nx, ny, _] = turn.reorder(shape).map(|n| n as isize);
+        let (start, [sx, sy, sz]) = turn.strides(shape);
+        let first =
+            (start + self.geometry.voxel_count() * time).wrapping_add_signed(z as isize * sz);
         let channels = self.channels();
-        let mut out = Vec::with_capacity(n * channels);
+        let mut out = Vec::with_capacity((nx * ny) as usize * channels);
         for c in 0..channels {
-            out.extend(
-                (start..start + n)
-                    .map(|i| (self.voxels.stored(i, c) * self.slope + self.intercept) as f32),
-            );
+            for row in (0..ny).map(|y| first.wrapping_add_signed(y * sy)) {
+                let index = |x: isize| row.wrapping_add_signed(x * sx);
+                let value = |i: usize| self.voxels.stored(i, c) * self.slope + self.intercept;
+                out.extend((0..nx).map(|x| value(index(x)) as f32));
+            }
         }
         out
     }
@@ -307,10 +322,17 @@ impl Volume {
     /// The `low` and `high` quantile (0 to 1) of at most about 200,000 evenly spaced finite
     /// rescaled values of one time point, all channels.
     pub fn quantiles(&self, time: usize, low: f64, high: f64) -> (f64, f64) {
+        self.quantiles_in(&Turn::NONE, time, low, high)
+    }
+
+    /// The same of values evenly spaced in the order of turned axes: one patient has the same
+    /// quantiles however the file is ordered.
+    pub fn quantiles_in(&self, turn: &Turn, time: usize, low: f64, high: f64) -> (f64, f64) {
         let n = self.geometry.voxel_count();
         let step = (n / 200_000).max(1);
-        let mut v: Vec<f64> = (n * time..n * (time + 1))
+        let mut v: Vec<f64> = (0..n)
             .step_by(step)
+            .map(|i| n * time + turn.index(self.geometry.shape(), i))
             .flat_map(|i| (0..self.channels()).map(move |c| (i, c)))
             .map(|(i, c)| self.voxels.stored(i, c) * self.slope + self.intercept)
             .filter(|v| v.is_finite())
@@ -336,7 +358,7 @@ impl Volume {
                 Window::from_range(0.0, 255.0)
             }
             _ => {
-                let (low, high) = self.quantiles(0, 0.005, 0.995);
+                let (low, high) = self.quantiles(self.middle_time(), 0.005, 0.995);
                 if high > low {
                     Window::from_range(low, high)
                 } else {

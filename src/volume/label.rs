@@ -26,7 +26,10 @@ pub enum ClassKind {
 /// One entry of a [`LabelTable`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Label {
+    /// Its place in a [`LabelMap`].
     pub value: u16,
+    /// The number that the file calls it by, and that exports keep: FreeSurfer counts to 14175.
+    pub number: u32,
     pub name: String,
     pub color: [u8; 3],
 }

@@ -3,14 +3,20 @@
 //! Voxels lie x fastest, then y, then z, then time. World coordinates are millimetres in RAS+
 //! (the NIfTI convention); DICOM's LPS+ is converted where a file is read or written.
 
+mod block;
 mod geometry;
 mod image;
 mod label;
+mod plane;
 mod provenance;
+mod turn;
 
+pub use block::Block;
 pub use geometry::{Affine, Geometry, GeometryError, LengthUnit, Plane};
 pub use image::{
     Modality, Notice, Severity, Source, Statistics, Volume, VolumeError, Voxels, Window,
 };
 pub use label::{Class, ClassKind, Label, LabelMap, LabelTable, Roi};
+pub use plane::PlaneView;
 pub use provenance::{DicomFrame, DicomSource, Identity, IdentityElement};
+pub use turn::{AxisCodes, Turn};

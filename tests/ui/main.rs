@@ -3,9 +3,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test program: it may panic")]
 
+mod command_line;
 mod dicom_files;
 mod identity;
 mod looking;
+mod notices;
 mod opening;
+mod results;
 mod runs;
+mod time;
 mod window;

@@ -233,8 +233,8 @@ fn run_5_a_result_of_another_image_is_kept_aside() {
     w.until("the run ends", |a| a.session.run.is_none());
     let session = &w.harness.state().session;
     assert!(session.document.as_ref().unwrap().findings.is_none());
-    assert_eq!(session.kept_aside.len(), 1);
-    w.click("Export kept result");
+    assert_eq!(session.results.len(), 1);
+    w.press_button("Export result 1");
     assert!(w.has(&format!("{} · 2 samples", demo::list()[0].title)));
 }
 

@@ -4,12 +4,13 @@ use eframe::egui::{self, Key, Modifiers};
 use egui_kittest::kittest::{NodeT, Queryable};
 use egui_kittest::{Harness, Node};
 use sfumato::app::{
-    Engine, ExportOptions, Exporter, RunningJob, SessionOptions, Wake, WorkerEngine, export_results,
+    Command, Engine, ExportOptions, Exporter, RunningJob, SessionOptions, Wake, WorkerEngine,
+    export_results,
 };
 use sfumato::demo;
 use sfumato::diffusion::Start;
 use sfumato::inference::{
-    DeviceChoice, Event, Job, Member, ModelRef, Outcome, Preview, StageTimes, Step,
+    DeviceChoice, Event, Job, Member, ModelRef, Outcome, Placement, Preview, StageTimes, Step,
 };
 use sfumato::models::{ModelCard, Sampling};
 use sfumato::ui::SfumatoApp;
@@ -97,7 +98,10 @@ impl Hand {
                 probability: discs(64, 64, 1, 4.0 + 2.0 * step as f64 + member as f64),
             })
             .collect();
+        let roi = Roi::full(self.job().volume.geometry());
         self.send(Event::Step(Step {
+            axis: 2,
+            placement: Placement::new(roi, 64, [1.0; 2], None),
             slice: z,
             slices_done: 0,
             slices: 1,
@@ -118,7 +122,7 @@ impl Hand {
         let [w, h, _] = g.shape();
         let soft = |m: usize| discs(w, h, slices.len(), 40.0 + 2.0 * m as f64);
         Arc::new(Outcome {
-            model: model(),
+            model: ModelRef { id: job.model.clone(), ..model() },
             settings: job.settings.clone(),
             source: job.volume.source.clone(),
             time: job.time,
@@ -158,7 +162,15 @@ pub(crate) fn model() -> ModelRef {
 
 pub(crate) fn card(id: &str, modality: Modality) -> ModelCard {
     ModelCard {
-        context: sfumato::models::Context::Slice,
+        input: sfumato::models::Contract {
+            axes: sfumato::models::Axes::Screen,
+            spacing_mm: [None; 3],
+            context: sfumato::models::Context::Slice,
+            values: sfumato::models::Normalisation::FullRange,
+            canvas: None,
+            flips: [false; 2],
+            shares: Vec::new(),
+        },
         id: id.into(),
         title: format!("Model for {}", modality.name()),
         classes: classes(),
@@ -276,6 +288,7 @@ impl Window {
                     sampling: Sampling { start: Start::Anchor, steps: 5 },
                     ..card("fetal-head", Modality::Ultrasound)
                 },
+                card("hippocampus", Modality::Mr),
             ],
         };
         Self::start(folder, hand, write_result, |_| Box::new(engine))
@@ -356,6 +369,12 @@ impl Window {
         self.harness.run_steps(3);
     }
 
+    /// A button that may lie out of sight: as those press it who do not see.
+    pub(crate) fn press_button(&mut self, label: &str) {
+        self.harness.get_by_label(label).click_accesskit();
+        self.harness.run_steps(3);
+    }
+
     pub(crate) fn press(&mut self, modifiers: Modifiers, key: Key) {
         self.harness.key_press_modifiers(modifiers, key);
         self.harness.run_steps(3);
@@ -373,10 +392,49 @@ impl Window {
     }
 
     pub(crate) fn finish(&mut self, members: usize) {
-        self.hand.send(Event::Finished(self.hand.outcome(members)));
-        self.until("the result shows", |a| {
-            a.session.document.as_ref().is_some_and(|d| d.findings.is_some())
+        self.finish_with(self.hand.outcome(members));
+    }
+
+    pub(crate) fn finish_with(&mut self, outcome: Arc<Outcome>) {
+        self.hand.send(Event::Finished(outcome));
+        self.until("the result shows", |a| a.session.run.is_none() && !a.session.is_computing());
+        assert!(self.session().chosen_result().is_some());
+    }
+
+    pub(crate) fn session(&self) -> &sfumato::app::Session {
+        &self.harness.state().session
+    }
+
+    pub(crate) fn apply(&mut self, command: Command) {
+        self.harness.state_mut().session.apply(command);
+        self.harness.run_steps(3);
+    }
+
+    /// Opens a file or folder in place of what is open.
+    pub(crate) fn open(&mut self, path: &Path) {
+        let before = self.session().document.as_ref().map(|d| d.generation);
+        self.apply(Command::Open(path.to_owned()));
+        self.until("it opens", |a| {
+            a.session.loading_name().is_none()
+                && a.session.document.as_ref().map(|d| d.generation) != before
         });
+    }
+
+    /// Writes a result of the list and returns its record.
+    pub(crate) fn export(
+        &mut self,
+        id: u64,
+        folder: &Path,
+        options: ExportOptions,
+    ) -> serde_json::Value {
+        self.press_button(&format!("Export result {id}"));
+        assert_eq!(self.session().export_target().map(|e| e.id), Some(id));
+        self.apply(Command::Export { folder: folder.to_owned(), options });
+        self.until("files are written", |a| !a.session.is_exporting());
+        assert!(!self.session().exported.is_empty(), "{:?}", self.texts());
+        self.apply(Command::Show(sfumato::app::Panel::Export, false));
+        let text = std::fs::read_to_string(folder.join("result.json")).expect("the record");
+        serde_json::from_str(&text).expect("JSON")
     }
 
     /// Demo fundus with a finished result.

@@ -2,10 +2,9 @@
 //! reference, orientation and spacing; and, where several lie at one place, same kind of picture.
 
 use super::layout::Photometric;
-use super::levels::levels;
 use super::listing::Scanned;
 use super::plane::{ACQUISITION, B_VALUE, ECHO, Plane, TIME, TRIGGER, cross, dot};
-use super::stack::same_directions;
+use super::stack::{same_directions, same_place};
 use crate::volume::Notice;
 use std::collections::{BTreeMap, HashMap};
 
@@ -131,8 +130,20 @@ pub(super) fn stacks(a: &Plane, b: &Plane) -> bool {
 pub(super) fn places(planes: &[Plane]) -> Option<Vec<Vec<usize>>> {
     let [x, y] = planes.first()?.orientation?;
     let normal = cross(x, y);
-    let depth = |p: &Plane| p.position.map_or(0.0, |v| dot(v, normal));
-    planes.iter().all(|p| p.position.is_some()).then(|| levels(planes, depth))
+    let mut order: Vec<(f64, usize)> = planes
+        .iter()
+        .enumerate()
+        .map(|(i, p)| p.position.map(|v| (dot(v, normal), i)))
+        .collect::<Option<_>>()?;
+    order.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    let distances: Vec<f64> = order.iter().map(|(d, _)| *d).collect();
+    let near = same_place(&distances, planes.first()?.step);
+    Some(
+        order
+            .chunk_by(|a, b| b.0 - a.0 < near)
+            .map(|c| c.iter().map(|(_, i)| *i).collect())
+            .collect(),
+    )
 }
 
 fn most_at_one_place(planes: &[Plane]) -> usize {

@@ -4,14 +4,13 @@
 use super::build::{Options, build, middle_slice};
 use super::bytes::Bytes;
 use super::file::{is_uid, number, parse, sop_class, text};
-use super::frames::Course;
 use super::group::{Group, groups};
 use super::identity::without_copies;
 use super::join::joined;
 use super::layout::{Layout, Photometric};
 use super::origin::{Origin, gather, is_disc_index};
 use super::pixels::frames_within;
-use super::plane::{Plane, planes};
+use super::plane::{Plane, is_clip, planes};
 use crate::io::OpenOptions;
 use crate::io::error::{IoError, Refusal, one_line};
 use crate::io::watch::{Progress, Watch};
@@ -453,8 +452,7 @@ fn picture(f: &super::file::DicomFile) -> Result<Picture, Refusal> {
     let o = &f.object;
     let mut notices = f.notices.clone();
     let layout = Layout::of(o, &mut notices)?.of_slices(o);
-    let course = Course::of(o, layout.frames, &mut notices);
-    let planes = planes(o, &layout, &course, frames_within(f, &layout), &mut notices);
+    let planes = planes(o, &layout, frames_within(f, &layout), &mut notices);
     let modality = modality(text(o, tags::MODALITY).as_deref());
     if text(o, tags::LOSSY_IMAGE_COMPRESSION).as_deref() == Some("01") {
         notices.push(Notice::note("the picture was compressed with loss"));
@@ -492,7 +490,7 @@ fn picture(f: &super::file::DicomFile) -> Result<Picture, Refusal> {
     } else {
         None
     };
-    let clip = course.is_clip();
+    let clip = layout.frames > 1 && is_clip(o);
     Ok(Picture { layout, planes, facts: Facts { modality, value_unit, clip }, notices })
 }
 

@@ -7,16 +7,14 @@ mod build;
 mod bytes;
 mod file;
 mod fragments;
-mod frames;
-#[cfg(test)]
-mod geometry_tests;
 mod group;
 mod identity;
+#[cfg(test)]
+mod identity_tests;
 mod join;
 mod jpeg_extended;
 mod jpeg_ls;
 mod layout;
-mod levels;
 mod listing;
 mod mosaic;
 #[cfg(test)]

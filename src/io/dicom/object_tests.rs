@@ -5,15 +5,15 @@ use super::tests::{element, says};
 use crate::io::{OpenOptions, SeriesChoice, list, open, open_with};
 use crate::volume::{Volume, Voxels};
 
-pub(super) fn text(g: u16, n: u16, vr: &[u8; 2], s: &str) -> Vec<u8> {
+fn text(g: u16, n: u16, vr: &[u8; 2], s: &str) -> Vec<u8> {
     element(g, n, vr, s.as_bytes())
 }
 
-pub(super) fn us(g: u16, n: u16, value: u16) -> Vec<u8> {
+fn us(g: u16, n: u16, value: u16) -> Vec<u8> {
     element(g, n, b"US", &value.to_le_bytes())
 }
 
-pub(super) fn sequence(g: u16, n: u16, items: &[Vec<u8>]) -> Vec<u8> {
+fn sequence(g: u16, n: u16, items: &[Vec<u8>]) -> Vec<u8> {
     let body: Vec<u8> = items
         .iter()
         .flat_map(|i| {
@@ -42,7 +42,7 @@ fn encapsulated(fragments: &[Vec<u8>]) -> Vec<u8> {
     b
 }
 
-pub(super) fn file(syntax: &str, elements: &[Vec<u8>]) -> Vec<u8> {
+fn file(syntax: &str, elements: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = vec![0; 128];
     bytes.extend(b"DICM");
     bytes.extend(text(2, 0x10, b"UI", syntax));
@@ -52,20 +52,14 @@ pub(super) fn file(syntax: &str, elements: &[Vec<u8>]) -> Vec<u8> {
     bytes
 }
 
-pub(super) const EXPLICIT: &str = "1.2.840.10008.1.2.1";
+const EXPLICIT: &str = "1.2.840.10008.1.2.1";
 
 /// Allocated, stored, signed.
 #[derive(Clone, Copy)]
-pub(super) struct Bits(pub(super) u16, pub(super) u16, pub(super) u16);
+struct Bits(u16, u16, u16);
 
 /// Rows, columns, samples and bits of a picture.
-pub(super) fn picture(
-    photometric: &str,
-    rows: u16,
-    columns: u16,
-    samples: u16,
-    bits: Bits,
-) -> Vec<Vec<u8>> {
+fn picture(photometric: &str, rows: u16, columns: u16, samples: u16, bits: Bits) -> Vec<Vec<u8>> {
     vec![
         us(0x28, 2, samples),
         text(0x28, 4, b"CS", photometric),
@@ -78,14 +72,14 @@ pub(super) fn picture(
     ]
 }
 
-pub(super) fn opened(bytes: &[u8]) -> Result<Volume, String> {
+fn opened(bytes: &[u8]) -> Result<Volume, String> {
     let dir = tempfile::tempdir().expect("temp dir");
     let path = dir.path().join("file");
     std::fs::write(&path, bytes).expect("written");
     open(&path).map_err(|e| e.to_string())
 }
 
-pub(super) fn words(values: &[u16]) -> Vec<u8> {
+fn words(values: &[u16]) -> Vec<u8> {
     values.iter().flat_map(|v| v.to_le_bytes()).collect()
 }
 
@@ -233,6 +227,28 @@ fn palettes_plain_and_segmented_and_modality_tables() {
     let v = base(grey, &[0, 6, 7, 255]);
     assert_eq!(*v.voxels(), Voxels::U16(vec![1000, 0, 4000, 4000]));
     assert_eq!((v.slope, v.intercept), (1.0, 0.0));
+}
+
+/// A palette shows labels in colours; it does not renumber them.
+#[test]
+fn a_label_map_with_a_palette_holds_its_own_numbers() {
+    let mut e = picture("PALETTE COLOR", 1, 4, 1, Bits(8, 8, 0));
+    e.insert(0, text(8, 0x16, b"UI", "1.2.840.10008.5.1.4.1.1.66.7"));
+    e.push(text(0x28, 8, b"IS", "1"));
+    for n in [0x1101, 0x1102, 0x1103] {
+        e.push(element(0x28, n, b"US", &words(&[8, 0, 16])));
+        e.push(element(0x28, n + 0x100, b"OW", &words(&[0, 500, 400, 300, 200, 100, 7, 1])));
+    }
+    e.push(text(0x62, 1, b"CS", "LABELMAP"));
+    let segment = |n: u16| [us(0x62, 4, n), text(0x62, 5, b"LO", "part")].concat();
+    e.push(sequence(0x62, 2, &[segment(1), segment(2), segment(5)]));
+    e.push(element(0x7fe0, 0x10, b"OB", &[0, 1, 5, 2]));
+    let folder = tempfile::tempdir().expect("temp dir");
+    let path = folder.path().join("seg.dcm");
+    std::fs::write(&path, file(EXPLICIT, &e)).expect("written");
+    let mask = crate::io::read_mask(&path, None).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(mask.map.labels, [0, 1, 5, 2]);
+    assert_eq!(mask.table.0.iter().map(|l| l.number).collect::<Vec<_>>(), [1, 2, 5]);
 }
 
 #[test]

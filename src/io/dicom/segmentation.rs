@@ -2,8 +2,7 @@
 //! never by their order.
 
 use super::file::{DicomFile, first_item, number, numbers, parse, sop_class, text};
-use super::frames::Course;
-use super::layout::Layout;
+use super::layout::{Layout, Photometric};
 use super::listing::on_threads;
 use super::origin::Origin;
 use super::pixels::Frames;
@@ -46,10 +45,14 @@ fn build(f: &DicomFile, image: Option<&Volume>) -> Result<Mask, Refusal> {
         )));
     }
     let mut notices = f.notices.clone();
-    let layout = Layout::of(o, &mut notices)?;
+    let mut layout = Layout::of(o, &mut notices)?;
+    // A palette says how labels are shown, not which they are.
+    if layout.photometric == Photometric::Palette {
+        layout.photometric = Photometric::Monochrome2;
+    }
     let coding = coding(o, &layout, &mut notices)?;
     let frames = Frames::of(f, layout.clone(), &mut notices)?;
-    let places = planes(o, &layout, &Course::Own, frames.count, &mut notices);
+    let places = planes(o, &layout, frames.count, &mut notices);
     let segments = segments(o)?;
     tie(o, image, &mut notices);
     let fitting = image.and_then(|v| {
@@ -145,14 +148,25 @@ fn segments(o: &InMemDicomObject) -> Result<Vec<(u16, Label)>, Refusal> {
             Some(&[l, a, b]) => srgb([l, a, b]),
             _ => crate::io::mask::color(n),
         };
-        // Above 255 the place in the list stands in.
-        let value = if n <= 255 { n } else { place };
-        out.push((n, Label { value, name, color }));
+        // The number that an export of ours keeps there.
+        let number = text(item, tags::SEGMENT_DESCRIPTION)
+            .and_then(|t| t.trim().strip_prefix("label ")?.parse::<u32>().ok())
+            .filter(|&own| own > 0)
+            .unwrap_or_else(|| n.into());
+        out.push((n, Label { value: 0, number, name, color }));
     }
-    let mut values: Vec<u16> = out.iter().map(|(_, l)| l.value).collect();
-    values.sort_unstable();
-    if values.windows(2).any(|w| matches!(w, [a, b] if a == b)) {
-        return Err(Refusal::unsupported("segment numbers above 255 beside small ones"));
+    let mut numbers: Vec<u32> = out.iter().map(|(_, l)| l.number).collect();
+    numbers.sort_unstable();
+    if numbers.windows(2).any(|w| matches!(w, [a, b] if a == b)) {
+        // Two segments call themselves the same: their own count tells them apart.
+        out.iter_mut().for_each(|(n, l)| l.number = u32::from(*n));
+        numbers = out.iter().map(|(_, l)| l.number).collect();
+        numbers.sort_unstable();
+    }
+    let places = crate::io::mask::places(numbers.into_iter());
+    for (_, label) in &mut out {
+        let place = places.iter().find(|(v, _)| *v == label.number);
+        label.value = place.map_or(0, |&(_, p)| p.into());
     }
     Ok(out)
 }
@@ -203,7 +217,7 @@ fn on_image(image: &Volume, layout: &Layout, places: &[Plane]) -> Option<(Geomet
             (spacing[i] / target.spacing[i] - 1.0).abs() < 1e-3
                 && dot(directions[i], target.directions[i]) > 1.0 - 1e-5
         });
-        let near = 0.02 * target.step;
+        let near = 0.01f64.min(0.25 * target.step) + 0.01 * target.step;
         let distance = |z: usize| {
             let s = target.slices.get(z).map_or([f64::INFINITY; 3], |s| s.position);
             length(std::array::from_fn(|i| s[i] - position[i]))
@@ -269,12 +283,10 @@ fn lattice(
     order.sort_by(|a, b| dot(*a, normal).total_cmp(&dot(*b, normal)));
     let (Some(&low), Some(&high)) = (order.first(), order.last()) else { return Err(unplaced()) };
     let along = |p: [f64; 3]| dot(p, normal) - dot(low, normal);
-    // Of frames at one place, only what their text leaves of a number differs.
-    let same = 1e-3 * first.step.unwrap_or_else(|| spacing[0].min(spacing[1]));
     let least = order
         .windows(2)
         .filter_map(|w| if let [a, b] = w { Some(along(*b) - along(*a)) } else { None })
-        .filter(|d| *d > same)
+        .filter(|d| *d > 0.01)
         .fold(f64::INFINITY, f64::min);
     let declared = first.step.filter(|s| s.is_finite() && *s > 0.0);
     // Empty frames may be left out: the declared step counts if the gaps are multiples of it.
@@ -299,7 +311,7 @@ fn lattice(
     for &p in &positions {
         let z = (along(p) / step).round();
         let off = length(std::array::from_fn(|i| low[i] + advance[i] * z - p[i]));
-        if off > 0.03 * step {
+        if off > 0.01 + 0.02 * step {
             let text = "the frames of the segmentation are not evenly spaced; each was put on the \
                         nearest slice of an even lattice";
             push_once(notices, Notice::amber(text));

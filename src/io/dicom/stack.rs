@@ -1,14 +1,41 @@
 //! From planes to a lattice: order along the slice normal, true spacing, what is wrong with it, and
 //! how that is made right. File names and instance numbers never decide where a slice lies.
 
-use super::levels::levels;
 use super::plane::{INSTANCE, Plane, cross, dot, length};
 use super::resample::{Grid, Repair};
 use crate::io::error::Refusal;
 use crate::volume::{Affine, Geometry, LengthUnit, Notice};
 
-/// Planes at one place along the normal lie one over the other within this share of a pixel.
-const BESIDE: f64 = 0.25;
+/// Planes nearer than this along the normal are at one position, mm, where their distances do not
+/// say otherwise.
+const SAME_PLACE: f64 = 0.01;
+/// The same positions, stored with errors, differ by less than this part of the declared distance of
+/// slices, and of the distances between them.
+const JITTER: f64 = 0.05;
+
+/// Below which distance planes are at one position, from their rising distances along the normal:
+/// what separates distances that are slips of the same position from those between slices.
+pub(super) fn same_place(distances: &[f64], declared: Option<f64>) -> f64 {
+    let mut gaps: Vec<f64> = distances.windows(2).map(|w| w[1] - w[0]).collect();
+    gaps.sort_by(f64::total_cmp);
+    let most = declared.map_or(10.0 * SAME_PLACE, |d| JITTER * d);
+    let split = (1..gaps.len()).rev().find(|&k| {
+        let (slip, step) = (gaps[k - 1], gaps[k]);
+        slip <= most && slip <= 2.0 * JITTER * step && step > 1e-5
+    });
+    match (split, gaps.first(), gaps.last()) {
+        (Some(k), ..) => 0.3 * gaps[k],
+        // All alike: one position, or slices as fine as they are.
+        (None, Some(&least), Some(&widest)) if widest > 1e-5 && least > JITTER * widest => {
+            if declared.is_some_and(|d| widest <= JITTER * d) {
+                2.0 * widest
+            } else {
+                0.3 * least
+            }
+        }
+        _ => SAME_PLACE,
+    }
+}
 
 /// Planes in voxel order (z, then time) and the lattice they fill.
 pub(super) struct Stack {
@@ -50,16 +77,19 @@ pub(super) fn arrange(
             .then_with(|| compare(&a.order, &b.order))
             .then_with(|| (a.file, a.frame).cmp(&(b.file, b.frame)))
     });
-    let places: Vec<Vec<Plane>> = levels(&planes, distance)
-        .into_iter()
-        .map(|place| place.into_iter().filter_map(|i| planes.get(i).cloned()).collect())
-        .collect();
+    // Planes at one position: a chain of neighbours closer than the limit.
+    let distances: Vec<f64> = planes.iter().map(distance).collect();
+    let near = same_place(&distances, planes.first().and_then(|p| p.step));
+    let places: Vec<Vec<Plane>> =
+        planes.chunk_by(|a, b| distance(b) - distance(a) < near).map(<[Plane]>::to_vec).collect();
     let pixel = spacing[0].min(spacing[1]);
     let beside = places.iter().any(|place| {
         let first = place.first().and_then(|p| p.position).unwrap_or_default();
         place.iter().any(|p| {
             let q = p.position.unwrap_or_default();
-            length(std::array::from_fn(|i| q[i] - first[i])) > BESIDE * pixel
+            let from_first: [f64; 3] = std::array::from_fn(|i| q[i] - first[i]);
+            let along = dot(from_first, normal);
+            length(std::array::from_fn(|i| from_first[i] - along * normal[i])) > 0.5 * pixel
         })
     });
     let times = places.first().map_or(1, Vec::len);
@@ -101,7 +131,7 @@ pub(super) fn arrange(
     );
     let geometry = Geometry::new(shape, lps.flip_lps_ras())
         .map_err(|e| Refusal::damaged(format!("the slices span no volume ({e})")))?
-        .with_orientation_known(planes.iter().all(|p| p.patient));
+        .with_orientation_known(planes.iter().all(|p| p.oriented));
     let mut ordered = Vec::with_capacity(planes.len());
     for t in 0..times {
         ordered.extend(columns_of_time.iter().filter_map(|p| p.get(t).cloned()));
@@ -190,9 +220,9 @@ fn spread(
         sorted.get(sorted.len() / 2).copied().unwrap_or(1.0),
         sorted.last().copied().unwrap_or(1.0),
     );
-    // Positions are often written with two decimals.
-    let rounding = f64::min(0.01, 0.1 * median);
-    let off = |s: f64| (s - median).abs() > (0.02 * median).max(rounding);
+    // Steps of a fraction of a millimetre are often rounded to hundredths.
+    let rounding = SAME_PLACE.min(JITTER * median);
+    let off = |s: f64| (s - median).abs() > 0.02 * median && (s - median).abs() > rounding;
     let uneven = steps.iter().any(|&s| off(s));
     let farthest = positions
         .iter()
@@ -327,9 +357,7 @@ fn loose(
                 [dx.map(|v| v * x), dy.map(|v| v * y), z],
                 only.position.unwrap_or_default(),
             );
-            geometry = Geometry::new([columns, rows, 1], lps.flip_lps_ras())
-                .map_err(bad)?
-                .with_orientation_known(only.patient);
+            geometry = Geometry::new([columns, rows, 1], lps.flip_lps_ras()).map_err(bad)?;
         }
     } else {
         notices.push(Notice::note("no spacing is known: lengths are in pixels"));

@@ -36,16 +36,18 @@ impl Dataset {
             VR::SH | VR::CS | VR::DS | VR::AE => 16,
             VR::LO | VR::PN | VR::UI => 64,
             VR::ST => 1024,
+            VR::LT => 10_240,
             _ => usize::MAX,
         };
         let clean: String = match vr {
             // One value each, written by us.
-            VR::UT | VR::ST | VR::LO | VR::SH | VR::PN => {
-                let one: String = value.chars().take(most.min(4096)).collect();
+            VR::UT | VR::LT | VR::ST | VR::LO | VR::SH | VR::PN => {
+                let long = matches!(vr, VR::UT | VR::LT | VR::ST);
+                let one: String = value.chars().take(most.min(10_240)).collect();
                 one.chars()
                     .map(|c| match c {
-                        '\\' if vr != VR::UT && vr != VR::ST => '/',
-                        '\n' if vr == VR::UT || vr == VR::ST => c,
+                        '\\' if !long => '/',
+                        '\n' if long => c,
                         c if one_line(c.encode_utf8(&mut [0; 4])) == " " => ' ',
                         c => c,
                     })

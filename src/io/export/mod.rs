@@ -32,11 +32,14 @@ pub fn rtstruct_obstacle(geometry: &Geometry, source: &Source) -> Option<String>
     }
 }
 
-/// One segment (structure) of an export. Its number is its place in the list, from 1.
+/// One segment (structure) of an export.
 #[derive(Clone, Debug)]
 pub struct Segment<'a> {
     /// Name that other software shows, at most 64 characters.
     pub name: &'a str,
+    /// The label's number. Segments of a SEG are counted by their place in the list, from 1, as the
+    /// standard wants it; the number then stands in the Segment Description.
+    pub number: u32,
     /// Display colour, sRGB.
     pub color: [u8; 3],
     /// One value per voxel of the geometry, x fastest: 0 = outside. In a fractional segmentation
@@ -75,8 +78,32 @@ pub struct Authorship<'a> {
     pub description: &'a str,
     /// How the export was made, for the record inside the file; at most 1024 characters.
     pub provenance: &'a str,
+    /// What a reader must know: the mask may not mean what it seems to.
+    pub cautions: &'a [&'a str],
     /// Copy patient name, identifier, dates and study texts from the source.
     pub keep_identity: bool,
     /// Replace a file that exists.
     pub overwrite: bool,
+}
+
+impl Authorship<'_> {
+    /// The cautions as one text of at most `most` characters; `None` if there is none.
+    fn caution(&self, most: usize) -> Option<String> {
+        /// Room for the line that says how many are left out.
+        const REST: usize = 60;
+        let mut text = String::new();
+        for (i, caution) in self.cautions.iter().enumerate() {
+            let line = format!("Caution: {caution}\n");
+            let last = i + 1 == self.cautions.len();
+            let length = text.chars().count() + line.chars().count();
+            if length > most - if last { 0 } else { REST } {
+                let rest = self.cautions.len() - i;
+                text += &format!("{rest} more: see the record beside the file\n");
+                break;
+            }
+            text += &line;
+        }
+        text.pop();
+        (!text.is_empty()).then_some(text)
+    }
 }

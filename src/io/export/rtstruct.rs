@@ -61,8 +61,12 @@ pub fn write_rtstruct(
             tags::REFERENCED_FRAME_OF_REFERENCE_SEQUENCE,
             vec![referenced(&planes, &frame_of_reference)],
         );
+    if let Some(text) = by.caution(1024) {
+        d.text(tags::STRUCTURE_SET_DESCRIPTION, &text);
+    }
     let (mut structures, mut contours, mut observations) = (Vec::new(), Vec::new(), Vec::new());
-    for (segment, number) in segments.iter().zip(1i64..) {
+    for segment in segments {
+        let number = i64::from(segment.number);
         let name = match segment.name.trim() {
             "" => format!("structure {number}"),
             name => name.into(),

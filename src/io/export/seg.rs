@@ -57,6 +57,16 @@ pub fn write_seg(
              its own",
         ));
     }
+    let renumbered = segments.iter().zip(1u32..).filter(|(s, n)| s.number != *n);
+    let table: Vec<String> =
+        renumbered.take(20).map(|(s, n)| format!("{} is {n}", s.number)).collect();
+    if !table.is_empty() {
+        notices.push(Notice::amber(format!(
+            "segments of a DICOM SEG are counted from 1: label {}; the labels' own numbers stand in \
+             the segment descriptions",
+            table.join(", ")
+        )));
+    }
     let frames = frames(segments, geometry);
     let mut d = begin(&planes, CLASS, "SEG", by);
     describe(&mut d, segments, kind, by);
@@ -178,6 +188,9 @@ fn describe(
                 .text(tags::SEGMENTS_OVERLAP, "UNDEFINED");
         }
     }
+    if let Some(text) = by.caution(10_240) {
+        d.text(tags::IMAGE_COMMENTS, &text);
+    }
     let items = segments.iter().zip(1u16..).map(|(s, number)| segment(s, number, by)).collect();
     d.items(tags::SEGMENT_SEQUENCE, items);
 }
@@ -185,9 +198,11 @@ fn describe(
 fn segment(s: &Segment<'_>, number: u16, by: &Authorship<'_>) -> Dataset {
     let label = if s.name.trim().is_empty() { format!("segment {number}") } else { s.name.into() };
     let mut d = Dataset::new();
-    d.us(tags::SEGMENT_NUMBER, &[number])
-        .text(tags::SEGMENT_LABEL, &label)
-        .text(tags::SEGMENT_ALGORITHM_TYPE, by.algorithm.term())
+    d.us(tags::SEGMENT_NUMBER, &[number]).text(tags::SEGMENT_LABEL, &label);
+    if s.number != u32::from(number) {
+        d.text(tags::SEGMENT_DESCRIPTION, &format!("label {}", s.number));
+    }
+    d.text(tags::SEGMENT_ALGORITHM_TYPE, by.algorithm.term())
         .us(tags::RECOMMENDED_DISPLAY_CIE_LAB_VALUE, &cielab(s.color))
         .items(
             tags::SEGMENTED_PROPERTY_CATEGORY_CODE_SEQUENCE,
@@ -350,7 +365,7 @@ mod tests {
     #[test]
     fn frames_leave_out_the_ends_but_not_the_middle() {
         let g = Geometry::picture(1, 1, 7).expect("valid");
-        let of = |values| Segment { name: "a", color: [0; 3], values };
+        let of = |values| Segment { name: "a", number: 1, color: [0; 3], values };
         let (a, b) = ([0, 0, 1, 0, 0, 0, 0], [0, 1, 0, 0, 1, 0, 0]);
         assert_eq!(frames(&[of(&a), of(&b)], &g), [(0, 2), (0, 3), (1, 1), (1, 4)]);
         assert_eq!(frames(&[of(&[0; 7])], &g), [(0, 0)]);
@@ -360,7 +375,7 @@ mod tests {
     #[test]
     fn bits_run_on_across_frames() {
         let values = [1, 0, 1, 1, 1, 0, 0, 1, 1];
-        let s = Segment { name: "a", color: [0; 3], values: &values };
+        let s = Segment { name: "a", number: 1, color: [0; 3], values: &values };
         let frames = [(0, 0), (0, 1), (0, 2)];
         let bits = pixels(std::slice::from_ref(&s), &frames, 3, SegmentationKind::Binary);
         assert_eq!(bits, [0b1001_1101, 1]);

@@ -18,6 +18,7 @@ const BY: Authorship<'static> = Authorship {
     algorithm_version: "1",
     description: "a test",
     provenance: "made by a test",
+    cautions: &[],
     keep_identity: false,
     overwrite: true,
 };
@@ -84,7 +85,8 @@ fn segments(layers: &[Vec<u8>]) -> Vec<Segment<'_>> {
         .iter()
         .zip(["first", "second", "third"])
         .zip(colors)
-        .map(|((values, name), color)| Segment { name, color, values })
+        .zip(1..)
+        .map(|(((values, name), color), number)| Segment { name, number, color, values })
         .collect()
 }
 
@@ -142,6 +144,49 @@ fn seg_of_any_lattice_comes_back_in_its_place() {
     }
 }
 
+/// BINARY segments are counted from 1; the labels' own numbers come back all the same.
+#[test]
+fn numbers_of_labels_survive_seg_and_structure_set() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let path = dir.path().join("m.dcm");
+    let g = Geometry::new([4, 1, 1], Affine::IDENTITY).expect("ok");
+    let image = Volume::new(g.clone(), 1, Voxels::U8(vec![0; 4])).expect("fits");
+    let values: Vec<Vec<u8>> =
+        (0..3).map(|k| (0..4).map(|i| u8::from(i == k + 1)).collect()).collect();
+    for numbers in [[1, 2, 5], [1001, 3, 2035], [1, 2, 3], [14_175, 255, 256]] {
+        let list: Vec<Segment<'_>> = values
+            .iter()
+            .zip(numbers)
+            .map(|(values, number)| Segment { name: "a", number, color: [9; 3], values })
+            .collect();
+        let by = Authorship { overwrite: true, ..BY };
+        let notices =
+            write_seg(&path, &g, &image.source, &list, SegmentationKind::Binary, &by).expect("w");
+        let said = notices.iter().any(|n| n.text.contains(&format!("{} is 3", numbers[2])));
+        assert_eq!(said, numbers != [1, 2, 3], "{notices:?}");
+        let mask = read(&path, Some(&image));
+        let number =
+            |l: u8| mask.table.0.iter().find(|e| e.value == u16::from(l)).map_or(0, |e| e.number);
+        let found: Vec<u32> = mask.map.labels.iter().map(|&l| number(l)).collect();
+        assert_eq!(found, [0, numbers[0], numbers[1], numbers[2]]);
+        let small = numbers.iter().all(|n| *n <= 255);
+        assert_eq!(mask.numbers().is_none(), small);
+        write_rtstruct(&path, &g, &image.source, &list, &by).expect("written");
+        let bytes = std::fs::read(&path).expect("read");
+        for n in numbers {
+            let mut text = n.to_string().into_bytes();
+            if text.len() % 2 == 1 {
+                text.push(b' ');
+            }
+            // ROI Number (3006,0022), implicit VR.
+            let mut tag = vec![0x06, 0x30, 0x22, 0x00];
+            tag.extend((text.len() as u32).to_le_bytes());
+            tag.extend(text);
+            assert!(bytes.windows(tag.len()).any(|w| w == tag), "{n}");
+        }
+    }
+}
+
 #[test]
 fn seg_refers_to_the_slices_that_it_was_drawn_on() {
     // Uneven steps: each frame lies where its source slice does, not on the even lattice.
@@ -195,7 +240,7 @@ fn seg_refers_to_the_slices_that_it_was_drawn_on() {
 fn identity_is_left_out_unless_it_is_asked_for() {
     let (dir, v) = series(&[[0.0; 3], [0.0, 0.0, 1.0]]);
     let labels = vec![1u8; 70];
-    let list = [Segment { name: "a", color: [9; 3], values: &labels }];
+    let list = [Segment { name: "a", number: 1, color: [9; 3], values: &labels }];
     let planted = [
         "Zyxqvut",
         "Pläntéd",
@@ -243,8 +288,8 @@ fn contours_lie_on_their_slices_and_enclose_the_mask() {
     }
     let empty = vec![0u8; 70];
     let list = [
-        Segment { name: "block", color: [255, 0, 9], values: &mask },
-        Segment { name: "nothing", color: [0; 3], values: &empty },
+        Segment { name: "block", number: 1, color: [255, 0, 9], values: &mask },
+        Segment { name: "nothing", number: 1, color: [0; 3], values: &empty },
     ];
     let path = dir.path().join("m.rt");
     write_rtstruct(&path, v.geometry(), &v.source, &list, &BY).unwrap_or_else(|e| panic!("{e}"));
@@ -314,7 +359,7 @@ fn what_has_no_place_is_refused() {
     let dir = tempfile::tempdir().expect("temp dir");
     let path = dir.path().join("m.dcm");
     let values = [1u8; 4];
-    let list = [Segment { name: "a", color: [0; 3], values: &values }];
+    let list = [Segment { name: "a", number: 1, color: [0; 3], values: &values }];
     let kind = SegmentationKind::Binary;
     let picture = Geometry::picture(2, 2, 1).expect("valid");
     let none = Source::default();
@@ -329,7 +374,7 @@ fn what_has_no_place_is_refused() {
     assert!(e.contains("right angles"), "{e}");
     let plain = Geometry::new([2, 2, 1], Affine::IDENTITY).expect("valid");
     assert!(seg_obstacle(&plain, &none).is_none() && rtstruct_obstacle(&plain, &none).is_none());
-    let short = [Segment { name: "a", color: [0; 3], values: &values[..3] }];
+    let short = [Segment { name: "a", number: 1, color: [0; 3], values: &values[..3] }];
     assert!(write_seg(&path, &plain, &none, &short, kind, &BY).is_err());
     assert!(write_seg(&path, &plain, &none, &[], kind, &BY).is_err());
     assert!(!path.exists());
@@ -371,4 +416,36 @@ fn damaged_segmentations_never_panic() {
         }
     }
     assert!(refused > 100 && opened > 100, "{refused} refused, {opened} opened");
+}
+
+#[test]
+fn cautions_stand_in_the_files_and_a_long_list_says_how_many_are_left_out() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let a = Affine::from_columns([[-1.0, 0.0, 0.0], [0.0, -1.0, 0.0], [0.0, 0.0, 2.0]], [0.0; 3]);
+    let g = Geometry::new([4, 4, 2], a).expect("valid");
+    let values = [1u8; 32];
+    let segments = [Segment { name: "a", number: 1, color: [255; 3], values: &values }];
+    let source = crate::volume::Source::default();
+    let long = "x".repeat(600);
+    let all = ["slice 3 is missing", long.as_str(), long.as_str()];
+    for n in 0..=all.len() {
+        let by = Authorship { cautions: &all[..n], ..BY };
+        let (seg, rt) = (dir.path().join("m.dcm"), dir.path().join("m.rt.dcm"));
+        write_seg(&seg, &g, &source, &segments, SegmentationKind::Binary, &by).expect("written");
+        write_rtstruct(&rt, &g, &source, &segments, &by).expect("written");
+        let text = |path: &Path, tag| {
+            let o = dicom::object::open_file(path).expect("opens");
+            o.element(tag).ok().map(|e| e.to_str().expect("text").trim().to_owned())
+        };
+        let (seg, rt) =
+            (text(&seg, tags::IMAGE_COMMENTS), text(&rt, tags::STRUCTURE_SET_DESCRIPTION));
+        assert_eq!(seg.is_some(), n > 0);
+        assert_eq!(rt.is_some(), n > 0);
+        if n > 0 {
+            let (seg, rt) = (seg.expect("there"), rt.expect("there"));
+            assert!(all[..n].iter().all(|c| seg.contains(&format!("Caution: {c}"))), "{seg}");
+            assert!(rt.starts_with("Caution: slice 3 is missing") && rt.len() <= 1024, "{rt}");
+            assert_eq!(rt.contains("1 more"), n == 3, "{rt}");
+        }
+    }
 }

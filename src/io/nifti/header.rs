@@ -25,10 +25,12 @@ pub(super) struct Header {
     pub(super) dims: [usize; 7],
     pub(super) rank: usize,
     pub(super) datatype: i16,
+    /// Bits per voxel as declared; the datatype decides.
+    pub(super) bits: i16,
     /// What the numbers mean (`NIFTI_INTENT_…`).
     pub(super) intent: i32,
-    /// Bytes from the start of the voxels' file.
-    pub(super) offset: u64,
+    /// Bytes from the start of the voxels' file; `None` if no number of bytes is there.
+    pub(super) offset: Option<u64>,
     /// qfac, then the spacing of each axis.
     pub(super) pixdim: [f64; 8],
     pub(super) slope: f64,
@@ -40,6 +42,8 @@ pub(super) struct Header {
     /// b, c, d, then the offsets x, y, z.
     pub(super) quaternion: [f64; 6],
     pub(super) sform: [[f64; 4]; 3],
+    /// What was put in the place of fields that make no sense.
+    pub(super) assumed: Vec<String>,
 }
 
 /// Little-endian?, version — if the first four bytes are a header size that is known.
@@ -51,8 +55,9 @@ pub(super) fn kind(head: &[u8]) -> Option<(bool, Version)> {
         _ => return None,
     };
     if size.contains(&0x5c) {
-        let magic = head.get(344..348)?;
-        let nifti = matches!(magic, b"n+1\0" | b"ni1\0");
+        // The zero at the end of the mark is not always there.
+        let magic = head.get(344..347)?;
+        let nifti = matches!(magic, b"n+1" | b"ni1");
         return Some((little, if nifti { Version::One } else { Version::Analyze }));
     }
     let magic = head.get(4..8)?;
@@ -120,19 +125,21 @@ impl Header {
         for (i, d) in dim.iter_mut().enumerate() {
             *d = i64::from(f.i16(40 + 2 * i)?);
         }
-        let (rank, dims) = dimensions(dim, NIFTI1_SIDE)?;
+        let mut assumed = Vec::new();
+        let (rank, dims) = dimensions(dim, NIFTI1_SIDE, &mut assumed)?;
         let nifti = version == Version::One;
         // Analyze keeps other things where NIfTI has its transforms.
         let or_zero = |v: Result<f64, Refusal>| if nifti { v } else { Ok(0.0) };
         Ok(Self {
             version,
             little_endian: little,
-            single_file: bytes.get(344..348) == Some(b"n+1\0"),
+            single_file: bytes.get(344..347) == Some(b"n+1"),
             dims,
             rank,
             datatype: f.i16(70)?,
+            bits: f.i16(72)?,
             intent: if nifti { i32::from(f.i16(68)?) } else { 0 },
-            offset: offset(f.f32(108)?)?,
+            offset: offset(f.f32(108)?),
             pixdim: array(|i| f.f32(76 + 4 * i))?,
             slope: or_zero(f.f32(112))?,
             intercept: or_zero(f.f32(116))?,
@@ -146,6 +153,7 @@ impl Header {
                 array(|i| f.f32(296 + 4 * i))?,
                 array(|i| f.f32(312 + 4 * i))?,
             ],
+            assumed,
         })
     }
 
@@ -154,9 +162,14 @@ impl Header {
         for (i, d) in dim.iter_mut().enumerate() {
             *d = f.i64(16 + 8 * i)?;
         }
-        let (rank, dims) = dimensions(dim, NIFTI2_SIDE)?;
-        let offset =
-            u64::try_from(f.i64(168)?).map_err(|_| Refusal::damaged("vox_offset is negative"))?;
+        let mut assumed = Vec::new();
+        let (rank, dims) = dimensions(dim, NIFTI2_SIDE, &mut assumed)?;
+        // The mark holds line ends so that a copy "as text" shows; some writers leave them out.
+        if !matches!(f.bytes.get(8..12), Some(b"\r\n\x1a\n" | b"\0\0\0\0")) {
+            return Err(Refusal::damaged(
+                "the line ends in the mark of NIfTI-2 were changed: the file was copied as text",
+            ));
+        }
         Ok(Self {
             version: Version::Two,
             little_endian: f.little,
@@ -164,8 +177,9 @@ impl Header {
             dims,
             rank,
             datatype: f.i16(12)?,
+            bits: f.i16(14)?,
             intent: f.i32(504)?,
-            offset,
+            offset: u64::try_from(f.i64(168)?).ok(),
             pixdim: array(|i| f.f64(104 + 8 * i))?,
             slope: f.f64(176)?,
             intercept: f.f64(184)?,
@@ -179,15 +193,13 @@ impl Header {
                 array(|i| f.f64(432 + 8 * i))?,
                 array(|i| f.f64(464 + 8 * i))?,
             ],
+            assumed,
         })
     }
 
-    /// Bytes that a single file must hold before its voxels.
-    pub(super) fn least_offset(&self) -> u64 {
-        match self.version {
-            Version::Two => SIZE_2 as u64 + 4,
-            _ => SIZE_1 as u64 + 4,
-        }
+    /// Bytes of the header itself; a single file has four more that announce extensions.
+    pub(super) fn size(&self) -> u64 {
+        if self.version == Version::Two { SIZE_2 as u64 } else { SIZE_1 as u64 }
     }
 
     pub(super) fn format(&self) -> &'static str {
@@ -199,31 +211,35 @@ impl Header {
     }
 }
 
-/// `dim[0]` axes, each of 1 to `most` voxels; unused axes count 1.
-fn dimensions(dim: [i64; 8], most: i64) -> Result<(usize, [usize; 7]), Refusal> {
+/// `dim[0]` axes, each of 1 to `most` voxels; unused axes count 1. Beyond space, an axis without
+/// length counts 1, as in other readers.
+fn dimensions(
+    dim: [i64; 8],
+    most: i64,
+    assumed: &mut Vec<String>,
+) -> Result<(usize, [usize; 7]), Refusal> {
     let [rank, sizes @ ..] = dim;
     if !(1..=7).contains(&rank) {
         return Err(Refusal::damaged(format!("dim[0] is {rank}, expected 1 to 7 axes")));
     }
     let mut out = [1; 7];
-    for (axis, (slot, &n)) in out.iter_mut().zip(&sizes).enumerate().take(rank as usize) {
-        if n < 1 || n > most {
-            return Err(Refusal::damaged(format!(
-                "dim[{}] is {n}, expected 1 to {most} voxels",
-                axis + 1
-            )));
+    for (i, (slot, &n)) in (1..).zip(out.iter_mut().zip(&sizes)) {
+        if i > rank {
+            if n > 1 {
+                assumed.push(format!("dim[0] is {rank}: dim[{i}], which is {n}, is not used"));
+            }
+        } else if n < 1 && i > 3 {
+            assumed.push(format!("dim[{i}] is {n}; 1 is assumed"));
+        } else if n < 1 || n > most {
+            return Err(Refusal::damaged(format!("dim[{i}] is {n}, expected 1 to {most} voxels")));
+        } else {
+            *slot = n as usize;
         }
-        *slot = n as usize;
     }
     Ok((rank as usize, out))
 }
 
-/// NIfTI-1 keeps the byte offset in a float.
-fn offset(value: f64) -> Result<u64, Refusal> {
-    if !(0.0..=1e12).contains(&value) || value.fract() != 0.0 {
-        return Err(Refusal::damaged(format!(
-            "vox_offset is {value}, expected a whole number of bytes"
-        )));
-    }
-    Ok(value as u64)
+/// NIfTI-1 keeps the byte offset in a float; what is not a number of bytes is nothing.
+fn offset(value: f64) -> Option<u64> {
+    ((0.0..=1e12).contains(&value) && value.fract() == 0.0).then_some(value as u64)
 }

@@ -3,6 +3,7 @@
 
 mod header;
 mod orientation;
+mod place;
 mod read;
 mod values;
 mod write;

@@ -7,7 +7,7 @@ use crate::volume::{Affine, Geometry, LengthUnit, Notice};
 
 pub(super) fn geometry(h: &Header, notices: &mut Vec<Notice>) -> Result<Geometry, Refusal> {
     let shape = [h.dims[0], h.dims[1], h.dims[2]];
-    let spacing = spacing(h, notices);
+    let (spacing, mended) = spacing(h);
     let sform = (h.sform_code > 0).then(|| sform(h));
     let qform = (h.qform_code > 0).then(|| qform(h, spacing));
     let valid = |a: Option<Option<Affine>>| a.flatten().filter(|a| a.inverse().is_some());
@@ -32,6 +32,13 @@ pub(super) fn geometry(h: &Header, notices: &mut Vec<Notice>) -> Result<Geometry
         }
     }
     let known = good_s.or(good_q);
+    if good_s.is_none() && good_q.is_some() && ![-1.0, 0.0, 1.0].contains(&h.pixdim[0]) {
+        notices.push(Notice::amber(format!(
+            "pixdim[0] is {}, expected 1 or -1; {} is assumed",
+            h.pixdim[0],
+            if h.pixdim[0] < 0.0 { -1 } else { 1 }
+        )));
+    }
     let mut affine = known.unwrap_or_else(|| {
         notices.push(Notice::amber(if h.version == Version::Analyze {
             "Analyze 7.5 has no orientation: left and right are not known"
@@ -40,7 +47,20 @@ pub(super) fn geometry(h: &Header, notices: &mut Vec<Notice>) -> Result<Geometry
         }));
         centred(shape, spacing)
     });
-    let scale = unit_in_mm(h, notices);
+    let no_length = known.is_none() && says_no_length(h);
+    if let Some(missing) = mended {
+        let text =
+            "pixdim holds negative, zero or not finite spacings; their size, or 1, stands in";
+        // The sform does not need them.
+        let amber = missing && good_s.is_none() && !no_length;
+        notices.push(if amber { Notice::amber(text) } else { Notice::note(text) });
+    }
+    let scale = if no_length {
+        notices.push(Notice::note("the file has no spacing: lengths are in pixels"));
+        1.0
+    } else {
+        unit_in_mm(h, notices)
+    };
     for row in affine.0.iter_mut().take(3) {
         for v in row {
             *v *= scale;
@@ -58,34 +78,33 @@ pub(super) fn geometry(h: &Header, notices: &mut Vec<Notice>) -> Result<Geometry
             g.spacing()[2]
         )));
     }
-    let no_length =
-        known.is_none() && h.pixdim.iter().skip(1).take(2).any(|&p| !p.is_finite() || p == 0.0);
     if no_length {
         g = g.with_unit(LengthUnit::Pixel);
     }
     Ok(g)
 }
 
-/// pixdim as positive numbers; what is missing counts 1.
-fn spacing(h: &Header, notices: &mut Vec<Notice>) -> [f64; 3] {
-    let mut mended = false;
+/// Whether nothing was filled in that would be a length: x or y without spacing, or 1 for every axis
+/// in a unit that is not named, as we write pictures.
+fn says_no_length(h: &Header) -> bool {
+    let [_, x, y, z, ..] = h.pixdim;
+    let missing = |p: f64| !p.is_finite() || p == 0.0;
+    missing(x) || missing(y) || (h.units & 7 == 0 && [x, y, z] == [1.0; 3])
+}
+
+/// pixdim as positive numbers, what is missing counts 1; whether that was needed on an axis in use
+/// (`Some(true)`), or only a sign dropped.
+fn spacing(h: &Header) -> ([f64; 3], Option<bool>) {
+    let (mut missing, mut negative) = (false, false);
     let out = std::array::from_fn(|axis| {
-        let p = h.pixdim[axis + 1].abs();
+        let p = h.pixdim[axis + 1];
         let in_use = axis < h.rank && h.dims[axis] > 1;
-        if p.is_finite() && p > 0.0 {
-            mended |= in_use && h.pixdim[axis + 1] < 0.0;
-            p
-        } else {
-            mended |= in_use;
-            1.0
-        }
+        let there = p.is_finite() && p != 0.0;
+        missing |= in_use && !there;
+        negative |= in_use && p < 0.0;
+        if there { p.abs() } else { 1.0 }
     });
-    if mended {
-        notices.push(Notice::note(
-            "pixdim holds negative, zero or not finite spacings; their size, or 1, stands in",
-        ));
-    }
-    out
+    (out, (missing || negative).then_some(missing))
 }
 
 fn sform(h: &Header) -> Option<Affine> {

@@ -2,6 +2,7 @@
 
 use super::header::{self, Header, SIZE_1, SIZE_2, Version};
 use super::orientation;
+use super::place::Place;
 use super::values::{Datatype, INTENT_RGB_VECTOR, join_colours, read_values};
 use crate::io::error::Refusal;
 use crate::io::limits::{checked_size, memory_budget};
@@ -24,7 +25,7 @@ pub(crate) fn header_of_image(path: &Path) -> Option<PathBuf> {
 }
 
 /// `x.from[.gz]` with the ending `to`, plain or gzipped, whichever exists.
-fn sibling(path: &Path, from: &str, to: &str) -> Option<PathBuf> {
+pub(super) fn sibling(path: &Path, from: &str, to: &str) -> Option<PathBuf> {
     let name = path.file_name()?.to_str()?;
     let lower = name.to_ascii_lowercase();
     let stem = [format!(".{from}"), format!(".{from}.gz")]
@@ -38,7 +39,7 @@ fn sibling(path: &Path, from: &str, to: &str) -> Option<PathBuf> {
 }
 
 /// A file, inflated if it is gzipped, hashed as it passes.
-struct Stream {
+pub(super) struct Stream {
     inner: Inner,
     /// Upper bound of the bytes that can come out.
     most: u64,
@@ -50,7 +51,7 @@ enum Inner {
 }
 
 impl Stream {
-    fn open(path: &Path) -> Result<Self, Refusal> {
+    pub(super) fn open(path: &Path) -> Result<Self, Refusal> {
         let (mut file, length) = open_regular(path)?;
         let gzip = {
             use std::io::BufRead;
@@ -69,12 +70,18 @@ impl Stream {
     }
 
     /// Reads up to `n` bytes; fewer only at the end.
-    fn up_to(&mut self, n: u64) -> Result<Vec<u8>, Refusal> {
+    pub(super) fn up_to(&mut self, n: u64) -> Result<Vec<u8>, Refusal> {
         let mut out = Vec::new();
         self.take(n)
             .read_to_end(&mut out)
             .map_err(|e| Refusal::damaged(format!("the file cannot be read or inflated ({e})")))?;
         Ok(out)
+    }
+
+    /// The bytes that are left, counted up to `most`.
+    pub(super) fn count(self, most: u64) -> Result<u64, Refusal> {
+        std::io::copy(&mut self.take(most), &mut std::io::sink())
+            .map_err(|e| Refusal::damaged(format!("the file cannot be read or inflated ({e})")))
     }
 
     fn skip(&mut self, n: u64) -> Result<(), Refusal> {
@@ -123,44 +130,27 @@ pub(crate) fn read(path: &Path) -> Result<Volume, Refusal> {
         head.extend(stream.up_to((SIZE_2 - SIZE_1) as u64)?);
     }
     let h = Header::parse(&head)?;
-    let mut notices = Vec::new();
-    let mut hash = None;
-    let at = if h.single_file {
-        head.len() as u64
-    } else {
-        hash = Some(stream.finish(&mut Vec::new())?);
-        let image = sibling(&header_path, "hdr", "img").ok_or_else(|| {
-            Refusal::damaged(
-                "this is only the header of a pair; its voxels (same name, ending .img or \
-                 .img.gz) are missing",
-            )
-        })?;
-        stream = Stream::open(&image)?;
-        0
-    };
+    let mut notices: Vec<Notice> = h.assumed.iter().map(Notice::amber).collect();
     let datatype = Datatype::from_code(h.datatype)?;
-    let offset = if h.single_file && h.offset < h.least_offset() {
-        notices.push(Notice::note(format!(
-            "vox_offset is {}; the voxels are taken from byte {}",
-            h.offset,
-            h.least_offset()
-        )));
-        h.least_offset()
-    } else {
-        h.offset
-    };
     let mut factors = h.dims.map(|n| n as u64).to_vec();
     factors.push(datatype.size() as u64);
     let size = checked_size("the image", &factors, memory_budget())?;
     let count = size / datatype.size();
     let size = size as u64;
+    let mut hash = None;
+    let place = Place::of(&h, &header_path, size, &mut notices)?;
+    let at = if place.single {
+        head.len() as u64
+    } else {
+        hash = Some(stream.finish(&mut Vec::new())?);
+        stream = Stream::open(&place.file)?;
+        0
+    };
+    let offset = place.offset(&h, size, &mut notices)?;
     if size.saturating_add(offset) > stream.most {
-        return Err(Refusal::damaged(format!(
-            "the header declares {size} bytes of voxels from byte {offset}, the file can hold at \
-             most {}",
-            stream.most
-        )));
+        return Err(place.too_short(size, offset, stream.most));
     }
+    place.check_bits(&h, datatype, offset, size, &mut notices)?;
     let geometry = orientation::geometry(&h, &mut notices)?;
     stream.skip(offset.saturating_sub(at))?;
     let voxels = read_values(&mut stream, datatype, h.little_endian, count, &mut notices)?;
@@ -237,13 +227,13 @@ fn count_not_finite(voxels: &Voxels, notices: &mut Vec<Notice>) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use flate2::{Compression, write::GzEncoder};
     use std::io::Write;
 
     /// A NIfTI-1 header of a single file, in either byte order, with identity sform.
-    fn header_1(big: bool, dim: [i16; 8], datatype: i16) -> Vec<u8> {
+    pub(crate) fn header_1(big: bool, dim: [i16; 8], datatype: i16) -> Vec<u8> {
         let mut b = vec![0u8; 352];
         let mut put = |at: usize, mut v: Vec<u8>| {
             if big {
@@ -256,6 +246,8 @@ mod tests {
             put(40 + 2 * i, d.to_le_bytes().to_vec());
         }
         put(70, datatype.to_le_bytes().to_vec());
+        let bits = Datatype::from_code(datatype).map_or(0, |d| 8 * d.size() as i16);
+        put(72, bits.to_le_bytes().to_vec());
         for i in 0..8 {
             put(76 + 4 * i, 1f32.to_le_bytes().to_vec());
         }
@@ -269,20 +261,20 @@ mod tests {
         b
     }
 
-    fn open(bytes: &[u8]) -> Result<Volume, Refusal> {
+    pub(crate) fn open(bytes: &[u8]) -> Result<Volume, Refusal> {
         let dir = tempfile::tempdir().expect("temp dir");
         let path = dir.path().join("x.bin");
         std::fs::write(&path, bytes).expect("written");
         read(&path)
     }
 
-    fn gzip(bytes: &[u8]) -> Vec<u8> {
+    pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
         let mut e = GzEncoder::new(Vec::new(), Compression::fast());
         e.write_all(bytes).expect("in memory");
         e.finish().expect("in memory")
     }
 
-    fn put_f32(bytes: &mut [u8], at: usize, v: f32) {
+    pub(crate) fn put_f32(bytes: &mut [u8], at: usize, v: f32) {
         bytes[at..at + 4].copy_from_slice(&v.to_le_bytes());
     }
 

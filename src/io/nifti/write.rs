@@ -1,5 +1,5 @@
-//! Writing NIfTI-1: sform and qform with code 1, millimetres, no text from any input; the file
-//! appears whole, under exactly the name asked for, after it was read back and compared. The voxels
+//! Writing NIfTI-1: sform and qform with code 1 where the place in the patient is known, code 0 and
+//! the spacing alone where it is not; millimetres, no text from any input; the file appears whole, under exactly the name asked for, after it was read back and compared. The voxels
 //! pass in blocks, so that no second copy of an image exists.
 
 use super::header::{Header, SIZE_1};
@@ -20,6 +20,7 @@ use std::path::Path;
 #[derive(Clone, Copy, Debug)]
 pub enum NiftiData<'a> {
     U8(&'a [u8]),
+    I32(&'a [i32]),
     F32(&'a [f32]),
 }
 
@@ -35,7 +36,7 @@ pub struct NiftiOptions<'a> {
 
 /// Writes `[x, y, z]`, or `[x, y, z, fourth_axis]` where that is more than 1, to a `.nii` or
 /// `.nii.gz` file. The affine is stored as 32-bit floats, as the format has it; a sheared one gets
-/// no qform, which cannot express it.
+/// no qform, which cannot express it. What is unknown, orientation or unit of length, stays so.
 ///
 /// # Errors
 /// If the name has another ending, exists and `overwrite` is false, the data do not fit the
@@ -64,16 +65,21 @@ pub fn write_nifti_with(
 ) -> Result<(), IoError> {
     let count = match data {
         NiftiData::U8(v) => v.len(),
+        NiftiData::I32(v) => v.len(),
         NiftiData::F32(v) => v.len(),
     };
     let fill = |range: Range<usize>, out: &mut Vec<u8>| match data {
         NiftiData::U8(v) => out.extend(v.get(range).unwrap_or_default()),
+        NiftiData::I32(v) => {
+            out.extend(v.get(range).unwrap_or_default().iter().flat_map(|x| x.to_le_bytes()));
+        }
         NiftiData::F32(v) => {
             out.extend(v.get(range).unwrap_or_default().iter().flat_map(|x| x.to_le_bytes()));
         }
     };
     let stored = match data {
         NiftiData::U8(_) => Stored::U8,
+        NiftiData::I32(_) => Stored::I32,
         NiftiData::F32(_) => Stored::F32,
     };
     let dims = [options.fourth_axis, 1];
@@ -156,7 +162,7 @@ pub(in crate::io) fn put(
     let head = header(geometry, data, options.description);
     // What cannot be read back is not written: a spacing too small for 32-bit floats, say.
     let fits = Header::parse(&head).and_then(|h| super::orientation::geometry(&h, &mut Vec::new()));
-    if !fits.is_ok_and(|g| g.shape() == geometry.shape() && same_steps(&g, geometry)) {
+    if !fits.is_ok_and(|g| same_lattice(&g, geometry)) {
         return Err(invalid(
             "its lattice cannot be expressed by the 32-bit floats of NIfTI".into(),
         ));
@@ -173,14 +179,23 @@ pub(in crate::io) fn put(
     sibling.commit()
 }
 
-/// Whether each step from voxel to voxel is the same but for rounding. One that is too small becomes
-/// zero, and the reader then takes another transform.
-fn same_steps(a: &Geometry, b: &Geometry) -> bool {
-    (0..3).all(|c| {
+/// Whether what is read back is the same but for rounding: shape, what is known, and each step from
+/// voxel to voxel (its length, where directions are unknown). A step that is too small becomes zero,
+/// and the reader then takes another transform.
+fn same_lattice(a: &Geometry, b: &Geometry) -> bool {
+    let known = placed(b);
+    let step = |c: usize| {
         let (u, v) = (a.world_from_voxel().column(c), b.world_from_voxel().column(c));
-        let length = v.iter().map(|x| x * x).sum::<f64>().sqrt();
-        u.iter().zip(v).all(|(x, y)| (x - y).abs() <= 1e-3 * length)
-    })
+        let (own, length) = (a.spacing()[c], b.spacing()[c]);
+        let near = |x: f64, y: f64| (x - y).abs() <= 1e-3 * length;
+        if known { u.iter().zip(v).all(|(x, y)| near(*x, y)) } else { near(own, length) }
+    };
+    a.shape() == b.shape() && placed(a) == known && (0..3).all(step)
+}
+
+/// Whether the file may say where in the patient the voxels lie.
+fn placed(geometry: &Geometry) -> bool {
+    geometry.orientation_known() && geometry.unit() == LengthUnit::Millimetre
 }
 
 /// Writes header and voxels; the SHA-256 of both before compression.
@@ -265,19 +280,21 @@ fn header(geometry: &Geometry, data: &Stream<'_>, description: &str) -> Vec<u8> 
     }
     let text: Vec<u8> = text.bytes().filter(|b| (32..127).contains(b)).take(79).collect();
     put(148, &text);
-    put(254, &1i16.to_le_bytes());
-    for (r, at) in [280, 296, 312].into_iter().enumerate() {
-        for (c, v) in a.0[r].into_iter().enumerate() {
-            put(at + 4 * c, &(v as f32).to_le_bytes());
-        }
-    }
     let mut qfac = 1f32;
-    if let Some((sign, quaternion)) = quaternion(a) {
-        qfac = sign;
-        put(252, &1i16.to_le_bytes());
-        let offset = [a.0[0][3], a.0[1][3], a.0[2][3]];
-        for (i, v) in quaternion.into_iter().chain(offset).enumerate() {
-            put(256 + 4 * i, &(v as f32).to_le_bytes());
+    if placed(geometry) {
+        put(254, &1i16.to_le_bytes());
+        for (r, at) in [280, 296, 312].into_iter().enumerate() {
+            for (c, v) in a.0[r].into_iter().enumerate() {
+                put(at + 4 * c, &(v as f32).to_le_bytes());
+            }
+        }
+        if let Some((sign, quaternion)) = quaternion(a) {
+            qfac = sign;
+            put(252, &1i16.to_le_bytes());
+            let offset = [a.0[0][3], a.0[1][3], a.0[2][3]];
+            for (i, v) in quaternion.into_iter().chain(offset).enumerate() {
+                put(256 + 4 * i, &(v as f32).to_le_bytes());
+            }
         }
     }
     let s = geometry.spacing().map(|v| v as f32);
@@ -465,6 +482,41 @@ mod tests {
                 let v = crate::io::open(&path).expect("opens");
                 assert!(near(v.geometry().world_from_voxel(), &a, 1e-5), "{order:?} {flips}");
             }
+        }
+    }
+
+    #[test]
+    fn what_is_unknown_is_written_as_unknown_and_read_back_so() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let path = dir.path().join("a.nii");
+        let unknown =
+            |a: Affine| Geometry::new([3, 2, 2], a).expect("valid").with_orientation_known(false);
+        let steps = [[-0.5, 0.0, 0.0], [0.0, -0.75, 0.0], [0.0, 0.0, 3.0]];
+        for (g, unit) in [
+            (Geometry::picture(3, 2, 2).expect("valid"), LengthUnit::Pixel),
+            (unknown(Affine::from_columns(steps, [0.0; 3])), LengthUnit::Millimetre),
+            (unknown(oblique(false)), LengthUnit::Millimetre),
+            (unknown(oblique(true)), LengthUnit::Millimetre),
+        ] {
+            let bytes: Vec<u8> = (0..12).collect();
+            write_nifti(&path, &g, NiftiData::U8(&bytes), 1, true).expect("written");
+            let file = ReaderOptions::new().read_file(&path).expect("the crate reads it");
+            let h = file.header();
+            assert_eq!((h.sform_code, h.qform_code), (0, 0));
+            assert_eq!(h.xyzt_units, if unit == LengthUnit::Pixel { 0 } else { 2 });
+            let v = crate::io::open(&path).expect("opens");
+            assert_eq!(v.voxels(), &Voxels::U8(bytes));
+            assert!(!v.geometry().orientation_known());
+            assert_eq!(v.geometry().unit(), unit);
+            for (found, expected) in v.geometry().spacing().iter().zip(g.spacing()) {
+                assert!((found - expected).abs() < 1e-6, "{found} {expected}");
+            }
+            // The second generation is as the first.
+            let again = dir.path().join("b.nii");
+            crate::io::convert(&again, &v, true).expect("written");
+            let two = crate::io::open(&again).expect("opens");
+            assert!(!two.geometry().orientation_known());
+            assert_eq!(two.geometry(), v.geometry());
         }
     }
 

@@ -18,8 +18,6 @@ pub(super) struct Facts {
     pub(super) screen: bool,
     /// An animation: one picture is shown.
     pub(super) animated: bool,
-    /// A TIFF file with several pages, or numbers that only a stack reader takes.
-    pub(super) stack: bool,
 }
 
 impl Facts {
@@ -117,10 +115,17 @@ fn jpeg(r: &mut (impl Read + Seek), facts: &mut Facts) -> Option<()> {
 fn tiff(r: &mut (impl Read + Seek), facts: &mut Facts) -> Option<()> {
     r.rewind().ok()?;
     let mut d = Decoder::new(r).ok()?;
-    let bits = d.colortype().ok()?.bit_depth();
-    let format = d.find_tag_unsigned_vec::<u16>(Tag::SampleFormat).ok().flatten();
-    let unusual = format.is_some_and(|f| f.iter().any(|&s| s != 1)) || bits > 16;
-    facts.stack = d.more_images() || unusual;
+    let [x, y] = pixels_per_unit(&mut d)?;
+    match d.find_tag_unsigned::<u16>(Tag::ResolutionUnit).ok()?.unwrap_or(2) {
+        2 => facts.resolution([x, y].map(|v| v / 25.4)),
+        3 => facts.resolution([x, y].map(|v| v / 10.0)),
+        _ => {}
+    }
+    Some(())
+}
+
+/// The resolution of a page along x and y, whatever its unit.
+pub(super) fn pixels_per_unit(d: &mut Decoder<impl Read + Seek>) -> Option<[f64; 2]> {
     let number = |v: Option<Value>| match v? {
         Value::Rational(n, d) if d > 0 => Some(f64::from(n) / f64::from(d)),
         Value::Float(v) => Some(f64::from(v)),
@@ -129,10 +134,5 @@ fn tiff(r: &mut (impl Read + Seek), facts: &mut Facts) -> Option<()> {
     };
     let x = number(d.find_tag(Tag::XResolution).ok()?)?;
     let y = number(d.find_tag(Tag::YResolution).ok()?)?;
-    match d.find_tag_unsigned::<u16>(Tag::ResolutionUnit).ok()?.unwrap_or(2) {
-        2 => facts.resolution([x, y].map(|v| v / 25.4)),
-        3 => facts.resolution([x, y].map(|v| v / 10.0)),
-        _ => {}
-    }
-    Some(())
+    Some([x, y])
 }

@@ -1,7 +1,7 @@
 //! How a slice across a voxel axis lies on the screen: radiological display (patient right on
 //! screen left), head up, voxel axes never resampled.
 
-use crate::volume::{Geometry, Plane};
+use super::{Geometry, Plane};
 
 /// One of the three slicings of a volume along its own axes.
 #[derive(Clone, Copy, Debug, PartialEq)]

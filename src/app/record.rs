@@ -1,0 +1,141 @@
+//! `result.json`: everything needed to repeat a run, what its files are, and what a reader of them must
+//! know.
+
+use super::results::{extent, named_values};
+use super::wording;
+use crate::ensemble::Ensemble;
+use crate::inference::Outcome;
+use crate::io::{IoError, sha256_of_file};
+use serde_json::{Map, Value, json};
+use std::path::{Path, PathBuf};
+
+/// Its name.
+pub const RECORD: &str = "result.json";
+/// A larger one is nobody's record.
+const MOST_BYTES: u64 = 64 << 20;
+/// What may differ between two exports of the same run.
+const OF_ONE_EXPORT: [&str; 5] = ["outputs", "remarks", "patient_identity", "times", "software"];
+
+/// The run, without its files.
+pub(super) fn record(outcome: &Outcome, ensemble: &Ensemble) -> Map<String, Value> {
+    let s = &outcome.settings;
+    let classes: Vec<Value> =
+        (0..outcome.model.classes.len()).map(|c| class(outcome, ensemble, c)).collect();
+    let mut statement = wording::statement(outcome);
+    if let Some(doubt) = &outcome.doubt {
+        statement = format!("{statement}; {doubt}");
+    }
+    let mut out = named_values(json!({
+        "software": { "name": "sfumato", "version": env!("CARGO_PKG_VERSION"), "use": "research use only" },
+        "statement": statement,
+        "notices": outcome.notices,
+        "doubt": outcome.doubt,
+        "input": {
+            "format": outcome.source.format,
+            "sha256": outcome.source.sha256,
+            "shape": outcome.geometry.shape(),
+            "affine": outcome.geometry.world_from_voxel(),
+        },
+        "time": { "index": outcome.time, "of": outcome.time_points },
+        "model": {
+            "id": outcome.model.id,
+            "sha256": outcome.model.sha256,
+            "temperatures": outcome.model.temperatures,
+        },
+        "deterministic": outcome.deterministic,
+        "device": outcome.device,
+        "roi": outcome.roi,
+        "slices": outcome.slices,
+        "times": outcome.times,
+        "classes": classes,
+    }));
+    if !outcome.deterministic {
+        out.append(&mut named_values(json!({
+            "sampler": s.sampler,
+            "start": s.start,
+            "steps": s.steps,
+            "seed": s.seed,
+            "members": outcome.members.len(),
+            "members_asked": s.members,
+            "member_seeds": outcome.members.iter().map(|m| m.seed.to_string()).collect::<Vec<_>>(),
+            "fusion": "majority",
+        })));
+    }
+    out
+}
+
+fn class(outcome: &Outcome, ensemble: &Ensemble, c: usize) -> Value {
+    let class = &outcome.model.classes[c];
+    let (quantity, unit, spread) = extent(outcome, ensemble, c);
+    if outcome.deterministic {
+        return json!({
+            "name": class.name,
+            "label": class.label,
+            "quantity": quantity,
+            "unit": unit,
+            "value": spread.mean,
+            "empty": !ensemble.empty_members(c).is_empty(),
+        });
+    }
+    json!({
+        "name": class.name,
+        "label": class.label,
+        "quantity": quantity,
+        "unit": unit,
+        "mean": spread.mean,
+        "sd": spread.sd,
+        "median": spread.median,
+        "min": spread.min,
+        "max": spread.max,
+        "members": spread.values,
+        "empty_members": ensemble.empty_members(c),
+        "mean_pairwise_dice": ensemble.mean_pairwise_dice(c),
+    })
+}
+
+/// Name and SHA-256 of a written file.
+pub(super) fn described(file: &Path) -> Result<Value, IoError> {
+    let name = file.file_name().map(|n| n.to_string_lossy().into_owned());
+    Ok(json!({ "file": name, "sha256": sha256_of_file(file)? }))
+}
+
+/// What an earlier export left in the folder, by its own record: files that are not written anew and
+/// that nobody has changed since.
+#[derive(Default)]
+pub(super) struct Earlier {
+    /// They belong to the same run.
+    pub(super) same_run: bool,
+    pub(super) files: Vec<PathBuf>,
+}
+
+impl Earlier {
+    pub(super) fn find(folder: &Path, now: &Map<String, Value>, written: &[PathBuf]) -> Self {
+        let Some(old) = read(&folder.join(RECORD)) else { return Self::default() };
+        let run = |of: &Map<String, Value>| {
+            let mut run = of.clone();
+            run.retain(|key, _| !OF_ONE_EXPORT.contains(&key.as_str()));
+            // Through text and back, as the other one has gone.
+            serde_json::to_string(&run).ok().and_then(|t| serde_json::from_str::<Value>(&t).ok())
+        };
+        let outputs = old.get("outputs").and_then(Value::as_array).into_iter().flatten();
+        let files = outputs
+            .filter_map(|o| Some((o.get("file")?.as_str()?, o.get("sha256")?.as_str()?)))
+            // A name and nothing else: a record may come from anywhere.
+            .filter(|(name, _)| Path::new(name).file_name().is_some_and(|n| n == *name))
+            .filter(|(name, _)| *name != RECORD)
+            .filter(|(name, _)| written.iter().all(|w| w.file_name() != Some(name.as_ref())))
+            .map(|(name, hash)| (folder.join(name), hash))
+            .filter(|(path, _)| path.symlink_metadata().is_ok_and(|m| m.is_file()))
+            .filter(|(path, hash)| sha256_of_file(path).is_ok_and(|h| h == *hash))
+            .map(|(path, _)| path)
+            .collect();
+        Self { same_run: run(&old) == run(now), files }
+    }
+}
+
+fn read(path: &Path) -> Option<Map<String, Value>> {
+    if std::fs::metadata(path).ok()?.len() > MOST_BYTES {
+        return None;
+    }
+    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+}

@@ -1,0 +1,240 @@
+//! The shown result with its table, and the list of all results.
+
+use super::panel::swatch;
+use super::{input::hint, theme};
+use crate::app::{
+    Action, ClassFindings, Command, Document, Findings, ResultEntry, Session, wording,
+};
+use eframe::egui;
+use egui::RichText;
+
+fn small(text: impl Into<String>) -> RichText {
+    RichText::new(text).size(12.0)
+}
+
+pub(super) fn result_ui(
+    ui: &mut egui::Ui,
+    session: &Session,
+    document: &Document,
+    commands: &mut Vec<Command>,
+) {
+    if session.is_computing() {
+        theme::section(ui, "Result");
+        ui.label("comparing the samples");
+        return;
+    }
+    let Some(findings) = session.chosen_result() else {
+        if session.run.is_none() {
+            let text = "No segmentation is shown. Samples, their spread and where they part will show here.";
+            ui.add_space(6.0);
+            ui.label(small(text).color(theme::WEAK));
+        }
+        return;
+    };
+    theme::section(ui, "Result");
+    let outcome = &findings.outcome;
+    if outcome.time_points > 1 {
+        time_ui(ui, document, findings, commands);
+    }
+    for (index, class) in findings.classes.iter().enumerate() {
+        class_ui(ui, document, findings, index, class, commands);
+    }
+    let (done, depth) = (&outcome.slices, outcome.geometry.shape()[2]);
+    if done.len() < depth {
+        let text = wording::part_of_scan(done.start, done.len(), depth);
+        ui.label(RichText::new(text).size(12.5).color(theme::AMBER));
+    }
+    // The doubt stands with each class already.
+    let doubt = outcome.doubt.as_deref();
+    for notice in wording::ambers(&outcome.notices).filter(|n| Some(n.text.as_str()) != doubt) {
+        ui.label(small(format!("Caution: {}", notice.text)).color(theme::AMBER));
+    }
+    let text = wording::statement(outcome);
+    ui.label(RichText::new(text).size(12.5).color(theme::TEXT).strong());
+    let tip = hint("Masks, maps and provenance as files", Action::ExportPanel);
+    if ui.add(theme::primary("Export…")).on_hover_text(tip).clicked() {
+        commands.push(Command::Do(Action::ExportPanel));
+    }
+}
+
+/// Which time point the result belongs to, and the way there if another one is shown.
+fn time_ui(
+    ui: &mut egui::Ui,
+    document: &Document,
+    findings: &Findings,
+    commands: &mut Vec<Command>,
+) {
+    let outcome = &findings.outcome;
+    let text = format!("of {}", wording::time_point(outcome.time, outcome.time_points));
+    if document.view.time == outcome.time {
+        ui.label(RichText::new(text).strong());
+        return;
+    }
+    ui.label(RichText::new(format!("{text}, which is not shown now")).color(theme::AMBER));
+    if ui.button("Show its time point").clicked() {
+        commands.push(Command::SetTime(outcome.time));
+    }
+}
+
+fn class_ui(
+    ui: &mut egui::Ui,
+    document: &Document,
+    findings: &Findings,
+    index: usize,
+    class: &ClassFindings,
+    commands: &mut Vec<Command>,
+) {
+    let outcome = &findings.outcome;
+    let chosen = document.overlays.class == index;
+    let frame = theme::card();
+    let frame = if chosen && findings.classes.len() > 1 {
+        frame.stroke(egui::Stroke::new(1.0, theme::ACCENT.gamma_multiply(0.6)))
+    } else {
+        frame
+    };
+    frame.show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        ui.horizontal(|ui| {
+            swatch(ui, class.color);
+            let name = ui.selectable_label(chosen, RichText::new(&class.name).strong());
+            let tip = hint("Map and probe of this class", Action::NextClass);
+            if name.on_hover_text(tip).clicked() {
+                commands.push(Command::SetClass(index));
+            }
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                let mut visible = !document.overlays.hidden_classes.contains(&index);
+                let show = ui.checkbox(&mut visible, "show");
+                show.widget_info(|| {
+                    egui::WidgetInfo::selected(
+                        egui::accesskit::Role::CheckBox,
+                        true,
+                        visible,
+                        format!("Show {}", class.name),
+                    )
+                });
+                if show.changed() {
+                    commands.push(Command::SetClassVisible(index, visible));
+                }
+            });
+        });
+        let measure = wording::measure_of(findings.extent, &class.spread, outcome);
+        ui.label(RichText::new(measure).size(13.0));
+        if findings.samples() > 1 && !outcome.deterministic {
+            ticks(ui, &class.spread.values, class.color);
+        }
+        if let Some(text) = wording::agreement_of(outcome, class.mean_dice, class.empty) {
+            ui.label(small(text).color(theme::WEAK));
+        }
+        if let Some(doubt) = &outcome.doubt {
+            ui.label(small(format!("Caution: {doubt}")).color(theme::AMBER));
+        }
+    });
+}
+
+/// One tick per sample between the least and the greatest.
+fn ticks(ui: &mut egui::Ui, values: &[f64], color: [u8; 3]) {
+    let (rect, response) =
+        ui.allocate_exact_size(egui::vec2(ui.available_width(), 14.0), egui::Sense::hover());
+    let (low, high) =
+        values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), &v| (a.min(v), b.max(v)));
+    let painter = ui.painter();
+    let line = egui::Stroke::new(1.0, theme::LINE);
+    painter.line_segment([rect.left_center(), rect.right_center()], line);
+    for &v in values {
+        let t = if high > low { (v - low) / (high - low) } else { 0.5 };
+        let x = rect.left() + 2.0 + (rect.width() - 4.0) * t as f32;
+        let stroke = egui::Stroke::new(2.0, theme::rgb(color));
+        painter.line_segment(
+            [egui::pos2(x, rect.top() + 2.0), egui::pos2(x, rect.bottom() - 2.0)],
+            stroke,
+        );
+    }
+    let _shown = response.on_hover_text("One tick per sample, from the smallest to the largest");
+}
+
+/// All results, the newest first.
+pub(super) fn list_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
+    if session.results.is_empty() {
+        return;
+    }
+    theme::section(ui, "All results");
+    for entry in session.results.iter().rev() {
+        entry_ui(ui, session, entry, commands);
+    }
+    let held: u64 = session.results.iter().map(ResultEntry::bytes).sum();
+    let mut text = "A result goes only if you delete it.".to_owned();
+    if held >= 1_000_000 {
+        text += &format!(" They take {:.0} MB of memory.", held as f64 / 1e6);
+    }
+    ui.label(small(text).color(theme::WEAK));
+}
+
+fn entry_ui(
+    ui: &mut egui::Ui,
+    session: &Session,
+    entry: &ResultEntry,
+    commands: &mut Vec<Command>,
+) {
+    let document = session.document.as_ref();
+    let shown = document.is_some_and(|d| d.result == Some(entry.id));
+    let frame = theme::card();
+    let frame = if shown {
+        frame.stroke(egui::Stroke::new(1.0, theme::ACCENT.gamma_multiply(0.6)))
+    } else {
+        frame
+    };
+    // Names for those who do not see which row a button stands in.
+    let named = |button: egui::Response, text: &str| {
+        let name = format!("{text} result {}", entry.id);
+        let enabled = button.enabled();
+        button.widget_info(|| {
+            egui::WidgetInfo::labeled(egui::accesskit::Role::Button, enabled, &name)
+        });
+        button
+    };
+    frame.show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        let [what, how, when] = entry.lines();
+        ui.label(RichText::new(what).size(13.0).strong());
+        ui.label(small(how).color(theme::TEXT));
+        ui.label(small(when).color(theme::WEAK));
+        let cautions = wording::ambers(&entry.about().notices).count();
+        if cautions > 0 {
+            ui.label(small(wording::cautions(cautions)).color(theme::AMBER));
+        }
+        if session.asked_to_delete == Some(entry.id) {
+            ui.label(small("It was not exported: delete it for good?").color(theme::AMBER));
+            ui.horizontal(|ui| {
+                if named(ui.button("Delete for good"), "Delete for good").clicked() {
+                    commands.push(Command::DeleteResult(entry.id));
+                }
+                if named(ui.button("Keep"), "Keep").clicked() {
+                    commands.push(Command::KeepResult);
+                }
+            });
+            return;
+        }
+        ui.horizontal(|ui| {
+            if shown {
+                let tip = "Take it off the image; it stays in this list";
+                if named(ui.button("Hide"), "Hide").on_hover_text(tip).clicked() {
+                    commands.push(Command::HideResult);
+                }
+            } else {
+                let here = document.is_some_and(|d| d.is_image_of(entry));
+                let ready = here && session.live_run().is_none();
+                let button = ui.add_enabled(ready, egui::Button::new("Show"));
+                let why = if here { "a run is under way" } else { "its image is not open" };
+                if named(button, "Show").on_disabled_hover_text(why).clicked() {
+                    commands.push(Command::ShowResult(entry.id));
+                }
+            }
+            if named(ui.button("Export…"), "Export").clicked() {
+                commands.push(Command::ShowExportOf(entry.id));
+            }
+            if named(ui.button("Delete"), "Delete").clicked() {
+                commands.push(Command::DeleteResult(entry.id));
+            }
+        });
+    });
+}
