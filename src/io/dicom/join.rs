@@ -125,7 +125,8 @@ fn join(of: &[usize], groups: &[Group], files: &[Scanned]) -> Option<Vec<Group>>
     });
     let even = slots(&lengths, median).is_some();
     let declared = planes.iter().filter_map(|p| p.step).fold(f64::INFINITY, f64::min);
-    let near = median <= FAR * declared;
+    let most = planes.iter().filter_map(|p| p.step).fold(0.0, f64::max);
+    let near = median <= FAR * declared && most <= 1.01 * declared;
     let scout = planes.first()?.kind.contains("LOCALIZER");
     if !straight || !(one_number && single || even && (one_number || near && !scout)) {
         return None;

@@ -432,7 +432,6 @@ fn recipe(o: &InMemDicomObject) -> [u8; 32] {
         tags::ECHO_TIME,
         tags::INVERSION_TIME,
         tags::FLIP_ANGLE,
-        tags::SLICE_THICKNESS,
         tags::KVP,
         tags::CONVOLUTION_KERNEL,
         tags::CONTRAST_BOLUS_AGENT,
