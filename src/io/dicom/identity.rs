@@ -31,13 +31,13 @@ pub(super) fn without_copies(
         }
     }
     drop(first);
-    let mut copies = HashSet::new();
+    let mut copies: HashSet<usize> = HashSet::new();
     let (mut names, mut kept) = (0, 0);
     for places in shared.values() {
         let mut different = 0;
         for alike in places.values() {
             let left = distinct(&files, alike, watch)?;
-            copies.extend(alike.iter().filter(|i| !left.contains(i)));
+            copies.extend(alike.iter().copied().filter(|i| !left.contains(i)));
             different += left.len();
         }
         if different > 1 {
@@ -98,7 +98,8 @@ fn distinct(files: &[Scanned], alike: &[usize], watch: &Watch<'_>) -> Result<Vec
                     }
                 })
                 .ok()?;
-                Some(hash.finalize().into())
+                let digest: [u8; 32] = hash.finalize().into();
+                Some(digest)
             });
             Ok((i, content))
         })
