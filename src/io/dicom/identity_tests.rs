@@ -57,3 +57,22 @@ fn series_made_anew_for_every_slice_are_joined_unless_they_differ() {
     }
     assert_eq!(list(dir.path()).unwrap_or_else(|e| panic!("{e}")).len(), 2);
 }
+
+#[test]
+fn slices_with_a_frame_of_reference_each_are_one_stack() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    for (i, frame) in ["1.1", "1.2", "1.3", "1.4"].into_iter().enumerate() {
+        let slice = Slice { frame, ..Slice::at(i + 1, at(3.0 * i as f64)) };
+        slice.write(dir.path(), &format!("{i}"));
+    }
+    let v = good(dir.path());
+    assert_eq!((shape(&v), v.geometry().spacing()[2]), (([3, 2, 4], 1), 3.0));
+    assert!(says(&v, "a frame of reference of its own"), "{:?}", v.notices);
+    // Two frames of two slices: positions of one mean nothing in the other.
+    let dir = tempfile::tempdir().expect("temp dir");
+    for (i, frame) in ["1.1", "1.1", "1.2", "1.2"].into_iter().enumerate() {
+        let slice = Slice { frame, ..Slice::at(i + 1, at(3.0 * i as f64)) };
+        slice.write(dir.path(), &format!("{i}"));
+    }
+    assert_eq!(list(dir.path()).unwrap_or_else(|e| panic!("{e}")).len(), 2);
+}
