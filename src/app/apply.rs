@@ -35,6 +35,7 @@ impl Session {
             Command::ChooseSeries => self.choose_again(),
             Command::OpenSeriesBeside => self.open_series_beside(),
             Command::DismissSeries => self.chooser = None,
+            Command::SeparateSeries => self.separate_series(),
             Command::SetRawGeometry(raw) => self.set_raw_geometry(raw),
             Command::LoadLabels => self.take_offered_labels(),
             Command::OpenOffered => self.open_offered(),

@@ -79,6 +79,8 @@ pub enum Command {
     /// The list of series again.
     ChooseSeries,
     DismissSeries,
+    /// Lists series separately that were joined because their slices form one stack.
+    SeparateSeries,
     /// Opens the series again, its slices as stored or on a rectangular grid.
     SetRawGeometry(bool),
     HideCautions,

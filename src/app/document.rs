@@ -212,7 +212,7 @@ impl Document {
     /// Whether there are other series to choose from.
     pub fn has_siblings(&self) -> bool {
         let list = self.opened.as_ref().and_then(|o| o.list.as_ref());
-        list.is_some_and(|l| l.openable() > 1)
+        list.is_some_and(|l| l.openable() > 1 || l.is_joined())
     }
 
     /// Whether the slices are shown as stored, where that differs from the rectangular grid.

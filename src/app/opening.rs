@@ -370,6 +370,15 @@ impl Session {
         self.chooser = Some(chooser);
     }
 
+    /// The list with no series joined with another.
+    pub(super) fn separate_series(&mut self) {
+        let Some(chooser) = self.chooser.as_ref().filter(|c| c.list.is_joined()) else { return };
+        let list = Arc::new(chooser.list.separated());
+        let mut chooser = Chooser::new(chooser.name.clone(), chooser.paths.clone(), list);
+        chooser.draw(&self.wake);
+        self.chooser = Some(chooser);
+    }
+
     /// The open series again, its slices as stored or on a rectangular grid.
     pub(super) fn set_raw_geometry(&mut self, raw_geometry: bool) {
         let Some(opened) = self.document.as_ref().and_then(|d| d.opened.clone()) else { return };

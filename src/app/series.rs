@@ -36,6 +36,16 @@ impl SeriesList {
         self.listing.series()
     }
 
+    /// Whether slices of several identifiers are listed as one series.
+    pub fn is_joined(&self) -> bool {
+        self.listing.is_joined()
+    }
+
+    /// The list with every series by itself.
+    pub(super) fn separated(&self) -> Self {
+        Self::new(self.listing.separated())
+    }
+
     /// Series that can be opened.
     pub fn openable(&self) -> usize {
         self.series().iter().filter(|s| s.has_pixels).count()
@@ -85,14 +95,7 @@ impl Chooser {
         let voxels = |s: &SeriesInfo| s.columns.saturating_mul(s.rows).saturating_mul(s.frames);
         // Of equal ones the first: `max_by_key` takes the last.
         let marked = openable.iter().rev().max_by_key(|s| voxels(s)).map_or(0, |s| s.index);
-        // Parts of what was joined come after the wholes.
-        let (parts, wholes): (Vec<_>, Vec<_>) = openable.iter().partition(|s| s.part);
-        let rows = wholes
-            .iter()
-            .chain(&parts)
-            .chain(&others.iter().collect::<Vec<_>>())
-            .map(|s| s.index)
-            .collect();
+        let rows = openable.iter().chain(&others).map(|s| s.index).collect();
         Self { name, list, rows, marked, problem: None, paths, stop: Arc::default(), drawing: None }
     }
 

@@ -17,6 +17,9 @@ pub(super) struct Arguments {
     /// DICOM slices as they are stored, without resampling tilted or uneven ones.
     #[arg(long)]
     raw_geometry: bool,
+    /// Keep series apart that are joined because their slices form one stack.
+    #[arg(long)]
+    separate: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -34,7 +37,10 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
         }
         return Ok(());
     }
-    let listing = Listing::scan(&a.input, Watch::default())?;
+    let mut listing = Listing::scan(&a.input, Watch::default())?;
+    if a.separate {
+        listing = listing.separated();
+    }
     if a.series.is_none() && listing.must_choose() {
         return list(a, &listing);
     }

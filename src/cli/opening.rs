@@ -10,6 +10,9 @@ pub(super) struct Opening {
     /// Keep tilted or unevenly spaced slices as they lie; do not resample them.
     #[arg(long)]
     raw_geometry: bool,
+    /// Keep series apart that are joined because their slices form one stack.
+    #[arg(long)]
+    separate: bool,
 }
 
 impl Opening {
@@ -17,6 +20,7 @@ impl Opening {
         OpenOptions {
             series: self.series.clone(),
             raw_geometry: self.raw_geometry,
+            separate: self.separate,
             ..OpenOptions::default()
         }
     }

@@ -42,6 +42,8 @@ pub struct OpenOptions<'a> {
     pub series: Option<SeriesChoice>,
     /// DICOM slices as they are stored: a tilted or unevenly spaced series is not resampled.
     pub raw_geometry: bool,
+    /// DICOM series as their identifiers have them: none is joined with another.
+    pub separate: bool,
     pub watch: Watch<'a>,
 }
 
@@ -60,7 +62,7 @@ pub fn open(path: &Path) -> Result<Volume, IoError> {
 /// # Errors
 /// As [`open`], and [`Refusal::Cancelled`].
 pub fn open_with(path: &Path, options: &OpenOptions<'_>) -> Result<Volume, IoError> {
-    let dicom = || dicom::open(path, options.series.as_ref(), options.raw_geometry, options.watch);
+    let dicom = || dicom::open(path, options);
     let refused = |why| IoError::new(why, path);
     if path.is_dir() {
         return dicom();

@@ -68,6 +68,14 @@ pub(super) fn chooser_ui(
                 let open = ui.add(theme::primary("Open series"));
                 let cancel = ui.button("Close the list");
                 on_other_widget = open.has_focus() || cancel.has_focus();
+                if chooser.list.is_joined() {
+                    let apart = ui.button("List separately");
+                    on_other_widget |= apart.has_focus();
+                    let why = "Series were joined because their slices form one stack";
+                    if apart.on_hover_text(why).clicked() {
+                        commands.push(Command::SeparateSeries);
+                    }
+                }
                 if open.on_hover_text("The marked one (Enter, double click)").clicked() {
                     commands.push(Command::OpenSeries);
                 }

@@ -46,7 +46,7 @@ pub(super) fn build(
     options: &Options<'_>,
 ) -> Result<Volume, Refusal> {
     let mut lost = Lost::new();
-    let mut before: Vec<Notice> = more.to_vec();
+    let mut before: Vec<Notice> = more.iter().chain(&group.notices).cloned().collect();
     // Each round loses at least one more frame; the second is without fault.
     loop {
         let mut planes = group.planes.clone();
@@ -136,6 +136,13 @@ fn one(files: &[Scanned], plane: &Plane, slice: &Layout) -> Result<One, Refusal>
         .map(|frame| crop(frame, plane.tile, &o.layout, slice))
         .and_then(|v| if v.len() == slice.pixels() { Ok(v) } else { Err(changed()) });
     Ok(One { voxels, count: frames.count, notices: o.notices })
+}
+
+/// Decodes all frames of a file, one after another.
+pub(super) fn all_frames(file: &Scanned, mut see: impl FnMut(Voxels)) -> Result<(), Refusal> {
+    let mut o = opened(&file.origin)?;
+    let frames = Frames::of(&o.file, o.layout.clone(), &mut o.notices)?;
+    (0..frames.count).try_for_each(|i| frames.decode(i).map(&mut see))
 }
 
 fn decode_one(files: &[Scanned], plane: &Plane, slice: &Layout) -> Result<Voxels, Refusal> {

@@ -1,7 +1,6 @@
 //! Which frames of which files make one volume: same series, kind of object, layout, frame of
 //! reference, orientation and spacing; and, where several lie at one place, same kind of picture.
 
-use super::join::join;
 use super::layout::Photometric;
 use super::listing::Scanned;
 use super::plane::{ACQUISITION, B_VALUE, ECHO, Plane, TIME, TRIGGER, cross, dot};
@@ -13,10 +12,10 @@ use std::collections::{BTreeMap, HashMap};
 const MOST_DIRECTIONS: usize = 512;
 
 /// The frames of one volume. `planes[..].file` counts in the list of files.
+#[derive(Clone, Default)]
 pub(super) struct Group {
     pub(super) planes: Vec<Plane>,
-    /// It is a part of a group that was joined, and is opened alone only if asked for.
-    pub(super) part: bool,
+    /// What is to be said when it is opened.
     pub(super) notices: Vec<Notice>,
     /// Files without a picture.
     others: Vec<usize>,
@@ -32,14 +31,10 @@ impl Group {
         files
     }
 
-    fn new(planes: Vec<Plane>, others: Vec<usize>) -> Self {
-        Self { planes, part: false, notices: Vec::new(), others }
-    }
-
-    pub(super) fn joined<'a>(groups: impl IntoIterator<Item = &'a Self>) -> Self {
-        let mut planes: Vec<Plane> = groups.into_iter().flat_map(|g| g.planes.clone()).collect();
+    pub(super) fn joined(groups: &[Self]) -> Self {
+        let mut planes: Vec<Plane> = groups.iter().flat_map(|g| g.planes.clone()).collect();
         planes.sort_by_key(|p| (p.file, p.frame, p.tile));
-        Self::new(planes, Vec::new())
+        Self { planes, ..Self::default() }
     }
 }
 
@@ -80,7 +75,7 @@ pub(super) fn groups(files: &mut [Scanned]) -> Vec<Group> {
         if planes.is_empty() {
             match bucket.first_mut() {
                 Some(group) => group.others.push(i),
-                None => bucket.push(Group::new(planes, vec![i])),
+                None => bucket.push(Group { planes, others: vec![i], ..Group::default() }),
             }
             continue;
         }
@@ -94,7 +89,7 @@ pub(super) fn groups(files: &mut [Scanned]) -> Vec<Group> {
                 .find(|g| g.planes.first().is_some_and(|p| stacks(p, &plane)))
             {
                 Some(group) => group.planes.push(plane),
-                None => bucket.push(Group::new(vec![plane], Vec::new())),
+                None => bucket.push(Group { planes: vec![plane], ..Group::default() }),
             }
         }
     }
@@ -103,9 +98,9 @@ pub(super) fn groups(files: &mut [Scanned]) -> Vec<Group> {
         let others = group.others;
         let parts = split(group.planes);
         if parts.is_empty() {
-            out.push(Group::new(Vec::new(), others));
+            out.push(Group { others, ..Group::default() });
         } else {
-            out.extend(parts.into_iter().map(|planes| Group::new(planes, Vec::new())));
+            out.extend(parts.into_iter().map(|planes| Group { planes, ..Group::default() }));
         }
     }
     out.sort_by_cached_key(|g| {
@@ -114,10 +109,9 @@ pub(super) fn groups(files: &mut [Scanned]) -> Vec<Group> {
         let scanned = files.get(file);
         (scanned.map(|f| (f.number, f.series.clone())), file, first)
     });
-    join(out, files)
+    out
 }
 
-/// Whether planes lie in one direction with one spacing.
 pub(super) fn stacks(a: &Plane, b: &Plane) -> bool {
     let directions = match (a.orientation, b.orientation) {
         (Some(o), Some(r)) => same_directions(&o, &r),
@@ -133,7 +127,7 @@ pub(super) fn stacks(a: &Plane, b: &Plane) -> bool {
 }
 
 /// Frames at the same places, one list of indices for each place.
-fn places(planes: &[Plane]) -> Option<Vec<Vec<usize>>> {
+pub(super) fn places(planes: &[Plane]) -> Option<Vec<Vec<usize>>> {
     let [x, y] = planes.first()?.orientation?;
     let normal = cross(x, y);
     let mut order: Vec<(f64, usize)> = planes
@@ -159,7 +153,7 @@ fn most_at_one_place(planes: &[Plane]) -> usize {
 /// Splits frames that lie at the same places by what tells them apart: the kind of picture and the
 /// echo always (they are different pictures), time, b-value and acquisition only where not every
 /// place has all of them (else they make the fourth dimension).
-fn split(planes: Vec<Plane>) -> Vec<Vec<Plane>> {
+pub(super) fn split(planes: Vec<Plane>) -> Vec<Vec<Plane>> {
     if planes.is_empty() {
         return Vec::new();
     }

@@ -1,128 +1,163 @@
-//! Stacks that their identifiers tear apart: slices of one scan of which each has a series, or a
-//! frame of reference, of its own. They are joined where study, kind of picture, direction, spacing
-//! and size agree and the positions form a stack; their parts can still be opened alone.
+//! One stack whose slices carry identifiers of their own: series, or frames of reference, that were
+//! made anew for every file. They are joined where everything else says that they are one.
 
-use super::group::{Group, stacks};
+use super::group::{Group, places, split, stacks};
 use super::listing::Scanned;
-use super::plane::{B_VALUE, ECHO, Plane, cross, dot, length};
+use super::plane::{INSTANCE, Plane, length};
+use super::stack::slots;
 use crate::volume::Notice;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
-/// Series of one slice are joined from so many on: two are often views to plan by.
+/// Fewer slices are no stack.
 const FEWEST: usize = 3;
-/// A gap more times as wide as the median ends a stack.
-const WIDEST: f64 = 10.0;
+/// Series of different numbers are joined only if the slices lie closer than so many times the
+/// distance that they declare: localisers lie farther apart.
+const FAR: f64 = 2.5;
 
-/// Groups with the joined ones before their parts.
-pub(super) fn join(groups: Vec<Group>, files: &[Scanned]) -> Vec<Group> {
-    let mut alike: BTreeMap<Vec<String>, Vec<usize>> = BTreeMap::new();
+/// The groups with those joined that form one stack; nothing if none do.
+pub(super) fn joined(groups: &[Group], files: &[Scanned]) -> Option<Vec<Group>> {
+    let mut alike: BTreeMap<String, Vec<Vec<usize>>> = BTreeMap::new();
     for (i, group) in groups.iter().enumerate() {
-        if let Some(key) = key(group, files) {
-            alike.entry(key).or_default().push(i);
+        let Some((key, first)) = key(group, files).zip(group.planes.first()) else { continue };
+        let stacked = alike.entry(key).or_default();
+        let fits = |of: &&mut Vec<usize>| {
+            let other = of.first().and_then(|&g| groups.get(g)?.planes.first());
+            other.is_some_and(|p| stacks(p, first) && p.kind == first.kind)
+        };
+        match stacked.iter_mut().find(fits) {
+            Some(of) => of.push(i),
+            None => stacked.push(vec![i]),
         }
     }
-    let mut sets: Vec<(Vec<usize>, Group)> = Vec::new();
-    for members in alike.into_values() {
-        for set in directions(&groups, members) {
-            sets.extend(joined(&groups, files, set));
+    let mut into: BTreeMap<usize, Vec<Group>> = BTreeMap::new();
+    let mut gone = HashSet::new();
+    for candidates in alike.values().flatten().flat_map(|of| in_one_space(of, groups, files)) {
+        let (Some(&first), Some(group)) = (candidates.first(), join(&candidates, groups, files))
+        else {
+            continue;
+        };
+        gone.extend(candidates);
+        into.insert(first, group);
+    }
+    (!gone.is_empty()).then(|| {
+        let mut out = Vec::new();
+        for (i, group) in groups.iter().enumerate() {
+            if let Some(joined) = into.remove(&i) {
+                out.extend(joined);
+            } else if !gone.contains(&i) {
+                out.push(group.clone());
+            }
         }
-    }
-    if sets.is_empty() {
-        return groups;
-    }
-    let part: Vec<bool> =
-        (0..groups.len()).map(|i| sets.iter().any(|(set, _)| set.contains(&i))).collect();
-    let mut parts = Vec::new();
-    let mut out: Vec<Group> = sets.into_iter().map(|(_, group)| group).collect();
-    for (mut group, part) in groups.into_iter().zip(part) {
-        group.part = part;
-        if part { parts.push(group) } else { out.push(group) }
-    }
-    out.extend(parts);
-    out
-}
-
-/// What must agree; `None` for what lies nowhere or is several frames of one file.
-fn key(group: &Group, files: &[Scanned]) -> Option<Vec<String>> {
-    let first = group.planes.first()?;
-    let file = files.get(first.file)?;
-    let layout = &file.picture.as_ref().ok()?.layout;
-    let placed = group.planes.iter().all(|p| p.position.is_some() && p.orientation.is_some());
-    let one_a_file = group.planes.windows(2).all(|w| w[0].file != w[1].file) && layout.frames == 1;
-    (placed && one_a_file && !file.study.is_empty()).then(|| {
-        let size = format!("{}x{}x{}", layout.columns, layout.rows, layout.samples);
-        let bits = format!("{} {}", layout.allocated, layout.signed);
-        let order = format!("{} {}", first.order[ECHO], first.order[B_VALUE]);
-        let text = [&file.study, &file.kind, &file.modality].map(Clone::clone);
-        let description = file.description().to_owned();
-        text.into_iter().chain([description, size, bits, order]).collect()
+        out
     })
 }
 
-/// Split into sets that lie in one direction with one spacing.
-fn directions(groups: &[Group], members: Vec<usize>) -> Vec<Vec<usize>> {
-    let mut sets: Vec<Vec<usize>> = Vec::new();
-    let first = |i: usize| groups[i].planes.first();
-    for i in members {
-        let fits =
-            |set: &&mut Vec<usize>| first(set[0]).zip(first(i)).is_some_and(|(a, b)| stacks(a, b));
-        match sets.iter_mut().find(fits) {
-            Some(set) => set.push(i),
-            None => sets.push(vec![i]),
-        }
-    }
-    sets
+/// What must be alike besides the geometry; nothing for what is never joined.
+fn key(group: &Group, files: &[Scanned]) -> Option<String> {
+    let file = files.get(group.planes.first()?.file)?;
+    let picture = file.picture.as_ref().ok()?;
+    let l = &picture.layout;
+    let single = l.frames == 1 && l.mosaic.is_none() && !file.series.is_empty();
+    let placed = group.planes.iter().all(|p| p.position.is_some() && p.orientation.is_some());
+    (single && placed).then(|| {
+        format!(
+            "{:?}",
+            (
+                (&file.study, &file.modality, &file.kind, &file.recipe),
+                (l.rows, l.columns, l.samples, l.allocated, l.signed, l.photometric)
+            )
+        )
+    })
 }
 
-/// The set as one group, if that is what it is.
-fn joined(groups: &[Group], files: &[Scanned], set: Vec<usize>) -> Option<(Vec<usize>, Group)> {
-    let series = |i: usize| {
-        let file = groups[i].planes.first().and_then(|p| files.get(p.file));
-        file.map(|f| f.series.as_str()).unwrap_or_default()
+/// Groups that share a frame of reference, or of which every file has one of its own.
+fn in_one_space(of: &[usize], groups: &[Group], files: &[Scanned]) -> Vec<Vec<usize>> {
+    let frame = |g: usize| {
+        let file = groups.get(g).and_then(|g| files.get(g.planes.first()?.file));
+        file.map_or("", |f| f.frame.as_str())
     };
-    let one_series = set.iter().all(|&i| series(i) == series(set[0]));
-    let single = set.iter().all(|&i| groups[i].planes.len() == 1);
-    if set.len() < 2 || !(one_series || (single && set.len() >= FEWEST)) {
-        return None;
+    let mut by_frame: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for &g in of {
+        by_frame.entry(frame(g)).or_default().push(g);
     }
-    let parts: Vec<&Group> = set.iter().map(|&i| &groups[i]).collect();
-    let planes: Vec<&Plane> = parts.iter().flat_map(|g| &g.planes).collect();
-    if !is_stack(&planes) {
-        return None;
+    let slices: usize = of.iter().filter_map(|&g| groups.get(g)).map(|g| g.planes.len()).sum();
+    if by_frame.len() == slices && slices >= FEWEST && !by_frame.contains_key("") {
+        return vec![of.to_vec()];
     }
-    let what = if one_series { "frames of reference" } else { "series" };
-    let notice = Notice::amber(format!(
-        "the files have {} {what} of their own and form one stack of {} slices: they are joined; \
-         choose one of the parts to see it alone",
-        set.len(),
-        planes.len()
-    ));
-    let mut group = Group::joined(parts);
-    group.notices.push(notice);
-    Some((set, group))
+    by_frame.into_values().collect()
 }
 
-/// Positions one behind another on one line, none twice, without a wide gap.
-fn is_stack(planes: &[&Plane]) -> bool {
-    let Some([x, y]) = planes.first().and_then(|p| p.orientation) else { return false };
-    let normal = cross(x, y);
-    let mut places: Vec<(f64, [f64; 3])> =
-        planes.iter().filter_map(|p| p.position.map(|v| (dot(v, normal), v))).collect();
-    places.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let mut gaps: Vec<f64> = places.windows(2).map(|w| w[1].0 - w[0].0).collect();
-    gaps.sort_by(f64::total_cmp);
-    let (Some(&least), Some(&median), Some(&most)) =
-        (gaps.first(), gaps.get(gaps.len() / 2), gaps.last())
-    else {
-        return false;
-    };
-    let (Some(first), Some(last)) = (places.first(), places.last()) else { return false };
-    let pixel = planes.first().and_then(|p| p.spacing).map_or(1.0, |s| s[0].min(s[1]));
-    let on_line = places.iter().all(|(d, p)| {
-        let share = (d - first.0) / (last.0 - first.0);
-        let off: [f64; 3] =
-            std::array::from_fn(|k| p[k] - (first.1[k] + share * (last.1[k] - first.1[k])));
-        length(off) <= pixel.max(0.02 * median)
+fn join(of: &[usize], groups: &[Group], files: &[Scanned]) -> Option<Vec<Group>> {
+    let members: Vec<&Group> = of.iter().filter_map(|&g| groups.get(g)).collect();
+    let planes: Vec<Plane> = members.iter().flat_map(|g| g.planes.clone()).collect();
+    if members.len() < 2 || planes.len() < FEWEST {
+        return None;
+    }
+    let file = |p: &Plane| files.get(p.file);
+    let numbers: HashSet<Option<i64>> = planes.iter().map(|p| file(p)?.number).collect();
+    let one_number = numbers.len() == 1;
+    let single = members.iter().all(|g| g.planes.len() == 1);
+    let instances: HashSet<u64> = planes.iter().map(|p| p.order[INSTANCE].to_bits()).collect();
+    // A series that was merely cut in pieces counts its slices on.
+    if !single && !(one_number && instances.len() == planes.len()) {
+        return None;
+    }
+    let at = places(&planes)?;
+    let times = at.first()?.len();
+    let even_times = at.iter().all(|p| p.len() == times);
+    if at.len() < FEWEST || !even_times || (times > 1 && !(single && one_number)) {
+        return None;
+    }
+    let centres: Vec<[f64; 3]> =
+        at.iter().filter_map(|p| planes.get(*p.first()?)?.position).collect();
+    let step = |a: &[f64; 3], b: &[f64; 3]| -> [f64; 3] { std::array::from_fn(|i| b[i] - a[i]) };
+    let steps: Vec<[f64; 3]> =
+        centres.windows(2).filter_map(|w| Some(step(w.first()?, w.last()?))).collect();
+    let lengths: Vec<f64> = steps.iter().map(|s| length(*s)).collect();
+    let mut sorted = lengths.clone();
+    sorted.sort_by(f64::total_cmp);
+    let median = *sorted.get(sorted.len() / 2)?;
+    // All steps go the same way.
+    let whole = step(centres.first()?, centres.last()?);
+    let straight = steps.iter().zip(&lengths).all(|(s, n)| {
+        let off: [f64; 3] = std::array::from_fn(|i| s[i] / n - whole[i] / length(whole));
+        length(off) < 0.1
     });
-    least > 0.02 * median && most <= WIDEST * median && on_line
+    let even = slots(&lengths, median).is_some();
+    let declared = planes.iter().filter_map(|p| p.step).fold(f64::INFINITY, f64::min);
+    let most = planes.iter().filter_map(|p| p.step).fold(0.0, f64::max);
+    let near = median <= FAR * declared && most <= 1.01 * declared;
+    let scout = planes.first()?.kind.contains("LOCALIZER");
+    if !straight || !(one_number && single || even && (one_number || near && !scout)) {
+        return None;
+    }
+    let series: HashSet<&str> =
+        planes.iter().filter_map(|p| Some(file(p)?.series.as_str())).collect();
+    let said = if series.len() > 1 {
+        format!(
+            "identifiers are not unique: {} series of one study are shown as one, because their {} \
+             slices form one stack; they can be opened separately",
+            series.len(),
+            planes.len()
+        )
+    } else {
+        format!(
+            "identifiers are not unique: every one of the {} slices names a frame of reference of \
+             its own; they are shown as one stack, which their positions form; they can be opened \
+             separately",
+            planes.len()
+        )
+    };
+    let mut planes = planes;
+    planes.sort_by_key(|p| (p.file, p.frame));
+    Some(
+        split(planes)
+            .into_iter()
+            .map(|planes| Group {
+                planes,
+                notices: vec![Notice::amber(said.clone())],
+                ..Group::default()
+            })
+            .collect(),
+    )
 }

@@ -3,23 +3,27 @@
 
 use super::build::{Options, build, middle_slice};
 use super::bytes::Bytes;
-use super::copies::Copies;
 use super::file::{is_uid, number, parse, sop_class, text};
 use super::group::{Group, groups};
+use super::identity::without_copies;
+use super::join::joined;
 use super::layout::{Layout, Photometric};
 use super::origin::{Origin, gather, is_disc_index};
 use super::pixels::frames_within;
 use super::plane::{Plane, is_clip, planes};
+use crate::io::OpenOptions;
 use crate::io::error::{IoError, Refusal, one_line};
 use crate::io::watch::{Progress, Watch};
 use crate::volume::{Modality, Notice, Volume};
 use dicom::core::Tag;
 use dicom::dictionary_std::tags;
+use dicom::object::InMemDicomObject;
 use rayon::prelude::*;
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// dicom-rs parses recursively; the prescan admits a depth that fits in this.
 const STACK: usize = 16 << 20;
@@ -60,8 +64,6 @@ pub struct SeriesInfo {
     pub frames: usize,
     /// Whether there is a picture that can be opened.
     pub has_pixels: bool,
-    /// It was joined with others, and is a choice beside the whole.
-    pub part: bool,
     /// Why not, if not.
     pub problem: Option<String>,
     #[serde(skip)]
@@ -69,13 +71,6 @@ pub struct SeriesInfo {
     /// As in the file: YYYYMMDD.
     #[serde(skip)]
     pub date: Private,
-}
-
-impl SeriesInfo {
-    /// It can be opened and belongs to no whole.
-    fn stands_alone(&self) -> bool {
-        self.has_pixels && !self.part
-    }
 }
 
 /// Which series of several.
@@ -108,6 +103,8 @@ pub(super) struct Scanned {
     pub(super) origin: Origin,
     pub(super) study: String,
     pub(super) series: String,
+    /// How the picture was made, in digest: texts and settings that one scan has alike.
+    pub(super) recipe: [u8; 32],
     pub(super) instance: String,
     /// Frame of reference: positions mean nothing across two of them.
     pub(super) frame: String,
@@ -119,13 +116,6 @@ pub(super) struct Scanned {
     /// A DICOMDIR.
     index: bool,
     pub(super) picture: Result<Picture, Refusal>,
-}
-
-impl Scanned {
-    /// To compare; may say who the patient is.
-    pub(super) fn description(&self) -> &str {
-        self.description.reveal()
-    }
 }
 
 /// Everything about a picture but its voxels.
@@ -148,8 +138,10 @@ pub(super) struct Facts {
 
 /// Series whose headers were read.
 pub struct Listing {
-    pub(super) files: Vec<Scanned>,
+    pub(super) files: Arc<Vec<Scanned>>,
     groups: Vec<Group>,
+    /// The groups before some of them were joined, if any were.
+    apart: Option<Vec<Group>>,
     series: Vec<SeriesInfo>,
     notices: Vec<Notice>,
     /// All stacks of one file, opened together unless one is asked for.
@@ -221,7 +213,7 @@ impl Listing {
         let mut unreadable = 0;
         // In one chain, so that the memory of the first list becomes that of the second: there may
         // be hundreds of thousands.
-        let mut files: Vec<Scanned> = scanned
+        let files: Vec<Scanned> = scanned
             .into_iter()
             .filter_map(|one| match one? {
                 Err(_) => {
@@ -233,32 +225,44 @@ impl Listing {
                 Ok(s) => Some(s),
             })
             .collect();
-        let shared = Copies::among(&files);
-        let mut repeated = shared.repeated.iter();
-        files.retain(|_| repeated.next() != Some(&true));
-        let copies = shared.repeated.iter().filter(|r| **r).count();
         let mut notices = found.notices;
         if unreadable > 0 {
             notices.push(Notice::amber(format!(
                 "{unreadable} DICOM files could not be read and are left out"
             )));
         }
-        if copies > 0 {
-            notices.push(Notice::note(format!("{copies} files are copies of others")));
-        }
-        if shared.different > 0 {
-            notices.push(Notice::amber(format!(
-                "{} files share their identifiers with others although they are different pictures; \
-                 each is shown",
-                shared.different
-            )));
-        }
+        let mut files = without_copies(files, watch, &mut notices)?;
         let groups = groups(&mut files);
         let whole = (single && groups.len() > 1)
             .then(|| Group::joined(&groups))
             .filter(|g| !g.planes.is_empty());
-        let series = groups.iter().enumerate().map(|(i, g)| info(i, g, &files)).collect();
-        Ok(Self { files, groups, series, notices, whole, path })
+        let files = Arc::new(files);
+        let joined = joined(&groups, &files);
+        let apart = joined.is_some().then(|| groups.clone());
+        let groups = joined.unwrap_or(groups);
+        let series = infos(&groups, &files);
+        Ok(Self { files, groups, apart, series, notices, whole, path })
+    }
+
+    /// Whether slices of several identifiers are shown as one series.
+    pub fn is_joined(&self) -> bool {
+        self.apart.is_some()
+    }
+
+    /// The series as their identifiers have them, none joined with another.
+    #[must_use]
+    pub fn separated(&self) -> Self {
+        let groups = self.apart.clone().unwrap_or_else(|| self.groups.clone());
+        let series = infos(&groups, &self.files);
+        Self {
+            files: self.files.clone(),
+            groups,
+            apart: None,
+            series,
+            notices: self.notices.clone(),
+            whole: self.whole.clone(),
+            path: self.path.clone(),
+        }
     }
 
     /// The series, in a fixed order.
@@ -268,7 +272,7 @@ impl Listing {
 
     /// Whether [`Self::open`] without a choice would have to ask.
     pub fn must_choose(&self) -> bool {
-        self.whole.is_none() && self.series.iter().filter(|s| s.stands_alone()).count() > 1
+        self.whole.is_none() && self.series.iter().filter(|s| s.has_pixels).count() > 1
     }
 
     /// Opens the series chosen, or the only one that has pixels.
@@ -284,8 +288,7 @@ impl Listing {
         self.group(choice)
             .and_then(|group| {
                 let options = Options { raw_geometry, watch };
-                let notices = [&*self.notices, &*group.notices].concat();
-                on_threads(|| build(&self.files, group, &notices, &options))
+                on_threads(|| build(&self.files, group, &self.notices, &options))
             })
             .map_err(|e| IoError::new(e, &self.path))
     }
@@ -309,6 +312,10 @@ impl Listing {
     }
 }
 
+fn infos(groups: &[Group], files: &[Scanned]) -> Vec<SeriesInfo> {
+    groups.iter().enumerate().map(|(i, g)| info(i, g, files)).collect()
+}
+
 fn info(index: usize, group: &Group, files: &[Scanned]) -> SeriesInfo {
     let numbers = group.files();
     let first = numbers.first().and_then(|&i| files.get(i));
@@ -317,17 +324,13 @@ fn info(index: usize, group: &Group, files: &[Scanned]) -> SeriesInfo {
         index,
         modality: first.map(|f| f.modality.clone()).unwrap_or_default(),
         number: first.and_then(|f| f.number),
-        uid: first
-            .map(|f| f.series.clone())
-            .filter(|uid| is_uid(uid) && numbers.iter().all(|&i| files[i].series == *uid))
-            .unwrap_or_default(),
+        uid: first.map(|f| f.series.clone()).filter(|uid| is_uid(uid)).unwrap_or_default(),
         kind: first.map(|f| f.kind.clone()).unwrap_or_default(),
         files: numbers.len(),
         columns: picture.map_or(0, |p| p.layout.columns),
         rows: picture.map_or(0, |p| p.layout.rows),
         frames: group.planes.len(),
         has_pixels: picture.is_some(),
-        part: group.part,
         problem: first.and_then(|f| f.picture.as_ref().err()).map(ToString::to_string),
         description: first.map(|f| f.description.clone()).unwrap_or_default(),
         date: first.map(|f| f.date.clone()).unwrap_or_default(),
@@ -347,9 +350,6 @@ fn choose(series: &[SeriesInfo], choice: Option<&SeriesChoice>) -> Result<usize,
         })?),
         Some(SeriesChoice::Uid(uid)) => {
             let with: Vec<&SeriesInfo> = series.iter().filter(|s| s.uid == *uid).collect();
-            // The whole rather than its parts.
-            let whole: Vec<&SeriesInfo> = with.iter().copied().filter(|s| !s.part).collect();
-            let with = if whole.is_empty() { with } else { whole };
             match with.as_slice() {
                 [] => return Err(Refusal::Choose("there is no series of that UID".into())),
                 [only] => Some(*only),
@@ -367,7 +367,7 @@ fn choose(series: &[SeriesInfo], choice: Option<&SeriesChoice>) -> Result<usize,
             s.problem.as_deref().unwrap_or("it has no pixels")
         )));
     }
-    let with_pixels: Vec<&SeriesInfo> = series.iter().filter(|s| s.stands_alone()).collect();
+    let with_pixels: Vec<&SeriesInfo> = series.iter().filter(|s| s.has_pixels).collect();
     match with_pixels.as_slice() {
         [only] => Ok(only.index),
         [] => Err(match series.first().and_then(|s| s.problem.as_deref()) {
@@ -405,6 +405,7 @@ fn examine(origin: Origin, bytes: Bytes) -> Result<Scanned, Refusal> {
     };
     Ok(Scanned {
         study: text(o, tags::STUDY_INSTANCE_UID).unwrap_or_default(),
+        recipe: recipe(o),
         series: text(o, tags::SERIES_INSTANCE_UID).unwrap_or_default(),
         instance: text(o, tags::SOP_INSTANCE_UID).unwrap_or_default(),
         frame: text(o, tags::FRAME_OF_REFERENCE_UID).unwrap_or_default(),
@@ -417,6 +418,28 @@ fn examine(origin: Origin, bytes: Bytes) -> Result<Scanned, Refusal> {
         picture,
         origin,
     })
+}
+
+/// What all slices of one scan have alike and those of two scans mostly not.
+fn recipe(o: &InMemDicomObject) -> [u8; 32] {
+    let settings = [
+        tags::SERIES_DESCRIPTION,
+        tags::PROTOCOL_NAME,
+        tags::SCANNING_SEQUENCE,
+        tags::SEQUENCE_VARIANT,
+        tags::SEQUENCE_NAME,
+        tags::REPETITION_TIME,
+        tags::ECHO_TIME,
+        tags::INVERSION_TIME,
+        tags::FLIP_ANGLE,
+        tags::KVP,
+        tags::CONVOLUTION_KERNEL,
+        tags::CONTRAST_BOLUS_AGENT,
+        tags::UNITS,
+    ];
+    let add =
+        |hash: Sha256, tag| hash.chain_update(text(o, tag).unwrap_or_default()).chain_update([0]);
+    settings.into_iter().fold(Sha256::new(), add).finalize().into()
 }
 
 /// A term of the standard; anything longer may be some other text that a damaged file has there.
@@ -485,11 +508,10 @@ fn modality(code: Option<&str>) -> Modality {
 }
 
 /// Opens what lies at one path.
-pub(crate) fn open(
-    path: &Path,
-    choice: Option<&SeriesChoice>,
-    raw_geometry: bool,
-    watch: Watch<'_>,
-) -> Result<Volume, IoError> {
-    Listing::scan(&[path.to_path_buf()], watch)?.open(choice, raw_geometry, watch)
+pub(crate) fn open(path: &Path, options: &OpenOptions<'_>) -> Result<Volume, IoError> {
+    let mut listing = Listing::scan(&[path.to_path_buf()], options.watch)?;
+    if options.separate {
+        listing = listing.separated();
+    }
+    listing.open(options.series.as_ref(), options.raw_geometry, options.watch)
 }

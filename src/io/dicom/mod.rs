@@ -6,10 +6,12 @@ mod beside;
 mod build;
 mod bytes;
 mod charset;
-mod copies;
 mod file;
 mod fragments;
 mod group;
+mod identity;
+#[cfg(test)]
+mod identity_tests;
 mod join;
 mod jpeg_extended;
 mod jpeg_ls;

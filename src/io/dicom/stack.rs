@@ -306,7 +306,7 @@ fn spread(
 }
 
 /// For each place of an even stack its slice, if all steps are near a multiple of the median.
-fn slots(steps: &[f64], median: f64) -> Option<Vec<Option<usize>>> {
+pub(super) fn slots(steps: &[f64], median: f64) -> Option<Vec<Option<usize>>> {
     let mut slots = vec![Some(0)];
     for (i, s) in steps.iter().enumerate() {
         let k = s / median;

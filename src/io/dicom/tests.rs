@@ -24,6 +24,8 @@ pub(super) fn element(group: u16, number: u16, vr: &[u8; 2], value: &[u8]) -> Ve
 /// A 3 x 2 slice of 16-bit numbers that start at `first`.
 pub(super) struct Slice {
     pub(super) series: &'static str,
+    /// Frame of reference.
+    pub(super) frame: &'static str,
     pub(super) instance: usize,
     pub(super) uid: String,
     pub(super) orientation: &'static str,
@@ -37,6 +39,7 @@ impl Slice {
     pub(super) fn at(instance: usize, position: [f64; 3]) -> Self {
         Self {
             series: "1.2.3",
+            frame: "1.2.5",
             instance,
             uid: format!("1.2.3.{instance}"),
             orientation: "1\\0\\0\\0\\1\\0",
@@ -66,6 +69,7 @@ impl Slice {
             text(0x20, 0x13, b"IS", &self.instance.to_string()),
             text(0x20, 0x32, b"DS", &format!("{x}\\{y}\\{z}")),
             text(0x20, 0x37, b"DS", self.orientation),
+            text(0x20, 0x52, b"UI", self.frame),
             us(2, 1),
             text(0x28, 4, b"CS", self.photometric),
             us(0x10, 2),
