@@ -51,8 +51,13 @@ impl FileSet {
                     _ => failed(e),
                 });
             }
-            // Not every system opens folders: then only age tells whether it was left behind.
-            let lock = File::open(&made_in).ok();
+            let lock = match File::open(&made_in) {
+                Ok(folder) => Some(folder),
+                // Swept away by somebody else before it was locked.
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
+                // Not every system opens folders: then only age tells whether it was left behind.
+                Err(_) => None,
+            };
             if lock.as_ref().map_or(Ok(true), |f| claim(f, &made_in)).map_err(failed)? {
                 return Ok(Self { folder, made_in, record, overwrite, _lock: lock });
             }
