@@ -18,7 +18,7 @@ pub(super) struct Group {
     /// What is to be said when it is opened.
     pub(super) notices: Vec<Notice>,
     /// Files without a picture.
-    others: Vec<usize>,
+    pub(super) others: Vec<usize>,
 }
 
 impl Group {
