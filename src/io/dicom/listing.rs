@@ -3,6 +3,7 @@
 
 use super::build::{Options, build, middle_slice};
 use super::bytes::Bytes;
+use super::course::Course;
 use super::file::{is_uid, number, parse, sop_class, text};
 use super::group::{Group, groups};
 use super::layout::{Layout, Photometric};
@@ -435,9 +436,7 @@ fn picture(f: &super::file::DicomFile) -> Result<Picture, Refusal> {
     } else {
         None
     };
-    let timed = [tags::FRAME_TIME, tags::FRAME_TIME_VECTOR, tags::CINE_RATE];
-    let clip = layout.frames > 1
-        && (modality == Modality::Ultrasound || timed.into_iter().any(|t| o.get(t).is_some()));
+    let clip = layout.frames > 1 && Course::of(o, layout.frames, &mut Vec::new()) == Course::Time;
     Ok(Picture { layout, planes, facts: Facts { modality, value_unit, clip }, notices })
 }
 

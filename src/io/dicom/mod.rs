@@ -5,6 +5,9 @@
 mod beside;
 mod build;
 mod bytes;
+mod course;
+#[cfg(test)]
+mod course_tests;
 mod file;
 mod fragments;
 mod group;
@@ -17,6 +20,7 @@ mod mosaic;
 mod object_tests;
 mod origin;
 mod pixels;
+mod place;
 mod plane;
 mod prescan;
 #[cfg(test)]

@@ -1,6 +1,8 @@
-//! Where each frame lies and how it rescales: from the plain attributes (PS3.3 C.7.6.2) or, frame
-//! by frame, from the functional groups of enhanced objects (C.7.6.16).
+//! Where each frame lies and how it rescales: from the plain attributes (PS3.3 C.7.6.2), frame by
+//! frame from the functional groups of enhanced objects (C.7.6.16), or from the detector that took
+//! it (C.8.4.11).
 
+use super::course::{Course, detector, is_nuclear, list};
 use super::file::{first_item, number, numbers, text};
 use super::layout::Layout;
 use super::mosaic::is_mosaic;
@@ -22,6 +24,9 @@ pub(super) struct Plane {
     /// Unit directions in which the column and the row number increase.
     pub(super) orientation: Option<[[f64; 3]; 2]>,
     pub(super) position: Option<[f64; 3]>,
+    /// Whether these are directions in the patient, and not of an ultrasound volume whose place in
+    /// the patient nobody knows.
+    pub(super) in_patient: bool,
     /// Distance of columns and of rows.
     pub(super) spacing: Option<[f64; 2]>,
     /// Declared distance of slices, else their thickness.
@@ -74,35 +79,44 @@ pub(super) fn planes(
     }
     let whole_kind = shortened(&text(o, tags::IMAGE_TYPE).unwrap_or_default());
     let fallback_spacing = detector_spacing(o, notices);
-    let grid = grid_offsets(o, layout.frames);
+    let several = layout.frames > 1;
+    let per = |tag| list(o, tag, layout.frames).filter(|_| several && is_nuclear(o));
+    let detectors = per(tags::DETECTOR_VECTOR);
+    let windows = per(tags::ENERGY_WINDOW_VECTOR);
+    let phases = per(tags::RR_INTERVAL_VECTOR).or_else(|| per(tags::PHASE_VECTOR));
+    let moments = per(tags::TIME_SLOT_VECTOR).or_else(|| per(tags::TIME_SLICE_VECTOR));
+    // None if each frame says where it lies.
+    let shared_place = [tags::PLANE_POSITION_SEQUENCE, tags::PLANE_POSITION_VOLUME_SEQUENCE]
+        .into_iter()
+        .all(|t| shared.into_iter().chain(per_frame).all(|g| first_item(g, t).is_none()));
+    let course = (several && shared_place).then(|| Course::of(o, layout.frames, notices));
     (0..layout.frames.min(present))
         .map(|frame| {
             // Per-frame groups win over shared ones, both over the plain attributes.
-            let group = |sequence: Tag| {
+            let stated = |sequence: Tag| {
                 per_frame
                     .get(frame)
                     .and_then(|g| first_item(g, sequence))
                     .or_else(|| shared.and_then(|g| first_item(g, sequence)))
-                    .unwrap_or(o)
             };
-            let orientation =
-                few(group(tags::PLANE_ORIENTATION_SEQUENCE), tags::IMAGE_ORIENTATION_PATIENT)
-                    .and_then(|v| directions(&v, notices));
-            let position = few(group(tags::PLANE_POSITION_SEQUENCE), tags::IMAGE_POSITION_PATIENT)
-                .and_then(|v| <[f64; 3]>::try_from(v).ok())
-                // Farther away than anything was ever scanned.
-                .filter(|p| p.iter().all(|v| v.abs() < 1e9));
-            let position = match (position, orientation, &grid) {
-                (Some(p), Some([x, y]), Some(offsets)) => {
-                    let n = cross(x, y);
-                    let d = offsets.get(frame).copied().unwrap_or_default();
-                    Some(std::array::from_fn(|i| {
-                        let p: [f64; 3] = p;
-                        p[i] + n[i] * d
-                    }))
-                }
-                (p, _, _) => p,
-            };
+            let group = |sequence: Tag| stated(sequence).unwrap_or(o);
+            let mut place = Place::of(
+                group(tags::PLANE_ORIENTATION_SEQUENCE),
+                group(tags::PLANE_POSITION_SEQUENCE),
+                PATIENT,
+                notices,
+            );
+            if let Some(d) = detector(o, detectors.as_ref(), frame) {
+                place = place.or(|| Place::of(d, d, PATIENT, notices));
+            }
+            let in_volume = stated(tags::PLANE_ORIENTATION_VOLUME_SEQUENCE)
+                .zip(stated(tags::PLANE_POSITION_VOLUME_SEQUENCE));
+            let mut in_patient = true;
+            if let Some((turn, at)) = in_volume.filter(|_| place.position.is_none()) {
+                let names = [tags::IMAGE_ORIENTATION_VOLUME, tags::IMAGE_POSITION_VOLUME];
+                (place, in_patient) = (Place::of(turn, at, names, notices), false);
+            }
+            let Place { orientation, mut position } = place;
             let measures = group(tags::PIXEL_MEASURES_SEQUENCE);
             let spacing = few(measures, tags::PIXEL_SPACING)
                 .and_then(|v| match v.as_slice() {
@@ -113,23 +127,42 @@ pub(super) fn planes(
                     _ => None,
                 })
                 .or(fallback_spacing);
-            let step = number(measures, tags::SPACING_BETWEEN_SLICES)
+            let mut step = number(measures, tags::SPACING_BETWEEN_SLICES)
                 .or_else(|| number(measures, tags::SLICE_THICKNESS))
                 .map(f64::abs)
                 .filter(|&s| is_length(s));
+            match (&course, position, orientation) {
+                (Some(Course::Depth(depths)), at, turn) => {
+                    if let &[a, b, ..] = depths.as_slice() {
+                        step = Some((b - a).abs()).filter(|&s| is_length(s)).or(step);
+                    }
+                    let depth = depths.get(frame).copied().unwrap_or_default();
+                    position = at.zip(turn).map(|(p, [x, y])| {
+                        let n = cross(x, y);
+                        std::array::from_fn(|i| p[i] + n[i] * depth)
+                    });
+                }
+                (Some(Course::Unknown), ..) => (position, step) = (None, None),
+                _ => {}
+            }
             let content = group(tags::FRAME_CONTENT_SEQUENCE);
             let echo = group(tags::MR_ECHO_SEQUENCE);
             let diffusion = group(tags::MR_DIFFUSION_SEQUENCE);
             let key = |o: &InMemDicomObject, a: Tag, b: Tag| {
                 number(o, a).or_else(|| number(o, b)).unwrap_or(0.0)
             };
+            let mut kind = frame_kind(group(tags::MR_IMAGE_FRAME_TYPE_SEQUENCE))
+                .or_else(|| frame_kind(group(tags::CT_IMAGE_FRAME_TYPE_SEQUENCE)))
+                .unwrap_or_else(|| whole_kind.clone());
+            if let Some(window) = of_list(&windows, frame) {
+                kind = shortened(&format!("window {window} {kind}"));
+            }
             Plane {
                 file: 0,
                 frame,
                 tile: None,
-                kind: frame_kind(group(tags::MR_IMAGE_FRAME_TYPE_SEQUENCE))
-                    .or_else(|| frame_kind(group(tags::CT_IMAGE_FRAME_TYPE_SEQUENCE)))
-                    .unwrap_or_else(|| whole_kind.clone()),
+                kind,
+                in_patient,
                 orientation: orientation.filter(|_| !unsplit),
                 position: position.filter(|_| !unsplit),
                 spacing,
@@ -147,8 +180,12 @@ pub(super) fn planes(
                         tags::REFERENCED_SEGMENT_NUMBER,
                     )
                     .unwrap_or(0.0),
-                    key(content, tags::TEMPORAL_POSITION_INDEX, tags::TEMPORAL_POSITION_IDENTIFIER),
-                    key(o, tags::TRIGGER_TIME, tags::FRAME_REFERENCE_TIME),
+                    of_list(&phases, frame).unwrap_or_else(|| {
+                        let identifier = tags::TEMPORAL_POSITION_IDENTIFIER;
+                        key(content, tags::TEMPORAL_POSITION_INDEX, identifier)
+                    }),
+                    of_list(&moments, frame)
+                        .unwrap_or_else(|| key(o, tags::TRIGGER_TIME, tags::FRAME_REFERENCE_TIME)),
                     key(echo, tags::EFFECTIVE_ECHO_TIME, tags::ECHO_TIME),
                     key(diffusion, tags::DIFFUSION_B_VALUE, tags::DIFFUSION_B_VALUE),
                     key(o, tags::ACQUISITION_NUMBER, tags::ACQUISITION_NUMBER),
@@ -158,6 +195,48 @@ pub(super) fn planes(
         })
         .flat_map(|plane| tiles(plane, layout))
         .collect()
+}
+
+/// Names of the plain attributes that say where a picture lies in the patient.
+const PATIENT: [Tag; 2] = [tags::IMAGE_ORIENTATION_PATIENT, tags::IMAGE_POSITION_PATIENT];
+
+/// Where a picture lies, as far as it is said.
+struct Place {
+    orientation: Option<[[f64; 3]; 2]>,
+    position: Option<[f64; 3]>,
+}
+
+impl Place {
+    fn of(
+        turn: &InMemDicomObject,
+        at: &InMemDicomObject,
+        [orientation, position]: [Tag; 2],
+        notices: &mut Vec<Notice>,
+    ) -> Self {
+        Self {
+            orientation: few(turn, orientation).and_then(|v| directions(&v, notices)),
+            position: few(at, position)
+                .and_then(|v| <[f64; 3]>::try_from(v).ok())
+                // Farther away than anything was ever scanned.
+                .filter(|p| p.iter().all(|v| v.abs() < 1e9)),
+        }
+    }
+
+    /// What is not said here, from elsewhere.
+    fn or(self, other: impl FnOnce() -> Self) -> Self {
+        if self.orientation.is_some() && self.position.is_some() {
+            return self;
+        }
+        let other = other();
+        Self {
+            orientation: self.orientation.or(other.orientation),
+            position: self.position.or(other.position),
+        }
+    }
+}
+
+fn of_list(list: &Option<Vec<f64>>, frame: usize) -> Option<f64> {
+    list.as_ref()?.get(frame).copied()
 }
 
 fn frame_kind(group: &InMemDicomObject) -> Option<String> {
@@ -286,12 +365,6 @@ fn detector_spacing(o: &InMemDicomObject, notices: &mut Vec<Notice>) -> Option<[
         notices.push(Notice::note("the spacing is that of the ultrasound region"));
     }
     found
-}
-
-/// Offsets of the planes of a dose grid along the normal (PS3.3 C.8.8.3.2).
-fn grid_offsets(o: &InMemDicomObject, frames: usize) -> Option<Vec<f64>> {
-    let v = numbers(o, tags::GRID_FRAME_OFFSET_VECTOR)?;
-    (v.len() == frames && frames > 1 && v.first() == Some(&0.0)).then_some(v)
 }
 
 fn rescale(

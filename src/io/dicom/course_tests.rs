@@ -1,0 +1,1 @@
+//! Where the frames of multi-frame objects lie, from files built in code.
