@@ -90,7 +90,7 @@ pub(super) fn is_nuclear(o: &InMemDicomObject) -> bool {
 }
 
 /// Slices through the patient, not views of it (PS3.3 C.8.4.9.1.1.3).
-pub(super) fn is_reconstructed(o: &InMemDicomObject) -> bool {
+fn is_reconstructed(o: &InMemDicomObject) -> bool {
     text(o, tags::IMAGE_TYPE).is_some_and(|t| t.split('\\').any(|v| v.trim().starts_with("RECON")))
 }
 
@@ -161,11 +161,11 @@ fn number_at(o: &InMemDicomObject, tag: Tag, i: usize) -> Option<f64> {
 }
 
 /// The detector that took a frame: its own item, else the only or the first.
-pub(super) fn detector(
-    o: &InMemDicomObject,
-    of_frame: Option<&Vec<f64>>,
+pub(super) fn detector<'a>(
+    o: &'a InMemDicomObject,
+    of_frame: Option<&[f64]>,
     frame: usize,
-) -> Option<&InMemDicomObject> {
+) -> Option<&'a InMemDicomObject> {
     let items = o.get(tags::DETECTOR_INFORMATION_SEQUENCE)?.items()?;
     of_frame
         .and_then(|v| items.get((*v.get(frame)? as usize).checked_sub(1)?))

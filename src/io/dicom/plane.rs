@@ -106,7 +106,7 @@ pub(super) fn planes(
                 PATIENT,
                 notices,
             );
-            if let Some(d) = detector(o, detectors.as_ref(), frame) {
+            if let Some(d) = detector(o, detectors.as_deref(), frame) {
                 place = place.or(|| Place::of(d, d, PATIENT, notices));
             }
             let in_volume = stated(tags::PLANE_ORIENTATION_VOLUME_SEQUENCE)
@@ -154,7 +154,7 @@ pub(super) fn planes(
             let mut kind = frame_kind(group(tags::MR_IMAGE_FRAME_TYPE_SEQUENCE))
                 .or_else(|| frame_kind(group(tags::CT_IMAGE_FRAME_TYPE_SEQUENCE)))
                 .unwrap_or_else(|| whole_kind.clone());
-            if let Some(window) = of_list(&windows, frame) {
+            if let Some(window) = of_list(windows.as_ref(), frame) {
                 kind = shortened(&format!("window {window} {kind}"));
             }
             Plane {
@@ -180,11 +180,11 @@ pub(super) fn planes(
                         tags::REFERENCED_SEGMENT_NUMBER,
                     )
                     .unwrap_or(0.0),
-                    of_list(&phases, frame).unwrap_or_else(|| {
+                    of_list(phases.as_ref(), frame).unwrap_or_else(|| {
                         let identifier = tags::TEMPORAL_POSITION_IDENTIFIER;
                         key(content, tags::TEMPORAL_POSITION_INDEX, identifier)
                     }),
-                    of_list(&moments, frame)
+                    of_list(moments.as_ref(), frame)
                         .unwrap_or_else(|| key(o, tags::TRIGGER_TIME, tags::FRAME_REFERENCE_TIME)),
                     key(echo, tags::EFFECTIVE_ECHO_TIME, tags::ECHO_TIME),
                     key(diffusion, tags::DIFFUSION_B_VALUE, tags::DIFFUSION_B_VALUE),
@@ -235,8 +235,8 @@ impl Place {
     }
 }
 
-fn of_list(list: &Option<Vec<f64>>, frame: usize) -> Option<f64> {
-    list.as_ref()?.get(frame).copied()
+fn of_list(list: Option<&Vec<f64>>, frame: usize) -> Option<f64> {
+    list?.get(frame).copied()
 }
 
 fn frame_kind(group: &InMemDicomObject) -> Option<String> {

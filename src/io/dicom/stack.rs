@@ -31,7 +31,7 @@ pub(super) struct Wish {
 
 /// Arranges the planes of a series, or of one multi-frame object.
 pub(super) fn arrange(
-    mut planes: Vec<Plane>,
+    planes: Vec<Plane>,
     wish: Wish,
     notices: &mut Vec<Notice>,
 ) -> Result<Stack, Refusal> {
