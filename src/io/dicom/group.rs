@@ -3,8 +3,9 @@
 
 use super::layout::Photometric;
 use super::listing::Scanned;
-use super::plane::{ACQUISITION, B_VALUE, ECHO, Plane, TIME, TRIGGER, cross, dot};
-use super::stack::{same_directions, same_place};
+use super::place::Places;
+use super::plane::{ACQUISITION, B_VALUE, ECHO, Plane, TIME, TRIGGER};
+use super::stack::same_directions;
 use crate::volume::Notice;
 use std::collections::{BTreeMap, HashMap};
 
@@ -128,22 +129,7 @@ pub(super) fn stacks(a: &Plane, b: &Plane) -> bool {
 
 /// Frames at the same places, one list of indices for each place.
 pub(super) fn places(planes: &[Plane]) -> Option<Vec<Vec<usize>>> {
-    let [x, y] = planes.first()?.orientation?;
-    let normal = cross(x, y);
-    let mut order: Vec<(f64, usize)> = planes
-        .iter()
-        .enumerate()
-        .map(|(i, p)| p.position.map(|v| (dot(v, normal), i)))
-        .collect::<Option<_>>()?;
-    order.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    let distances: Vec<f64> = order.iter().map(|(d, _)| *d).collect();
-    let near = same_place(&distances, planes.first()?.step);
-    Some(
-        order
-            .chunk_by(|a, b| b.0 - a.0 < near)
-            .map(|c| c.iter().map(|(_, i)| *i).collect())
-            .collect(),
-    )
+    Some(Places::of(planes)?.iter().map(<[usize]>::to_vec).collect())
 }
 
 fn most_at_one_place(planes: &[Plane]) -> usize {

@@ -3,6 +3,7 @@
 
 use super::build::{Options, build, middle_slice};
 use super::bytes::Bytes;
+use super::course::Course;
 use super::file::{is_uid, number, parse, sop_class, text};
 use super::group::{Group, groups};
 use super::identity::without_copies;
@@ -10,7 +11,7 @@ use super::join::joined;
 use super::layout::{Layout, Photometric};
 use super::origin::{Origin, gather, is_disc_index};
 use super::pixels::frames_within;
-use super::plane::{Plane, is_clip, planes};
+use super::plane::{Plane, planes};
 use crate::io::OpenOptions;
 use crate::io::error::{IoError, Refusal, one_line};
 use crate::io::watch::{Progress, Watch};
@@ -489,7 +490,7 @@ fn picture(f: &super::file::DicomFile) -> Result<Picture, Refusal> {
     } else {
         None
     };
-    let clip = layout.frames > 1 && is_clip(o);
+    let clip = layout.frames > 1 && Course::of(o, layout.frames, &mut Vec::new()) == Course::Time;
     Ok(Picture { layout, planes, facts: Facts { modality, value_unit, clip }, notices })
 }
 

@@ -6,6 +6,9 @@ mod beside;
 mod build;
 mod bytes;
 mod charset;
+mod course;
+#[cfg(test)]
+mod course_tests;
 mod file;
 mod fragments;
 mod group;
@@ -22,6 +25,7 @@ mod mosaic;
 mod object_tests;
 mod origin;
 mod pixels;
+mod place;
 mod plane;
 mod prescan;
 #[cfg(test)]

@@ -5,15 +5,15 @@ use super::tests::{element, says};
 use crate::io::{OpenOptions, SeriesChoice, list, open, open_with};
 use crate::volume::{Volume, Voxels};
 
-fn text(g: u16, n: u16, vr: &[u8; 2], s: &str) -> Vec<u8> {
+pub(super) fn text(g: u16, n: u16, vr: &[u8; 2], s: &str) -> Vec<u8> {
     element(g, n, vr, s.as_bytes())
 }
 
-fn us(g: u16, n: u16, value: u16) -> Vec<u8> {
+pub(super) fn us(g: u16, n: u16, value: u16) -> Vec<u8> {
     element(g, n, b"US", &value.to_le_bytes())
 }
 
-fn sequence(g: u16, n: u16, items: &[Vec<u8>]) -> Vec<u8> {
+pub(super) fn sequence(g: u16, n: u16, items: &[Vec<u8>]) -> Vec<u8> {
     let body: Vec<u8> = items
         .iter()
         .flat_map(|i| {
@@ -42,7 +42,7 @@ fn encapsulated(fragments: &[Vec<u8>]) -> Vec<u8> {
     b
 }
 
-fn file(syntax: &str, elements: &[Vec<u8>]) -> Vec<u8> {
+pub(super) fn file(syntax: &str, elements: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = vec![0; 128];
     bytes.extend(b"DICM");
     bytes.extend(text(2, 0x10, b"UI", syntax));
@@ -52,14 +52,20 @@ fn file(syntax: &str, elements: &[Vec<u8>]) -> Vec<u8> {
     bytes
 }
 
-const EXPLICIT: &str = "1.2.840.10008.1.2.1";
+pub(super) const EXPLICIT: &str = "1.2.840.10008.1.2.1";
 
 /// Allocated, stored, signed.
 #[derive(Clone, Copy)]
-struct Bits(u16, u16, u16);
+pub(super) struct Bits(pub(super) u16, pub(super) u16, pub(super) u16);
 
 /// Rows, columns, samples and bits of a picture.
-fn picture(photometric: &str, rows: u16, columns: u16, samples: u16, bits: Bits) -> Vec<Vec<u8>> {
+pub(super) fn picture(
+    photometric: &str,
+    rows: u16,
+    columns: u16,
+    samples: u16,
+    bits: Bits,
+) -> Vec<Vec<u8>> {
     vec![
         us(0x28, 2, samples),
         text(0x28, 4, b"CS", photometric),
@@ -72,14 +78,14 @@ fn picture(photometric: &str, rows: u16, columns: u16, samples: u16, bits: Bits)
     ]
 }
 
-fn opened(bytes: &[u8]) -> Result<Volume, String> {
+pub(super) fn opened(bytes: &[u8]) -> Result<Volume, String> {
     let dir = tempfile::tempdir().expect("temp dir");
     let path = dir.path().join("file");
     std::fs::write(&path, bytes).expect("written");
     open(&path).map_err(|e| e.to_string())
 }
 
-fn words(values: &[u16]) -> Vec<u8> {
+pub(super) fn words(values: &[u16]) -> Vec<u8> {
     values.iter().flat_map(|v| v.to_le_bytes()).collect()
 }
 

@@ -1,6 +1,8 @@
-//! Where each frame lies and how it rescales: from the plain attributes (PS3.3 C.7.6.2) or, frame
-//! by frame, from the functional groups of enhanced objects (C.7.6.16).
+//! Where each frame lies and how it rescales: from the plain attributes (PS3.3 C.7.6.2), frame by
+//! frame from the functional groups of enhanced objects (C.7.6.16), or from the detector that took
+//! it (C.8.4.11).
 
+use super::course::{Course, detector, is_nuclear, list};
 use super::file::{first_item, number, numbers, text};
 use super::layout::Layout;
 use super::mosaic::is_mosaic;
@@ -21,9 +23,10 @@ pub(super) struct Plane {
     pub(super) kind: String,
     /// Unit directions in which the column and the row number increase.
     pub(super) orientation: Option<[[f64; 3]; 2]>,
-    /// The directions are those of the patient, not of a volume that lies anyhow in it.
-    pub(super) oriented: bool,
     pub(super) position: Option<[f64; 3]>,
+    /// Whether these are directions in the patient, and not of an ultrasound volume whose place in
+    /// the patient nobody knows.
+    pub(super) in_patient: bool,
     /// Distance of columns and of rows.
     pub(super) spacing: Option<[f64; 2]>,
     /// Declared distance of slices, else their thickness.
@@ -76,55 +79,44 @@ pub(super) fn planes(
     }
     let whole_kind = shortened(&text(o, tags::IMAGE_TYPE).unwrap_or_default());
     let fallback_spacing = detector_spacing(o, notices);
-    let stacking = Stacking::of(o, layout.frames, notices);
-    let detector = first_item(o, tags::DETECTOR_INFORMATION_SEQUENCE)
-        .filter(|_| matches!(stacking, Stacking::Even { .. }));
+    let several = layout.frames > 1;
+    let per = |tag| list(o, tag, layout.frames).filter(|_| several && is_nuclear(o));
+    let detectors = per(tags::DETECTOR_VECTOR);
+    let windows = per(tags::ENERGY_WINDOW_VECTOR);
+    let phases = per(tags::RR_INTERVAL_VECTOR).or_else(|| per(tags::PHASE_VECTOR));
+    let moments = per(tags::TIME_SLOT_VECTOR).or_else(|| per(tags::TIME_SLICE_VECTOR));
+    // None if each frame says where it lies.
+    let shared_place = [tags::PLANE_POSITION_SEQUENCE, tags::PLANE_POSITION_VOLUME_SEQUENCE]
+        .into_iter()
+        .all(|t| shared.into_iter().chain(per_frame).all(|g| first_item(g, t).is_none()));
+    let course = (several && shared_place).then(|| Course::of(o, layout.frames, notices));
     (0..layout.frames.min(present))
         .map(|frame| {
             // Per-frame groups win over shared ones, both over the plain attributes.
-            let group = |sequence: Tag| {
+            let stated = |sequence: Tag| {
                 per_frame
                     .get(frame)
                     .and_then(|g| first_item(g, sequence))
                     .or_else(|| shared.and_then(|g| first_item(g, sequence)))
-                    .unwrap_or(o)
             };
-            // Nuclear medicine says where its first slice lies with its detector.
-            let of_detector = |tag| detector.and_then(|d| few(d, tag));
-            let in_volume = |sequence, tag| {
-                few(
-                    first_item(per_frame.get(frame)?, sequence)
-                        .or(shared.and_then(|s| first_item(s, sequence)))?,
-                    tag,
-                )
-            };
-            let patient =
-                few(group(tags::PLANE_ORIENTATION_SEQUENCE), tags::IMAGE_ORIENTATION_PATIENT)
-                    .or_else(|| of_detector(tags::IMAGE_ORIENTATION_PATIENT));
-            let oriented = patient.is_some();
-            let orientation = patient
-                .or_else(|| {
-                    let sequence = tags::PLANE_ORIENTATION_VOLUME_SEQUENCE;
-                    in_volume(sequence, tags::IMAGE_ORIENTATION_VOLUME)
-                })
-                .and_then(|v| directions(&v, notices));
-            let position = few(group(tags::PLANE_POSITION_SEQUENCE), tags::IMAGE_POSITION_PATIENT)
-                .or_else(|| of_detector(tags::IMAGE_POSITION_PATIENT))
-                .or_else(|| {
-                    in_volume(tags::PLANE_POSITION_VOLUME_SEQUENCE, tags::IMAGE_POSITION_VOLUME)
-                })
-                .and_then(|v| <[f64; 3]>::try_from(v).ok())
-                // Farther away than anything was ever scanned.
-                .filter(|p| p.iter().all(|v| v.abs() < 1e9));
-            let position = match (position, orientation) {
-                (Some(p), Some([x, y])) => {
-                    let n = cross(x, y);
-                    let d = stacking.offset(frame, n);
-                    let p: [f64; 3] = p;
-                    Some(std::array::from_fn(|i| p[i] + n[i] * d))
-                }
-                (p, _) => p,
-            };
+            let group = |sequence: Tag| stated(sequence).unwrap_or(o);
+            let mut place = Place::of(
+                group(tags::PLANE_ORIENTATION_SEQUENCE),
+                group(tags::PLANE_POSITION_SEQUENCE),
+                PATIENT,
+                notices,
+            );
+            if let Some(d) = detector(o, detectors.as_deref(), frame) {
+                place = place.or(|| Place::of(d, d, PATIENT, notices));
+            }
+            let in_volume = stated(tags::PLANE_ORIENTATION_VOLUME_SEQUENCE)
+                .zip(stated(tags::PLANE_POSITION_VOLUME_SEQUENCE));
+            let mut in_patient = true;
+            if let Some((turn, at)) = in_volume.filter(|_| place.position.is_none()) {
+                let names = [tags::IMAGE_ORIENTATION_VOLUME, tags::IMAGE_POSITION_VOLUME];
+                (place, in_patient) = (Place::of(turn, at, names, notices), false);
+            }
+            let Place { orientation, mut position } = place;
             let measures = group(tags::PIXEL_MEASURES_SEQUENCE);
             let spacing = few(measures, tags::PIXEL_SPACING)
                 .and_then(|v| match v.as_slice() {
@@ -135,25 +127,43 @@ pub(super) fn planes(
                     _ => None,
                 })
                 .or(fallback_spacing);
-            let step = number(measures, tags::SPACING_BETWEEN_SLICES)
+            let mut step = number(measures, tags::SPACING_BETWEEN_SLICES)
                 .or_else(|| number(measures, tags::SLICE_THICKNESS))
                 .map(f64::abs)
                 .filter(|&s| is_length(s));
+            match (&course, position, orientation) {
+                (Some(Course::Depth(depths)), at, turn) => {
+                    if let &[a, b, ..] = depths.as_slice() {
+                        step = Some((b - a).abs()).filter(|&s| is_length(s)).or(step);
+                    }
+                    let depth = depths.get(frame).copied().unwrap_or_default();
+                    position = at.zip(turn).map(|(p, [x, y])| {
+                        let n = cross(x, y);
+                        std::array::from_fn(|i| p[i] + n[i] * depth)
+                    });
+                }
+                (Some(Course::Unknown), ..) => (position, step) = (None, None),
+                _ => {}
+            }
             let content = group(tags::FRAME_CONTENT_SEQUENCE);
             let echo = group(tags::MR_ECHO_SEQUENCE);
             let diffusion = group(tags::MR_DIFFUSION_SEQUENCE);
             let key = |o: &InMemDicomObject, a: Tag, b: Tag| {
                 number(o, a).or_else(|| number(o, b)).unwrap_or(0.0)
             };
+            let mut kind = frame_kind(group(tags::MR_IMAGE_FRAME_TYPE_SEQUENCE))
+                .or_else(|| frame_kind(group(tags::CT_IMAGE_FRAME_TYPE_SEQUENCE)))
+                .unwrap_or_else(|| whole_kind.clone());
+            if let Some(window) = of_list(windows.as_ref(), frame) {
+                kind = shortened(&format!("window {window} {kind}"));
+            }
             Plane {
                 file: 0,
                 frame,
                 tile: None,
-                kind: frame_kind(group(tags::MR_IMAGE_FRAME_TYPE_SEQUENCE))
-                    .or_else(|| frame_kind(group(tags::CT_IMAGE_FRAME_TYPE_SEQUENCE)))
-                    .unwrap_or_else(|| whole_kind.clone()),
+                kind,
+                in_patient,
                 orientation: orientation.filter(|_| !unsplit),
-                oriented,
                 position: position.filter(|_| !unsplit),
                 spacing,
                 step,
@@ -170,11 +180,12 @@ pub(super) fn planes(
                         tags::REFERENCED_SEGMENT_NUMBER,
                     )
                     .unwrap_or(0.0),
-                    stacking.time(frame).unwrap_or_else(|| {
-                        let index = tags::TEMPORAL_POSITION_INDEX;
-                        key(content, index, tags::TEMPORAL_POSITION_IDENTIFIER)
+                    of_list(phases.as_ref(), frame).unwrap_or_else(|| {
+                        let identifier = tags::TEMPORAL_POSITION_IDENTIFIER;
+                        key(content, tags::TEMPORAL_POSITION_INDEX, identifier)
                     }),
-                    key(o, tags::TRIGGER_TIME, tags::FRAME_REFERENCE_TIME),
+                    of_list(moments.as_ref(), frame)
+                        .unwrap_or_else(|| key(o, tags::TRIGGER_TIME, tags::FRAME_REFERENCE_TIME)),
                     key(echo, tags::EFFECTIVE_ECHO_TIME, tags::ECHO_TIME),
                     key(diffusion, tags::DIFFUSION_B_VALUE, tags::DIFFUSION_B_VALUE),
                     key(o, tags::ACQUISITION_NUMBER, tags::ACQUISITION_NUMBER),
@@ -184,6 +195,48 @@ pub(super) fn planes(
         })
         .flat_map(|plane| tiles(plane, layout))
         .collect()
+}
+
+/// Names of the plain attributes that say where a picture lies in the patient.
+const PATIENT: [Tag; 2] = [tags::IMAGE_ORIENTATION_PATIENT, tags::IMAGE_POSITION_PATIENT];
+
+/// Where a picture lies, as far as it is said.
+struct Place {
+    orientation: Option<[[f64; 3]; 2]>,
+    position: Option<[f64; 3]>,
+}
+
+impl Place {
+    fn of(
+        turn: &InMemDicomObject,
+        at: &InMemDicomObject,
+        [orientation, position]: [Tag; 2],
+        notices: &mut Vec<Notice>,
+    ) -> Self {
+        Self {
+            orientation: few(turn, orientation).and_then(|v| directions(&v, notices)),
+            position: few(at, position)
+                .and_then(|v| <[f64; 3]>::try_from(v).ok())
+                // Farther away than anything was ever scanned.
+                .filter(|p| p.iter().all(|v| v.abs() < 1e9)),
+        }
+    }
+
+    /// What is not said here, from elsewhere.
+    fn or(self, other: impl FnOnce() -> Self) -> Self {
+        if self.orientation.is_some() && self.position.is_some() {
+            return self;
+        }
+        let other = other();
+        Self {
+            orientation: self.orientation.or(other.orientation),
+            position: self.position.or(other.position),
+        }
+    }
+}
+
+fn of_list(list: Option<&Vec<f64>>, frame: usize) -> Option<f64> {
+    list?.get(frame).copied()
 }
 
 fn frame_kind(group: &InMemDicomObject) -> Option<String> {
@@ -312,105 +365,6 @@ fn detector_spacing(o: &InMemDicomObject, notices: &mut Vec<Notice>) -> Option<[
         notices.push(Notice::note("the spacing is that of the ultrasound region"));
     }
     found
-}
-
-/// How the frames of an object with one position lie one behind another.
-enum Stacking {
-    /// Each says itself where it lies, or nothing is known.
-    Own,
-    /// Distances of the planes of a dose grid from the first along the normal (PS3.3 C.8.8.3.2).
-    Grid(Vec<f64>),
-    /// The same, as heights in the patient, which is allowed for axial planes.
-    Heights(Vec<f64>),
-    /// One position and an even distance, negative against the normal; the slice of each frame where
-    /// it is listed, and what counts up over its repetitions (PS3.3 C.8.4.8).
-    Even { step: f64, slices: Option<Vec<f64>>, repeats: Option<Vec<f64>> },
-}
-
-impl Stacking {
-    fn of(o: &InMemDicomObject, frames: usize, notices: &mut Vec<Notice>) -> Self {
-        if frames < 2 {
-            return Self::Own;
-        }
-        if let Some(v) = numbers(o, tags::GRID_FRAME_OFFSET_VECTOR).filter(|v| v.len() == frames) {
-            return if v.first() == Some(&0.0) { Self::Grid(v) } else { Self::Heights(v) };
-        }
-        let per_frame = o.get(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE);
-        if per_frame.is_some() || is_mosaic(o) || is_clip(o) {
-            return Self::Own;
-        }
-        let list = |tag| numbers(o, tag).filter(|v| v.len() == frames);
-        let slices = list(tags::SLICE_VECTOR);
-        let nuclear = text(o, tags::MODALITY).as_deref() == Some("NM");
-        let reconstructed = text(o, tags::IMAGE_TYPE)
-            .is_some_and(|t| t.split('\\').any(|p| p.starts_with("RECON")));
-        // Frames of a detector at one place are moments or directions of looking, not slices.
-        if nuclear && slices.is_none() && !reconstructed {
-            return Self::Own;
-        }
-        let between = number(o, tags::SPACING_BETWEEN_SLICES).filter(|s| is_length(s.abs()));
-        let thick = number(o, tags::SLICE_THICKNESS).filter(|s| is_length(*s));
-        let Some(step) = between.or(thick) else { return Self::Own };
-        if between.is_none() {
-            push_once(
-                notices,
-                Notice::note(
-                    "the frames lie as far apart as they are thick: their distance is not given",
-                ),
-            );
-        }
-        let repeats = [
-            tags::TIME_SLOT_VECTOR,
-            tags::RR_INTERVAL_VECTOR,
-            tags::PHASE_VECTOR,
-            tags::ENERGY_WINDOW_VECTOR,
-        ];
-        // The sign has a meaning in nuclear medicine only.
-        let step = if nuclear { step } else { step.abs() };
-        Self::Even { step, slices, repeats: repeats.into_iter().find_map(list) }
-    }
-
-    /// Distance of a frame from the object's position along the normal.
-    fn offset(&self, frame: usize, normal: [f64; 3]) -> f64 {
-        let of = |v: &[f64]| v.get(frame).copied().unwrap_or_default();
-        match self {
-            Self::Own => 0.0,
-            Self::Grid(v) => of(v),
-            Self::Heights(v) => {
-                (of(v) - v.first().copied().unwrap_or_default()) * normal[2].signum()
-            }
-            Self::Even { step, slices: Some(v), .. } => step * (of(v) - 1.0),
-            Self::Even { step, slices: None, .. } => step * frame as f64,
-        }
-    }
-
-    fn time(&self, frame: usize) -> Option<f64> {
-        match self {
-            Self::Even { repeats: Some(v), .. } => v.get(frame).copied(),
-            _ => None,
-        }
-    }
-}
-
-/// Whether the frames of an object follow one another in time: what its Frame Increment Pointer
-/// says, else that it has times of frames, or is an ultrasound picture that is no volume.
-pub(super) fn is_clip(o: &InMemDicomObject) -> bool {
-    const VOLUME: &str = "1.2.840.10008.5.1.4.1.1.6.2";
-    if text(o, tags::SOP_CLASS_UID).as_deref() == Some(VOLUME) {
-        return false;
-    }
-    let timed = [tags::FRAME_TIME, tags::FRAME_TIME_VECTOR];
-    if let Some(PrimitiveValue::Tags(pointers)) =
-        o.get(tags::FRAME_INCREMENT_POINTER).and_then(|e| e.value().primitive())
-    {
-        let known = |t: &Tag| timed.contains(t) || *t == tags::SLICE_VECTOR;
-        if pointers.iter().any(known) {
-            return pointers.iter().any(|t| timed.contains(t));
-        }
-    }
-    let modality = text(o, tags::MODALITY);
-    matches!(modality.as_deref(), Some("US" | "IVUS"))
-        || timed.into_iter().chain([tags::CINE_RATE]).any(|t| o.get(t).is_some())
 }
 
 fn rescale(

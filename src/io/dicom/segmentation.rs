@@ -6,6 +6,7 @@ use super::layout::{Layout, Photometric};
 use super::listing::on_threads;
 use super::origin::Origin;
 use super::pixels::Frames;
+use super::place::tolerance;
 use super::plane::{Plane, cross, dot, length, planes, push_once};
 use crate::io::Mask;
 use crate::io::error::{Refusal, one_line};
@@ -219,7 +220,7 @@ fn on_image(image: &Volume, layout: &Layout, places: &[Plane]) -> Option<(Geomet
             (spacing[i] / target.spacing[i] - 1.0).abs() < 1e-3
                 && dot(directions[i], target.directions[i]) > 1.0 - 1e-5
         });
-        let near = 0.01f64.min(0.25 * target.step) + 0.01 * target.step;
+        let near = 0.01 * target.step + 0.01_f64.min(0.1 * target.step);
         let distance = |z: usize| {
             let s = target.slices.get(z).map_or([f64::INFINITY; 3], |s| s.position);
             length(std::array::from_fn(|i| s[i] - position[i]))
@@ -285,10 +286,11 @@ fn lattice(
     order.sort_by(|a, b| dot(*a, normal).total_cmp(&dot(*b, normal)));
     let (Some(&low), Some(&high)) = (order.first(), order.last()) else { return Err(unplaced()) };
     let along = |p: [f64; 3]| dot(p, normal) - dot(low, normal);
+    let same = tolerance(&order.iter().map(|&p| along(p)).collect::<Vec<_>>(), first);
     let least = order
         .windows(2)
         .filter_map(|w| if let [a, b] = w { Some(along(*b) - along(*a)) } else { None })
-        .filter(|d| *d > 0.01)
+        .filter(|d| *d > same)
         .fold(f64::INFINITY, f64::min);
     let declared = first.step.filter(|s| s.is_finite() && *s > 0.0);
     // Empty frames may be left out: the declared step counts if the gaps are multiples of it.
@@ -313,7 +315,7 @@ fn lattice(
     for &p in &positions {
         let z = (along(p) / step).round();
         let off = length(std::array::from_fn(|i| low[i] + advance[i] * z - p[i]));
-        if off > 0.01 + 0.02 * step {
+        if off > 0.02 * step + 0.01_f64.min(0.1 * step) {
             let text = "the frames of the segmentation are not evenly spaced; each was put on the \
                         nearest slice of an even lattice";
             push_once(notices, Notice::amber(text));

@@ -1,41 +1,11 @@
 //! From planes to a lattice: order along the slice normal, true spacing, what is wrong with it, and
 //! how that is made right. File names and instance numbers never decide where a slice lies.
 
+use super::place::Places;
 use super::plane::{INSTANCE, Plane, cross, dot, length};
 use super::resample::{Grid, Repair};
 use crate::io::error::Refusal;
 use crate::volume::{Affine, Geometry, LengthUnit, Notice};
-
-/// Planes nearer than this along the normal are at one position, mm, where their distances do not
-/// say otherwise.
-const SAME_PLACE: f64 = 0.01;
-/// The same positions, stored with errors, differ by less than this part of the declared distance of
-/// slices, and of the distances between them.
-const JITTER: f64 = 0.05;
-
-/// Below which distance planes are at one position, from their rising distances along the normal:
-/// what separates distances that are slips of the same position from those between slices.
-pub(super) fn same_place(distances: &[f64], declared: Option<f64>) -> f64 {
-    let mut gaps: Vec<f64> = distances.windows(2).map(|w| w[1] - w[0]).collect();
-    gaps.sort_by(f64::total_cmp);
-    let most = declared.map_or(10.0 * SAME_PLACE, |d| JITTER * d);
-    let split = (1..gaps.len()).rev().find(|&k| {
-        let (slip, step) = (gaps[k - 1], gaps[k]);
-        slip <= most && slip <= 2.0 * JITTER * step && step > 1e-5
-    });
-    match (split, gaps.first(), gaps.last()) {
-        (Some(k), ..) => 0.3 * gaps[k],
-        // All alike: one position, or slices as fine as they are.
-        (None, Some(&least), Some(&widest)) if widest > 1e-5 && least > JITTER * widest => {
-            if declared.is_some_and(|d| widest <= JITTER * d) {
-                2.0 * widest
-            } else {
-                0.3 * least
-            }
-        }
-        _ => SAME_PLACE,
-    }
-}
 
 /// Planes in voxel order (z, then time) and the lattice they fill.
 pub(super) struct Stack {
@@ -61,7 +31,7 @@ pub(super) struct Wish {
 
 /// Arranges the planes of a series, or of one multi-frame object.
 pub(super) fn arrange(
-    mut planes: Vec<Plane>,
+    planes: Vec<Plane>,
     wish: Wish,
     notices: &mut Vec<Notice>,
 ) -> Result<Stack, Refusal> {
@@ -70,26 +40,29 @@ pub(super) fn arrange(
         return loose(planes, wish, one_file, notices);
     };
     let normal = cross(directions[0], directions[1]);
-    let distance = |p: &Plane| dot(p.position.unwrap_or_default(), normal);
-    planes.sort_by(|a, b| {
-        distance(a)
-            .total_cmp(&distance(b))
-            .then_with(|| compare(&a.order, &b.order))
-            .then_with(|| (a.file, a.frame).cmp(&(b.file, b.frame)))
-    });
-    // Planes at one position: a chain of neighbours closer than the limit.
-    let distances: Vec<f64> = planes.iter().map(distance).collect();
-    let near = same_place(&distances, planes.first().and_then(|p| p.step));
-    let places: Vec<Vec<Plane>> =
-        planes.chunk_by(|a, b| distance(b) - distance(a) < near).map(<[Plane]>::to_vec).collect();
-    let pixel = spacing[0].min(spacing[1]);
+    let Some(found) = Places::of(&planes) else {
+        return loose(planes, wish, one_file, notices);
+    };
+    // Within a position by time, whatever small differences of position sorted before.
+    let places: Vec<Vec<Plane>> = found
+        .iter()
+        .map(|place| {
+            let mut place: Vec<Plane> =
+                place.iter().filter_map(|&i| planes.get(i).cloned()).collect();
+            place.sort_by(|a, b| {
+                compare(&a.order, &b.order).then_with(|| (a.file, a.frame).cmp(&(b.file, b.frame)))
+            });
+            place
+        })
+        .collect();
+    // Slices at one place must also show the same pixels, to the nearest.
+    let apart = 0.5 * spacing[0].min(spacing[1]);
     let beside = places.iter().any(|place| {
         let first = place.first().and_then(|p| p.position).unwrap_or_default();
         place.iter().any(|p| {
             let q = p.position.unwrap_or_default();
-            let from_first: [f64; 3] = std::array::from_fn(|i| q[i] - first[i]);
-            let along = dot(from_first, normal);
-            length(std::array::from_fn(|i| from_first[i] - along * normal[i])) > 0.5 * pixel
+            let shift: [f64; 3] = std::array::from_fn(|i| q[i] - first[i]);
+            length(cross(shift, normal)) > apart
         })
     });
     let times = places.first().map_or(1, Vec::len);
@@ -103,12 +76,7 @@ pub(super) fn arrange(
     }
     let (mut columns_of_time, mut doubles) = (places, Vec::new());
     for place in &mut columns_of_time {
-        if even {
-            // Within a position by time, whatever small differences of position sorted before.
-            place.sort_by(|a, b| {
-                compare(&a.order, &b.order).then_with(|| (a.file, a.frame).cmp(&(b.file, b.frame)))
-            });
-        } else {
+        if !even {
             if let Some((first, rest)) = place.split_first() {
                 doubles.extend(rest.iter().map(|p| (first.clone(), p.clone())));
             }
@@ -123,6 +91,13 @@ pub(super) fn arrange(
     }
     let positions: Vec<[f64; 3]> =
         columns_of_time.iter().filter_map(|p| p.first().and_then(|p| p.position)).collect();
+    let in_patient = planes.iter().all(|p| p.in_patient);
+    if !in_patient {
+        notices.push(Notice::amber(
+            "the place and direction are those of the ultrasound volume; where it lies in the \
+             patient is not known",
+        ));
+    }
     let found = spread(&positions, directions, spacing, &planes, wish, notices);
     let shape = [found.size[0], found.size[1], found.slices];
     let lps = Affine::from_columns(
@@ -131,7 +106,7 @@ pub(super) fn arrange(
     );
     let geometry = Geometry::new(shape, lps.flip_lps_ras())
         .map_err(|e| Refusal::damaged(format!("the slices span no volume ({e})")))?
-        .with_orientation_known(planes.iter().all(|p| p.oriented));
+        .with_orientation_known(in_patient);
     let mut ordered = Vec::with_capacity(planes.len());
     for t in 0..times {
         ordered.extend(columns_of_time.iter().filter_map(|p| p.get(t).cloned()));
@@ -220,9 +195,9 @@ fn spread(
         sorted.get(sorted.len() / 2).copied().unwrap_or(1.0),
         sorted.last().copied().unwrap_or(1.0),
     );
-    // Steps of a fraction of a millimetre are often rounded to hundredths.
-    let rounding = SAME_PLACE.min(JITTER * median);
-    let off = |s: f64| (s - median).abs() > 0.02 * median && (s - median).abs() > rounding;
+    // Positions may be rounded to a hundredth of a millimetre, which is much where steps are small.
+    let rounding = 0.01_f64.min(0.1 * median);
+    let off = |s: f64| (s - median).abs() > rounding.max(0.02 * median);
     let uneven = steps.iter().any(|&s| off(s));
     let farthest = positions
         .iter()
@@ -366,9 +341,11 @@ fn loose(
         notices.push(Notice::note(format!("a clip of {} frames, shown over time", planes.len())));
     } else if n > 1 {
         notices.push(if one_file {
-            Notice::note(format!(
-                "{n} frames without position are shown as a stack; their distance is not known"
-            ))
+            let apart = match planes.first().and_then(|p| p.step).filter(|_| alike) {
+                Some(step) if spacing.is_some() => format!(", {step} mm apart"),
+                _ => "; their distance is not known".into(),
+            };
+            Notice::note(format!("{n} frames without position are shown as a stack{apart}"))
         } else {
             Notice::amber(format!(
                 "{n} slices without common position are stacked by instance number; their \

@@ -88,7 +88,7 @@ impl Planes {
                     };
                     let nearest =
                         d.frames.iter().min_by(|a, b| distance(a).total_cmp(&distance(b)))?;
-                    (distance(&nearest) <= 0.5 * step + 1e-3).then(|| nearest.clone())
+                    (distance(&nearest) <= 0.501 * step).then(|| nearest.clone())
                 };
                 let source = own.cloned().or_else(near);
                 Slice { position, same_voxels: own.is_some(), source }
@@ -97,7 +97,7 @@ impl Planes {
         let even = slices.windows(3).all(|w| match w {
             [a, b, c] => {
                 let bend = minus(minus(c.position, b.position), minus(b.position, a.position));
-                length(bend) < 0.01
+                length(bend) < 0.01_f64.min(0.1 * step)
             }
             _ => true,
         });
