@@ -1,6 +1,6 @@
 //! Where the frames of multi-frame objects lie, from files built in code.
 
-use super::object_tests::{Bits, EXPLICIT, file, opened, picture, sequence, text, us, words};
+use super::object_tests::{Bits, EXPLICIT, file, opened, picture, sequence, text, words};
 use super::tests::{element, says};
 use crate::io::open;
 use crate::volume::Volume;
