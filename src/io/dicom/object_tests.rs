@@ -9,7 +9,7 @@ pub(super) fn text(g: u16, n: u16, vr: &[u8; 2], s: &str) -> Vec<u8> {
     element(g, n, vr, s.as_bytes())
 }
 
-pub(super) fn us(g: u16, n: u16, value: u16) -> Vec<u8> {
+fn us(g: u16, n: u16, value: u16) -> Vec<u8> {
     element(g, n, b"US", &value.to_le_bytes())
 }
 
