@@ -303,7 +303,7 @@ fn provenance(outcome: &Outcome) -> String {
         wording::ONE_MASK.to_owned()
     } else {
         let (how, statement) = (wording::settings(outcome), wording::statement(outcome));
-        format!("{how}, sampler {:?}; majority; {statement}", s.sampler)
+        format!("{how}, sampler {}; majority; {statement}", s.sampler.name())
     };
     format!(
         "model {} (weights sha256 {}); input sha256 {}; {time}{how}; research use only",

@@ -121,9 +121,16 @@ pub type OpenWindow = fn(Vec<PathBuf>) -> Result<(), String>;
 /// Runs the program with the process's arguments.
 pub fn main(open_window: OpenWindow) -> ExitCode {
     let arguments = Arguments::parse();
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,wgpu=error,naga=error"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| {
+        tracing_subscriber::EnvFilter::new("warn,wgpu=error,naga=error,dicom=error")
+    });
+    // What dicom-rs remarks on a file stands among its notices, in words, where it matters.
+    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colours)
+        .init();
     let result = match arguments.verb {
         Some(Verb::Segment(a)) => segment::run(&a),
         Some(Verb::Info(a)) => info::run(&a),

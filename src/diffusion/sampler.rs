@@ -25,6 +25,15 @@ pub enum SamplerKind {
 }
 
 impl SamplerKind {
+    /// In words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ddpm => "DDPM",
+            Self::Ddim => "DDIM",
+            Self::Dpmpp => "DPM-Solver++ 2M",
+        }
+    }
+
     /// A sampler for one member, whose noise depends on `seed` only.
     pub fn sampler(self, plan: &Plan, seed: u64) -> Box<dyn Sampler> {
         match self {

@@ -269,12 +269,15 @@ fn check(job: &Job, model: &LoadedModel) -> Result<Checked, InferenceError> {
     }
     let slices = s.slices.clone().unwrap_or(0..depth);
     if slices.is_empty() || slices.end > depth {
-        return refuse("slices", format!("{slices:?}"), format!("a part of 0..{depth}"));
+        let found = format!("{} to {}", slices.start, slices.end);
+        return refuse("slices", found, format!("a part of 0 to {depth}"));
     }
     let roi = s.roi.unwrap_or_else(|| Roi::full(geometry));
     if !roi.fits(geometry) {
         let [w, h, _] = geometry.shape();
-        return refuse("region", format!("{roi:?}"), format!("a part of {w}x{h} pixels"));
+        let Roi { x, y, width, height } = roi;
+        let found = format!("{width} x {height} pixels from {x}, {y}");
+        return refuse("region", found, format!("a part of {w} x {h} pixels"));
     }
     let first = match s.start {
         Start::Noise => model.schedule.len() - 1,
@@ -475,7 +478,7 @@ mod tests {
         };
         assert!(refused(&|j| j.settings.members = 0).contains("members"));
         assert!(refused(&|j| j.settings.steps = 5000).contains("5000"));
-        assert!(refused(&|j| j.settings.slices = Some(0..9)).contains("0..9"));
+        assert!(refused(&|j| j.settings.slices = Some(0..9)).contains("0 to 9"));
         let far = Roi { x: 60, y: 0, width: 10, height: 10 };
         assert!(refused(&|j| j.settings.roi = Some(far)).contains("region"));
         assert!(refused(&|j| j.time = 1).contains("time"));

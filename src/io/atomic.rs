@@ -63,6 +63,7 @@ impl Sibling {
                 if claim(&file, self.path())? {
                     let copy = file.try_clone()?;
                     self.lock.get_or_init(|| copy);
+                    reached("a temporary file was made");
                     return Ok(file);
                 }
             }
@@ -76,9 +77,11 @@ impl Sibling {
         let put = || -> std::io::Result<()> {
             File::open(&from)?.sync_all()?;
             set_permissions(&from, &self.target)?;
+            reached("a temporary file is whole");
             fs::rename(&from, &self.target)
         };
         put().map_err(|e| self.failed(e))?;
+        reached("a file is in place");
         self.temporary = None;
         sync_folder(&folder_of(&self.target));
         Ok(())
@@ -92,6 +95,25 @@ impl Drop for Sibling {
             && e.kind() != std::io::ErrorKind::NotFound
         {
             tracing::warn!("a temporary file could not be removed: {e}");
+        }
+    }
+}
+
+/// A moment at which a test may stop the process: between any two of them nothing changes on the
+/// disk that others could see.
+#[cfg(not(test))]
+pub(super) fn reached(_moment: &str) {}
+
+/// Stops for ever at the moment whose number, of all in this process, the environment names.
+#[cfg(test)]
+pub(super) fn reached(moment: &str) {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    static PASSED: AtomicUsize = AtomicUsize::new(0);
+    let stop = std::env::var("SFUMATO_STOP_AT").ok().and_then(|n| n.parse().ok());
+    if stop.is_some_and(|n: usize| PASSED.fetch_add(1, Ordering::SeqCst) == n) {
+        println!("stopped: {moment}");
+        loop {
+            std::thread::park();
         }
     }
 }
@@ -136,7 +158,10 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), IoError> {
 pub(super) fn write_new(path: &Path, bytes: &[u8], overwrite: bool) -> Result<(), IoError> {
     let sibling = Sibling::new(path, "tmp", overwrite)?;
     let mut file = sibling.create()?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|e| sibling.failed(e))?;
+    let (first, rest) = bytes.split_at(bytes.len() / 2);
+    file.write_all(first).map_err(|e| sibling.failed(e))?;
+    reached("half of a file is written");
+    file.write_all(rest).and_then(|()| file.sync_all()).map_err(|e| sibling.failed(e))?;
     let mut back = Sha256::new();
     let mut reader = File::open(sibling.path()).map_err(|e| sibling.failed(e))?;
     let mut buffer = vec![0; 1 << 16];
@@ -215,21 +240,20 @@ pub(super) mod tests {
     const SIZE: usize = 300_000;
 
     /// Not a test of its own: the other process of the two tests below. Writes a file full of one
-    /// byte, then a set of an image and its record, again and again, and says so.
+    /// byte, then a set of an image and its record, twice, and says when it has ended.
     #[test]
     #[ignore = "run by other tests as a process of its own"]
     fn child() {
         let Some(path) = std::env::var_os("SFUMATO_ATOMIC_TARGET").map(PathBuf::from) else {
             return;
         };
-        for round in 0..1000u32 {
-            println!("writing");
-            if let Err(e) = write_both(&path, (round % 200) as u8 + 1) {
+        for byte in [1, 2] {
+            if let Err(e) = write_both(&path, byte) {
                 println!("failed: {e}");
                 return;
             }
-            println!("written");
         }
+        println!("ended");
     }
 
     /// The file, then `set/image.bin` with `set/record.json`.
@@ -243,7 +267,7 @@ pub(super) mod tests {
         set.commit(&[image], &[]).map(drop)
     }
 
-    fn start(shell: Option<&str>, target: &Path) -> std::process::Child {
+    fn start(shell: Option<&str>, target: &Path, moment: Option<usize>) -> std::process::Child {
         use std::process::{Command, Stdio};
         let exe = std::env::current_exe().expect("this program");
         let mut command = match shell {
@@ -257,6 +281,7 @@ pub(super) mod tests {
         command
             .args(["--exact", "io::atomic::tests::child", "--ignored", "--nocapture"])
             .env("SFUMATO_ATOMIC_TARGET", target)
+            .envs(moment.map(|n| ("SFUMATO_STOP_AT", n.to_string())))
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -276,46 +301,39 @@ pub(super) mod tests {
 
     #[test]
     fn a_process_killed_while_writing_leaves_whole_files_and_no_image_without_record() {
-        use rand::{Rng, SeedableRng};
         use std::io::{BufRead, BufReader};
-        use std::time::{Duration, Instant};
         let dir = tempfile::tempdir().expect("temp dir");
         let (path, set) = (dir.path().join("a.bin"), dir.path().join("set"));
         let (image, record) = (set.join("image.bin"), set.join("record.json"));
         fs::create_dir(&set).expect("made");
         write_atomic(&path, &vec![250; SIZE]).expect("written");
-        let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
-        let (mut caught, mut longest) = (0, Duration::ZERO);
-        for round in 0..200 {
-            let mut child = start(None, &path);
-            let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-            while !lines.next().expect("the child goes on").expect("text").contains("writing") {}
-            if round % 20 == 0 {
-                // How long it takes once, so that the moments spread over all of it.
-                let begin = Instant::now();
-                while !lines.next().expect("goes on").expect("text").contains("written") {}
-                longest = begin.elapsed();
-            }
-            let moment = Instant::now() + longest.mul_f64(rng.random_range(0.0..1.2));
-            while Instant::now() < moment {
-                std::hint::spin_loop();
-            }
+        let (mut caught, mut moment) = (0, 0);
+        // At every moment of the first set of a folder and of one that replaces it.
+        loop {
+            let mut child = start(None, &path, Some(moment));
+            let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+            let mut lines = lines.map(|l| l.expect("text"));
+            let said = lines
+                .find(|l| ["stopped", "ended", "failed"].iter().any(|w| l.contains(w)))
+                .expect("the child says where it is");
             child.kill().expect("killed");
             child.wait().expect("ended");
+            assert!(!said.contains("failed"), "{said}");
             caught += usize::from(leftovers(dir.path()) + leftovers(&set) > 0);
-            assert!(is_whole(&path), "round {round}");
-            assert!(!record.exists() || is_whole(&record), "round {round}");
-            assert!(!image.exists() || (is_whole(&image) && record.exists()), "round {round}");
+            assert!(is_whole(&path), "{said}");
+            assert!(!record.exists() || is_whole(&record), "{said}");
+            assert!(!image.exists() || (is_whole(&image) && record.exists()), "{said}");
             let of_one_set = || fs::read(&image).ok() == fs::read(&record).ok();
-            assert!(!image.exists() || of_one_set(), "round {round}: a mixed set");
-            if round % 10 == 0 {
-                // Now and then the first image of a folder is the one that is caught.
-                for file in [&image, &record] {
-                    fs::remove_file(file).ok();
-                }
+            assert!(!image.exists() || of_one_set(), "{said}: a mixed set");
+            if said.contains("ended") {
+                break;
+            }
+            moment += 1;
+            for file in [&image, &record] {
+                fs::remove_file(file).ok();
             }
         }
-        assert!(caught >= 20, "only {caught} of 200 were caught in the middle");
+        assert!(moment >= 20 && caught >= 15, "{caught} caught in the middle of {moment} moments");
         // What they left is gone with the next write.
         write_both(&path, 7).expect("written");
         assert_eq!(names(dir.path()), ["a.bin", "set"]);
@@ -355,7 +373,7 @@ pub(super) mod tests {
         let path = dir.path().join("a.bin");
         write_atomic(&path, &vec![250; SIZE]).expect("written");
         // No file may grow beyond 100 blocks: writing fails in the middle, as on a full disk.
-        let mut child = start(Some("trap '' XFSZ; ulimit -f 100"), &path);
+        let mut child = start(Some("trap '' XFSZ; ulimit -f 100"), &path, None);
         let mut said = String::new();
         child.stdout.take().expect("piped").read_to_string(&mut said).expect("text");
         child.wait().expect("ended");

@@ -38,19 +38,19 @@ impl Refusal {
 /// A file that could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum IoError {
-    #[error("{why}: {}", one_line(&path.display().to_string()))]
+    #[error("{why}: {}", shown(path))]
     Refused { why: Refusal, path: PathBuf },
-    #[error("{what} could not be written ({source}): {}", one_line(&path.display().to_string()))]
+    #[error("{what} could not be written ({source}): {}", shown(path))]
     Write { what: &'static str, source: std::io::Error, path: PathBuf },
-    #[error("already exists and overwriting was not asked for: {}", one_line(&path.display().to_string()))]
+    #[error("already exists and overwriting was not asked for: {}", shown(path))]
     Exists { path: PathBuf },
     /// Somebody else is making the same set of files.
     #[error(
         "another run is writing these files; wait for its end or choose another folder: {}",
-        one_line(&path.display().to_string())
+        shown(path)
     )]
     Busy { path: PathBuf },
-    #[error("cannot be written: {why}: {}", one_line(&path.display().to_string()))]
+    #[error("cannot be written: {why}: {}", shown(path))]
     Invalid { why: String, path: PathBuf },
 }
 
@@ -63,6 +63,13 @@ impl IoError {
     pub(super) fn new(why: Refusal, path: &Path) -> Self {
         Self::Refused { why, path: path.into() }
     }
+}
+
+/// A path on one line, as the person knows it: a file of a set is made in a hidden folder beside its
+/// place, which is nobody's business.
+fn shown(path: &Path) -> String {
+    let own = path.iter().filter(|part| !super::leftover::is_ours(part));
+    one_line(&own.collect::<PathBuf>().display().to_string())
 }
 
 /// Control characters (line breaks, escapes, right-to-left marks) replaced, at most 300 characters.
@@ -96,6 +103,15 @@ mod tests {
             IoError::new(Refusal::damaged("a\nb\u{1b}[31m\u{202e}c"), Path::new("odd\nname.dcm"));
         let text = e.to_string();
         assert_eq!(text, "damaged: a b [31m c: odd name.dcm");
+    }
+
+    #[test]
+    fn a_path_is_the_one_that_was_asked_for() {
+        let hidden = Path::new("out/sfumato_0123456789abcdef.set/mask.nii.gz");
+        let name = hidden.parent().and_then(Path::file_name).expect("a name");
+        let text = IoError::Exists { path: hidden.into() }.to_string();
+        assert_eq!(super::super::leftover::is_ours(name), !text.contains("sfumato_"), "{text}");
+        assert!(text.ends_with("mask.nii.gz"), "{text}");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! first, then comes the record, then the files.
 
 use super::IoError;
-use super::atomic::{Sibling, folder_of, set_permissions, sync_folder};
+use super::atomic::{Sibling, folder_of, reached, set_permissions, sync_folder};
 use super::leftover::{claim, name_of_set, sweep};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -120,10 +120,11 @@ impl FileSet {
                 Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
                     return Err(IoError::Write { what: "the file", source, path: path.clone() });
                 }
-                _ => {}
+                _ => reached("a file of the earlier set is gone"),
             }
         }
         let record = record.finish()?;
+        reached("the record is in place");
         let mut placed = moves.into_iter().map(Move::finish).collect::<Result<Vec<_>, _>>()?;
         sync_folder(&self.folder);
         placed.push(record);

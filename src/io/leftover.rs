@@ -30,7 +30,8 @@ pub(super) fn name_of_set(record: &OsStr) -> String {
     format!("sfumato_{digits}.{SET}")
 }
 
-fn is_ours(name: &OsStr) -> bool {
+/// Whether a name is one that we give to what is not in its place yet.
+pub(super) fn is_ours(name: &OsStr) -> bool {
     let Some(rest) = name.to_str().and_then(|n| n.strip_prefix("sfumato_")) else { return false };
     let Some((digits, ending)) = rest.split_once('.') else { return false };
     digits.len() == 16

@@ -257,7 +257,7 @@ mod tests {
         let unplaced = placed.clone().with_orientation_known(false);
         assert!(!said(&picture, picture.clone()));
         assert!(!said(&unplaced, unplaced.clone()));
-        assert!(said(&picture, unplaced.clone()));
+        assert!(said(&picture, unplaced));
         assert!(said(&picture, placed.clone()));
         assert!(said(&placed, picture));
     }

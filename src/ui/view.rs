@@ -345,7 +345,7 @@ fn corner_text(
     let (index, slices) = document.slice();
     let mut lines = Vec::new();
     if g.orientation_known() {
-        lines.push(format!("{:?} · radiological", g.plane_across(document.view.axis)));
+        lines.push(format!("{} · radiological", g.plane_across(document.view.axis).name()));
     } else if !g.is_2d() {
         lines.push("orientation unknown".to_owned());
     }

@@ -116,10 +116,21 @@ pub enum Plane {
     Sagittal,
 }
 
+impl Plane {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Axial => "Axial",
+            Self::Coronal => "Coronal",
+            Self::Sagittal => "Sagittal",
+        }
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum GeometryError {
     #[error(
-        "the image has shape {0:?}: every axis needs at least one voxel and at most {max}",
+        "the image has {} x {} x {} voxels: every axis needs at least one voxel and at most {max}",
+        .0[0], .0[1], .0[2],
         max = u32::MAX
     )]
     Shape([usize; 3]),

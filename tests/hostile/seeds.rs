@@ -185,7 +185,6 @@ fn seeds_open() {
         let word = match s.name {
             "zip" => Some("choose"),
             "disc-index" => Some("."),
-            "analyze" => Some("pair"), // its voxels lie in another file
             _ => None,
         };
         report.expect(s.name, &outcome, word);

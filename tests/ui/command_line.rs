@@ -223,3 +223,73 @@ fn a_network_without_diffusion_part_gives_one_mask_and_never_samples() {
         assert!(!out.join(name).exists(), "{name}");
     }
 }
+
+/// What a person reads when something goes wrong: one line that says what and where, of no hidden
+/// file and in no words of the program's own.
+#[test]
+fn errors_are_one_line_for_a_person() {
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let at = |name: &str| dir.path().join(name).display().to_string();
+    let image = picture(dir.path()).display().to_string();
+    std::fs::write(at("text.nii"), "no image").expect("written");
+    std::fs::write(at("broken.png"), [0x89, b'P', b'N', b'G', 13, 10, 26, 10, 0]).expect("written");
+    std::fs::write(at("taken.nii.gz"), "somebody's").expect("written");
+    std::fs::create_dir(at("folder.nii.gz")).expect("made");
+    std::fs::create_dir(at("empty")).expect("made");
+    let quick = |more: &[&str]| -> Vec<String> {
+        let all = ["segment", &image, "--out", &at("out")].map(str::to_owned);
+        let more = QUICK.iter().chain(more).map(|s| (*s).to_owned());
+        all.into_iter().chain(more).collect()
+    };
+    let words = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
+    let cases: Vec<(Vec<String>, &str)> = vec![
+        (words(&["info", &at("nothing.nii")]), "nothing.nii"),
+        (words(&["info", &at("text.nii")]), "text.nii"),
+        (words(&["info", &at("broken.png")]), "broken.png"),
+        (words(&["info", &at("empty")]), "empty"),
+        (words(&["convert", &image, &at("a.txt")]), ".nii"),
+        (words(&["convert", &image, &at("taken.nii.gz")]), "taken.nii.gz"),
+        (words(&["convert", &image, &at("folder.nii.gz")]), "folder"),
+        (words(&["convert", &image, &at("no/such/a.nii")]), "no/such"),
+        (words(&["mask", &image, &image, &at("m.seg.dcm"), "--format", "seg"]), "m.seg.dcm"),
+        (words(&["mask", &at("text.nii"), &image, &at("m.nii")]), "text.nii"),
+        (
+            words(&["segment", &image, "--out", &at("taken.nii.gz"), "--model", "fetal-head-us"]),
+            "taken",
+        ),
+        (quick(&["--roi", "30,30,20,20"]), "20 x 20 pixels from 30, 30"),
+        (quick(&["--slices", "3:9"]), "3 to 9"),
+        (quick(&["--members", "0"]), "1 to 1000"),
+        (quick(&["--time", "7"]), "time"),
+        (quick(&["--format", "seg"]), "SEG"),
+        (words(&["segment", &image, "--out", &at("out"), "--model", "nothing"]), "known are"),
+        (
+            words(&[
+                "evaluate",
+                "--model",
+                "fetal-head-us",
+                "--data",
+                &at("empty"),
+                "--split",
+                "test",
+            ]),
+            "splits.csv",
+        ),
+        (words(&["train", "--data", &at("empty"), "--out", &at("run")]), "splits.csv"),
+        (words(&["train", "--config", &at("text.nii")]), "text.nii"),
+    ];
+    for (arguments, word) in cases {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let (status, said) = sfumato(&arguments);
+        assert!(status == 2 || status == 3, "{arguments:?}: {status} {said}");
+        let lines: Vec<&str> = said.trim_end().lines().collect();
+        let error = lines.last().copied().unwrap_or_default();
+        assert!(error.starts_with("sfumato: ") || error.starts_with("error: "), "{said}");
+        assert!(error.contains(word), "{arguments:?}: {said}");
+        for own in [
+            "Some(", "None", "Ok(", "Err(", "Os {", "kind:", "{ x:", "sfumato_", "\u{1b}", "unwrap",
+        ] {
+            assert!(!said.contains(own), "{arguments:?}: {own} in {said}");
+        }
+    }
+}

@@ -9,7 +9,6 @@ use sfumato::io::{NiftiData, write_nifti};
 use sfumato::volume::{Affine, Geometry};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 #[test]
 fn open_13_a_failed_open_keeps_the_old_image_and_stays_readable() {
@@ -117,11 +116,13 @@ fn open_13_progress_and_first_slice_show_and_escape_or_another_file_ends_the_rea
     w.press(Modifiers::NONE, Key::F1);
     assert!(w.has("Keyboard and mouse"));
     w.press(Modifiers::NONE, Key::F1);
-    let begin = Instant::now();
+    let mut looks = 0;
     while w.harness.state().session.loading().is_some_and(|l| l.picture().is_none()) {
         w.gate.let_one_pass();
         w.harness.step();
-        assert!(begin.elapsed() < Duration::from_secs(60), "never: the first slice");
+        looks += 1;
+        assert!(looks < MOST_LOOKS, "never: the first slice");
+        std::thread::yield_now();
     }
     w.harness.run_steps(3);
     assert!(w.has("Middle slice, the others are being decoded"), "{:?}", w.texts());

@@ -99,7 +99,7 @@ fn join(of: &[usize], groups: &[Group], files: &[Scanned]) -> Option<Vec<Group>>
     let single = members.iter().all(|g| g.planes.len() == 1);
     let instances: HashSet<u64> = planes.iter().map(|p| p.order[INSTANCE].to_bits()).collect();
     // A series that was merely cut in pieces counts its slices on.
-    if !single && !(one_number && instances.len() == planes.len()) {
+    if !(single || one_number && instances.len() == planes.len()) {
         return None;
     }
     let at = places(&planes)?;

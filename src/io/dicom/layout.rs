@@ -131,7 +131,7 @@ impl Layout {
         );
         if samples != if colour { 3 } else { 1 } {
             return Err(Refusal::damaged(format!(
-                "{samples} samples per pixel do not fit {photometric:?}"
+                "{samples} samples per pixel do not fit its photometric interpretation"
             )));
         }
         if colour && !matches!((allocated, photometric), (8 | 16, _) | (32, Photometric::Rgb)) {

@@ -195,7 +195,7 @@ fn few_bits_are_spread_over_a_byte() {
     ] {
         let one = 255 / ((1u16 << bits) - 1);
         let page = Page::grey(5, 2, bits, 1, packed);
-        let v = open(&[page.clone()]);
+        let v = open(std::slice::from_ref(&page));
         let expected = [0, one, one, 0, one, one, 0, 0, 0, 255].map(|v| v as u8);
         assert_eq!(v.voxels(), &Voxels::U8(expected.to_vec()), "{bits}");
         assert!(v.notices.iter().any(|n| n.text.contains("less than 8 bits")));
