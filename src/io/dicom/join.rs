@@ -22,7 +22,7 @@ pub(super) fn joined(groups: &[Group], files: &[Scanned]) -> Option<Vec<Group>> 
         let stacked = alike.entry(key).or_default();
         let fits = |of: &&mut Vec<usize>| {
             let other = of.first().and_then(|&g| groups.get(g)?.planes.first());
-            other.is_some_and(|p| stacks(p, first) && p.kind == first.kind)
+            other.is_some_and(|p| stacks(p, first) && pictures(p) == pictures(first))
         };
         match stacked.iter_mut().find(fits) {
             Some(of) => of.push(i),
@@ -50,6 +50,12 @@ pub(super) fn joined(groups: &[Group], files: &[Scanned]) -> Option<Vec<Group>> 
         }
         out
     })
+}
+
+/// The kind of picture in the three values that the standard sets (PS3.3 C.7.6.1.1.2); what makers
+/// add to them differs from slice to slice.
+fn pictures(p: &Plane) -> Vec<&str> {
+    p.kind.split('\\').take(3).collect()
 }
 
 /// What must be alike besides the geometry; nothing for what is never joined.
