@@ -4,8 +4,8 @@ use super::run::Run;
 use super::session::{Dialog, Exporting};
 use super::task::Task;
 use super::{Action, Command, Document, ExportOptions, Level, Panel, Session};
-use crate::inference::Job;
-use crate::volume::{Modality, Window};
+use crate::inference::{Job, slice_axis};
+use crate::volume::{Block, Modality, Window};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -201,8 +201,13 @@ impl Session {
         };
         let mut settings = self.settings.clone();
         if self.one_slice {
-            let z = document.view.voxel[2];
-            settings.slices = Some(z..z + 1);
+            let g = document.volume.geometry();
+            let axis = slice_axis(g, &card.input);
+            let mut block = Block::whole(g);
+            block.origin[axis] = document.view.voxel[axis];
+            block.shape[axis] = 1;
+            settings.slices = Some(block.along(2));
+            settings.roi = (axis != 2).then(|| block.roi());
         }
         let job = Job {
             volume: document.volume.clone(),

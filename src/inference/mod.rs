@@ -18,7 +18,7 @@ pub use event::{Event, Preview, StageTimes, Step};
 pub use input::ModelInput;
 pub use job::{DeviceChoice, Job, Member, ModelRef, Outcome, Settings};
 pub use placement::{Placement, Taps};
-pub use prepare::Prepared;
+pub use prepare::{Prepared, slice_axis};
 pub use sampling::{StepCache, sample};
 pub use scene::Scene;
 pub use worker::{JobHandle, Worker};

@@ -16,6 +16,8 @@ const OBLIQUE_DEGREES: f64 = 15.0;
 /// Slices further apart than so many times the contract's are said, and at most so many model slices
 /// are made of one.
 const THICK: f64 = 2.5;
+/// A region so many times longer than wide is said.
+const NARROW: usize = 8;
 const MOST_OF_ONE: f64 = 8.0;
 
 /// A region of a scan as a model sees it.
@@ -108,6 +110,14 @@ impl Prepared {
                      pixel, the model knows {target:.2} mm"
                 )));
             }
+        }
+        let (narrow, wide) =
+            (turned.shape[0].min(turned.shape[1]), turned.shape[0].max(turned.shape[1]));
+        if narrow.saturating_mul(NARROW) < wide {
+            notices.push(Notice::amber(format!(
+                "the region is {} x {} pixels of the slices that the model sees: it knows whole ones",
+                turned.shape[0], turned.shape[1]
+            )));
         }
         let scale = slice_scale(contract, spacing[2], known, turned.shape[2], &mut notices);
         Self {
@@ -249,6 +259,11 @@ impl Prepared {
     }
 }
 
+/// The axis of a scan's voxels across which a model's slices lie.
+pub fn slice_axis(geometry: &Geometry, contract: &Contract) -> usize {
+    turn(geometry, contract, &mut Vec::new()).axis[2]
+}
+
 /// How the scan is read, and what is to be said of it.
 fn turn(geometry: &Geometry, contract: &Contract, notices: &mut Vec<Notice>) -> Turn {
     let shape = geometry.shape();
@@ -323,4 +338,128 @@ fn slice_scale(
     let said = format!("slices {spacing:.2} mm apart are brought to the model's {target:.2} mm");
     notices.push(if scale < 1.0 / THICK { Notice::amber(said) } else { Notice::note(said) });
     scale.max(1.0 / MOST_OF_ONE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::Normalisation;
+    use crate::volume::Affine;
+
+    fn contract(axes: &str) -> Contract {
+        Contract {
+            axes: axes.to_owned().try_into().unwrap(),
+            spacing_mm: [None, None, Some(1.0)],
+            context: Context::Neighbours,
+            values: Normalisation::Percentiles,
+            canvas: None,
+            flips: [false; 2],
+            shares: Vec::new(),
+        }
+    }
+
+    /// 6 x 5 x 4 voxels that run to P, I and R, `slice` mm apart along I.
+    fn lattice(slice: f64) -> Geometry {
+        let steps = [[0.0, -1.0, 0.0], [0.0, 0.0, -slice], [1.0, 0.0, 0.0]];
+        Geometry::new([6, 5, 4], Affine::from_columns(steps, [3.0, 4.0, 5.0])).unwrap()
+    }
+
+    fn whole(g: &Geometry) -> Prepared {
+        Prepared::new(g, &Block::whole(g), &contract("RAS"), 8)
+    }
+
+    #[test]
+    fn slices_run_across_the_axis_that_the_contract_names() {
+        let g = lattice(1.0);
+        let p = whole(&g);
+        assert_eq!((p.axis(), p.slices(), p.plane()), (1, 5, [4, 6]));
+        assert_eq!(slice_axis(&g, &contract("RAS")), 1);
+        assert_eq!(slice_axis(&g, &contract("SAR")), 2);
+        // The first slice of the model is the lowest of the patient, the last one stored.
+        assert_eq!([p.scan_slice(0), p.scan_slice(4)], [4, 0]);
+        assert!(p.notices.is_empty(), "{:?}", p.notices);
+    }
+
+    #[test]
+    fn what_is_finished_lies_at_the_end_where_the_axis_is_turned_round() {
+        let g = lattice(1.0);
+        let p = whole(&g);
+        assert_eq!(p.finished(0), None);
+        let part = p.finished(2).unwrap();
+        assert_eq!((part.origin, part.shape), ([0, 3, 0], [6, 2, 4]));
+        assert_eq!(p.finished(5), Some(Block::whole(&g)));
+        // Masks of the model: the number of the slice and of the row from the back.
+        let soft: Vec<u8> = (0..5 * 24).map(|i| (10 * (i / 24) + i % 24 / 4) as u8).collect();
+        let back = p.restore(&soft, 5);
+        for (i, v) in back.iter().enumerate() {
+            let (x, y) = (i % 6, i / 6 % 5);
+            assert_eq!(usize::from(*v), 10 * (4 - y) + (5 - x), "{x} {y}");
+        }
+        assert_eq!(p.restore(&soft, 2).len(), 6 * 2 * 4);
+    }
+
+    #[test]
+    fn other_slice_distances_are_interpolated_there_and_back() {
+        for (slice, expected) in [(0.5, 3), (1.01, 5), (2.0, 10)] {
+            let p = whole(&lattice(slice));
+            assert_eq!(p.slices(), expected, "{slice} mm");
+            // A ramp along the slices stays one, at its place.
+            let seen: Vec<f32> = (0..expected)
+                .map(|k| p.canvas(k as isize, -1.0, |z| vec![z as f32; 24])[3 * 8 + 3])
+                .collect();
+            // Away from the ends, where the kernel has fewer slices.
+            for k in 3..expected.saturating_sub(4) {
+                let step = seen[k + 1] - seen[k];
+                assert!((step - 1.0 / slice as f32).abs() < 1e-4, "{slice} mm: {seen:?}");
+            }
+            assert!(seen.windows(2).all(|w| w[1] >= w[0] - 1e-4), "{seen:?}");
+            let full = vec![200; expected * 24];
+            assert!(p.restore(&full, expected).iter().all(|v| *v == 200));
+            assert_eq!(p.finished(expected), Some(Block::whole(&lattice(slice))));
+        }
+        assert!(whole(&lattice(3.0)).notices.iter().any(|n| n.text.contains("3.00 mm apart")));
+    }
+
+    #[test]
+    fn the_canvas_lies_on_the_stored_slice_as_the_placement_says() {
+        let g = lattice(1.0);
+        let p = whole(&g);
+        // The right anterior corner of the region in the model's directions.
+        let mut canvas = vec![0f32; 64];
+        let [left, top, width, height] = p.placement.region().map(|f| (f * 8.0).round() as usize);
+        canvas[left + width - 1 + 8 * (top + height - 1)] = 1.0;
+        let stored = p.stored_placement().enlarge(&p.stored_canvas(&canvas));
+        // Stored columns run to P, rows to R: anterior is left, right is below.
+        let roi = p.stored_placement().roi();
+        assert_eq!([roi.width, roi.height], [6, 4]);
+        let brightest = (0..24).max_by(|&a, &b| stored[a].total_cmp(&stored[b])).unwrap();
+        assert_eq!((brightest % 6, brightest / 6), (0, 3));
+    }
+
+    #[test]
+    fn what_cannot_be_known_or_lies_askew_is_said() {
+        let said = |g: &Geometry, contract: &Contract, word: &str| {
+            let p = Prepared::new(g, &Block::whole(g), contract, 8);
+            p.notices.iter().any(|n| n.text.contains(word))
+        };
+        let g = lattice(1.0);
+        assert!(said(
+            &g.clone().with_orientation_known(false),
+            &contract("RAS"),
+            "takes it as RAS"
+        ));
+        assert!(said(&g.clone().with_unit(LengthUnit::Pixel), &contract("RAS"), "how far"));
+        assert!(said(&g, &contract("stored"), "as they are stored"));
+        for (degrees, expected) in [(10f64, false), (20.0, true), (44.0, true)] {
+            let (s, c) = degrees.to_radians().sin_cos();
+            let steps = [[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]];
+            let oblique = Geometry::new([6; 3], Affine::from_columns(steps, [0.0; 3])).unwrap();
+            assert_eq!(said(&oblique, &contract("RAS"), "degrees off"), expected, "{degrees}");
+        }
+        let thin = Block { origin: [0, 0, 1], shape: [6, 5, 1] };
+        let wide = Geometry::new([40, 5, 4], *g.world_from_voxel()).unwrap();
+        let strip = Block { shape: [40, 5, 1], ..thin };
+        let p = Prepared::new(&wide, &strip, &contract("RAS"), 8);
+        assert!(p.notices.iter().any(|n| n.text.contains("1 x 40 pixels")), "{:?}", p.notices);
+    }
 }
