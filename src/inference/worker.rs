@@ -12,7 +12,13 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 /// Lets other threads of this machine go first: a thread of the idle class gives way the moment
 /// that another wakes, where a nice one first ends its slice of some milliseconds, at each of the
 /// dozen hand-overs of a frame.
+///
+/// With `SFUMATO_KEEP_PRIORITY` in the environment they keep theirs: where other programs use every
+/// core all the time, the idle class would hardly run at all.
 fn lower_priority() {
+    if std::env::var_os("SFUMATO_KEEP_PRIORITY").is_some() {
+        return;
+    }
     #[cfg(target_os = "linux")]
     {
         const NICE: libc::c_int = 19;
