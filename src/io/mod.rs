@@ -104,7 +104,7 @@ pub fn may_hold_series(path: &Path) -> Result<bool, IoError> {
 /// Whether a file is a picture with a palette, whose indices may be labels.
 pub fn is_indexed_picture(path: &Path) -> bool {
     matches!(sniff::kind_of(path), Ok(Kind::Raster(format))
-        if matches!(raster::read_indices(path, format), Ok(Some(_))))
+        if matches!(raster::with_grey_palette(path, format), Ok(Some(_))))
 }
 
 /// The DICOM series under a path, in a fixed order. The position in the list is the index for

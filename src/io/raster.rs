@@ -20,7 +20,7 @@ use image::{
     ColorType, ExtendedColorType, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits,
 };
 use pages::Pages;
-pub(super) use palette::read_indices;
+pub(super) use palette::{read_indices, with_grey_palette};
 use std::io::{BufRead, Seek, SeekFrom};
 use std::path::Path;
 use upright::{is_quarter_turn, upright};

@@ -17,6 +17,17 @@ pub(in crate::io) fn read_indices(
     path: &Path,
     format: ImageFormat,
 ) -> Result<Option<Volume>, Refusal> {
+    match with_grey_palette(path, format)? {
+        Some(grey) => super::decode(Cursor::new(grey), format).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// The file of an indexed picture with its palette replaced; nothing if it is no such picture.
+pub(in crate::io) fn with_grey_palette(
+    path: &Path,
+    format: ImageFormat,
+) -> Result<Option<Vec<u8>>, Refusal> {
     if format == ImageFormat::Jpeg {
         return Ok(None);
     }
@@ -24,14 +35,12 @@ pub(in crate::io) fn read_indices(
     if format == ImageFormat::Tiff {
         super::directories::check(&mut Cursor::new(bytes.as_slice()), bytes.len() as u64)?;
     }
-    let grey = match format {
+    Ok(match format {
         ImageFormat::Png => png(&bytes),
         ImageFormat::Bmp => bmp(&mut bytes).map(|()| bytes),
         ImageFormat::Tiff => tiff(&mut bytes).map(|()| bytes),
         _ => None,
-    };
-    let Some(grey) = grey else { return Ok(None) };
-    super::decode(Cursor::new(grey), format).map(Some)
+    })
 }
 
 /// PNG 11.2: colour type 3. Transparency and what depends on the palette are left out.
