@@ -13,6 +13,7 @@
 //! | [`ensemble`] | statistics over the members of an ensemble |
 //! | [`metrics`] | a mask against a reference |
 //! | [`inference`] | jobs, events, the worker thread |
+//! | [`locate`] | where in a whole scan a structure lies |
 //! | [`train`] | data sets, losses, the training loop, evaluation |
 //! | [`render`] | wgpu shaders and their CPU twins |
 //! | [`app`] | the session: every change of state goes through it |
@@ -29,6 +30,7 @@ pub mod diffusion;
 pub mod ensemble;
 pub mod inference;
 pub mod io;
+pub mod locate;
 pub mod metrics;
 pub mod models;
 pub mod nn;

@@ -22,6 +22,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("edit", &["volume"]),
     ("render", &["volume"]),
     ("inference", &["volume", "nn", "models", "diffusion", "ensemble"]),
+    ("locate", &["volume", "nn", "models", "demo", "inference"]),
     ("train", &["volume", "io", "nn", "models", "diffusion", "ensemble", "metrics", "inference"]),
     ("app", BELOW_APP),
     ("ui", &["volume", "app", "render"]),
@@ -42,13 +43,14 @@ const BELOW_CLI: &[&str] = &[
     "demo",
     "edit",
     "inference",
+    "locate",
     "train",
     "app",
 ];
 
 /// Crates of others that only some rooms may name.
 const CRATES: &[(&[&str], &[&str])] = &[
-    (&["candle_core", "candle_nn"], &["nn", "models", "diffusion", "inference", "train"]),
+    (&["candle_core", "candle_nn"], &["nn", "models", "diffusion", "inference", "locate", "train"]),
     (
         &["egui", "eframe", "egui_wgpu", "wgpu", "egui_kittest", "winit", "epaint"],
         &["render", "ui"],
