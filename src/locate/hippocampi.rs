@@ -1,10 +1,11 @@
 //! The hippocampi in a T1 scan of a brain: slices of 3 mm, one look at each with its neighbours.
 
-use super::look::{Blob, Look};
+use super::scout::{Blob, Scout};
 use super::{Extent, Found, LocateError, Located, Locator, around};
 use crate::volume::{Geometry, LengthUnit, Modality, Volume};
 
-static LOOK: Look = Look::new(include_bytes!("../../assets/weights/locate-hippocampi.safetensors"));
+static SCOUT: Scout =
+    Scout::new(include_bytes!("../../assets/weights/locate-hippocampi.safetensors"));
 
 /// Room beside the structure in the crops that `hippocampus-mri` learnt from, millimetres on both
 /// sides together, less what the network's outlines are broader.
@@ -46,7 +47,7 @@ impl Locator for Hippocampi {
         if least < BRAIN {
             return not_found("the scan is too small to show a brain");
         }
-        let seen = LOOK.at(volume, time)?;
+        let seen = SCOUT.at(volume, time)?;
         let side = |class: usize| {
             let cubic = geometry.voxel_volume();
             let blob = seen.blobs(class).into_iter().next()?;

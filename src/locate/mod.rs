@@ -7,8 +7,8 @@
 
 mod around;
 mod hippocampi;
-mod look;
 mod optic_disc;
+mod scout;
 mod thumbnail;
 
 pub use around::{Extent, around};

@@ -1,10 +1,11 @@
 //! The optic disc in a fundus photograph: one picture of 96 x 96 pixels, one look.
 
-use super::look::{Blob, Look};
+use super::scout::{Blob, Scout};
 use super::{Extent, Found, LocateError, Located, Locator, around};
 use crate::volume::{Modality, Volume, Voxels};
 
-static LOOK: Look = Look::new(include_bytes!("../../assets/weights/locate-optic-disc.safetensors"));
+static SCOUT: Scout =
+    Scout::new(include_bytes!("../../assets/weights/locate-optic-disc.safetensors"));
 
 /// Side of the region in disc diameters: in the pictures that `fundus-disc-cup` learnt from, the
 /// disc takes 0.60 of the side (median of 241; 0.51 to 0.70 in nine of ten).
@@ -39,7 +40,7 @@ impl Locator for OpticDisc {
         if red_to_blue(volume, time)? < RED {
             return not_found("it does not have the colours of a retina".to_owned());
         }
-        let blobs = LOOK.at(volume, time)?.blobs(0);
+        let blobs = SCOUT.at(volume, time)?.blobs(0);
         let Some(disc) = blobs.into_iter().find(|b| b.score >= SURE && is_round(b)) else {
             return not_found("nothing in it looks like an optic disc".to_owned());
         };

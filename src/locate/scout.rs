@@ -3,14 +3,12 @@
 use super::LocateError;
 use super::thumbnail::thumbnail;
 use crate::inference::{ModelInput, Placement, Prepared};
-use crate::models::WeightsHeader;
-use crate::models::medsegdiff::MedSegDiff;
+use crate::models::{SliceNetwork, WeightsHeader};
 use crate::volume::{Block, Volume};
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
-use candle_nn::ops::sigmoid;
 use safetensors::SafeTensors;
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 
 /// Slices that the network sees at once.
 const BATCH: usize = 16;
@@ -20,9 +18,9 @@ const KEEP: usize = 4;
 const INSIDE: f32 = 0.5;
 
 /// Embedded weights of a network without a diffusion part, read when first used.
-pub(super) struct Look {
+pub(super) struct Scout {
     weights: &'static [u8],
-    loaded: OnceLock<Result<(WeightsHeader, MedSegDiff), String>>,
+    loaded: Mutex<Option<(WeightsHeader, Box<dyn SliceNetwork>)>>,
 }
 
 /// Probability of each class on every pixel that the network saw, `[slices, classes, size, size]`,
@@ -52,9 +50,9 @@ pub(super) struct Blob {
     pub voxels: f64,
 }
 
-impl Look {
+impl Scout {
     pub const fn new(weights: &'static [u8]) -> Self {
-        Self { weights, loaded: OnceLock::new() }
+        Self { weights, loaded: Mutex::new(None) }
     }
 
     /// # Errors
@@ -63,12 +61,13 @@ impl Look {
         if time >= volume.times() {
             return Err(LocateError::Time(time, volume.times()));
         }
-        let (header, network) = match self.loaded.get_or_init(|| load(self.weights)) {
-            Ok(loaded) => loaded,
-            Err(why) => return Err(LocateError::Weights(why.clone())),
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        let (header, network) = match &mut *loaded {
+            Some(loaded) => loaded,
+            none => none.insert(load(self.weights).map_err(LocateError::Weights)?),
         };
-        let config = network.config();
-        let (size, channels, classes) = (config.image_size, config.image_channels, config.classes);
+        let shape = header.network.shape();
+        let (size, channels, classes) = (shape.side, shape.channels, shape.classes);
         let small = thumbnail(volume, time, KEEP * size);
         let (volume, time, zoom) = match &small {
             Some((small, n)) => (small, 0, *n as f64),
@@ -81,9 +80,7 @@ impl Look {
         let mut probability = Vec::with_capacity(all.len() * classes * size * size);
         for some in all.chunks(BATCH) {
             let pixels: Vec<f32> = some.iter().flat_map(|&k| input.slice(k)).collect();
-            let image = Tensor::from_vec(pixels, (some.len(), channels, size, size), &Device::Cpu)?;
-            let logits = network.condition(&image)?.detach().logits;
-            probability.extend(sigmoid(&logits)?.flatten_all()?.to_vec1::<f32>()?);
+            probability.extend_from_slice(network.look(&pixels)?.direct());
         }
         Ok(Seen {
             probability: prepared.stored_canvas(&probability),
@@ -97,7 +94,7 @@ impl Look {
     }
 }
 
-fn load(bytes: &[u8]) -> Result<(WeightsHeader, MedSegDiff), String> {
+fn load(bytes: &[u8]) -> Result<(WeightsHeader, Box<dyn SliceNetwork>), String> {
     let text = |e: candle_core::Error| crate::nn::first_line(&e);
     let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|e| e.to_string())?;
     let entry = metadata.metadata().as_ref().and_then(|m| m.get("sfumato"));
@@ -107,7 +104,7 @@ fn load(bytes: &[u8]) -> Result<(WeightsHeader, MedSegDiff), String> {
     let single = tensors.into_iter().map(|(k, t)| Ok((k, t.to_dtype(DType::F32)?)));
     let single = single.collect::<candle_core::Result<_>>().map_err(text)?;
     let vb = VarBuilder::from_tensors(single, DType::F32, &Device::Cpu);
-    let network = MedSegDiff::new(&header.network, &vb).map_err(text)?;
+    let network = header.network.build(&vb, &Device::Cpu).map_err(text)?;
     Ok((header, network))
 }
 
@@ -285,8 +282,8 @@ mod tests {
     #[test]
     fn weights_that_are_none_and_times_that_are_none_are_said() {
         let volume = crate::demo::make("fundus", 1).unwrap().volume;
-        let said = |look: &Look, time| look.at(&volume, time).err().unwrap().to_string();
-        assert!(said(&Look::new(b"nothing"), 0).contains("weights"));
-        assert!(said(&Look::new(b"nothing"), 1).contains("time point 1 of 1"));
+        let said = |scout: &Scout, time| scout.at(&volume, time).err().unwrap().to_string();
+        assert!(said(&Scout::new(b"nothing"), 0).contains("weights"));
+        assert!(said(&Scout::new(b"nothing"), 1).contains("time point 1 of 1"));
     }
 }
