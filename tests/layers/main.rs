@@ -1,5 +1,5 @@
 //! Holds the rooms of `src/` to the places they may reach. Beside it: no circles between files, no
-//! test that compares a time, one version of each
+//! test that compares a time, no citation of a rule that is written nowhere, one version of each
 //! package that must be one.
 //!
 //! Reads every path of every source file, test code included, comments and strings left out. A new
@@ -9,6 +9,7 @@
 
 mod circles;
 mod clocks;
+mod conventions;
 mod lock;
 mod source;
 
