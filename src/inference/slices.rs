@@ -212,7 +212,7 @@ impl Segmenter for SliceSegmenter {
     }
 }
 
-/// From -1…1.
+/// Of a mask in -1…1.
 fn probability(mask: &[f32]) -> Vec<f32> {
     mask.iter().map(|v| (v + 1.0) * 0.5).collect()
 }
