@@ -1,6 +1,6 @@
 //! What the samples of a run say together: computed once, off the interface thread.
 
-use super::wording::{self, Extent};
+use super::{Extent, wording};
 use crate::ensemble::{Ensemble, Spread};
 use crate::inference::Outcome;
 use std::cmp::Reverse;

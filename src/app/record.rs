@@ -1,8 +1,8 @@
 //! `result.json`: everything needed to repeat a run, what its files are, and what a reader of them must
 //! know.
 
-use super::results::{extent, named_values};
-use super::wording;
+use super::results::named_values;
+use super::{Extent, wording};
 use crate::ensemble::Ensemble;
 use crate::inference::Outcome;
 use crate::io::{IoError, sha256_of_file};
@@ -66,7 +66,9 @@ pub(super) fn record(outcome: &Outcome, ensemble: &Ensemble) -> Map<String, Valu
 
 fn class(outcome: &Outcome, ensemble: &Ensemble, c: usize) -> Value {
     let class = &outcome.model.classes[c];
-    let (quantity, unit, spread) = extent(outcome, ensemble, c);
+    let extent = Extent::of(&outcome.geometry);
+    let (quantity, unit) = (extent.name(), extent.unit());
+    let spread = ensemble.volumes(c, Extent::of_voxel(&outcome.geometry));
     if outcome.deterministic {
         return json!({
             "name": class.name,

@@ -10,7 +10,7 @@
 
 use super::record::{Earlier, RECORD, described, record};
 use super::wording;
-use crate::ensemble::{Ensemble, EnsembleError, Spread};
+use crate::ensemble::{Ensemble, EnsembleError};
 use crate::inference::Outcome;
 use crate::io::export::{
     AlgorithmType, Authorship, Segment, SegmentationKind, rtstruct_obstacle, seg_obstacle,
@@ -20,7 +20,7 @@ use crate::io::{
     FileSet, IoError, NiftiData, NiftiOptions, write_atomic, write_label_table, write_nifti_with,
 };
 use crate::metrics::tempered;
-use crate::volume::{ClassKind, Geometry, Label, LabelTable, LengthUnit, Notice, Source};
+use crate::volume::{ClassKind, Geometry, Label, LabelTable, Notice, Source};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -361,19 +361,4 @@ fn on_scan<T: Copy + Default>(outcome: &Outcome, block: &[T]) -> Vec<T> {
         out[at..at + roi.width].copy_from_slice(row);
     }
     out
-}
-
-/// Area or volume of class `c` per member: name of the quantity, its unit, and the values.
-pub fn extent(
-    outcome: &Outcome,
-    ensemble: &Ensemble,
-    c: usize,
-) -> (&'static str, &'static str, Spread) {
-    let g = &outcome.geometry;
-    let known = g.unit() == LengthUnit::Millimetre;
-    if g.is_2d() {
-        ("area", if known { "mm²" } else { "px²" }, ensemble.volumes(c, g.pixel_area()))
-    } else {
-        ("volume", if known { "mm³" } else { "px³" }, ensemble.volumes(c, g.voxel_volume()))
-    }
 }

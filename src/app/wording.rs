@@ -1,11 +1,12 @@
 //! Sentences about results, in one place, so that no panel can promise more than the numbers say:
 //! a spread over samples is not a calibrated interval, agreement is not correctness.
 
+use super::Extent;
 use crate::diffusion::Start;
 use crate::ensemble::Spread;
 use crate::inference::Outcome;
 use crate::models::{Context, ModelCard};
-use crate::volume::{Geometry, LengthUnit, Notice, Severity};
+use crate::volume::{Notice, Severity};
 use std::time::Duration;
 
 pub const PURPOSE: &str = "See where a segmentation model draws its line, and how sure it is.";
@@ -56,49 +57,6 @@ pub fn progress(slices_done: usize, slices: usize, step: usize, steps: usize) ->
     }
 }
 
-/// What a mask's extent is called and measured in on this image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Extent {
-    AreaMm,
-    AreaPixels,
-    VolumeMm,
-    VolumeVoxels,
-}
-
-impl Extent {
-    pub fn of(geometry: &Geometry) -> Self {
-        match (geometry.is_2d(), geometry.unit()) {
-            (true, LengthUnit::Millimetre) => Self::AreaMm,
-            (true, LengthUnit::Pixel) => Self::AreaPixels,
-            (false, LengthUnit::Millimetre) => Self::VolumeMm,
-            (false, LengthUnit::Pixel) => Self::VolumeVoxels,
-        }
-    }
-
-    /// One voxel in mm², px², mm³ or px³.
-    pub fn of_voxel(geometry: &Geometry) -> f64 {
-        if geometry.is_2d() { geometry.pixel_area() } else { geometry.voxel_volume() }
-    }
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::AreaMm | Self::AreaPixels => "area",
-            Self::VolumeMm | Self::VolumeVoxels => "volume",
-        }
-    }
-
-    /// Unit, and what one unit is in mm³: millilitres above 1 mL.
-    fn unit(self, mean: f64) -> (&'static str, f64) {
-        match self {
-            Self::AreaMm => ("mm²", 1.0),
-            Self::AreaPixels => ("px²", 1.0),
-            Self::VolumeMm if mean >= 1000.0 => ("mL", 1000.0),
-            Self::VolumeMm => ("mm³", 1.0),
-            Self::VolumeVoxels => ("px³", 1.0),
-        }
-    }
-}
-
 /// Three significant digits, but never fewer than the whole number.
 fn number(value: f64) -> String {
     let size = value.abs();
@@ -113,14 +71,14 @@ fn number(value: f64) -> String {
 
 /// "12.3 mL": one size, in the unit that suits it.
 pub fn size(extent: Extent, value: f64) -> String {
-    let (unit, scale) = extent.unit(value);
+    let (unit, scale) = extent.readable(value);
     format!("{} {unit}", number(value / scale))
 }
 
 /// "area 1234 mm² ± 56 (1150–1310), N = 8": mean, standard deviation, least and greatest over the
 /// samples. Fewer than five samples have no ±, one has no spread.
 pub fn measure(extent: Extent, spread: &Spread, samples: usize) -> String {
-    let (unit, scale) = extent.unit(spread.mean);
+    let (unit, scale) = extent.readable(spread.mean);
     let show = |v: f64| number(v / scale);
     let (name, mean) = (extent.name(), show(spread.mean));
     match samples {

@@ -31,11 +31,7 @@ pub(super) struct Lines {
 
 impl Lines {
     /// Traces the lines again if the slice or the result has changed.
-    pub(super) fn sync(&mut self, document: &Document) {
-        let Some(findings) = &document.findings else {
-            *self = Self::default();
-            return;
-        };
+    pub(super) fn sync(&mut self, findings: &Arc<Findings>, document: &Document) {
         let axis = document.view.axis;
         let (slice, _) = document.slice();
         let key = (document.generation, Arc::as_ptr(findings) as usize, axis, slice);
@@ -50,9 +46,9 @@ impl Lines {
         painter: &egui::Painter,
         origin: egui::Pos2,
         map: &SliceMap,
+        findings: &Findings,
         document: &Document,
     ) {
-        let Some(findings) = &document.findings else { return };
         for line in &self.lines {
             let Some(class) = findings.classes.get(line.class) else { continue };
             if document.overlays.hidden_classes.contains(&line.class) {

@@ -18,8 +18,8 @@ pub(super) struct Residency {
     time: usize,
     /// Findings and member that the mask layer shows.
     mask: Option<(usize, Option<usize>)>,
-    /// Address of the label map that its layer shows.
-    own_labels: Option<usize>,
+    /// The label map that its layer shows.
+    own_labels: Option<u64>,
     /// Findings and class that the heat layer shows.
     heat: Option<(usize, usize)>,
     /// Version of the previews that the preview layer shows.
@@ -59,14 +59,14 @@ impl Residency {
 
     /// Uploads what changed. Returns a message if the GPU cannot hold it.
     pub(super) fn sync(&mut self, rs: &RenderState, session: &Session) -> Option<String> {
-        let generation = session.document.as_ref().map(|d| d.generation);
+        let generation = session.document().map(|d| d.generation);
         if self.image != generation {
             if let Some(old) = self.image {
                 render::remove_image(rs, ImageId(old));
             }
             *self = Self { image: generation, time: usize::MAX, ..Self::default() };
         }
-        if let Some(d) = &session.document
+        if let Some(d) = session.document()
             && self.time != d.view.time
         {
             // Set first: what fails is reported once, not in every frame.
@@ -75,8 +75,8 @@ impl Residency {
                 return Some(e.to_string());
             }
         }
-        let document = session.document.as_ref()?;
-        self.sync_findings(rs, document)
+        let document = session.document()?;
+        self.sync_findings(rs, session, document)
             .err()
             .or_else(|| self.sync_own_labels(rs, document).err())
             .or_else(|| self.sync_preview(rs, session, document).err())
@@ -86,10 +86,11 @@ impl Residency {
     fn sync_findings(
         &mut self,
         rs: &RenderState,
+        session: &Session,
         document: &Document,
     ) -> Result<(), render::RenderError> {
         let id = Self::image(document);
-        let Some(findings) = &document.findings else {
+        let Some(findings) = session.results().findings() else {
             if self.mask.take().is_some() {
                 render::remove_labels(rs, id, MASK);
             }
@@ -126,7 +127,7 @@ impl Residency {
         document: &Document,
     ) -> Result<(), render::RenderError> {
         let id = Self::image(document);
-        let wanted = document.labels.as_ref().map(|l| Arc::as_ptr(l) as usize);
+        let wanted = document.labels.as_ref().map(|l| l.id);
         if self.own_labels != wanted {
             self.own_labels = wanted;
             match &document.labels {

@@ -3,7 +3,7 @@
 
 use super::theme;
 use super::thumbnails::Thumbnails;
-use crate::app::{Command, Session};
+use crate::app::{Command, Findings, ResultCommand, Run, Session, Shown};
 use eframe::egui;
 use egui::{Rect, Sense, Stroke, StrokeKind, vec2};
 
@@ -15,45 +15,64 @@ pub(super) fn strip_ui(
     thumbnails: &Thumbnails,
     commands: &mut Vec<Command>,
 ) {
-    let Some(document) = &session.document else { return };
-    let run = session.live_run();
-    let sampled = document.findings.as_ref().filter(|f| !f.is_deterministic());
-    // While samples are compared the place stays, so that the picture does not jump.
-    if run.is_none() && sampled.is_none() && !session.is_computing() {
-        return;
+    let segmented = session.segmented();
+    match segmented {
+        Shown::Nothing | Shown::Labels(_) => return,
+        Shown::Result(findings) if findings.is_deterministic() => return,
+        // While samples are compared the place stays, so that the picture does not jump.
+        Shown::Live(_) | Shown::Comparing | Shown::Result(_) => {}
     }
     let frame = egui::Frame::new().inner_margin(egui::Margin::symmetric(14, 8));
     egui::Panel::bottom("samples").frame(frame).show(ui, |ui| {
         egui::ScrollArea::horizontal().auto_shrink([false, true]).show(ui, |ui| {
             ui.horizontal(|ui| {
                 ui.set_min_height(PICTURE_HEIGHT + 20.0);
-                if let Some(run) = run {
-                    for member in 0..run.drawn().0 {
-                        let text = match run.previews.get(&member) {
-                            Some(live) => format!("step {}", live.step),
-                            None => "waiting".to_owned(),
-                        };
-                        let name = format!("Sample {}", member + 1);
-                        tile(ui, thumbnails.member(member), &name, &text, false, true);
+                match segmented {
+                    Shown::Live(run) => estimates_ui(ui, run, thumbnails),
+                    Shown::Result(findings) => {
+                        samples_ui(ui, session, findings, thumbnails, commands);
                     }
-                } else if let Some(findings) = sampled.filter(|_| !session.is_computing()) {
-                    let all = tile_all(ui, document.member.is_none(), findings.samples());
-                    if all.clicked() {
-                        commands.push(Command::SelectMember(None));
-                    }
-                    for (i, member) in findings.outcome.members.iter().enumerate() {
-                        let chosen = document.member == Some(i);
-                        let name = format!("Sample {}", member.index + 1);
-                        let response = tile(ui, thumbnails.member(i), &name, "", chosen, false)
-                            .on_hover_text("Show this sample alone (M, Shift+M)");
-                        if response.clicked() {
-                            commands.push(Command::SelectMember((!chosen).then_some(i)));
-                        }
-                    }
+                    _ => {}
                 }
             });
         });
     });
+}
+
+fn estimates_ui(ui: &mut egui::Ui, run: &Run, thumbnails: &Thumbnails) {
+    for member in 0..run.drawn().0 {
+        let text = match run.previews.get(&member) {
+            Some(live) => format!("step {}", live.step),
+            None => "waiting".to_owned(),
+        };
+        let name = format!("Sample {}", member + 1);
+        tile(ui, thumbnails.member(member), &name, &text, false, true);
+    }
+}
+
+fn samples_ui(
+    ui: &mut egui::Ui,
+    session: &Session,
+    findings: &Findings,
+    thumbnails: &Thumbnails,
+    commands: &mut Vec<Command>,
+) {
+    let (Some(document), Some(entry)) = (session.document(), session.results().chosen()) else {
+        return;
+    };
+    let alone = |member| ResultCommand::ShowMember { result: entry.id, member }.into();
+    if tile_all(ui, document.member.is_none(), findings.samples()).clicked() {
+        commands.push(alone(None));
+    }
+    for (i, member) in findings.outcome.members.iter().enumerate() {
+        let chosen = document.member == Some(i);
+        let name = format!("Sample {}", member.index + 1);
+        let response = tile(ui, thumbnails.member(i), &name, "", chosen, false)
+            .on_hover_text("Show this sample alone (M, Shift+M)");
+        if response.clicked() {
+            commands.push(alone((!chosen).then_some(i)));
+        }
+    }
 }
 
 fn tile(

@@ -54,7 +54,7 @@ impl Thumbnails {
 
     /// Redraws what is out of date.
     pub(super) fn sync(&mut self, ctx: &egui::Context, session: &Session) {
-        let Some(document) = &session.document else {
+        let Some(document) = session.document() else {
             self.key = None;
             self.members.clear();
             self.sync_demos(ctx, session);
@@ -62,7 +62,7 @@ impl Thumbnails {
         };
         let run = session.live_run();
         let previews = run.filter(|r| r.preview_version > 0);
-        let findings = document.findings.as_ref();
+        let findings = session.results().findings();
         let View { window, invert, voxel, .. } = document.view;
         let key = Key {
             generation: document.generation,
@@ -143,7 +143,7 @@ impl Thumbnails {
     }
 
     fn sync_demos(&mut self, ctx: &egui::Context, session: &Session) {
-        let pictures = session.demo_pictures();
+        let pictures = session.shell().demo_pictures();
         if self.demos.len() != pictures.len() {
             self.demos = pictures
                 .iter()

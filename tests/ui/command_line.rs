@@ -139,13 +139,14 @@ fn the_window_does_not_write_where_a_run_is_writing() {
     w.finish(2);
     let set = sfumato::app::begin_results(dir.path(), true).expect("begun");
     let options = sfumato::app::ExportOptions::default();
-    let export = sfumato::app::Command::Export { folder: dir.path().to_owned(), options };
+    let export =
+        sfumato::app::ExportCommand::Write { result: 1, folder: dir.path().to_owned(), options };
     w.apply(export.clone());
-    w.until("it is refused", |a| !a.session.is_exporting());
+    w.until("it is refused", |a| !a.session.exports().is_writing());
     assert!(w.has("another run is writing these files"), "{:?}", w.texts());
     drop(set);
     w.apply(export);
-    w.until("it is written", |a| !a.session.exported.is_empty());
+    w.until("it is written", |a| !a.session.exports().files().is_empty());
     assert_one_set(dir.path());
 }
 
