@@ -115,7 +115,7 @@ impl Runs {
     /// Takes a model, and its own way of sampling.
     fn choose_model(&mut self, id: Option<String>) {
         self.model = id;
-        if let Some(sampling) = self.card().map(|c| c.sampling) {
+        if let Some(sampling) = self.card().and_then(|c| c.sampling) {
             self.settings.start = sampling.start;
             self.settings.steps = sampling.steps;
         }

@@ -31,11 +31,12 @@ impl SamplingArguments {
     /// All slices, whole; what was not asked for as `model` (an identifier or a path) has it.
     pub(super) fn settings(&self, model: &str) -> Result<Settings, Failure> {
         let own = card(model).map_err(InferenceError::from).map_err(|e| inference_failure(&e))?;
+        let sampling = own.sampling.unwrap_or_default();
         Ok(Settings {
             members: self.members,
-            steps: self.steps.unwrap_or(own.sampling.steps),
+            steps: self.steps.unwrap_or(sampling.steps),
             sampler: self.sampler,
-            start: self.start.unwrap_or(own.sampling.start),
+            start: self.start.unwrap_or(sampling.start),
             seed: self.seed,
             device: self.device,
             slices: None,

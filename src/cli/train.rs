@@ -2,7 +2,6 @@
 
 use super::Failure;
 use crate::inference::DeviceChoice;
-use crate::models::medsegdiff::Preset;
 use crate::train::{Progress, Recipe, TrainConfig, TrainError, train};
 use crate::volume::{ClassKind, Modality};
 use std::io::{IsTerminal, Write};
@@ -41,9 +40,10 @@ struct Own {
     /// or val).
     #[arg(long)]
     data: Option<PathBuf>,
-    /// Size of the network.
-    #[arg(long, value_enum, default_value = "desk", conflicts_with = "config")]
-    preset: Preset,
+    /// Size of the network: desk, interactive on a CPU (128x128, about 4 M parameters), or paper,
+    /// close to the publication (256x256, about 46 M).
+    #[arg(long, value_parser = ["desk", "paper"], default_value = "desk", conflicts_with = "config")]
+    preset: String,
     /// Fine-tune this model instead of starting from nothing.
     #[arg(long, value_name = "MODEL", conflicts_with = "config")]
     from: Option<String>,
@@ -80,7 +80,7 @@ impl Own {
         let id = self.id.clone().unwrap_or(named);
         let recipe = Recipe {
             data: data.to_owned(),
-            preset: self.preset,
+            preset: self.preset.clone(),
             from: self.from.clone(),
             title: id.clone(),
             id,

@@ -1,26 +1,29 @@
 //! Noise schedules and samplers (DDPM, arXiv 2006.11239; DDIM, 2010.02502; DPM-Solver++, 2211.01095).
 //!
-//! Everything works on plain slices, one ensemble member at a time: the state of a member is a
-//! `[K, S, S]` mask in [-1, 1] plus noise, flattened. A sample is a pure function of the schedule,
-//! the plan, the member's seed and what the network answers, so a member comes out the same alone
+//! Everything works on plain slices: the state of a sample is a `[K, S, S]` mask in [-1, 1] plus
+//! noise, flattened. Samplers know a network as a [`Denoiser`] only. A sample is a pure function of
+//! the schedule, the plan, its seed and what the denoiser estimates, so it comes out the same alone
 //! or in a batch.
 //!
 //! ```
-//! use sfumato::diffusion::{Plan, Prediction, SamplerKind, Schedule, ScheduleKind, member_seed};
+//! use sfumato::diffusion::{Denoiser, DiffusionError, Plan, SamplerKind, Schedule, ScheduleKind};
+//! use std::ops::ControlFlow;
+//! struct Empty;
+//! impl Denoiser for Empty {
+//!     fn estimate(&mut self, states: &[f32], _: usize, _: f64) -> Result<Vec<f32>, DiffusionError> {
+//!         Ok(vec![-1.0; states.len()])
+//!     }
+//! }
 //! let schedule = Schedule::new(ScheduleKind::Linear, 1000)?;
 //! let plan = Plan::new(&schedule, 10)?;
-//! let seed = member_seed(1, 0);
-//! let mut x = plan.start_from_noise(seed, 64);
-//! let mut sampler = SamplerKind::Ddim.sampler(&plan, seed);
-//! for i in 0..plan.steps() {
-//!     let output = vec![0.0; 64]; // of the network, given x and plan.time(i)
-//!     let x0 = Prediction::X0.clean(&output, &x, plan.alpha_bar(i))?;
-//!     sampler.step(i, &mut x, &x0);
-//! }
-//! assert_eq!(x, vec![0.0; 64]);
-//! # Ok::<(), sfumato::diffusion::DiffusionError>(())
+//! let first = vec![plan.start_from_noise(7, 64)];
+//! let go_on = |_: usize, _: &[f32]| ControlFlow::Continue(());
+//! let drawn = SamplerKind::Ddim.draw(&mut Empty, &plan, &[7], &first, go_on)?;
+//! assert_eq!(drawn, Some(vec![-1.0; 64]));
+//! # Ok::<(), DiffusionError>(())
 //! ```
 
+mod draw;
 mod plan;
 mod prediction;
 mod sampler;
@@ -29,6 +32,7 @@ mod seed;
 #[cfg(test)]
 mod tests;
 
+pub use draw::Denoiser;
 pub use plan::{Plan, Start};
 pub use prediction::Prediction;
 pub use sampler::{Ddim, Ddpm, DpmSolver, Sampler, SamplerKind};
@@ -36,7 +40,7 @@ pub use schedule::{Posterior, Schedule, ScheduleKind, TRAINING_STEPS};
 pub use seed::{initial_noise, member_seed};
 
 /// What can go wrong around a denoiser.
-#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum DiffusionError {
     #[error("a noise schedule of {found} steps: expected 2 to {max}", max = schedule::MAX_STEPS)]
     ScheduleLength { found: usize },
@@ -54,4 +58,6 @@ pub enum DiffusionError {
         "the network answered a value that is not finite (at index {index}): the weights may be damaged, or the image holds extreme values"
     )]
     NotFinite { index: usize },
+    #[error("the network failed: {0}")]
+    Network(String),
 }

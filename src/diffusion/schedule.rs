@@ -63,6 +63,15 @@ impl Schedule {
         if !(2..=MAX_STEPS).contains(&steps) {
             return Err(DiffusionError::ScheduleLength { found: steps });
         }
+        Ok(Self::of(kind, steps))
+    }
+
+    /// With [`TRAINING_STEPS`] times.
+    pub fn training(kind: ScheduleKind) -> Self {
+        Self::of(kind, TRAINING_STEPS)
+    }
+
+    fn of(kind: ScheduleKind, steps: usize) -> Self {
         let beta: Vec<f64> = match kind {
             ScheduleKind::Linear => {
                 let scale = TRAINING_STEPS as f64 / steps as f64;
@@ -85,7 +94,7 @@ impl Schedule {
                 Some(*product)
             })
             .collect();
-        Ok(Self { kind, beta, alpha_bar })
+        Self { kind, beta, alpha_bar }
     }
 
     pub fn kind(&self) -> ScheduleKind {

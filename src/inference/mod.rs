@@ -2,23 +2,24 @@
 //! and the loaded models.
 
 mod doubt;
+mod draft;
 mod engine;
 mod event;
 mod input;
 mod job;
 mod placement;
 mod prepare;
-mod sampling;
-mod scene;
+mod segmenter;
+mod slices;
 mod worker;
 
 pub use doubt::doubt;
-pub use engine::{Engine, InferenceError, open_device};
+pub use engine::{Engine, Loader, open_device};
 pub use event::{Event, Preview, StageTimes, Step};
 pub use input::ModelInput;
 pub use job::{DeviceChoice, Job, Member, ModelRef, Outcome, Settings};
 pub use placement::{Placement, Taps};
 pub use prepare::{Prepared, slice_axis};
-pub use sampling::{StepCache, sample};
-pub use scene::Scene;
-pub use worker::{JobHandle, Worker};
+pub use segmenter::{Agenda, Estimates, InferenceError, Loaded, Request, Segmenter, Sink};
+pub use slices::{Scene, SliceSegmenter};
+pub use worker::{Handle, Work, Worker};

@@ -1,9 +1,8 @@
-//! The thread that owns the device and the models. Jobs queue; each has its own channel of events.
+//! The thread that owns the device and the models. Work queues; each has its own channel of events.
 //! It computes in a pool of its own at low priority, so that the window stays quick while a model
 //! runs on every core.
 
-use super::engine::{Engine, last_event};
-use super::{Event, Job};
+use super::{Engine, Event, Job, Loaded, Loader};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,32 +37,68 @@ fn lower_priority() {
     }
 }
 
-/// A running worker; dropping it lets the thread end after the current job, which is cancelled.
+/// Something that the worker's thread does, with events of its own.
+pub trait Work: Send + 'static {
+    type Event: Send + 'static;
+
+    /// Does it; `on_event` hears of what happens on the way, and the last event is returned. Must
+    /// end soon after `cancel` was set.
+    fn run(
+        self,
+        engine: &mut Engine,
+        cancel: &AtomicBool,
+        on_event: &mut dyn FnMut(Self::Event),
+    ) -> Self::Event;
+
+    /// The last event if it could not be done, for this reason.
+    fn failed(why: String) -> Self::Event;
+}
+
+impl Work for Job {
+    type Event = Event;
+
+    fn run(
+        self,
+        engine: &mut Engine,
+        cancel: &AtomicBool,
+        on_event: &mut dyn FnMut(Event),
+    ) -> Event {
+        match engine.run(&self, cancel, on_event) {
+            Ok((Some(outcome), false)) => Event::Finished(Arc::new(outcome)),
+            Ok((outcome, _)) => Event::Cancelled(outcome.map(Arc::new)),
+            Err(error) => Event::Failed(error.to_string()),
+        }
+    }
+
+    fn failed(why: String) -> Event {
+        Event::Failed(why)
+    }
+}
+
+/// What the thread is handed: does its work, and says whether the engine is still sound.
+type Task = Box<dyn FnOnce(&mut Engine) -> bool + Send>;
+
+/// A running worker; dropping it lets the thread end after the current work, which is cancelled.
 pub struct Worker {
-    jobs: Option<Sender<Request>>,
+    tasks: Option<Sender<Task>>,
     current: Vec<Arc<AtomicBool>>,
+    wake: Arc<dyn Fn() + Send + Sync>,
 }
 
-struct Request {
-    job: Job,
-    events: Sender<Event>,
+/// Work that was submitted.
+pub struct Handle<E> {
+    pub events: Receiver<E>,
     cancel: Arc<AtomicBool>,
 }
 
-/// A submitted job.
-pub struct JobHandle {
-    pub events: Receiver<Event>,
-    cancel: Arc<AtomicBool>,
-}
-
-impl JobHandle {
-    /// Asks the job to stop; it does within one denoising step.
+impl<E> Handle<E> {
+    /// Asks it to stop; a segmentation does within one denoising step.
     pub fn cancel(&self) {
         self.cancel.store(true, Ordering::Relaxed);
     }
 
-    /// What cancels the job after the handle was taken apart.
-    pub fn canceller(&self) -> impl Fn() + Send + 'static {
+    /// What cancels it after the handle was taken apart.
+    pub fn canceller(&self) -> impl Fn() + Send + use<E> {
         let cancel = self.cancel.clone();
         move || cancel.store(true, Ordering::Relaxed)
     }
@@ -75,60 +110,71 @@ impl Worker {
     /// # Errors
     /// If the system cannot start more threads.
     pub fn start(wake: impl Fn() + Send + Sync + 'static) -> std::io::Result<Self> {
-        let (jobs, requests) = channel::<Request>();
+        Self::with(Arc::new(Loaded::from_registry), wake)
+    }
+
+    /// The same with models from elsewhere than the registry.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn with(loader: Loader, wake: impl Fn() + Send + Sync + 'static) -> std::io::Result<Self> {
+        let (tasks, queue) = channel::<Task>();
         let pool = rayon::ThreadPoolBuilder::new()
             .thread_name(|i| format!("inference-{i}"))
             .start_handler(|_| lower_priority())
             .build()
             .map_err(std::io::Error::other)?;
         let body = move || {
-            let mut engine = Engine::new();
-            for request in requests {
-                let send = |event| {
-                    // A receiver that is gone means that nobody waits for this job any more.
-                    if request.events.send(event).is_err() {
-                        request.cancel.store(true, Ordering::Relaxed);
-                    }
-                    wake();
-                };
-                let run = || engine.run(&request.job, &request.cancel, &mut |event| send(event));
-                let event = match catch_unwind(AssertUnwindSafe(|| pool.install(run))) {
-                    Ok(result) => last_event(result),
-                    Err(_) => {
-                        // What the models hold may be half changed: load them again next time.
-                        engine = Engine::new();
-                        Event::Failed(
-                            "the segmentation stopped on an internal error; your image and masks \
-                             are untouched"
-                                .to_owned(),
-                        )
-                    }
-                };
-                send(event);
+            let mut engine = Engine::with(loader.clone());
+            for task in queue {
+                if !pool.install(|| task(&mut engine)) {
+                    // What the models hold may be half changed: load them again next time.
+                    engine = Engine::with(loader.clone());
+                }
             }
         };
         std::thread::Builder::new().name("inference".to_owned()).spawn(body)?;
-        Ok(Self { jobs: Some(jobs), current: Vec::new() })
+        Ok(Self { tasks: Some(tasks), current: Vec::new(), wake: Arc::new(wake) })
     }
 
-    /// Queues a job.
-    pub fn submit(&mut self, job: Job) -> JobHandle {
+    /// Queues work.
+    pub fn submit<W: Work>(&mut self, work: W) -> Handle<W::Event> {
         let (events, receiver) = channel();
         let cancel = Arc::new(AtomicBool::new(false));
-        let request = Request { job, events: events.clone(), cancel: cancel.clone() };
-        let sent = self.jobs.as_ref().is_some_and(|jobs| jobs.send(request).is_ok());
-        if !sent && events.send(Event::Failed("the worker thread has ended".to_owned())).is_err() {
-            tracing::error!("a job could not be submitted");
+        let (wake, stop, sender) = (self.wake.clone(), cancel.clone(), events.clone());
+        let task: Task = Box::new(move |engine| {
+            let send = |event| {
+                // A receiver that is gone means that nobody waits for this any more.
+                if sender.send(event).is_err() {
+                    stop.store(true, Ordering::Relaxed);
+                }
+                wake();
+            };
+            let run = || work.run(engine, &stop, &mut |event| send(event));
+            let result = catch_unwind(AssertUnwindSafe(run));
+            let sound = result.is_ok();
+            send(result.unwrap_or_else(|_| {
+                W::failed(
+                    "the segmentation stopped on an internal error; your image and masks are \
+                     untouched"
+                        .to_owned(),
+                )
+            }));
+            sound
+        });
+        let sent = self.tasks.as_ref().is_some_and(|tasks| tasks.send(task).is_ok());
+        if !sent && events.send(W::failed("the worker thread has ended".to_owned())).is_err() {
+            tracing::error!("work could not be submitted");
         }
         self.current.retain(|c| Arc::strong_count(c) > 1);
         self.current.push(cancel.clone());
-        JobHandle { events: receiver, cancel }
+        Handle { events: receiver, cancel }
     }
 }
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        self.jobs = None;
+        self.tasks = None;
         for cancel in &self.current {
             cancel.store(true, Ordering::Relaxed);
         }

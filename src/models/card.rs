@@ -21,9 +21,11 @@ pub struct ModelCard {
     /// What it sees of a scan.
     pub input: Contract,
     pub size: usize,
-    pub sampling: Sampling,
+    /// Of a model that samples.
+    pub sampling: Option<Sampling>,
     pub parameters: usize,
-    /// 10⁹ floating-point operations of one denoising step of one member (FLOP = 2 × MAC).
+    /// 10⁹ floating-point operations of one denoising step of one member (FLOP = 2 × MAC); of a model
+    /// that does not sample, of its one mask.
     pub gflop_per_step: f64,
     pub sha256: String,
     /// The whole card: data, licence, training, results, limits. Markdown.

@@ -1,11 +1,10 @@
 //! The models that come with the program, and those that a person trained.
 
 use super::Context;
-use super::ModelCard;
 use super::weights::{
-    self, LoadedModel, ModelError, Sampling, Temperatures, WeightsHeader, build, read_header,
-    read_weights, with_header,
+    self, LoadedModel, ModelError, build, read_header, read_weights, with_header,
 };
+use super::{ModelCard, Sampling, Temperatures, WeightsHeader};
 use crate::volume::{Modality, Volume};
 use candle_core::{Device, Tensor};
 use std::borrow::Cow;
@@ -119,8 +118,9 @@ pub fn with_findings(
 ) -> Result<Vec<u8>, ModelError> {
     let (bytes, _) = find(id)?;
     let temperatures = Some(temperatures.clone());
-    let header = WeightsHeader { temperatures, sampling, ..read_header(id, &bytes)? };
-    with_header(id, &bytes, &header)
+    let header = read_header(id, &bytes)?;
+    let network = header.network.sampled(sampling);
+    with_header(id, &bytes, &WeightsHeader { temperatures, network, ..header })
 }
 
 /// The weights of a model (`f32`), to go on training from.
@@ -163,7 +163,8 @@ mod tests {
         let sampling = Sampling { start: Start::Anchor, steps: 5 };
         let bytes = with_findings(id, &found, sampling).unwrap();
         let header = read_header(id, &bytes).unwrap();
-        assert_eq!((header.temperatures.as_ref(), header.sampling), (Some(&found), sampling));
+        assert_eq!(header.temperatures.as_ref(), Some(&found));
+        assert_eq!(header.network.diffusion().map(|d| d.sampling), Some(sampling));
         let before = read_weights(id, &find(id).unwrap().0, &Device::Cpu).unwrap();
         for (name, after) in read_weights(id, &bytes, &Device::Cpu).unwrap() {
             let values = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();

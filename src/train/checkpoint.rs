@@ -6,6 +6,7 @@ use super::optimizer::AdamW;
 use candle_core::{Device, Tensor};
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
@@ -14,7 +15,7 @@ const ENTRY: &str = "sfumato-checkpoint";
 /// The header entry of a checkpoint.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct State {
-    pub(super) config: TrainConfig,
+    pub(super) config: Value,
     pub(super) updates: usize,
     /// Best validation figure so far, and the update that reached it.
     pub(super) best: Option<(f64, usize)>,
@@ -39,19 +40,20 @@ pub(super) fn save(path: &Path, state: &State, optimizer: &AdamW) -> Result<(), 
     Ok(crate::io::write_atomic(path, &bytes)?)
 }
 
-/// Puts a checkpoint's tensors into the optimiser (and so into the network).
+/// Puts a checkpoint's tensors into the optimiser (and so into the network); its best validation.
 pub(super) fn restore(
     path: &Path,
     config: &TrainConfig,
     optimizer: &mut AdamW,
-) -> Result<State, TrainError> {
+) -> Result<Option<(f64, usize)>, TrainError> {
     let refuse = |what: String| TrainError::Checkpoint { what, path: path.into() };
     let bytes = std::fs::read(path).map_err(|e| refuse(e.to_string()))?;
     let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(|e| refuse(e.to_string()))?;
     let entry = metadata.metadata().as_ref().and_then(|m| m.get(ENTRY));
     let entry = entry.ok_or_else(|| refuse(format!("its header has no entry {ENTRY:?}")))?;
     let state: State = serde_json::from_str(entry).map_err(|e| refuse(e.to_string()))?;
-    let longer = TrainConfig { steps: config.steps, ..state.config.clone() };
+    let before = TrainConfig::from_json(state.config).map_err(refuse)?;
+    let longer = TrainConfig { steps: config.steps, ..before };
     if longer != *config {
         return Err(refuse(
             "it was made with another configuration; give the same one, or another folder"
@@ -71,5 +73,5 @@ pub(super) fn restore(
         }
     }
     optimizer.updates = state.updates;
-    Ok(state)
+    Ok(state.best)
 }

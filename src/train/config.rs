@@ -1,12 +1,11 @@
 //! What a training run is told. Everything needed to repeat it is here and goes into the header of
 //! the weights.
 
-use super::TrainError;
-use crate::diffusion::ScheduleKind;
-use crate::models::medsegdiff::{Config, Preset};
-use crate::models::{Contract, Sampling, check_canvas};
+use super::{ObjectiveConfig, TrainError};
+use crate::models::{Contract, NetworkConfig, check_canvas};
 use crate::volume::{Class, ClassKind, Modality};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
 /// A training run, read from a JSON file. Paths in it are relative to the working folder.
@@ -36,17 +35,12 @@ pub struct TrainConfig {
     /// another shape there starts anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
-    pub preset: Preset,
-    /// Fields of the preset to replace.
-    #[serde(default)]
-    pub network: serde_json::Map<String, serde_json::Value>,
-    pub schedule: ScheduleKind,
+    /// The network, and what is trained.
+    pub objective: ObjectiveConfig,
     pub seed: u64,
     /// Optimiser steps.
     pub steps: usize,
     pub batch: usize,
-    /// Distinct diffusion times in a batch: each needs its own NBP filters.
-    pub times_per_batch: usize,
     /// Peak learning rate, reached after `warmup` steps, then cosine decay to 0.
     pub learning_rate: f64,
     pub warmup: usize,
@@ -55,11 +49,7 @@ pub struct TrainConfig {
     pub clip: f64,
     /// Decay of the moving average of the weights.
     pub ema: f64,
-    pub loss: LossWeights,
     pub augment: Augmentation,
-    /// How ensembles of the trained model are drawn unless a person asks for something else.
-    #[serde(default)]
-    pub sampling: Sampling,
     /// Train on so many cases only, spread evenly over the split; on all unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub train_cases: Option<usize>,
@@ -68,20 +58,6 @@ pub struct TrainConfig {
     pub validate_every: usize,
     /// Cases of the split `val` that each validation looks at.
     pub validate_cases: usize,
-}
-
-/// L = L_n + `clean_dice`·Dice(x̂0) + [t ≡ 0 mod `anchor_every`]·(`anchor_dice`·L_dice +
-/// `anchor_ce`·L_ce); the last two on the anchor head. The paper: 0, 5, 1, 10.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LossWeights {
-    pub clean_dice: f64,
-    pub anchor_every: usize,
-    pub anchor_dice: f64,
-    pub anchor_ce: f64,
-    /// Share of the steps whose noisy mask is made from the model's own estimate instead of the
-    /// truth ("recycling", arXiv 2303.06040).
-    pub recycling: f64,
 }
 
 /// Largest changes; each image draws its own within them.
@@ -124,34 +100,32 @@ impl TrainConfig {
     pub fn read(path: &Path) -> Result<Self, TrainError> {
         let refuse = |what: String| TrainError::Config { what, path: path.into() };
         let text = std::fs::read_to_string(path).map_err(|e| refuse(e.to_string()))?;
-        let config: Self = serde_json::from_str(&text).map_err(|e| refuse(e.to_string()))?;
+        let value = serde_json::from_str(&text).map_err(|e| refuse(e.to_string()))?;
+        let config = Self::from_json(value).map_err(refuse)?;
         config.check().map_err(refuse)?;
         Ok(config)
     }
 
+    /// Of this or an older version.
+    pub(super) fn from_json(value: Value) -> Result<Self, String> {
+        serde_json::from_value(current(value)).map_err(|e| e.to_string())
+    }
+
     pub(super) fn check(&self) -> Result<(), String> {
         let network = self.network()?;
-        check_canvas(self.input.canvas.unwrap_or(network.image_size), &network)?;
+        check_canvas(self.input.canvas.unwrap_or(network.shape().side), &network)?;
         self.input.check(self.image_channels, self.classes.len())?;
-        self.sampling.check()?;
         for (name, v) in [
             ("steps", self.steps),
             ("batch", self.batch),
-            ("times_per_batch", self.times_per_batch),
             ("checkpoint_every", self.checkpoint_every),
             ("validate_every", self.validate_every),
-            ("loss.anchor_every", self.loss.anchor_every),
         ] {
             if v == 0 {
                 return Err(format!("{name} is 0, expected at least 1"));
             }
         }
-        if !self.batch.is_multiple_of(self.times_per_batch) {
-            return Err(format!(
-                "batch is {}, expected a multiple of times_per_batch ({})",
-                self.batch, self.times_per_batch
-            ));
-        }
+        self.objective.check(self.batch)?;
         if self.readers.is_empty() {
             return Err("readers is empty, expected at least one folder of labels".to_owned());
         }
@@ -164,19 +138,12 @@ impl TrainConfig {
         Ok(())
     }
 
-    /// The network: the preset with the replaced fields.
+    /// The network to train.
     ///
     /// # Errors
-    /// If a field is unknown or the network cannot be built.
-    pub fn network(&self) -> Result<Config, String> {
-        let preset = Config::preset(self.preset, self.image_channels, self.classes.len());
-        let mut value = serde_json::to_value(preset).map_err(|e| e.to_string())?;
-        if let Some(fields) = value.as_object_mut() {
-            fields.extend(self.network.clone());
-        }
-        let config: Config = serde_json::from_value(value).map_err(|e| format!("network: {e}"))?;
-        config.check().map_err(|e| e.to_string())?;
-        Ok(config)
+    /// If it cannot be built.
+    pub fn network(&self) -> Result<NetworkConfig, String> {
+        self.objective.network(self.image_channels, self.classes.len())
     }
 
     /// Learning rate of a step counted from 0.
@@ -185,4 +152,19 @@ impl TrainConfig {
         let done = (step as f64 / self.steps as f64).min(1.0);
         self.learning_rate * warm * 0.5 * (1.0 + (std::f64::consts::PI * done).cos())
     }
+}
+
+/// A configuration as it is written today: older ones have what belongs to MedSegDiff beside the rest.
+fn current(mut config: Value) -> Value {
+    let Some(fields) = config.as_object_mut() else { return config };
+    if !fields.contains_key("objective") {
+        let mut objective = json!({ "kind": "medsegdiff" });
+        for part in ["preset", "network", "schedule", "times_per_batch", "loss", "sampling"] {
+            if let Some(value) = fields.remove(part) {
+                objective[part] = value;
+            }
+        }
+        fields.insert("objective".to_owned(), objective);
+    }
+    config
 }

@@ -6,16 +6,22 @@ mod config;
 mod dataset;
 mod evaluate;
 mod loss;
+mod medsegdiff;
+mod objective;
 mod optimizer;
 mod recipe;
 mod splits;
+#[cfg(test)]
+mod toy_tests;
 mod trainer;
 mod transfer;
 mod voxel_size;
 
-pub use config::{Augmentation, LossWeights, TrainConfig};
+pub use config::{Augmentation, TrainConfig};
 pub use dataset::{Case, Dataset};
 pub use evaluate::{ByMembers, CaseScores, ClassScores, Evaluation, Scores, Ways, evaluate};
+pub use medsegdiff::{LossWeights, Training};
+pub use objective::ObjectiveConfig;
 pub use recipe::Recipe;
 pub use trainer::{Progress, train};
 

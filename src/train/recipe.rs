@@ -1,15 +1,12 @@
 //! A training configuration for a folder of images and masks, found out by looking at them.
 
 use super::dataset::Case;
-use super::{Augmentation, LossWeights, TrainConfig, TrainError};
-use crate::diffusion::ScheduleKind;
+use super::{Augmentation, ObjectiveConfig, TrainConfig, TrainError};
 use crate::io::{read_label_table, read_mask};
-use crate::models::medsegdiff::Preset;
-use crate::models::{Axes, Context, Contract, Normalisation, Sampling};
+use crate::models::{Axes, Context, Contract, Normalisation};
 use crate::volume::{
     AxisCodes, Class, ClassKind, LabelTable, LengthUnit, Modality, Volume, Voxels,
 };
-use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -18,7 +15,8 @@ use std::path::PathBuf;
 pub struct Recipe {
     /// Folder with `images`, `labels` and `splits.csv`.
     pub data: PathBuf,
-    pub preset: Preset,
+    /// Size of the network, by name.
+    pub preset: String,
     /// Model to fine-tune, by identifier or path.
     pub from: Option<String>,
     pub id: String,
@@ -78,36 +76,25 @@ impl Recipe {
             image_channels: if first.channels() == 3 || is_stack(&first) { 3 } else { 1 },
             readers,
             from: self.from.clone(),
-            preset: self.preset,
-            network: Map::new(),
-            schedule: ScheduleKind::Linear,
+            objective: ObjectiveConfig::new(&self.preset, self.batch).map_err(refuse)?,
             seed: self.seed,
             steps: self.steps,
             batch: self.batch,
-            times_per_batch: if self.batch.is_multiple_of(2) { 2 } else { 1 },
             learning_rate: 6e-4,
             warmup: (self.steps / 10).clamp(1, 100),
             weight_decay: 0.01,
             clip: 1.0,
             // Averages over the last quarter of a short run.
             ema: (1.0 - 4.0 / self.steps as f64).clamp(0.9, 0.998),
-            loss: LossWeights {
-                clean_dice: 0.5,
-                anchor_every: 1,
-                anchor_dice: 0.2,
-                anchor_ce: 0.2,
-                recycling: 0.25,
-            },
             augment: self
                 .augmentation(self.train_cases.map_or(cases.len(), |n| n.min(cases.len()))),
-            sampling: Sampling::default(),
             train_cases: self.train_cases,
             checkpoint_every: 50,
             validate_every: (self.steps / 10).max(1),
             validate_cases: 40,
         };
         if let Some(size) = self.size {
-            config.network.insert("image_size".to_owned(), json!(size));
+            config.objective.resize(size);
         }
         if let Some(from) = &self.from {
             self.follow(from, &mut config)?;
@@ -119,7 +106,7 @@ impl Recipe {
     /// Takes over what weights that were trained before depend on.
     fn follow(&self, from: &str, config: &mut TrainConfig) -> Result<(), TrainError> {
         let header = crate::models::header(from).map_err(crate::inference::InferenceError::from)?;
-        config.image_channels = header.network.image_channels;
+        config.image_channels = header.network.shape().channels;
         config.input = match header.input.context {
             Context::Neighbours => header.input,
             Context::Slice => {
@@ -129,18 +116,7 @@ impl Recipe {
                 Contract { values, canvas, flips, context, ..own }
             }
         };
-        config.schedule = header.schedule;
-        let network = serde_json::to_value(&header.network);
-        let fields = network.ok().and_then(|v| match v {
-            Value::Object(fields) => Some(fields),
-            _ => None,
-        });
-        for (key, value) in fields.unwrap_or_default() {
-            let own = key == "classes" || (key == "image_size" && self.size.is_some());
-            if !own {
-                config.network.insert(key, value);
-            }
-        }
+        config.objective.follow(&header.network, self.size);
         config.learning_rate = 4e-4;
         Ok(())
     }
@@ -226,13 +202,14 @@ fn contract(first: &Volume) -> Contract {
 mod tests {
     use super::*;
     use crate::io::NiftiData;
+    use crate::models::Sampling;
     use crate::volume::Geometry;
     use std::path::Path;
 
     fn recipe(data: &Path) -> Recipe {
         Recipe {
             data: data.to_owned(),
-            preset: Preset::Desk,
+            preset: "desk".to_owned(),
             from: None,
             id: "mine".to_owned(),
             title: "Mine".to_owned(),
@@ -273,7 +250,7 @@ mod tests {
         let from = Recipe { from: Some("fundus-disc-cup".to_owned()), ..recipe(data.path()) };
         let (own, base) =
             (from.config().unwrap(), crate::models::header("fundus-disc-cup").unwrap());
-        assert_eq!(own.network().unwrap(), base.network);
+        assert_eq!(own.network().unwrap(), base.network.sampled(Sampling::default()));
         let unknown = Recipe { from: Some("nothing".to_owned()), ..recipe(data.path()) };
         assert!(unknown.config().unwrap_err().to_string().contains("fundus-disc-cup"));
     }

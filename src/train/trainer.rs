@@ -4,21 +4,19 @@
 use super::augment::{Sides, augment};
 use super::checkpoint::{self, State};
 use super::dataset::{Case, Dataset};
-use super::loss::{anchor, soft_dice, weighted_mean};
+use super::objective::{Batch, Objective};
 use super::optimizer::{AdamW, Update};
 use super::transfer::start_from;
 use super::{TrainConfig, TrainError};
-use crate::diffusion::{Plan, SamplerKind, Schedule, Start, TRAINING_STEPS, member_seed};
-use crate::inference::{DeviceChoice, Scene, StepCache, open_device, sample};
-use crate::models::medsegdiff::{Condition, MedSegDiff};
-use crate::models::{Contract, WeightsHeader, write_weights};
+use crate::diffusion::{Plan, SamplerKind, Start, member_seed};
+use crate::inference::{DeviceChoice, Scene, open_device};
+use crate::models::{Contract, NetworkConfig, Shape, WeightsHeader, write_weights};
 use crate::nn::SeededInit;
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rand_distr::StandardNormal;
 use rayon::prelude::*;
 use serde_json::json;
 use std::collections::HashMap;
@@ -47,8 +45,9 @@ pub struct Progress {
 
 struct Trainer {
     config: TrainConfig,
-    network: MedSegDiff,
-    schedule: Schedule,
+    network: NetworkConfig,
+    shape: Shape,
+    objective: Box<dyn Objective>,
     optimizer: AdamW,
     device: Device,
     train: Dataset,
@@ -91,8 +90,8 @@ fn run(
         DeviceChoice::Auto => open_device(DeviceChoice::Cpu)?,
         choice => open_device(choice)?,
     };
-    let network_config =
-        config.network().map_err(|what| TrainError::Config { what, path: out.into() })?;
+    let network = config.network().map_err(|what| TrainError::Config { what, path: out.into() })?;
+    let shape = network.shape();
     std::fs::create_dir_all(out).map_err(|e| TrainError::Data {
         what: format!("the folder cannot be made ({e})"),
         path: out.into(),
@@ -104,7 +103,7 @@ fn run(
             path: checkpoint_path,
         });
     }
-    let canvas = config.input.canvas.unwrap_or(network_config.image_size);
+    let canvas = config.input.canvas.unwrap_or(shape.side);
     let (mut train, mut validation) = Case::list_training(&config.data, &config.readers)?;
     thin(&mut train, config.train_cases.unwrap_or(usize::MAX));
     thin(&mut validation, config.validate_cases);
@@ -112,21 +111,22 @@ fn run(
     let validation = Dataset::read(&validation, config, canvas, 0)?;
     let init = SeededInit::new(config.seed);
     let vb = VarBuilder::from_backend(Box::new(init.clone()), DType::F32, device.clone());
-    let network = MedSegDiff::new(&network_config, &vb)?;
+    let objective = config.objective.build(&network, config.batch, &vb, &device)?;
     if let Some(id) = &config.from {
-        start_from(id, &init, &network_config, &device)?;
+        start_from(id, &init, &network, &device)?;
     }
     let mut trainer = Trainer {
         config: config.clone(),
         network,
-        schedule: Schedule::new(config.schedule, TRAINING_STEPS)?,
+        shape,
+        objective,
         optimizer: AdamW::new(init.vars())?,
         device,
         train,
     };
     let mut best = None;
     if resume && checkpoint_path.exists() {
-        best = checkpoint::restore(&checkpoint_path, config, &mut trainer.optimizer)?.best;
+        best = checkpoint::restore(&checkpoint_path, config, &mut trainer.optimizer)?;
     }
     let first = trainer.optimizer.updates;
     let (start, mut last_metrics) = (Instant::now(), json!(null));
@@ -166,7 +166,7 @@ fn run(
         log(&out.join("metrics.jsonl"), &progress)?;
         let stop = report(&progress).is_break();
         if done.is_multiple_of(config.checkpoint_every) || end || stop {
-            let state = State { config: config.clone(), updates: done, best };
+            let state = State { config: json!(config), updates: done, best };
             checkpoint::save(&checkpoint_path, &state, &trainer.optimizer)?;
         }
         if stop {
@@ -220,22 +220,15 @@ impl Trainer {
 
     /// Squares of the network's size.
     fn tensor(&self, rows: &[Vec<f32>], channels: usize) -> Result<Tensor, TrainError> {
-        let s = self.network.config().image_size;
+        let s = self.shape.side;
         let shape = (rows.len(), channels, s, s);
         Ok(Tensor::from_vec(rows.concat(), shape, &Device::Cpu)?.to_device(&self.device)?)
-    }
-
-    /// One value per sample, `[B, 1, 1, 1]`.
-    fn column(&self, v: &[f64]) -> Result<Tensor, TrainError> {
-        let v: Vec<f32> = v.iter().map(|&v| v as f32).collect();
-        Ok(Tensor::from_vec(v, (self.config.batch, 1, 1, 1), &Device::Cpu)?
-            .to_device(&self.device)?)
     }
 
     /// One update; the loss, and the gradient's norm before clipping.
     fn step(&mut self, step: usize) -> Result<(f64, f64), TrainError> {
         let config = &self.config;
-        let sides = Sides { canvas: self.train.size, square: self.network.config().image_size };
+        let sides = Sides { canvas: self.train.size, square: self.shape.side };
         let mut rng = generator(config.seed, step);
         let seeds: Vec<u64> = (0..config.batch).map(|_| rng.random()).collect();
         let (images, masks): (Vec<_>, Vec<_>) = self
@@ -251,23 +244,7 @@ impl Trainer {
             .unzip();
         let image = self.tensor(&images, self.train.channels)?;
         let mask = self.tensor(&masks, self.train.classes)?;
-
-        let times: Vec<usize> =
-            (0..config.times_per_batch).map(|_| rng.random_range(0..TRAINING_STEPS)).collect();
-        let condition = self.network.condition(&image)?;
-        let each = config.batch / config.times_per_batch;
-        let supervised: Vec<f32> = (0..config.batch)
-            .map(|i| times[i / each].is_multiple_of(config.loss.anchor_every))
-            .map(|yes| f32::from(u8::from(yes)))
-            .collect();
-        let weights = Tensor::new(supervised, &self.device)?;
-        let (dice, ce) = (config.loss.anchor_dice, config.loss.anchor_ce);
-        let anchored = anchor(&condition.logits, &mask, dice, ce)?;
-        let mut loss = weighted_mean(&anchored, &weights)?;
-        if self.network.config().diffusion {
-            loss = (loss + self.denoising(&mask, &condition, &times, &mut rng)?)?;
-        }
-
+        let loss = self.objective.loss(&Batch { image, mask }, &mut rng)?;
         let value = f64::from(loss.to_scalar::<f32>()?);
         let grads = loss.backward()?;
         let update = Update {
@@ -280,106 +257,34 @@ impl Trainer {
         Ok((value, norm))
     }
 
-    /// L_n, and Dice on the estimate, of masks `[B, K, S, S]` noised to the batch's `times`.
-    fn denoising(
-        &self,
-        mask: &Tensor,
-        condition: &Condition,
-        times: &[usize],
-        rng: &mut ChaCha8Rng,
-    ) -> Result<Tensor, TrainError> {
-        let config = &self.config;
-        let each = config.batch / config.times_per_batch;
-        let index: Vec<u32> = (0..config.batch).map(|i| (i / each) as u32).collect();
-        let t: Vec<usize> = index.iter().map(|&i| times[i as usize]).collect();
-        let context = self.network.step_context(times)?.select(&index)?;
-
-        let clean = mask.affine(2.0, -1.0)?;
-        let recycle = rng.random::<f64>() < config.loss.recycling;
-        let source = if recycle {
-            let noisier: Vec<usize> = times
-                .iter()
-                .map(|&t| (t + rng.random_range(1..TRAINING_STEPS)).min(TRAINING_STEPS - 1))
-                .collect();
-            let noise = self.noise(&clean, rng)?;
-            let context = self.network.step_context(&noisier)?.select(&index)?;
-            let t: Vec<usize> = index.iter().map(|&i| noisier[i as usize]).collect();
-            let x = self.noised(&clean, &noise, &t)?;
-            let output = self.network.denoise(&x, &condition.detach(), &context)?.detach();
-            self.clean_estimate(&output, &x, &t)?
-        } else {
-            clean.clone()
-        };
-        let noise = self.noise(&clean, rng)?;
-        let x = self.noised(&source, &noise, &t)?;
-        let output = self.network.denoise(&x, condition, &context)?;
-
-        let predict = self.network.config().predict;
-        let targets: Vec<(f64, f64)> =
-            t.iter().map(|&t| predict.target_coefficients(self.schedule.alpha_bar()[t])).collect();
-        let part = |f: fn(&(f64, f64)) -> f64| targets.iter().map(f).collect::<Vec<_>>();
-        let target = (clean.broadcast_mul(&self.column(&part(|c| c.0))?)?
-            + noise.broadcast_mul(&self.column(&part(|c| c.1))?)?)?;
-        let mut loss = (output.clone() - target)?.sqr()?.mean_all()?;
-        if config.loss.clean_dice > 0.0 {
-            let probability = self.clean_estimate(&output, &x, &t)?.affine(0.5, 0.5)?;
-            let dice = soft_dice(&probability, mask)?.mean_all()?;
-            loss = (loss + dice.affine(config.loss.clean_dice, 0.0)?)?;
-        }
-        Ok(loss)
-    }
-
-    fn noise(&self, like: &Tensor, rng: &mut ChaCha8Rng) -> Result<Tensor, TrainError> {
-        let v: Vec<f32> = (0..like.elem_count()).map(|_| rng.sample(StandardNormal)).collect();
-        Ok(Tensor::from_vec(v, like.shape(), &Device::Cpu)?.to_device(&self.device)?)
-    }
-
-    /// `√ᾱ·x + √(1−ᾱ)·ε`, per sample.
-    fn noised(&self, x: &Tensor, noise: &Tensor, t: &[usize]) -> Result<Tensor, TrainError> {
-        let (signal, spread): (Vec<f64>, Vec<f64>) =
-            t.iter().map(|&t| self.schedule.q_sample_coefficients(t)).unzip();
-        let signal = x.broadcast_mul(&self.column(&signal)?)?;
-        Ok((signal + noise.broadcast_mul(&self.column(&spread)?)?)?)
-    }
-
-    /// x̂0 from the network's output, clipped to -1…1.
-    fn clean_estimate(
-        &self,
-        output: &Tensor,
-        x: &Tensor,
-        t: &[usize],
-    ) -> Result<Tensor, TrainError> {
-        let predict = self.network.config().predict;
-        let (from_x, from_output): (Vec<f64>, Vec<f64>) =
-            t.iter().map(|&t| predict.clean_coefficients(self.schedule.alpha_bar()[t])).unzip();
-        let estimate = (x.broadcast_mul(&self.column(&from_x)?)?
-            + output.broadcast_mul(&self.column(&from_output)?)?)?;
-        Ok(estimate.clamp(-1f32, 1f32)?)
-    }
-
     /// Mean Dice per class, on the canvas, with the averaged weights: ensemble mean, direct.
     fn validate(&self, cases: &Dataset) -> Result<(Vec<f64>, Vec<f64>), TrainError> {
         let weights: HashMap<String, Tensor> = self.optimizer.averages().into_iter().collect();
         let vb = VarBuilder::from_tensors(weights, DType::F32, &self.device);
-        let network = MedSegDiff::new(self.network.config(), &vb)?;
-        let plan = Plan::new(&self.schedule, VALIDATION_STEPS)?;
+        let network = self.network.build(&vb, &self.device)?;
+        let plan = match self.network.diffusion() {
+            Some(diffusion) => Some(Plan::new(&diffusion.levels(), VALIDATION_STEPS)?),
+            None => None,
+        };
         let seeds: Vec<u64> = (0..VALIDATION_MEMBERS).map(|k| member_seed(0, k)).collect();
-        let mut cache = StepCache::default();
         let (k, plane) = (cases.classes, cases.size * cases.size);
         // Per case and class, of the mean and of the direct mask: a volume's slices count together.
         let mut counts = vec![[Counts::default(); 2]; k * cases.count];
         for ((image, readers), case) in cases.images.iter().zip(&cases.masks).zip(&cases.case) {
             let mask = &readers[0];
-            let scene = Scene::new(&network, image, cases.size, &self.device)?;
+            let mut scene = Scene::new(&*network, &self.shape, image, cases.size)?;
             let kind = (SamplerKind::Ddim, Start::Noise);
-            let go_on = |_: usize, _: &[Vec<f32>]| ControlFlow::Continue(());
-            let drawn = sample(&network, &scene, &plan, kind, &seeds, &mut cache, go_on)?;
-            let drawn = drawn.unwrap_or_default();
+            let go_on = |_: usize, _: &[f32]| ControlFlow::Continue(());
+            let drawn = match &plan {
+                Some(plan) => scene.draw(plan, kind, &seeds, go_on)?.unwrap_or_default(),
+                None => scene.direct.iter().map(|p| p * 2.0 - 1.0).collect(),
+            };
+            let members = || drawn.chunks(k * plane);
             for c in 0..k {
                 let [mean_count, direct_count] = &mut counts[case * k + c];
                 for i in c * plane..(c + 1) * plane {
                     let truth = mask[i] >= 0.5;
-                    mean_count.add(drawn.iter().map(|d| d[i]).sum::<f32>() >= 0.0, truth);
+                    mean_count.add(members().map(|d| d[i]).sum::<f32>() >= 0.0, truth);
                     direct_count.add(scene.direct[i] >= 0.5, truth);
                 }
             }
@@ -404,9 +309,7 @@ impl Trainer {
             modality: config.modality,
             input: Contract { shares: self.train.shares(), ..config.input.clone() },
             temperatures: None,
-            sampling: config.sampling,
-            schedule: config.schedule,
-            network: self.network.config().clone(),
+            network: self.network.clone(),
             training: json!({
                 "config": config,
                 "updates": self.optimizer.updates,
@@ -461,4 +364,4 @@ fn thin<T>(cases: &mut Vec<T>, count: usize) {
 
 #[cfg(test)]
 #[path = "trainer_tests.rs"]
-mod tests;
+pub(super) mod tests;

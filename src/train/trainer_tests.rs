@@ -1,10 +1,10 @@
-use super::super::{Evaluation, evaluate};
+use super::super::{Evaluation, ObjectiveConfig, Training, evaluate};
 use super::*;
 use crate::inference::{Engine, Settings};
 use serde_json::Value;
 
 /// Discs of random size and place, bright on dark, as PNG files.
-fn data(folder: &Path) {
+pub(in crate::train) fn data(folder: &Path) {
     for sub in ["images", "labels"] {
         std::fs::create_dir(folder.join(sub)).unwrap();
     }
@@ -25,13 +25,13 @@ fn data(folder: &Path) {
     std::fs::write(folder.join("splits.csv"), splits).unwrap();
 }
 
-fn config(data: &Path, steps: usize) -> TrainConfig {
+pub(in crate::train) fn config(data: &Path, steps: usize) -> TrainConfig {
     let text = include_str!("../../assets/training/fundus-disc-cup.json");
     let mut value: Value = serde_json::from_str(text).unwrap();
     value["data"] = json!(data);
     value["classes"] = json!([{ "name": "disc", "label": 1, "color": [1, 2, 3] }]);
     value["image_channels"] = json!(1);
-    value["network"] = json!({
+    value["objective"]["network"] = json!({
         "image_size": 16, "width": 8, "groups": 4, "multipliers": [1, 2], "time_width": 16,
         "former_blocks": 1, "filter_blocks": 2, "filter_width": 4
     });
@@ -44,11 +44,23 @@ fn config(data: &Path, steps: usize) -> TrainConfig {
     ] {
         value[key] = json!(v);
     }
-    value["loss"]["recycling"] = json!(0.5);
-    serde_json::from_value(value).unwrap()
+    value["objective"]["loss"]["recycling"] = json!(0.5);
+    TrainConfig::from_json(value).unwrap()
 }
 
-fn go(config: &TrainConfig, out: &Path, resume: bool, stop_at: usize) -> Vec<f64> {
+fn medsegdiff(config: &mut TrainConfig) -> &mut Training {
+    match &mut config.objective {
+        ObjectiveConfig::MedSegDiff(training) => training,
+        ObjectiveConfig::Toy(_) => panic!("another objective"),
+    }
+}
+
+pub(in crate::train) fn go(
+    config: &TrainConfig,
+    out: &Path,
+    resume: bool,
+    stop_at: usize,
+) -> Vec<f64> {
     let mut losses = Vec::new();
     train(config, out, resume, DeviceChoice::Cpu, &mut |p| {
         losses.push(p.loss);
@@ -59,7 +71,7 @@ fn go(config: &TrainConfig, out: &Path, resume: bool, stop_at: usize) -> Vec<f64
 }
 
 /// The model in `out` against the split `val`.
-fn scores(
+pub(in crate::train) fn scores(
     data: &Path,
     readers: &[String],
     out: &Path,
@@ -156,7 +168,7 @@ fn fine_tuning_starts_where_the_other_model_ended() {
     data(folder.path());
     let mut base = config(folder.path(), 60);
     base.learning_rate = 3e-3;
-    base.loss.recycling = 0.0;
+    medsegdiff(&mut base).loss.recycling = 0.0;
     let out = folder.path().join("base");
     let scratch = go(&base, &out, false, usize::MAX);
     let tuned = TrainConfig {
@@ -222,7 +234,7 @@ fn a_direct_network_learns_and_is_one_deterministic_mask() {
     let folder = tempfile::tempdir().unwrap();
     data(folder.path());
     let mut config = config(folder.path(), 120);
-    config.network.insert("diffusion".to_owned(), json!(false));
+    medsegdiff(&mut config).network.insert("diffusion".to_owned(), json!(false));
     config.learning_rate = 3e-3;
     let out = folder.path().join("run");
     go(&config, &out, false, usize::MAX);
@@ -247,7 +259,7 @@ fn a_canvas_larger_than_the_network_is_learnt_and_segmented_in_squares() {
     assert_eq!(crate::models::header(&model).unwrap().input.canvas, Some(32));
     let card = crate::models::card(&model).unwrap();
     let one = card.gflop_per_step / 9.0;
-    assert!((one / config.network().unwrap().gflop_per_step() - 1.0).abs() < 1e-9);
+    assert!((one / config.network().unwrap().shape().gflop - 1.0).abs() < 1e-9);
     let result = scores(folder.path(), &config.readers, &out, (2, 3));
     let dice = &result.classes[0].dice;
     assert!(dice.direct.unwrap() > 0.6 && dice.mean.unwrap() > 0.5, "{dice:?}");

@@ -108,7 +108,7 @@ impl Hand {
             slices: 1,
             step,
             steps: 10,
-            t: 1000 - 100 * step,
+            t: Some(1000 - 100 * step),
             fraction: step as f32 / 10.0,
             elapsed: Duration::from_secs(step as u64),
             eta: Some(Duration::from_secs(10 - step as u64)),
@@ -298,7 +298,7 @@ impl Window {
             cards: vec![
                 card("fundus-disc-cup", Modality::Fundus),
                 ModelCard {
-                    sampling: Sampling { start: Start::Anchor, steps: 5 },
+                    sampling: Some(Sampling { start: Start::Anchor, steps: 5 }),
                     ..card("fetal-head", Modality::Ultrasound)
                 },
                 card("hippocampus", Modality::Mr),

@@ -1,6 +1,7 @@
 //! Sizes and switches of the network, and what one step of it costs.
 
-use crate::diffusion::Prediction;
+use crate::diffusion::{Prediction, ScheduleKind};
+use crate::models::{Diffusion, Sampling, Shape};
 use serde::{Deserialize, Serialize};
 
 /// What the diffusion U-Net sees beside the noisy mask.
@@ -75,6 +76,34 @@ pub struct Config {
     pub predict: Prediction,
 }
 
+/// A network with what it takes to use it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Setup {
+    pub network: Config,
+    /// The noise that it was trained with.
+    pub schedule: ScheduleKind,
+    /// What is used unless a person asks for something else (`drawing` in older files).
+    #[serde(default, alias = "drawing")]
+    pub sampling: Sampling,
+}
+
+impl Setup {
+    /// Whether it can be built and used.
+    ///
+    /// # Errors
+    /// Says why not.
+    pub fn check(&self) -> Result<(), String> {
+        self.network.check().map_err(|e| e.to_string())?;
+        self.sampling.check()
+    }
+
+    pub(in crate::models) fn diffusion(&self) -> Option<Diffusion> {
+        let Self { schedule, sampling, .. } = *self;
+        self.network.diffusion.then_some(Diffusion { schedule, sampling })
+    }
+}
+
 fn yes() -> bool {
     true
 }
@@ -85,7 +114,7 @@ fn is_yes(v: &bool) -> bool {
 }
 
 /// Named sizes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Preset {
     /// Interactive on a CPU: 128x128, about 4 M parameters.
@@ -140,6 +169,18 @@ impl Config {
                 predict: Prediction::Eps,
                 ..desk
             },
+        }
+    }
+
+    pub(in crate::models) fn shape(&self) -> Shape {
+        let side = self.image_size / self.stem;
+        Shape {
+            channels: self.image_channels,
+            classes: self.classes,
+            side: self.image_size,
+            // About 24 features of the first level are alive at once, skips included.
+            bytes: 24 * self.width * side * side * 4,
+            gflop: self.gflop_per_step(),
         }
     }
 

@@ -170,9 +170,46 @@ impl Condition {
             }),
         }
     }
+
+    /// What tells the denoiser the same of every image `members` times in a row.
+    ///
+    /// # Errors
+    /// If memory runs out.
+    pub fn repeat(&self, members: usize) -> Result<Self> {
+        let images = self.logits.dim(0)?;
+        let index: Vec<u32> = (0..images * members).map(|i| (i / members) as u32).collect();
+        let index = Tensor::new(index, self.logits.device())?;
+        let each = |t: &Tensor| match t.dim(0)? {
+            n if n == images => t.index_select(&index, 0),
+            // Of no image.
+            _ => Ok(t.clone()),
+        };
+        let guide = match &self.guide {
+            Some(g) => Some(Guide {
+                tokens: g.tokens.as_ref().map(each).transpose()?,
+                gate: g.gate.as_ref().map(each).transpose()?,
+                first: each(&g.first)?,
+            }),
+            None => None,
+        };
+        Ok(Self { logits: self.logits.clone(), guide })
+    }
 }
 
 impl StepContext {
+    /// Cuts the graph: for inference.
+    #[must_use]
+    pub fn detach(&self) -> Self {
+        let filters = self.filters.iter().map(Tensor::detach).collect();
+        Self { time: self.time.detach(), filters }
+    }
+
+    /// Memory that it takes.
+    pub fn bytes(&self) -> usize {
+        let size = |t: &Tensor| t.elem_count() * t.dtype().size_in_bytes();
+        size(&self.time) + self.filters.iter().map(size).sum::<usize>()
+    }
+
     /// One row per sample: row `i` is that of time `index[i]`.
     ///
     /// # Errors

@@ -11,8 +11,10 @@ mod condition;
 mod config;
 mod denoiser;
 mod nbp_filter;
+mod runner;
 mod ss_former;
 
 pub use condition::Condition;
-pub use config::{Anchor, Config, ConfigError, Former, Input, KeySoftmax, Preset};
+pub use config::{Anchor, Config, ConfigError, Former, Input, KeySoftmax, Preset, Setup};
 pub use denoiser::{MedSegDiff, StepContext};
+pub(super) use runner::Runner;

@@ -1,0 +1,61 @@
+//! From noise to samples: what a sampler asks of a network, and the loop over the steps.
+
+use super::{DiffusionError, Plan, SamplerKind};
+use rayon::prelude::*;
+use std::ops::ControlFlow;
+
+/// A network under a condition that it has seen before.
+pub trait Denoiser {
+    /// What the clean states are, -1…1, of which `states` (one after another) are noised versions at
+    /// diffusion time `t`, whose ᾱ is `alpha_bar`.
+    ///
+    /// # Errors
+    /// If the network fails, or answers values that are not finite.
+    fn estimate(
+        &mut self,
+        states: &[f32],
+        t: usize,
+        alpha_bar: f64,
+    ) -> Result<Vec<f32>, DiffusionError>;
+}
+
+impl SamplerKind {
+    /// Draws one sample per seed, all in one batch, from the `first` states, which are of one
+    /// length. After each step `on_step` sees the step's index and all estimates, one after another;
+    /// a break ends it with `None`.
+    ///
+    /// # Errors
+    /// As [`Denoiser::estimate`].
+    pub fn draw(
+        self,
+        denoiser: &mut dyn Denoiser,
+        plan: &Plan,
+        seeds: &[u64],
+        first: &[Vec<f32>],
+        mut on_step: impl FnMut(usize, &[f32]) -> ControlFlow<()>,
+    ) -> Result<Option<Vec<f32>>, DiffusionError> {
+        let len = first.first().map_or(0, Vec::len);
+        let mut states = first.concat();
+        let expected = len * seeds.len();
+        if states.len() != expected {
+            return Err(DiffusionError::Length { expected, found: states.len() });
+        }
+        let mut samplers: Vec<_> = seeds.iter().map(|&seed| self.sampler(plan, seed)).collect();
+        for i in 0..plan.steps() {
+            let estimates = denoiser.estimate(&states, plan.time(i), plan.alpha_bar(i))?;
+            if estimates.len() != expected {
+                return Err(DiffusionError::Length { expected, found: estimates.len() });
+            }
+            states
+                .par_chunks_mut(len.max(1))
+                .zip(estimates.par_chunks(len.max(1)))
+                .zip(&mut samplers)
+                .for_each(|((x, x0), sampler)| sampler.step(i, x, x0));
+            if on_step(i, &estimates).is_break() {
+                return Ok(None);
+            }
+        }
+        // The last step ends at its estimate.
+        Ok(Some(states))
+    }
+}

@@ -1,0 +1,127 @@
+//! What turns a prepared scan into masks: slice by slice or as a whole, sampled or at once. The
+//! engine knows nothing of networks but this.
+
+use super::{ModelInput, Prepared, Settings, SliceSegmenter, StageTimes};
+use crate::diffusion::DiffusionError;
+use crate::models::{ModelCard, ModelError, Temperatures, load};
+use candle_core::Device;
+use std::ops::{ControlFlow, Range};
+
+#[derive(Debug, thiserror::Error)]
+pub enum InferenceError {
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    #[error("the settings cannot be used: {what} is {found}, expected {expected}")]
+    Settings { what: &'static str, found: String, expected: String },
+    #[error("the device {0} cannot be used: {1}")]
+    Device(&'static str, String),
+    #[error("the sampler failed: {0}")]
+    Diffusion(#[from] DiffusionError),
+    #[error("the network failed: {}", crate::nn::first_line(.0))]
+    Network(#[from] candle_core::Error),
+}
+
+/// What is to be segmented, and how.
+pub struct Request<'a> {
+    pub prepared: &'a Prepared,
+    pub input: &'a ModelInput<'a>,
+    pub settings: &'a Settings,
+}
+
+/// What a segmenter will do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Agenda {
+    /// Seed of each member. Without any, the mask drawn at once is the only one: nothing is drawn at
+    /// random, and nothing may look as if it were.
+    pub seeds: Vec<u64>,
+    /// Steps of each member, or of the mask drawn at once.
+    pub steps: usize,
+    /// Model slices that are drawn together, in order.
+    pub units: Vec<Range<usize>>,
+    /// Members that are drawn together.
+    pub batch: usize,
+}
+
+impl Agenda {
+    /// Of one mask per unit.
+    pub fn deterministic(units: Vec<Range<usize>>) -> Self {
+        Self { seeds: Vec::new(), steps: 1, units, batch: 1 }
+    }
+
+    pub fn is_deterministic(&self) -> bool {
+        self.seeds.is_empty()
+    }
+
+    /// How often the members of a unit are drawn until all are.
+    pub fn batches(&self) -> usize {
+        self.seeds.len().div_ceil(self.batch.max(1)).max(1)
+    }
+}
+
+/// Where the members of a unit stand after a step.
+#[derive(Clone, Debug)]
+pub struct Estimates {
+    /// From 0.
+    pub step: usize,
+    /// Diffusion time, 0 to T - 1, of a step that has one.
+    pub t: Option<usize>,
+    /// First of the members.
+    pub first: usize,
+    /// The model slice of the unit that is shown.
+    pub slice: usize,
+    /// Probability of each member there, `[K, canvas, canvas]`.
+    pub probability: Vec<Vec<f32>>,
+}
+
+/// Takes what is drawn. Masks are probabilities on the model's canvas, `[K, canvas, canvas]` per
+/// slice.
+pub trait Sink {
+    /// After each step; a break ends the run.
+    fn step(&mut self, unit: &Range<usize>, estimates: Estimates) -> ControlFlow<()>;
+    /// The masks drawn at once, slice after slice.
+    fn direct(&mut self, unit: &Range<usize>, probability: &[f32]);
+    /// A finished member, slice after slice.
+    fn member(&mut self, index: usize, unit: &Range<usize>, probability: &[f32]);
+    /// The clock of the run.
+    fn times(&mut self) -> &mut StageTimes;
+}
+
+/// A way from a scan to masks.
+pub trait Segmenter: Send {
+    /// # Errors
+    /// If the settings do not suit it.
+    fn plan(&self, request: &Request<'_>) -> Result<Agenda, InferenceError>;
+
+    /// Draws one unit of the agenda. A break says that the sink ended it.
+    ///
+    /// # Errors
+    /// If the network fails.
+    fn draw(
+        &mut self,
+        request: &Request<'_>,
+        agenda: &Agenda,
+        unit: &Range<usize>,
+        sink: &mut dyn Sink,
+    ) -> Result<ControlFlow<()>, InferenceError>;
+}
+
+/// A model that is ready to run.
+pub struct Loaded {
+    pub card: ModelCard,
+    pub temperatures: Option<Temperatures>,
+    pub segmenter: Box<dyn Segmenter>,
+}
+
+impl Loaded {
+    /// A model of the registry, or from the path of a weights file.
+    ///
+    /// # Errors
+    /// If there is no such model, or its weights cannot be used.
+    pub fn from_registry(id: &str, device: &Device) -> Result<Self, ModelError> {
+        let model = load(id, device)?;
+        let temperatures = model.header.temperatures.clone();
+        let card = model.card;
+        let segmenter = SliceSegmenter::new(model.network, &model.header.network, card.size);
+        Ok(Self { card, temperatures, segmenter: Box::new(segmenter) })
+    }
+}

@@ -1,0 +1,214 @@
+//! Draws slice after slice, several at once: the model's canvas in as many squares as that takes,
+//! each with its condition. The squares' estimates are blended at every step and the sampler runs on
+//! the canvas, so a member is one mask without seams (as MultiDiffusion, arXiv 2302.08113).
+
+use super::{Agenda, Estimates, InferenceError, Request, Segmenter, Sink};
+use crate::diffusion::{Denoiser, DiffusionError, Plan, SamplerKind, Start, member_seed};
+use crate::models::{Diffusion, Look, NetworkConfig, Shape, SliceNetwork, Tiles};
+use std::ops::{ControlFlow, Range};
+use std::time::Instant;
+
+/// Memory that the activations of a batch may take.
+const BATCH_BYTES: usize = 2 << 30;
+/// Work of one step, 10⁹ floating-point operations: enough to keep every core busy, little enough to
+/// be cancelled, and seen, soon.
+const STEP_GFLOP: f64 = 8.0;
+/// Diffusion time to which the direct mask is noised ([`Start::Anchor`]): late enough that members
+/// still differ, early enough that few steps suffice.
+const ANCHOR_TIME: usize = 400;
+
+/// Slices that a network has looked at: independent of diffusion time and member.
+pub struct Scene {
+    tiles: Tiles,
+    /// Of each square of the canvas, all slices.
+    looks: Vec<Box<dyn Look>>,
+    /// Values of the squares' masks, and of the canvas's.
+    square: usize,
+    canvas: usize,
+    /// Probability of the masks drawn at once, `[K, canvas, canvas]` each.
+    pub direct: Vec<f32>,
+}
+
+impl Scene {
+    /// Of images `[C, canvas, canvas]` in -1…1, one after another.
+    ///
+    /// # Errors
+    /// If the network fails.
+    pub fn new(
+        network: &dyn SliceNetwork,
+        shape: &Shape,
+        images: &[f32],
+        canvas: usize,
+    ) -> candle_core::Result<Self> {
+        let tiles = Tiles::new(canvas, shape.side);
+        let looks = (0..tiles.count())
+            .map(|tile| network.look(&tiles.cut(images, tile)))
+            .collect::<Result<Vec<_>, _>>()?;
+        let square = shape.classes * shape.side * shape.side;
+        let mut scene = Self {
+            tiles,
+            looks,
+            square,
+            canvas: shape.classes * canvas * canvas,
+            direct: Vec::new(),
+        };
+        let parts: Vec<Vec<f32>> = scene.looks.iter().map(|l| l.direct().to_vec()).collect();
+        scene.direct = scene.blend(&parts);
+        Ok(scene)
+    }
+
+    /// Masks of canvases from those of their squares.
+    fn blend(&self, squares: &[Vec<f32>]) -> Vec<f32> {
+        let n = squares.first().map_or(0, Vec::len) / self.square;
+        let of = |i: usize| -> Vec<Vec<f32>> {
+            let range = i * self.square..(i + 1) * self.square;
+            squares.iter().map(|s| s[range.clone()].to_vec()).collect()
+        };
+        (0..n).flat_map(|i| self.tiles.blend(&of(i))).collect()
+    }
+
+    /// Draws one sample per slice and seed, all in one batch: those of the first slice, then of the
+    /// second, and so on; `[K, canvas, canvas]` in -1…1 each. `on_step` as in
+    /// [`SamplerKind::draw`].
+    ///
+    /// # Errors
+    /// If the network fails or gives values that are not finite.
+    pub fn draw(
+        &mut self,
+        plan: &Plan,
+        (kind, start): (SamplerKind, Start),
+        seeds: &[u64],
+        on_step: impl FnMut(usize, &[f32]) -> ControlFlow<()>,
+    ) -> Result<Option<Vec<f32>>, DiffusionError> {
+        let slices = self.direct.len() / self.canvas;
+        let (mut rows, mut first) = (Vec::new(), Vec::new());
+        for k in 0..slices {
+            let direct = &self.direct[k * self.canvas..(k + 1) * self.canvas];
+            let anchor: Vec<f32> = direct.iter().map(|p| p * 2.0 - 1.0).collect();
+            for &seed in seeds {
+                rows.push(seed);
+                first.push(match start {
+                    Start::Noise => plan.start_from_noise(seed, self.canvas),
+                    Start::Anchor => plan.start_from_anchor(seed, &anchor),
+                });
+            }
+        }
+        kind.draw(self, plan, &rows, &first, on_step)
+    }
+}
+
+impl Denoiser for Scene {
+    fn estimate(
+        &mut self,
+        states: &[f32],
+        t: usize,
+        alpha_bar: f64,
+    ) -> Result<Vec<f32>, DiffusionError> {
+        let mut squares = Vec::with_capacity(self.looks.len());
+        for (tile, look) in self.looks.iter_mut().enumerate() {
+            let Some(denoiser) = look.denoiser() else {
+                return Err(DiffusionError::Network("it does not sample".to_owned()));
+            };
+            squares.push(denoiser.estimate(&self.tiles.cut(states, tile), t, alpha_bar)?);
+        }
+        Ok(self.blend(&squares))
+    }
+}
+
+/// Slices drawn by a [`SliceNetwork`].
+pub struct SliceSegmenter {
+    network: Box<dyn SliceNetwork>,
+    shape: Shape,
+    diffusion: Option<Diffusion>,
+    canvas: usize,
+}
+
+impl SliceSegmenter {
+    /// Of a network that `config` describes, on canvases of this side.
+    pub fn new(network: Box<dyn SliceNetwork>, config: &NetworkConfig, canvas: usize) -> Self {
+        let (shape, diffusion) = (config.shape(), config.diffusion());
+        Self { network, shape, diffusion, canvas }
+    }
+
+    /// The noise levels that the steps visit, of a network that samples.
+    fn steps(&self, steps: usize, start: Start) -> Result<Option<Plan>, DiffusionError> {
+        let Some(diffusion) = &self.diffusion else { return Ok(None) };
+        let levels = diffusion.levels();
+        let first = match start {
+            Start::Noise => levels.len() - 1,
+            Start::Anchor => ANCHOR_TIME.min(levels.len() - 1),
+        };
+        Plan::starting_at(&levels, steps, first).map(Some)
+    }
+}
+
+impl Segmenter for SliceSegmenter {
+    fn plan(&self, request: &Request<'_>) -> Result<Agenda, InferenceError> {
+        let settings = request.settings;
+        let plan = self.steps(settings.steps, settings.start)?;
+        let members = if plan.is_some() { settings.members } else { 1 };
+        let tiles = Tiles::new(self.canvas, self.shape.side).count();
+        let most = (BATCH_BYTES / self.shape.bytes.max(1)).max(1);
+        let busy = (STEP_GFLOP / (self.shape.gflop * tiles as f64)) as usize;
+        let together = (busy.min(most) / members).max(1);
+        let slices = request.prepared.slices();
+        let parts = slices.div_ceil(together);
+        let units = (0..parts).map(|i| i * slices / parts..(i + 1) * slices / parts).collect();
+        let Some(plan) = plan else { return Ok(Agenda::deterministic(units)) };
+        Ok(Agenda {
+            seeds: (0..members).map(|k| member_seed(settings.seed, k)).collect(),
+            steps: plan.steps(),
+            units,
+            batch: members.min(most),
+        })
+    }
+
+    fn draw(
+        &mut self,
+        request: &Request<'_>,
+        agenda: &Agenda,
+        unit: &Range<usize>,
+        sink: &mut dyn Sink,
+    ) -> Result<ControlFlow<()>, InferenceError> {
+        let at = Instant::now();
+        let images: Vec<f32> = unit.clone().flat_map(|k| request.input.slice(k)).collect();
+        sink.times().prepare_s += at.elapsed().as_secs_f64();
+        let at = Instant::now();
+        let mut scene = Scene::new(&*self.network, &self.shape, &images, self.canvas)?;
+        sink.times().condition_s += at.elapsed().as_secs_f64();
+        sink.direct(unit, &scene.direct);
+        let size = scene.canvas;
+        let shown = unit.len() / 2;
+        let Some(plan) = self.steps(agenda.steps, request.settings.start)? else {
+            let probability = vec![scene.direct[shown * size..(shown + 1) * size].to_vec()];
+            let slice = unit.start + shown;
+            return Ok(
+                sink.step(unit, Estimates { step: 0, t: None, first: 0, slice, probability })
+            );
+        };
+        let kind = (request.settings.sampler, request.settings.start);
+        for (b, seeds) in agenda.seeds.chunks(agenda.batch).enumerate() {
+            let first = b * agenda.batch;
+            let at = Instant::now();
+            let on_step = |step: usize, estimates: &[f32]| {
+                let of_shown = estimates.chunks(size).skip(shown * seeds.len()).take(seeds.len());
+                let probability = of_shown.map(probability).collect();
+                let (t, slice) = (Some(plan.time(step)), unit.start + shown);
+                sink.step(unit, Estimates { step, t, first, slice, probability })
+            };
+            let drawn = scene.draw(&plan, kind, seeds, on_step)?;
+            sink.times().sample_s += at.elapsed().as_secs_f64();
+            let Some(drawn) = drawn else { return Ok(ControlFlow::Break(())) };
+            for m in 0..seeds.len() {
+                let own = drawn.chunks(size).skip(m).step_by(seeds.len());
+                sink.member(first + m, unit, &own.flat_map(probability).collect::<Vec<_>>());
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+/// From -1…1.
+fn probability(mask: &[f32]) -> Vec<f32> {
+    mask.iter().map(|v| (v + 1.0) * 0.5).collect()
+}

@@ -1,0 +1,135 @@
+//! What the header of a weights file says: everything needed to use the weights and to repeat them.
+
+use super::{Contract, ModelError, NetworkConfig, Tiles};
+use crate::volume::{Class, ClassKind, Modality};
+use safetensors::tensor::Metadata;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::collections::HashMap;
+
+/// The metadata entry of the safetensors header.
+const ENTRY: &str = "sfumato";
+/// Version of the entry.
+const FORMAT: u32 = 1;
+/// Most squares of a canvas (a bound on what a weights file can ask for).
+const MOST_TILES: usize = 256;
+
+/// How sure an ensemble's mean is to be taken: `σ(logit(p)/T)` near a border holds as often as it
+/// says, on the cases where T was found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Temperatures {
+    /// T of each class.
+    pub by_class: Vec<f64>,
+    /// Where they were found, and with which ensembles.
+    pub split: String,
+    pub cases: usize,
+    pub members: usize,
+    pub steps: usize,
+}
+
+/// The entry.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WeightsHeader {
+    pub format: u32,
+    pub id: String,
+    pub title: String,
+    pub classes: Vec<Class>,
+    pub kind: ClassKind,
+    pub modality: Modality,
+    pub input: Contract,
+    /// Found after training.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperatures: Option<Temperatures>,
+    pub network: NetworkConfig,
+    /// The training configuration, steps done, git revision and validation figures.
+    pub training: Value,
+}
+
+impl WeightsHeader {
+    /// A header of the current format.
+    pub fn version() -> u32 {
+        FORMAT
+    }
+
+    /// Side of the canvas in pixels.
+    pub fn canvas(&self) -> usize {
+        self.input.canvas.unwrap_or(self.network.shape().side)
+    }
+
+    /// The entry of a file's header; `name` is for messages.
+    pub(super) fn parse(name: &str, metadata: &Metadata) -> Result<Self, ModelError> {
+        let refuse = |why: String| ModelError::Header(name.to_owned(), why);
+        let entry = metadata.metadata().as_ref().and_then(|m| m.get(ENTRY));
+        let entry = entry.ok_or_else(|| refuse(format!("its header has no entry {ENTRY:?}")))?;
+        let value = serde_json::from_str(entry).map_err(|e| refuse(format!("header: {e}")))?;
+        let header: Self =
+            serde_json::from_value(current(value)).map_err(|e| refuse(format!("header: {e}")))?;
+        header.check().map_err(refuse)?;
+        Ok(header)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.format != FORMAT {
+            return Err(format!("format {}, expected {FORMAT}", self.format));
+        }
+        self.network.check()?;
+        check_canvas(self.canvas(), &self.network)?;
+        let shape = self.network.shape();
+        self.input.check(shape.channels, shape.classes)?;
+        let n = self.classes.len();
+        if let Some(t) = &self.temperatures {
+            let good = |t: &f64| t.is_finite() && *t > 0.0;
+            if t.by_class.len() != n || !t.by_class.iter().all(good) {
+                return Err(format!(
+                    "temperatures {:?}, expected one above 0 for each of {n} classes",
+                    t.by_class
+                ));
+            }
+        }
+        if n != shape.classes {
+            return Err(format!("{n} classes are named, the network has {}", shape.classes));
+        }
+        Ok(())
+    }
+
+    /// The metadata of a file with this header.
+    pub(super) fn entry(&self) -> Result<HashMap<String, String>, String> {
+        let entry = serde_json::to_string(self).map_err(|e| e.to_string())?;
+        Ok(HashMap::from([(ENTRY.to_owned(), entry)]))
+    }
+}
+
+/// A header as it is written today, from one of any version: older files have parts of the contract
+/// and of the network beside one another.
+fn current(mut header: Value) -> Value {
+    let Some(fields) = header.as_object_mut() else { return header };
+    if !fields.contains_key("input") {
+        let old = [("normalisation", "values"), ("context", "context"), ("canvas", "canvas")];
+        let parts = old.into_iter().filter_map(|(was, is)| Some((is, fields.remove(was)?)));
+        let parts = parts.map(|(name, value)| (name.to_owned(), value)).collect();
+        fields.insert("input".to_owned(), Value::Object(parts));
+    }
+    if fields.get("network").is_some_and(|n| n.get("kind").is_none()) {
+        let mut setup = json!({ "kind": "medsegdiff" });
+        for part in ["network", "schedule", "sampling", "drawing"] {
+            if let Some(value) = fields.remove(part) {
+                setup[part] = value;
+            }
+        }
+        fields.insert("network".to_owned(), setup);
+    }
+    header
+}
+
+/// Whether a canvas of this side suits the network.
+///
+/// # Errors
+/// Says why not.
+pub fn check_canvas(canvas: usize, network: &NetworkConfig) -> Result<(), String> {
+    let side = network.shape().side;
+    let most = side.saturating_mul(12);
+    if !(side..=most).contains(&canvas) || Tiles::new(canvas, side).count() > MOST_TILES {
+        return Err(format!("a canvas of {canvas} pixels, expected {side} to {most}"));
+    }
+    Ok(())
+}
