@@ -125,7 +125,21 @@ pub enum ResultCommand {
     /// Takes it off the image; it stays in the list.
     Hide(u64),
     /// One sample alone, or all of them.
-    ShowMember { result: u64, member: Option<usize> },
+    ShowMember {
+        result: u64,
+        member: Option<usize>,
+    },
+    /// Counts a sample, or leaves it out of every figure, map, line and file. One always counts.
+    Include {
+        result: u64,
+        member: usize,
+        included: bool,
+    },
+    IncludeAll(u64),
+    IncludeOnly {
+        result: u64,
+        member: usize,
+    },
     /// Deletes it. One that was not exported is asked about first: then this is the answer too.
     Delete(u64),
     /// It is not to be deleted after all.

@@ -3,16 +3,17 @@
 use super::result_list::ResultList;
 use super::shell::Shell;
 use super::task::Task;
-use super::{ExportCommand, ExportOptions, Level, Panel, Wake};
+use super::{ExportCommand, ExportOptions, Included, Level, Panel, Wake};
 use crate::inference::Outcome;
 use std::path::{Path, PathBuf};
 
-/// Writes an outcome into a folder and returns the files. One line on failure.
-pub type Exporter = fn(&Path, &Outcome, &ExportOptions) -> Result<Vec<PathBuf>, String>;
+/// Writes what the samples that count say into a folder and returns the files. One line on failure.
+pub type Exporter = fn(&Path, &Outcome, &Included, &ExportOptions) -> Result<Vec<PathBuf>, String>;
 
 /// A result that is being written.
 struct Writing {
     result: u64,
+    included: Included,
     task: Task<Vec<PathBuf>>,
 }
 
@@ -89,25 +90,26 @@ impl Exports {
                     shell.note(Level::Info, "There is no result to export yet.");
                     return;
                 };
-                let stored = entry.stored.clone();
+                let (stored, included) = (entry.stored.clone(), entry.included.clone());
                 self.folder.clone_from(&folder);
                 shell.change_preferences(|p| p.export_folder = Some(folder.clone()));
                 self.files.clear();
                 let exporter = self.exporter;
+                let counted = included.clone();
                 let task = Task::spawn("export a result", &self.wake, move || {
-                    exporter(&folder, &*stored.outcome()?, &options)
+                    exporter(&folder, &*stored.outcome()?, &counted, &options)
                 });
-                self.writing = Some(Writing { result, task });
+                self.writing = Some(Writing { result, included, task });
             }
         }
     }
 
     pub(super) fn poll(&mut self, results: &mut ResultList, shell: &mut Shell) {
-        let Some(Writing { result, task }) = self.writing.take() else { return };
+        let Some(Writing { result, included, task }) = self.writing.take() else { return };
         match task.take() {
-            Err(task) => self.writing = Some(Writing { result, task }),
+            Err(task) => self.writing = Some(Writing { result, included, task }),
             Ok(Ok(files)) => {
-                results.mark_exported(result);
+                results.mark_exported(result, included);
                 let text = format!("Exported {} files to {}", files.len(), self.folder.display());
                 shell.note(Level::Info, text);
                 self.files = files;

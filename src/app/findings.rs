@@ -1,12 +1,13 @@
-//! What the samples of a run say together: computed once, off the interface thread.
+//! What the samples of a run that count say together: computed once, off the interface thread.
 
-use super::{Extent, wording};
+use super::{Extent, Included, wording};
 use crate::ensemble::{Ensemble, Spread};
 use crate::inference::Outcome;
 use std::cmp::Reverse;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-/// One class over all samples. Vectors cover the outcome's block, x fastest.
+/// One class over the samples that count. Vectors cover the outcome's block, x fastest.
 #[derive(Clone, Debug)]
 pub struct ClassFindings {
     pub name: String,
@@ -23,7 +24,11 @@ pub struct ClassFindings {
 
 /// Everything that the panels and views show about a result.
 pub struct Findings {
+    /// Tells them from all others.
+    pub id: u64,
     pub outcome: Arc<Outcome>,
+    /// The samples that they are about.
+    pub included: Included,
     pub extent: Extent,
     pub classes: Vec<ClassFindings>,
     /// Majority mask, label values.
@@ -36,7 +41,8 @@ pub struct Findings {
 impl Findings {
     /// # Errors
     /// If the outcome has no members or its masks do not have the size that they should.
-    pub fn compute(outcome: Arc<Outcome>) -> Result<Self, String> {
+    pub fn compute(outcome: Arc<Outcome>, included: Included) -> Result<Self, String> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
         let voxels: usize = outcome.block_shape().iter().product();
         let classes = &outcome.model.classes;
         if outcome.members.is_empty() {
@@ -50,9 +56,7 @@ impl Findings {
                 voxels * classes.len()
             ));
         }
-        let samples = outcome.soft_members();
-        let ensemble = Ensemble::from_soft(&samples, classes.len(), outcome.model.kind, voxels)
-            .map_err(|e| e.to_string())?;
+        let ensemble = included.ensemble(&outcome).map_err(|e| e.to_string())?;
         let values: Vec<u8> = classes.iter().map(|c| c.label).collect();
         let voxel = Extent::of_voxel(&outcome.geometry);
         let list = classes
@@ -75,11 +79,13 @@ impl Findings {
         let largest = (outcome.slices.start..).zip(areas).filter(|&(_, area)| area > 0);
         let largest = largest.max_by_key(|&(z, area)| (area, Reverse(z)));
         let largest_slice = largest.map(|(z, _)| z);
-        Ok(Self { extent, classes: list, labels, largest_slice, ensemble, outcome })
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        Ok(Self { id, extent, classes: list, labels, largest_slice, ensemble, included, outcome })
     }
 
+    /// Samples that count.
     pub fn samples(&self) -> usize {
-        self.outcome.members.len()
+        self.included.count()
     }
 
     /// Index of a voxel of the scan in the block's vectors.
@@ -96,10 +102,15 @@ impl Findings {
         if class < self.classes.len() { self.ensemble.count(class) } else { &[] }
     }
 
-    /// Label values of one sample alone.
-    pub fn member_labels(&self, position: usize) -> Option<Vec<u8>> {
+    /// Label values of one sample alone, whether it counts or not.
+    pub fn member_labels(&self, member: usize) -> Option<Vec<u8>> {
         let values: Vec<u8> = self.classes.iter().map(|c| c.label).collect();
-        (position < self.samples()).then(|| self.ensemble.member_labels(position, &values))
+        if let Some(rank) = self.included.rank(member) {
+            return Some(self.ensemble.member_labels(rank, &values));
+        }
+        let all = Included::all(self.included.drawn());
+        let alone = all.contains(member).then(|| all.only(member))?;
+        Some(alone.ensemble(&self.outcome).ok()?.labels(&values))
     }
 
     /// Nothing was sampled: there is one mask and no spread.

@@ -3,7 +3,7 @@
 use super::entries::{BUDGET, Packed, Stored, time_of_day};
 use super::shell::Shell;
 use super::task::Task;
-use super::{Documents, Findings, Level, ResultCommand, ResultEntry, Run, Wake};
+use super::{Documents, Findings, Included, Level, ResultCommand, ResultEntry, Run, Wake};
 use crate::inference::Outcome;
 use std::sync::Arc;
 
@@ -16,16 +16,11 @@ struct Comparing {
     task: Task<Findings>,
 }
 
-/// The result that lies on the open image.
-struct Chosen {
-    id: u64,
-    findings: Arc<Findings>,
-}
-
 pub struct ResultList {
     /// The oldest first. A result goes only if the person deletes it.
     entries: Vec<ResultEntry>,
-    chosen: Option<Chosen>,
+    /// The result that lies on the open image.
+    chosen: Option<u64>,
     comparing: Option<Comparing>,
     packing: Option<(u64, Task<Packed>)>,
     /// The result that is to be deleted without having been exported: the person is asked.
@@ -62,12 +57,12 @@ impl ResultList {
 
     /// The result that lies on the open image.
     pub fn chosen(&self) -> Option<&ResultEntry> {
-        self.get(self.chosen.as_ref()?.id)
+        self.get(self.chosen?)
     }
 
-    /// What the samples of the chosen result say together.
+    /// What the samples of the chosen result say together; nothing while that is being found out.
     pub fn findings(&self) -> Option<&Arc<Findings>> {
-        self.chosen.as_ref().map(|c| &c.findings)
+        self.chosen()?.findings.as_ref()
     }
 
     /// Classes of the chosen result.
@@ -87,7 +82,7 @@ impl ResultList {
 
     /// Results that would be lost with the window.
     pub fn unexported(&self) -> usize {
-        self.entries.iter().filter(|r| !r.exported).count()
+        self.entries.iter().filter(|r| !r.is_exported()).count()
     }
 
     /// Memory that the masks take.
@@ -104,9 +99,10 @@ impl ResultList {
         self.entries.iter_mut().find(|r| r.id == id)
     }
 
-    pub(super) fn mark_exported(&mut self, id: u64) {
+    /// Files were written of these samples.
+    pub(super) fn mark_exported(&mut self, id: u64, included: Included) {
         if let Some(entry) = self.get_mut(id) {
-            entry.exported = true;
+            entry.exported = Some(included);
         }
     }
 
@@ -124,8 +120,7 @@ impl ResultList {
                 "The run comes first: its result can be shown when it has ended.",
             ),
             ResultCommand::Show(id) => {
-                let drawn = self.chosen().is_some_and(|r| r.id == id);
-                if drawn || self.compare(id, false, documents) {
+                if self.chosen == Some(id) || self.compare(id, false, documents) {
                     if let (Some(d), Some(entry)) = (documents.open_mut(), self.get(id)) {
                         d.set_time(entry.about().time);
                     }
@@ -138,13 +133,21 @@ impl ResultList {
             }
             ResultCommand::Hide(id) => self.hide(id, documents),
             ResultCommand::ShowMember { result, member } => {
-                if let Some(Chosen { id, findings }) = &self.chosen
-                    && *id == result
+                if let Some(entry) = self.chosen().filter(|r| r.id == result)
                     && let Some(d) = documents.open_mut()
                 {
-                    d.member = member.filter(|&m| m < findings.samples());
+                    d.member = member.filter(|&m| m < entry.included.drawn());
                     d.overlays.own_labels = false;
                 }
+            }
+            ResultCommand::Include { result, member, included } => {
+                self.include(result, documents, |i| i.with(member, included));
+            }
+            ResultCommand::IncludeAll(result) => {
+                self.include(result, documents, |i| Included::all(i.drawn()));
+            }
+            ResultCommand::IncludeOnly { result, member } => {
+                self.include(result, documents, |i| i.only(member));
             }
             ResultCommand::Delete(id) => self.delete(id, documents),
             ResultCommand::Keep => self.asked_to_delete = None,
@@ -158,13 +161,37 @@ impl ResultList {
 
     /// The image is closed: nothing lies on it any more.
     pub(super) fn leave_image(&mut self) {
-        self.chosen = None;
+        self.choose(None);
         self.comparing = None;
     }
 
+    /// Returns the findings of what was chosen before.
+    fn choose(&mut self, id: Option<u64>) -> Option<Arc<Findings>> {
+        let old = std::mem::replace(&mut self.chosen, id)?;
+        self.get_mut(old)?.findings.take()
+    }
+
+    /// What was said of other samples goes at once; what these say is found out off this thread.
+    fn include(
+        &mut self,
+        id: u64,
+        documents: &Documents,
+        change: impl FnOnce(Included) -> Included,
+    ) {
+        let Some(entry) = self.get_mut(id) else { return };
+        let included = change(entry.included.clone());
+        if included != entry.included {
+            entry.included = included;
+            entry.findings = None;
+            if self.chosen == Some(id) {
+                self.compare(id, false, documents);
+            }
+        }
+    }
+
     fn hide(&mut self, id: u64, documents: &mut Documents) {
-        if self.chosen.as_ref().is_some_and(|c| c.id == id) {
-            self.chosen = None;
+        if self.chosen == Some(id) {
+            self.choose(None);
             if let Some(d) = documents.open_mut() {
                 d.member = None;
             }
@@ -173,7 +200,7 @@ impl ResultList {
 
     fn delete(&mut self, id: u64, documents: &mut Documents) {
         let Some(entry) = self.get(id) else { return };
-        if !entry.exported && self.asked_to_delete != Some(id) {
+        if !entry.is_exported() && self.asked_to_delete != Some(id) {
             self.asked_to_delete = Some(id);
             return;
         }
@@ -203,7 +230,9 @@ impl ResultList {
             image_name,
             model: card.title,
             finished: time_of_day(),
-            exported: false,
+            included: Included::all(outcome.members.len()),
+            findings: None,
+            exported: None,
             stored: Stored::Whole(outcome),
             packable: true,
         });
@@ -212,15 +241,21 @@ impl ResultList {
         }
     }
 
-    /// Compares the samples of a result, to show it. False if its image is not the open one.
+    /// Compares the samples of a result that count, to show it. False if its image is not the open
+    /// one.
     fn compare(&mut self, id: u64, follow: bool, documents: &Documents) -> bool {
         let (Some(document), Some(entry)) = (documents.open(), self.get(id)) else { return false };
         if !document.is_image_of(entry) {
             return false;
         }
+        // One under way is looked at when it is there: a person is quicker with ticks.
+        if self.comparing.as_ref().is_some_and(|c| c.id == id) {
+            return true;
+        }
         let (generation, stored) = (document.generation, entry.stored.clone());
+        let included = entry.included.clone();
         let task = Task::spawn("compare the samples", &self.wake, move || {
-            Findings::compute(stored.outcome()?)
+            Findings::compute(stored.outcome()?, included)
         });
         self.comparing = Some(Comparing { generation, id, follow, task });
         true
@@ -243,19 +278,26 @@ impl ResultList {
             Ok(Err(text)) => return shell.note(Level::Error, text),
             Ok(Ok(findings)) => Arc::new(findings),
         };
+        let Some(entry) = self.get_mut(id) else { return };
         // It is looked at now: as it is, not packed.
-        if let Some(entry) = self.get_mut(id) {
-            entry.stored = Stored::Whole(findings.outcome.clone());
+        entry.stored = Stored::Whole(findings.outcome.clone());
+        if entry.included != findings.included {
+            // Ticks were set meanwhile.
+            self.compare(id, follow, documents);
+            return;
         }
         let Some(document) = documents.of_generation(generation) else { return };
+        entry.findings = Some(findings.clone());
         if let Some(slice) = findings.largest_slice.filter(|_| follow)
             && document.view.axis == 2
             && document.view.time == findings.outcome.time
         {
             document.set_slice(slice);
         }
-        let old = self.chosen.replace(Chosen { id, findings: findings.clone() });
-        document.take_result(old.as_ref().map(|c| c.findings.as_ref()), &findings);
+        if self.chosen != Some(id) {
+            let old = self.choose(Some(id));
+            document.take_result(old.as_deref(), &findings);
+        }
     }
 
     /// Packs results that are not looked at, one after the other.
@@ -290,7 +332,6 @@ impl ResultList {
     }
 
     fn is_looked_at(&self, id: u64) -> bool {
-        self.chosen.as_ref().is_some_and(|c| c.id == id)
-            || self.comparing.as_ref().is_some_and(|c| c.id == id)
+        self.chosen == Some(id) || self.comparing.as_ref().is_some_and(|c| c.id == id)
     }
 }

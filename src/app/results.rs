@@ -6,10 +6,11 @@
 //! masks with the model's temperature, where it has one), and `result.json` with everything needed to
 //! repeat the run. All on the grid of the whole scan. `labels.txt` names the labels for ITK-SNAP.
 //! On request `mask.seg.dcm`, `probability.seg.dcm` (DICOM SEG) and `mask.rtstruct.dcm`. Of one
-//! deterministic mask there are no samples, so the files about samples are left out.
+//! deterministic mask there are no samples, so the files about samples are left out. Samples that do
+//! not count are in no file; the record names them.
 
 use super::record::{Earlier, RECORD, described, record};
-use super::wording;
+use super::{Included, wording};
 use crate::ensemble::{Ensemble, EnsembleError};
 use crate::inference::Outcome;
 use crate::io::export::{
@@ -76,9 +77,10 @@ impl Obstacles {
 pub fn write_results(
     folder: &Path,
     outcome: &Outcome,
+    included: &Included,
     options: &ExportOptions,
 ) -> Result<Vec<PathBuf>, ResultsError> {
-    write_results_in(begin_results(folder, options.overwrite)?, outcome, options)
+    write_results_in(begin_results(folder, options.overwrite)?, outcome, included, options)
 }
 
 /// Begins a set of results in `folder`, which is made if needed. Until it is written or dropped
@@ -101,21 +103,19 @@ pub fn begin_results(folder: &Path, overwrite: bool) -> Result<FileSet, ResultsE
 pub fn write_results_in(
     set: FileSet,
     outcome: &Outcome,
+    included: &Included,
     options: &ExportOptions,
 ) -> Result<Vec<PathBuf>, ResultsError> {
-    let classes = outcome.model.classes.len();
-    let voxels = outcome.block_shape().iter().product();
-    let ensemble =
-        Ensemble::from_soft(&outcome.soft_members(), classes, outcome.model.kind, voxels)?;
+    let ensemble = included.ensemble(outcome)?;
     let mut files = Vec::new();
     if options.nifti {
-        write_niftis(&set, outcome, &ensemble, &mut files)?;
+        write_niftis(&set, outcome, included, &ensemble, &mut files)?;
     }
     let mut remarks = Vec::new();
     if options.seg || options.rtstruct {
-        write_dicom(&set, outcome, &ensemble, options, &mut files, &mut remarks)?;
+        write_dicom(&set, outcome, included, &ensemble, options, &mut files, &mut remarks)?;
     }
-    let mut record = record(outcome, &ensemble);
+    let mut record = record(outcome, included, &ensemble);
     let mut earlier = Earlier::find(set.folder(), &record, &files);
     let mut outputs = files.iter().map(|f| described(f)).collect::<Result<Vec<_>, _>>()?;
     if earlier.same_run {
@@ -144,13 +144,16 @@ pub(super) fn named_values(object: Value) -> Map<String, Value> {
 }
 
 /// What the header of a NIfTI file says of it: the most important first, for there is little room.
-fn nifti_description(outcome: &Outcome, what: &str) -> String {
+fn nifti_description(outcome: &Outcome, included: &Included, what: &str) -> String {
     let mut parts = Vec::new();
     match wording::ambers(&outcome.notices).count() {
         0 => {}
         n => parts.push(wording::cautions(n)),
     }
     parts.push(what.to_owned());
+    if !included.is_all() {
+        parts.push(wording::counted(included));
+    }
     parts.push(format!("weights {}", outcome.model.sha256.get(..8).unwrap_or_default()));
     if outcome.time_points > 1 {
         parts.push(wording::time_point(outcome.time, outcome.time_points));
@@ -161,6 +164,7 @@ fn nifti_description(outcome: &Outcome, what: &str) -> String {
 fn write_niftis(
     set: &FileSet,
     outcome: &Outcome,
+    included: &Included,
     ensemble: &Ensemble,
     files: &mut Vec<PathBuf>,
 ) -> Result<(), ResultsError> {
@@ -172,7 +176,7 @@ fn write_niftis(
     };
     let mut nifti = |name: &str, what: &str, data: NiftiData<'_>, fourth: usize| {
         let path = set.place(name)?;
-        let description = nifti_description(outcome, what);
+        let description = nifti_description(outcome, included, what);
         let options =
             NiftiOptions { fourth_axis: fourth, description: &description, overwrite: false };
         write_nifti_with(&path, &outcome.geometry, data, &options)?;
@@ -194,10 +198,9 @@ fn write_niftis(
         nifti("probability.nii.gz", "probability", NiftiData::F32(&p), classes)?;
         let v = maps(Ensemble::variance);
         nifti("variance.nii.gz", "variance", NiftiData::F32(&v), classes)?;
-        let members: Vec<u8> = (0..outcome.members.len())
-            .flat_map(|m| whole(&ensemble.member_labels(m, &values)))
-            .collect();
-        nifti("members.nii.gz", "samples", NiftiData::U8(&members), outcome.members.len())?;
+        let members: Vec<u8> =
+            (0..ensemble.n()).flat_map(|m| whole(&ensemble.member_labels(m, &values))).collect();
+        nifti("members.nii.gz", "samples", NiftiData::U8(&members), ensemble.n())?;
         let voxels = outcome.block_shape().iter().product();
         let direct = Ensemble::from_soft(&[&outcome.direct], classes, outcome.model.kind, voxels)?;
         let anchor = whole(&direct.labels(&values));
@@ -218,13 +221,14 @@ fn write_niftis(
 fn write_dicom(
     set: &FileSet,
     outcome: &Outcome,
+    included: &Included,
     ensemble: &Ensemble,
     options: &ExportOptions,
     files: &mut Vec<PathBuf>,
     remarks: &mut Vec<String>,
 ) -> Result<(), ResultsError> {
     let model = &outcome.model;
-    let drawn = wording::drawn(outcome);
+    let drawn = wording::drawn(outcome, included);
     let cautions: Vec<&str> = wording::ambers(&outcome.notices).map(|n| n.text.as_str()).collect();
     let warned = match cautions.len() {
         0 => String::new(),
@@ -232,7 +236,7 @@ fn write_dicom(
     };
     let fused = if outcome.deterministic { "" } else { ", majority" };
     let description = format!("{drawn}{fused}{warned}; research use only");
-    let provenance = provenance(outcome);
+    let provenance = provenance(outcome, included);
     let by = Authorship {
         algorithm: AlgorithmType::Automatic,
         algorithm_name: &model.id,
@@ -293,7 +297,7 @@ fn write_dicom(
 }
 
 /// How the masks came about, for the record inside a DICOM file.
-fn provenance(outcome: &Outcome) -> String {
+fn provenance(outcome: &Outcome, included: &Included) -> String {
     let (model, s) = (&outcome.model, &outcome.settings);
     let time = match outcome.time_points {
         1 => String::new(),
@@ -302,7 +306,8 @@ fn provenance(outcome: &Outcome) -> String {
     let how = if outcome.deterministic {
         wording::ONE_MASK.to_owned()
     } else {
-        let (how, statement) = (wording::settings(outcome), wording::statement(outcome));
+        let how = wording::settings(outcome, included);
+        let statement = wording::statement(outcome, included);
         format!("{how}, sampler {}; majority; {statement}", s.sampler.name())
     };
     format!(
@@ -345,9 +350,10 @@ fn named<'a>(outcome: &'a Outcome, masks: &'a [Vec<u8>]) -> Vec<Segment<'a>> {
 pub fn export_results(
     folder: &Path,
     outcome: &Outcome,
+    included: &Included,
     options: &ExportOptions,
 ) -> Result<Vec<PathBuf>, String> {
-    write_results(folder, outcome, options).map_err(|e| e.to_string())
+    write_results(folder, outcome, included, options).map_err(|e| e.to_string())
 }
 
 /// A block's values on the grid of the whole scan, the default value elsewhere.

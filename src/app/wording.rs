@@ -1,7 +1,7 @@
 //! Sentences about results, in one place, so that no panel can promise more than the numbers say:
 //! a spread over samples is not a calibrated interval, agreement is not correctness.
 
-use super::Extent;
+use super::{Extent, Included};
 use crate::diffusion::Start;
 use crate::ensemble::Spread;
 use crate::inference::Outcome;
@@ -111,10 +111,11 @@ pub fn model_input(card: &ModelCard) -> String {
 }
 
 /// Stands below every number that comes from the samples.
-pub fn not_calibrated(samples: usize) -> String {
-    match samples {
-        1 => "one sample, not calibrated".to_owned(),
-        _ => format!("spread of {samples} samples, not calibrated"),
+pub fn not_calibrated(included: &Included) -> String {
+    match included.count() {
+        1 if included.is_all() => "one sample, not calibrated".to_owned(),
+        1 => format!("{}, not calibrated", counted(included)),
+        _ => format!("spread of {}, not calibrated", counted(included)),
     }
 }
 
@@ -122,16 +123,19 @@ pub fn not_calibrated(samples: usize) -> String {
 pub const ONE_MASK: &str = "one deterministic mask";
 
 /// What every number of a result rests on.
-pub fn statement(outcome: &Outcome) -> String {
-    if outcome.deterministic { ONE_MASK.to_owned() } else { not_calibrated(outcome.members.len()) }
+pub fn statement(outcome: &Outcome, included: &Included) -> String {
+    if outcome.deterministic { ONE_MASK.to_owned() } else { not_calibrated(included) }
 }
 
-/// "8 samples", or what was made instead.
-pub fn drawn(outcome: &Outcome) -> String {
-    match outcome.members.len() {
-        _ if outcome.deterministic => ONE_MASK.to_owned(),
-        n => samples(n),
-    }
+/// "8 samples", "7 of 8 samples", or what was made instead.
+pub fn drawn(outcome: &Outcome, included: &Included) -> String {
+    if outcome.deterministic { ONE_MASK.to_owned() } else { counted(included) }
+}
+
+/// "8 samples" where all of them count, "7 of 8 samples" elsewhere.
+pub fn counted(included: &Included) -> String {
+    let all = samples(included.drawn());
+    if included.is_all() { all } else { format!("{} of {all}", included.count()) }
 }
 
 /// "8 samples".
@@ -146,12 +150,12 @@ pub fn cautions(count: usize) -> String {
 
 /// How a mask was drawn, for the list of results and the export: "8 samples, 10 steps from noise,
 /// seed 1".
-pub fn settings(outcome: &Outcome) -> String {
+pub fn settings(outcome: &Outcome, included: &Included) -> String {
     let s = &outcome.settings;
     if outcome.deterministic {
         return ONE_MASK.to_owned();
     }
-    let (samples, start) = (samples(outcome.members.len()), start(s.start));
+    let (samples, start) = (counted(included), start(s.start));
     format!("{samples}, {} steps from {start}, seed {}", s.steps, s.seed)
 }
 
@@ -167,8 +171,12 @@ pub fn time_point(index: usize, of: usize) -> String {
 
 /// How the samples of one class agree; nothing where there is nothing to compare, or where agreement
 /// would reassure although the model was not made for the picture.
-pub fn agreement_of(outcome: &Outcome, mean_dice: Option<f64>, empty: usize) -> Option<String> {
-    let samples = outcome.members.len();
+pub fn agreement_of(
+    outcome: &Outcome,
+    samples: usize,
+    mean_dice: Option<f64>,
+    empty: usize,
+) -> Option<String> {
     if outcome.deterministic {
         return (empty > 0).then(|| "the mask is empty".to_owned());
     }
@@ -187,7 +195,7 @@ pub fn measure_of(extent: Extent, spread: &Spread, outcome: &Outcome) -> String 
     if outcome.deterministic {
         format!("{} {}", extent.name(), size(extent, spread.mean))
     } else {
-        measure(extent, spread, outcome.members.len())
+        measure(extent, spread, spread.values.len())
     }
 }
 
@@ -293,6 +301,9 @@ mod tests {
     fn time_points_are_counted_from_one_and_single_things_have_no_plural() {
         assert_eq!(time_point(0, 8), "time point 1 of 8");
         assert_eq!((samples(1), samples(8)), ("1 sample".to_owned(), "8 samples".to_owned()));
+        let all = Included::all(8);
+        assert_eq!(counted(&all), "8 samples");
+        assert_eq!(not_calibrated(&all.with(0, false)), "spread of 7 of 8 samples, not calibrated");
         assert_eq!(cautions(1), "1 caution");
     }
 }

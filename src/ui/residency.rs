@@ -1,6 +1,6 @@
 //! What is on the GPU, and bringing it there when the session shows something new.
 
-use crate::app::{Document, Findings, Session, mean_preview};
+use crate::app::{Document, Session, mean_preview};
 use crate::render::{self, Block, ImageId, LayerId, Palette};
 use crate::volume::{Class, Roi};
 use eframe::egui_wgpu::RenderState;
@@ -17,19 +17,14 @@ pub(super) struct Residency {
     /// Time point of the image.
     time: usize,
     /// Findings and member that the mask layer shows.
-    mask: Option<(usize, Option<usize>)>,
+    mask: Option<(u64, Option<usize>)>,
     /// The label map that its layer shows.
     own_labels: Option<u64>,
     /// Findings and class that the heat layer shows.
-    heat: Option<(usize, usize)>,
+    heat: Option<(u64, usize)>,
     /// Version of the previews that the preview layer shows.
     preview: Option<u64>,
     preview_block: Option<Block>,
-}
-
-/// Findings do not change once made: their address tells them apart while they are held.
-fn identity(findings: &Arc<Findings>) -> usize {
-    Arc::as_ptr(findings) as usize
 }
 
 fn block_of(roi: Roi, slices: &std::ops::Range<usize>) -> Block {
@@ -90,7 +85,7 @@ impl Residency {
         document: &Document,
     ) -> Result<(), render::RenderError> {
         let id = Self::image(document);
-        let Some(findings) = session.results().findings() else {
+        let Some(entry) = session.results().chosen() else {
             if self.mask.take().is_some() {
                 render::remove_labels(rs, id, MASK);
             }
@@ -99,9 +94,11 @@ impl Residency {
             }
             return Ok(());
         };
+        // While samples are compared again the layers wait, unseen.
+        let Some(findings) = &entry.findings else { return Ok(()) };
         let outcome = &findings.outcome;
         let block = block_of(outcome.roi, &outcome.slices);
-        let wanted = (identity(findings), document.member);
+        let wanted = (findings.id, document.member);
         if self.mask != Some(wanted) {
             // Set first: what fails is reported once, not in every frame.
             self.mask = Some(wanted);
@@ -110,7 +107,7 @@ impl Residency {
                 None => render::set_labels(rs, id, MASK, block, &findings.labels)?,
             }
         }
-        let wanted = (identity(findings), document.overlays.class);
+        let wanted = (findings.id, document.overlays.class);
         if document.overlays.heat
             && self.heat != Some(wanted)
             && let Some(class) = findings.classes.get(document.overlays.class)

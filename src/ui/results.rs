@@ -52,8 +52,18 @@ pub(super) fn result_ui(
     for notice in wording::ambers(&outcome.notices).filter(|n| Some(n.text.as_str()) != doubt) {
         ui.label(small(format!("Caution: {}", notice.text)).color(theme::AMBER));
     }
-    let text = wording::statement(outcome);
-    ui.label(RichText::new(text).size(12.5).color(theme::TEXT).strong());
+    let text = wording::statement(outcome, &findings.included);
+    ui.horizontal(|ui| {
+        ui.label(RichText::new(text).size(12.5).color(theme::TEXT).strong());
+        if !findings.included.is_all()
+            && let Some(entry) = session.results().chosen()
+        {
+            let tip = "Count every sample again";
+            if ui.small_button("Include all").on_hover_text(tip).clicked() {
+                commands.push(ResultCommand::IncludeAll(entry.id).into());
+            }
+        }
+    });
     let tip = hint("Masks, maps and provenance as files", Action::ExportPanel);
     if ui.add(theme::primary("Export…")).on_hover_text(tip).clicked() {
         commands.push(Action::ExportPanel.into());
@@ -125,7 +135,9 @@ fn class_ui(
         if findings.samples() > 1 && !outcome.deterministic {
             ticks(ui, &class.spread.values, class.color);
         }
-        if let Some(text) = wording::agreement_of(outcome, class.mean_dice, class.empty) {
+        if let Some(text) =
+            wording::agreement_of(outcome, findings.samples(), class.mean_dice, class.empty)
+        {
             ui.label(small(text).color(theme::WEAK));
         }
         if let Some(doubt) = &outcome.doubt {

@@ -386,7 +386,10 @@ fn corner_text(
         match document.member {
             _ if findings.is_deterministic() => right(wording::ONE_MASK, theme::TEXT),
             Some(m) => {
-                right(&format!("sample {} of {} alone", m + 1, findings.samples()), theme::ACCENT);
+                let excluded = if findings.included.contains(m) { "" } else { ", excluded" };
+                let text =
+                    format!("sample {} of {} alone{excluded}", m + 1, findings.included.drawn());
+                right(&text, theme::ACCENT);
             }
             None if drawn => right(&lines::legend(findings.samples()), theme::TEXT),
             None => {}

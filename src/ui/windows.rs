@@ -128,7 +128,10 @@ fn export_window(
         };
         let outcome = entry.about();
         let [what, how, _] = entry.lines();
-        ui.label(RichText::new(format!("{what} · {}", wording::drawn(outcome))).strong());
+        ui.label(
+            RichText::new(format!("{what} · {}", wording::drawn(outcome, &entry.included)))
+                .strong(),
+        );
         ui.label(small(&how).color(theme::WEAK));
         for notice in wording::ambers(&outcome.notices) {
             ui.label(small(&format!("Caution: {}", notice.text)).color(theme::AMBER));
@@ -181,7 +184,7 @@ fn export_window(
             "{} ({}), {}, {}",
             m.id,
             m.sha256.get(..12).unwrap_or(&m.sha256),
-            wording::settings(outcome),
+            wording::settings(outcome, &entry.included),
             wording::RESEARCH_USE_SHORT
         );
         ui.label(RichText::new(provenance).size(12.0).color(theme::WEAK));

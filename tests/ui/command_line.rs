@@ -179,17 +179,14 @@ fn direct_network(folder: &Path) -> PathBuf {
         ("warmup", json!(1)),
         ("checkpoint_every", json!(4)),
         ("validate_every", json!(4)),
-        (
-            "network",
-            json!({
-                "image_size": 16, "width": 8, "groups": 4, "multipliers": [1, 2],
-                "time_width": 16, "former_blocks": 1, "filter_blocks": 2, "filter_width": 4,
-                "diffusion": false
-            }),
-        ),
     ] {
         config[key] = value;
     }
+    config["objective"]["network"] = json!({
+        "image_size": 16, "width": 8, "groups": 4, "multipliers": [1, 2],
+        "time_width": 16, "former_blocks": 1, "filter_blocks": 2, "filter_width": 4,
+        "diffusion": false
+    });
     let path = folder.join("config.json");
     std::fs::write(&path, config.to_string()).expect("written");
     let run = folder.join("run");

@@ -4,7 +4,8 @@ use crate::window::*;
 use eframe::egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable;
 use sfumato::app::{
-    ExportCommand, ExportOptions, Level, OpenCommand, RunCommand, ViewCommand, ViewId, wording,
+    ExportCommand, ExportOptions, Included, Level, OpenCommand, RunCommand, ViewCommand, ViewId,
+    wording,
 };
 use sfumato::demo;
 use sfumato::diffusion::Start;
@@ -264,7 +265,10 @@ fn use_2_no_panel_says_more_than_the_samples_do() {
                 assert!(!bare.contains(word), "'{text}' says '{word}'");
             }
         }
-        assert!(texts.iter().any(|t| *t == wording::not_calibrated(members)), "N = {members}");
+        assert!(
+            texts.iter().any(|t| *t == wording::not_calibrated(&Included::all(members))),
+            "N = {members}"
+        );
         assert!(texts.iter().any(|t| t.contains("research use only")));
     }
 }

@@ -4,8 +4,8 @@ use eframe::egui::{self, Key, Modifiers};
 use egui_kittest::kittest::{NodeT, Queryable};
 use egui_kittest::{Harness, Node};
 use sfumato::app::{
-    Command, Engine, ExportCommand, ExportOptions, Exporter, OpenCommand, RunCommand, RunningJob,
-    SessionOptions, ShellCommand, Wake, WorkerEngine, export_results,
+    Command, Engine, ExportCommand, ExportOptions, Exporter, Included, OpenCommand, RunCommand,
+    RunningJob, SessionOptions, ShellCommand, Wake, WorkerEngine, export_results,
 };
 use sfumato::demo;
 use sfumato::diffusion::Start;
@@ -179,7 +179,7 @@ pub(crate) fn card(id: &str, modality: Modality) -> ModelCard {
         modality,
         channels: 3,
         size: 128,
-        sampling: Default::default(),
+        sampling: Some(Sampling::default()),
         parameters: 4_200_000,
         gflop_per_step: 12.5,
         sha256: "0123456789abcdef".repeat(4),
@@ -208,6 +208,7 @@ pub(crate) fn discs(w: usize, h: usize, slices: usize, radius: f64) -> Vec<u8> {
 pub(crate) fn write_result(
     folder: &Path,
     outcome: &Outcome,
+    included: &Included,
     options: &ExportOptions,
 ) -> Result<Vec<PathBuf>, String> {
     std::fs::create_dir_all(folder).map_err(|e| e.to_string())?;
@@ -215,7 +216,7 @@ pub(crate) fn write_result(
     if path.exists() && !options.overwrite {
         return Err(format!("'{}' exists: choose another folder or overwrite", path.display()));
     }
-    std::fs::write(&path, format!("{} members", outcome.members.len()))
+    std::fs::write(&path, format!("{} members", included.members(outcome, true).count()))
         .map_err(|e| e.to_string())?;
     Ok(vec![path])
 }
