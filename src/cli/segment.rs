@@ -1,8 +1,8 @@
 //! `sfumato segment`
 
 use super::Failure;
-use super::opening::Opening;
-use super::sampling::SamplingArguments;
+use super::open_arguments::OpenArguments;
+use super::sampling_arguments::SamplingArguments;
 use crate::app::{
     ExportOptions, Included, Obstacles, ResultsError, begin_results, wording, write_results_in,
 };
@@ -46,7 +46,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     keep_identity: bool,
     #[command(flatten)]
-    opening: Opening,
+    opening: OpenArguments,
     /// Replace files of other origin too, not only an earlier run's results.
     #[arg(long)]
     overwrite: bool,
@@ -167,7 +167,7 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
     };
     let own = a.sampling.settings(&model)?;
     let settings = Settings { slices: a.slices.clone(), roi: a.roi, ..own };
-    let card = card(&model).map_err(|e| inference_failure(&InferenceError::from(e)))?;
+    let card = card(&model).map_err(InferenceError::from)?;
     // Said before the work, not only after it.
     warnings.say(doubt(&card, &volume).map(Notice::amber).iter());
     let times = times(a, &volume)?;
@@ -187,9 +187,7 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
         let set = set.replacing_an_earlier_set();
         let (volume, model, settings) = (volume.clone(), model.clone(), settings.clone());
         let job = Job { volume, time, model, settings };
-        let (outcome, cancelled) = engine
-            .run(&job, &cancel, &mut |event| show(&event, live))
-            .map_err(|e| inference_failure(&e))?;
+        let (outcome, cancelled) = engine.run(&job, &cancel, &mut |event| show(&event, live))?;
         let Some(outcome) = outcome else {
             return Err(Failure::Cancelled("cancelled before anything was finished".to_owned()));
         };
@@ -258,12 +256,4 @@ pub(super) fn make_folder(path: &Path) -> Result<(), Failure> {
     std::fs::create_dir_all(path).map_err(|e| {
         Failure::Refused(format!("the folder cannot be made ({e}): {}", path.display()))
     })
-}
-
-/// Wrong settings are wrong use, an unknown model too; the rest is ours.
-pub(super) fn inference_failure(error: &InferenceError) -> Failure {
-    match error {
-        InferenceError::Network(_) => Failure::Internal(error.to_string()),
-        _ => Failure::Usage(error.to_string()),
-    }
 }

@@ -23,7 +23,7 @@ mod staple;
 pub use agreement::{Depths, PairwiseDice};
 pub use maps::{SoftMaps, soft_maps};
 pub use members::Ensemble;
-pub use spread::{Levels, Spread, levels, quantile};
+pub use spread::{Spread, quantile};
 pub use staple::Staple;
 
 #[derive(Debug, thiserror::Error)]

@@ -95,7 +95,7 @@ pub(super) fn table_ui(
         ui.spacing_mut().item_spacing.y = 3.0;
         for (label, size) in layer.mask.table.0.iter().zip(&layer.sizes).take(LISTED) {
             ui.horizontal(|ui| {
-                super::panel::swatch(ui, label.color);
+                theme::swatch(ui, label.color);
                 let mut visible = !document.overlays.hidden_labels.contains(&label.value);
                 ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                     let show = ui.checkbox(&mut visible, "");

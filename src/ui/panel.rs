@@ -57,7 +57,7 @@ fn model_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
         ui.set_width(ui.available_width());
         ui.horizontal_wrapped(|ui| {
             for class in &card.classes {
-                swatch(ui, class.color);
+                theme::swatch(ui, class.color);
                 ui.label(&class.name);
             }
         });
@@ -80,11 +80,6 @@ fn model_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
     if let Some(caution) = session.segment_caution() {
         ui.label(RichText::new(caution).size(12.0).color(theme::AMBER));
     }
-}
-
-pub(super) fn swatch(ui: &mut egui::Ui, color: [u8; 3]) {
-    let (rect, _) = ui.allocate_exact_size(egui::vec2(11.0, 11.0), egui::Sense::hover());
-    ui.painter().rect_filled(rect, 3.0, theme::rgb(color));
 }
 
 fn device_name(device: DeviceChoice) -> &'static str {

@@ -1,6 +1,5 @@
 //! The shown result with its table, and the list of all results.
 
-use super::panel::swatch;
 use super::{input::hint, theme};
 use crate::app::{
     Action, ClassFindings, Command, Document, ExportCommand, Findings, ResultCommand, ResultEntry,
@@ -108,7 +107,7 @@ fn class_ui(
     frame.show(ui, |ui| {
         ui.set_width(ui.available_width());
         ui.horizontal(|ui| {
-            swatch(ui, class.color);
+            theme::swatch(ui, class.color);
             let name = ui.selectable_label(chosen, RichText::new(&class.name).strong());
             let tip = hint("Map and probe of this class", Action::NextClass);
             if name.on_hover_text(tip).clicked() {
