@@ -1,6 +1,6 @@
 //! A label map of another program on the open image.
 
-use super::{Document, Extent};
+use super::Extent;
 use crate::io::Mask;
 use crate::volume::{Label, Volume};
 use std::path::{Path, PathBuf};
@@ -54,8 +54,8 @@ pub struct LabelOffer {
 }
 
 impl LabelOffer {
-    /// Whether it was read for the image of this document.
-    pub(super) fn is_for(&self, document: &Document) -> bool {
-        Arc::ptr_eq(&self.image, &document.volume)
+    /// Whether it was read for this image.
+    pub(super) fn is_for(&self, image: &Arc<Volume>) -> bool {
+        Arc::ptr_eq(&self.image, image)
     }
 }

@@ -113,7 +113,7 @@ impl Opening {
             OpenCommand::DismissSeriesBeside => self.beside = None,
             OpenCommand::OfferedLabels => {
                 if let Some(offer) = self.label_offer.take()
-                    && documents.open().is_some_and(|d| offer.is_for(d))
+                    && documents.open().is_some_and(|d| offer.is_for(&d.volume))
                 {
                     documents.show_labels(offer.layer);
                 }
@@ -234,7 +234,7 @@ impl Opening {
             }
             Ok(Answer::Labels(offer)) => {
                 shell.show(Panel::Path, false);
-                let fits = documents.open().is_some_and(|d| offer.is_for(d));
+                let fits = documents.open().is_some_and(|d| offer.is_for(&d.volume));
                 self.label_offer = Some(*offer);
                 if !fits {
                     // Its image was closed meanwhile.
