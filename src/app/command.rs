@@ -2,6 +2,7 @@
 //! part of the session that answers it, and naming what it is about.
 
 use super::ExportOptions;
+use crate::ensemble::Measure;
 use crate::inference::Settings;
 use crate::volume::Window;
 use std::path::PathBuf;
@@ -103,6 +104,7 @@ pub enum ViewCommand {
     HideOverlays(bool),
     SetOpacity(f32),
     SetHeatOpacity(f32),
+    SetMeasure(Measure),
     SetClass(usize),
     SetClassVisible(usize, bool),
     HideCautions,

@@ -1,6 +1,7 @@
 //! The open image and how it is being looked at.
 
 use super::{Findings, LabelLayer, PlaneView, ResultEntry, SeriesList};
+use crate::ensemble::Measure;
 use crate::volume::{LabelMap, Notice, Severity, Volume, Window};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -74,6 +75,8 @@ pub struct Overlays {
     /// Fill of the masks, 0 to 1; outlines stay.
     pub opacity: f32,
     pub heat_opacity: f32,
+    /// What the heat map shows.
+    pub measure: Measure,
     /// Everything is hidden while this is held.
     pub held_back: bool,
     /// Class of the heat map, agreement lines and probe.
@@ -93,6 +96,7 @@ impl Default for Overlays {
             heat: false,
             opacity: 0.15,
             heat_opacity: 1.0,
+            measure: Measure::default(),
             held_back: false,
             class: 0,
             hidden_classes: Vec::new(),

@@ -79,6 +79,7 @@ impl Documents {
             ViewCommand::SetHeatOpacity(o) if o.is_finite() => {
                 overlays.heat_opacity = o.clamp(0.0, 1.0);
             }
+            ViewCommand::SetMeasure(measure) => overlays.measure = measure,
             ViewCommand::SetClass(class) => overlays.class = class.min(classes.saturating_sub(1)),
             ViewCommand::SetClassVisible(class, visible) => {
                 set_visible(&mut overlays.hidden_classes, class, visible);

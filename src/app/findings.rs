@@ -1,20 +1,18 @@
 //! What the samples of a run that count say together: computed once, off the interface thread.
 
 use super::{Extent, Included, wording};
-use crate::ensemble::{Ensemble, Spread};
+use crate::ensemble::{Ensemble, Measure, Spread};
 use crate::inference::Outcome;
 use std::cmp::Reverse;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// One class over the samples that count. Vectors cover the outcome's block, x fastest.
+/// One class over the samples that count.
 #[derive(Clone, Debug)]
 pub struct ClassFindings {
     pub name: String,
     pub label: u8,
     pub color: [u8; 3],
-    /// Population variance p(1 - p), 0 to 0.25.
-    pub variance: Vec<f32>,
     /// Area or volume over the samples.
     pub spread: Spread,
     pub mean_dice: Option<f64>,
@@ -66,7 +64,6 @@ impl Findings {
                 name: class.name.clone(),
                 label: class.label,
                 color: class.color,
-                variance: ensemble.variance(c),
                 spread: ensemble.volumes(c, voxel),
                 mean_dice: ensemble.mean_pairwise_dice(c),
                 empty: ensemble.empty_members(c).len(),
@@ -102,6 +99,11 @@ impl Findings {
         if class < self.classes.len() { self.ensemble.count(class) } else { &[] }
     }
 
+    /// How far the samples part in each voxel of the block.
+    pub fn map(&self, class: usize, measure: Measure) -> Option<Vec<f32>> {
+        (class < self.classes.len()).then(|| self.ensemble.map(class, measure))
+    }
+
     /// Label values of one sample alone, whether it counts or not.
     pub fn member_labels(&self, member: usize) -> Option<Vec<u8>> {
         let values: Vec<u8> = self.classes.iter().map(|c| c.label).collect();
@@ -118,14 +120,15 @@ impl Findings {
         self.outcome.deterministic
     }
 
-    /// "7 of 10 samples · p 0.70 · entropy 0.88 bit" for one class; nothing of one deterministic mask.
-    pub fn probe(&self, class: usize, voxel: [usize; 3]) -> Option<String> {
+    /// "7 of 10 samples · p 0.70 · entropy 0.88 bit" for one class, with the measure whose map is
+    /// shown; nothing of one deterministic mask.
+    pub fn probe(&self, class: usize, voxel: [usize; 3], map: Option<Measure>) -> Option<String> {
         if self.is_deterministic() {
             return None;
         }
         let i = self.block_index(voxel)?;
         let k = *self.count(class).get(i)?;
-        Some(wording::probe(usize::from(k), self.samples()))
+        Some(wording::probe(usize::from(k), self.samples(), map))
     }
 
     /// Name of the class that the majority gives to a voxel.

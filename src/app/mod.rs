@@ -77,6 +77,7 @@ pub use worker_engine::WorkerEngine;
 // What the panels show of the rooms below.
 pub use crate::demo::list as demo_list;
 pub use crate::diffusion::{SamplerKind, Start};
+pub use crate::ensemble::Measure;
 pub use crate::inference::{DeviceChoice, Outcome, Preview};
 pub use crate::io::SeriesInfo;
 pub use crate::volume::PlaneView;

@@ -1,7 +1,7 @@
 //! What a finished ensemble leaves on disk, from the window and from the command line alike.
 //!
 //! `mask.nii.gz` (labels, majority), `probability.nii.gz` and `variance.nii.gz` (fraction p of the
-//! members and p(1 − p), one volume per class on the fourth axis), `members.nii.gz` (label map per
+//! members and p(1 − p), or another measure under its name, one volume per class on the fourth axis), `members.nii.gz` (label map per
 //! member), `direct.nii.gz` (the anchor head's mask), `calibrated.nii.gz` (the mean of the soft
 //! masks with the model's temperature, where it has one), and `result.json` with everything needed to
 //! repeat the run. All on the grid of the whole scan. `labels.txt` names the labels for ITK-SNAP.
@@ -11,7 +11,7 @@
 
 use super::record::{Earlier, RECORD, described, record};
 use super::{Included, wording};
-use crate::ensemble::{Ensemble, EnsembleError};
+use crate::ensemble::{Ensemble, EnsembleError, Measure};
 use crate::inference::Outcome;
 use crate::io::export::{
     AlgorithmType, Authorship, Segment, SegmentationKind, rtstruct_obstacle, seg_obstacle,
@@ -42,6 +42,8 @@ pub enum ResultsError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExportOptions {
     pub nifti: bool,
+    /// What the map of uncertainty among the NIfTI files shows.
+    pub measure: Measure,
     /// DICOM SEG, binary and fractional.
     pub seg: bool,
     pub rtstruct: bool,
@@ -53,7 +55,14 @@ pub struct ExportOptions {
 
 impl Default for ExportOptions {
     fn default() -> Self {
-        Self { nifti: true, seg: false, rtstruct: false, keep_identity: false, overwrite: false }
+        Self {
+            nifti: true,
+            measure: Measure::default(),
+            seg: false,
+            rtstruct: false,
+            keep_identity: false,
+            overwrite: false,
+        }
     }
 }
 
@@ -109,7 +118,7 @@ pub fn write_results_in(
     let ensemble = included.ensemble(outcome)?;
     let mut files = Vec::new();
     if options.nifti {
-        write_niftis(&set, outcome, included, &ensemble, &mut files)?;
+        write_niftis(&set, outcome, included, &ensemble, options.measure, &mut files)?;
     }
     let mut remarks = Vec::new();
     if options.seg || options.rtstruct {
@@ -166,13 +175,14 @@ fn write_niftis(
     outcome: &Outcome,
     included: &Included,
     ensemble: &Ensemble,
+    measure: Measure,
     files: &mut Vec<PathBuf>,
 ) -> Result<(), ResultsError> {
     let classes = outcome.model.classes.len();
     let values: Vec<u8> = outcome.model.classes.iter().map(|c| c.label).collect();
     let whole = |block: &[u8]| on_scan(outcome, block);
-    let maps = |map: fn(&Ensemble, usize) -> Vec<f32>| -> Vec<f32> {
-        (0..classes).flat_map(|c| on_scan(outcome, &map(ensemble, c))).collect()
+    let maps = |map: &dyn Fn(usize) -> Vec<f32>| -> Vec<f32> {
+        (0..classes).flat_map(|c| on_scan(outcome, &map(c))).collect()
     };
     let mut nifti = |name: &str, what: &str, data: NiftiData<'_>, fourth: usize| {
         let path = set.place(name)?;
@@ -194,10 +204,11 @@ fn write_niftis(
         nifti("calibrated.nii.gz", "calibrated probability", NiftiData::F32(&p), classes)?;
     }
     if !outcome.deterministic {
-        let p = maps(Ensemble::fraction);
+        let p = maps(&|c| ensemble.fraction(c));
         nifti("probability.nii.gz", "probability", NiftiData::F32(&p), classes)?;
-        let v = maps(Ensemble::variance);
-        nifti("variance.nii.gz", "variance", NiftiData::F32(&v), classes)?;
+        let map = maps(&|c| ensemble.map(c, measure));
+        let file = format!("{}.nii.gz", measure.name().replace(' ', "_"));
+        nifti(&file, measure.name(), NiftiData::F32(&map), classes)?;
         let members: Vec<u8> =
             (0..ensemble.n()).flat_map(|m| whole(&ensemble.member_labels(m, &values))).collect();
         nifti("members.nii.gz", "samples", NiftiData::U8(&members), ensemble.n())?;

@@ -3,7 +3,7 @@
 
 use super::{Extent, Included};
 use crate::diffusion::Start;
-use crate::ensemble::Spread;
+use crate::ensemble::{Measure, Spread};
 use crate::inference::Outcome;
 use crate::models::{Context, ModelCard};
 use crate::volume::{Notice, Severity};
@@ -14,9 +14,6 @@ pub const PURPOSE: &str = "See where a segmentation model draws its line, and ho
 pub const RESEARCH_USE: &str = "Sfumato is research software. It is not a medical device and must not be used for diagnosis, treatment or any clinical decision.";
 
 pub const RESEARCH_USE_SHORT: &str = "research use only";
-
-/// End of the fixed scale of a variance map: the variance of a fair coin.
-pub const VARIANCE_MAX: f32 = 0.25;
 
 /// Words that must not stand near these numbers.
 pub const FORBIDDEN: [&str; 7] = [
@@ -229,17 +226,25 @@ pub fn agreement(mean_dice: Option<f64>, samples: usize, empty: usize) -> String
     text
 }
 
-/// Ends and name of the colour bar of a variance map.
-pub fn variance_bar(samples: usize) -> String {
-    format!("variance of {samples} samples · fixed scale")
+/// What the colour bar of a map says: "variance of 8 samples · fixed scale".
+pub fn bar(measure: Measure, samples: usize) -> String {
+    format!("{} of {samples} samples · fixed scale", measure.name())
 }
 
-/// "7 of 10 samples · p 0.70 · entropy 0.88 bit".
-pub fn probe(inside: usize, samples: usize) -> String {
+/// A mark of the colour bar: "0.125", "1 bit".
+pub fn mark(measure: Measure, value: f64) -> String {
+    format!("{value} {}", measure.unit()).trim_end().to_owned()
+}
+
+/// "7 of 10 samples · p 0.70 · entropy 0.88 bit", and the measure of the map if that is another one.
+pub fn probe(inside: usize, samples: usize, map: Option<Measure>) -> String {
     let p = if samples == 0 { 0.0 } else { inside as f64 / samples as f64 };
-    let part = |q: f64| if q > 0.0 { -q * q.log2() } else { 0.0 };
-    let entropy = part(p) + part(1.0 - p);
-    format!("{inside} of {samples} samples · p {p:.2} · entropy {entropy:.2} bit")
+    let mut text = format!("{inside} of {samples} samples · p {p:.2}");
+    for measure in map.into_iter().filter(|m| *m != Measure::Entropy).chain([Measure::Entropy]) {
+        let value = format!(" · {} {:.2} {}", measure.name(), measure.of(p), measure.unit());
+        text.push_str(value.trim_end());
+    }
+    text
 }
 
 /// Bytes for people.
@@ -281,9 +286,21 @@ mod tests {
 
     #[test]
     fn the_probe_gives_the_binary_entropy() {
-        assert_eq!(probe(7, 10), "7 of 10 samples · p 0.70 · entropy 0.88 bit");
-        assert_eq!(probe(0, 10), "0 of 10 samples · p 0.00 · entropy 0.00 bit");
-        assert_eq!(probe(5, 10), "5 of 10 samples · p 0.50 · entropy 1.00 bit");
+        assert_eq!(probe(7, 10, None), "7 of 10 samples · p 0.70 · entropy 0.88 bit");
+        assert_eq!(probe(0, 10, None), "0 of 10 samples · p 0.00 · entropy 0.00 bit");
+        let entropy = Some(Measure::Entropy);
+        assert_eq!(probe(5, 10, entropy), "5 of 10 samples · p 0.50 · entropy 1.00 bit");
+        let text = "7 of 10 samples · p 0.70 · standard deviation 0.46 · entropy 0.88 bit";
+        assert_eq!(probe(7, 10, Some(Measure::StandardDeviation)), text);
+    }
+
+    #[test]
+    fn a_colour_bar_names_its_measure_and_the_ends_of_its_scale() {
+        assert_eq!(bar(Measure::Variance, 8), "variance of 8 samples · fixed scale");
+        let ends = |m: Measure| [m.max(), m.max() / 2.0].map(|v| mark(m, v));
+        assert_eq!(ends(Measure::Variance), ["0.25", "0.125"]);
+        assert_eq!(ends(Measure::StandardDeviation), ["0.5", "0.25"]);
+        assert_eq!(ends(Measure::Entropy), ["1 bit", "0.5 bit"]);
     }
 
     #[test]

@@ -80,6 +80,7 @@ fn export_options(a: &Arguments, volume: &Volume) -> Result<ExportOptions, Failu
         rtstruct: wanted(Format::Rtstruct, "RT Structure Set", &obstacles.rtstruct)?,
         keep_identity: a.keep_identity,
         overwrite: a.overwrite,
+        ..ExportOptions::default()
     })
 }
 

@@ -4,7 +4,7 @@ use super::{input::hint, results, theme};
 use crate::app::{
     Action, Command, Document, Panel, Run, RunCommand, Session, ShellCommand, ViewCommand, wording,
 };
-use crate::app::{DeviceChoice, SamplerKind, Start};
+use crate::app::{DeviceChoice, Measure, SamplerKind, Start};
 use eframe::egui;
 use egui::RichText;
 
@@ -255,7 +255,7 @@ fn overlays_ui(
     let mut heat = overlays.heat;
     if ui
         .checkbox(&mut heat, "Uncertainty map")
-        .on_hover_text(hint("Variance of the samples, fixed scale", Action::ToggleHeat))
+        .on_hover_text(hint("Where the samples part, on a fixed scale", Action::ToggleHeat))
         .changed()
     {
         commands.push(Action::ToggleHeat.into());
@@ -263,7 +263,27 @@ fn overlays_ui(
     slider(ui, "Map", overlays.heat_opacity, "", |v| {
         commands.push(ViewCommand::SetHeatOpacity(v).into());
     });
+    let mut measure = overlays.measure;
+    ui.horizontal(|ui| {
+        ui.add_space(25.0);
+        let label = ui.label(RichText::new("Measure").color(theme::WEAK));
+        measure_ui(ui, &mut measure).labelled_by(label.id);
+    });
+    if measure != overlays.measure {
+        commands.push(ViewCommand::SetMeasure(measure).into());
+    }
     ui.label(RichText::new("Hold H for the bare image").size(12.0).color(theme::WEAK));
+}
+
+/// What a map of uncertainty shows.
+pub(super) fn measure_ui(ui: &mut egui::Ui, chosen: &mut Measure) -> egui::Response {
+    let combo = egui::ComboBox::from_id_salt("measure").selected_text(chosen.name());
+    let combo = combo.show_ui(ui, |ui| {
+        for measure in Measure::ALL {
+            ui.selectable_value(chosen, measure, measure.name());
+        }
+    });
+    combo.response.on_hover_text(chosen.formula())
 }
 
 fn slider(ui: &mut egui::Ui, name: &str, value: f32, keys: &str, mut set: impl FnMut(f32)) {

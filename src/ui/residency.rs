@@ -1,6 +1,6 @@
 //! What is on the GPU, and bringing it there when the session shows something new.
 
-use crate::app::{Document, Session, mean_preview};
+use crate::app::{Document, Measure, Session, mean_preview};
 use crate::render::{self, Block, ImageId, LayerId, Palette};
 use crate::volume::{Class, Roi};
 use eframe::egui_wgpu::RenderState;
@@ -20,8 +20,8 @@ pub(super) struct Residency {
     mask: Option<(u64, Option<usize>)>,
     /// The label map that its layer shows.
     own_labels: Option<u64>,
-    /// Findings and class that the heat layer shows.
-    heat: Option<(u64, usize)>,
+    /// Findings, class and measure that the heat layer shows.
+    heat: Option<(u64, usize, Measure)>,
     /// Version of the previews that the preview layer shows.
     preview: Option<u64>,
     preview_block: Option<Block>,
@@ -107,13 +107,14 @@ impl Residency {
                 None => render::set_labels(rs, id, MASK, block, &findings.labels)?,
             }
         }
-        let wanted = (findings.id, document.overlays.class);
+        let (class, measure) = (document.overlays.class, document.overlays.measure);
+        let wanted = (findings.id, class, measure);
         if document.overlays.heat
             && self.heat != Some(wanted)
-            && let Some(class) = findings.classes.get(document.overlays.class)
+            && let Some(map) = findings.map(class, measure)
         {
             self.heat = Some(wanted);
-            render::set_heat(rs, id, HEAT, block, &class.variance)?;
+            render::set_heat(rs, id, HEAT, block, &map)?;
         }
         Ok(())
     }

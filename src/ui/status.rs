@@ -78,8 +78,13 @@ fn probe(session: &Session, document: &Document, voxel: [usize; 3]) -> String {
     match session.shown() {
         Shown::Labels(layer) => parts.extend(layer.label_name(voxel).map(str::to_owned)),
         Shown::Result(findings) => {
+            let overlays = &document.overlays;
             parts.extend(findings.label_name(voxel).map(str::to_owned));
-            parts.extend(findings.probe(document.overlays.class, voxel));
+            parts.extend(findings.probe(
+                overlays.class,
+                voxel,
+                overlays.heat.then_some(overlays.measure),
+            ));
         }
         Shown::Live(_) | Shown::Comparing | Shown::Nothing => {}
     }

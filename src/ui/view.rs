@@ -128,7 +128,7 @@ pub(super) fn view_ui(
             background: [theme::CANVAS.r(), theme::CANVAS.g(), theme::CANVAS.b()],
             heat: heat.map(|_| HeatStyle {
                 layer: residency::HEAT,
-                max: wording::VARIANCE_MAX,
+                max: document.overlays.measure.max() as f32,
                 opacity: document.overlays.heat_opacity,
                 map: ColorMap::Cividis,
             }),
@@ -464,10 +464,12 @@ fn color_bar(
     }
     painter.rect_stroke(bar, 1.0, Stroke::new(1.0, theme::WEAK), egui::StrokeKind::Outside);
     let at = |t: f32| Pos2::new(bar.right() + 7.0, bar.bottom() - bar.height() * t);
-    text(painter, at(1.0), Align2::LEFT_TOP, "0.25", 12.0, theme::STRONG);
-    text(painter, at(0.5), Align2::LEFT_CENTER, "0.125", 12.0, theme::TEXT);
+    let measure = document.overlays.measure;
+    let [end, half] = [1.0, 0.5].map(|t| wording::mark(measure, t * measure.max()));
+    text(painter, at(1.0), Align2::LEFT_TOP, &end, 12.0, theme::STRONG);
+    text(painter, at(0.5), Align2::LEFT_CENTER, &half, 12.0, theme::TEXT);
     text(painter, at(0.0), Align2::LEFT_BOTTOM, "0", 12.0, theme::STRONG);
-    let caption = format!("{} · {}", class.name, wording::variance_bar(findings.samples()));
+    let caption = format!("{} · {}", class.name, wording::bar(measure, findings.samples()));
     text(
         painter,
         Pos2::new(bar.left(), bar.bottom() + 8.0),
@@ -478,7 +480,10 @@ fn color_bar(
     );
     // Painted text is invisible to screen readers: name the bar for them.
     let response = ui.interact(bar, ui.scope_id().with("colour bar"), Sense::hover());
-    let label = format!("Colour bar: {caption}, 0 to 0.25");
+    let label = format!("Colour bar: {caption}, 0 to {end}");
     response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Image, true, &label));
-    let _shown = response.on_hover_text("p(1 - p) over the samples. 0.25: half of the samples include the pixel. The scale never follows the data.");
+    let _shown = response.on_hover_text(format!(
+        "{} over the samples. {end}: half of the samples include the pixel. The scale never follows the data.",
+        measure.formula()
+    ));
 }

@@ -1,6 +1,6 @@
 //! What floats over the panels: path field, export, shortcuts, messages, model card, notices.
 
-use super::theme;
+use super::{panel::measure_ui, theme};
 use crate::app::{
     BINDINGS, Command, Entry, ExportCommand, ExportOptions, Group, Level, Obstacles, OpenCommand,
     Panel, Session, ShellCommand, typed_path, wording,
@@ -152,9 +152,16 @@ fn export_window(
         let nifti = if one {
             "NIfTI: mask, label names"
         } else {
-            "NIfTI: mask, probability, variance, samples, label names"
+            "NIfTI: mask, probability, uncertainty map, samples, label names"
         };
         ui.checkbox(&mut o.nifti, nifti);
+        if !one {
+            ui.horizontal(|ui| {
+                ui.add_space(25.0);
+                let label = ui.label(small("Map of").color(theme::WEAK));
+                measure_ui(ui, &mut o.measure).labelled_by(label.id);
+            });
+        }
         let seg = if one { "DICOM SEG: mask" } else { "DICOM SEG: mask and probability" };
         for (flag, text, why) in [
             (&mut o.seg, seg, &obstacles.seg),

@@ -5,7 +5,7 @@ use crate::window::*;
 use eframe::egui::{Key, Modifiers};
 use serde_json::json;
 use sfumato::app::{
-    ExportOptions, Findings, Included, ResultCommand, Shown, ViewCommand, export_results,
+    ExportOptions, Findings, Included, Measure, ResultCommand, Shown, ViewCommand, export_results,
 };
 use sfumato::inference::Outcome;
 use std::path::Path;
@@ -41,11 +41,15 @@ fn assert_same(a: &Findings, b: &Findings) {
     assert_eq!(a.samples(), b.samples());
     assert_eq!((&a.labels, a.largest_slice), (&b.labels, b.largest_slice));
     for (c, (x, y)) in a.classes.iter().zip(&b.classes).enumerate() {
-        assert_eq!((&x.variance, &x.spread), (&y.variance, &y.spread), "class {c}");
+        assert_eq!(x.spread, y.spread, "class {c}");
         assert_eq!((x.mean_dice, x.empty), (y.mean_dice, y.empty), "class {c}");
         // The contours and the probe stand on these.
         assert_eq!(a.count(c), b.count(c), "class {c}");
-        assert_eq!(a.probe(c, [9, 7, 0]), b.probe(c, [9, 7, 0]));
+        let probe = |f: &Findings| f.probe(c, [9, 7, 0], None);
+        assert_eq!(probe(a), probe(b));
+        for measure in Measure::ALL {
+            assert_eq!(a.map(c, measure), b.map(c, measure), "{}", measure.name());
+        }
     }
 }
 
@@ -60,9 +64,10 @@ fn assert_by_hand(findings: &Findings, outcome: &Outcome) {
     let n = masks.len() as f64;
     let count = |v: usize| masks.iter().filter(|m| m[v]).count() as f64;
     let class = &findings.classes[0];
+    let variance = findings.map(0, Measure::Variance).unwrap();
     for v in 0..voxels {
         let p = count(v) / n;
-        assert!((f64::from(class.variance[v]) - p * (1.0 - p)).abs() < 1e-6);
+        assert!((f64::from(variance[v]) - p * (1.0 - p)).abs() < 1e-6);
         assert_eq!(findings.labels[v] > 0, 2.0 * count(v) >= n);
     }
     let g = &outcome.geometry;
@@ -161,6 +166,42 @@ fn old_figures_never_pass_for_new_ones_and_one_sample_always_counts() {
     w.press_button("Show result 1");
     compared(&mut w);
     assert_eq!(findings(&w).included, Included::all(4).only(2));
+}
+
+#[test]
+fn the_map_shows_the_measure_that_is_chosen_with_its_name_and_its_fixed_scale() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut w = Window::exporting(None);
+    w.open_demo(0);
+    w.segment(5);
+    let outcome = ragged(&w, 5);
+    w.finish_with(Arc::new(outcome));
+    w.press(Modifiers::NONE, Key::U);
+    assert!(
+        w.has("optic disc · variance of 5 samples · fixed scale, 0 to 0.25"),
+        "{:?}",
+        w.texts()
+    );
+    let variance = w.view_pixels();
+    w.press_button("Measure");
+    w.click("entropy");
+    assert_eq!(w.session().document().unwrap().overlays.measure, Measure::Entropy);
+    assert!(
+        w.has("optic disc · entropy of 5 samples · fixed scale, 0 to 1 bit"),
+        "{:?}",
+        w.texts()
+    );
+    assert!(difference(&variance, &w.view_pixels()) > 100);
+    let options = ExportOptions { measure: Measure::Entropy, ..ExportOptions::default() };
+    w.export(1, folder.path(), options);
+    let file = sfumato::io::open(&folder.path().join("entropy.nii.gz")).unwrap();
+    let map = findings(&w).map(0, Measure::Entropy).unwrap();
+    assert!((0..map.len()).all(|v| {
+        let [width, height, _] = file.geometry().shape();
+        let at = [v % width, v / width % height, v / (width * height)];
+        (file.value(at, 0, 0) - f64::from(map[v])).abs() < 1e-6
+    }));
+    assert!(!folder.path().join("variance.nii.gz").exists());
 }
 
 /// Everything from the pixel data on: before it stand identifiers that are new in every file.
