@@ -1,6 +1,6 @@
 //! Holds the rooms of `src/` to the places they may reach. Beside it: no circles between files, no
-//! test that compares a time, no citation of a rule that is written nowhere, one version of each
-//! package that must be one.
+//! room that knows a kind of network, no test that compares a time, no citation of a rule that is
+//! written nowhere, one version of each package that must be one.
 //!
 //! Reads every path of every source file, test code included, comments and strings left out. A new
 //! room, or a new way from one room to another, is a decision: it is made in [`ROOMS`].
@@ -10,6 +10,7 @@
 mod circles;
 mod clocks;
 mod conventions;
+mod kinds;
 mod lock;
 mod source;
 
