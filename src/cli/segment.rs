@@ -4,7 +4,7 @@ use super::Failure;
 use super::open_arguments::OpenArguments;
 use super::sampling_arguments::SamplingArguments;
 use crate::app::{
-    ExportOptions, Obstacles, ResultsError, begin_results, wording, write_results_in,
+    ExportOptions, Included, Obstacles, ResultsError, begin_results, wording, write_results_in,
 };
 use crate::inference::{Engine, Event, InferenceError, Job, Settings, doubt};
 use crate::models::{card, cards};
@@ -80,6 +80,7 @@ fn export_options(a: &Arguments, volume: &Volume) -> Result<ExportOptions, Failu
         rtstruct: wanted(Format::Rtstruct, "RT Structure Set", &obstacles.rtstruct)?,
         keep_identity: a.keep_identity,
         overwrite: a.overwrite,
+        ..ExportOptions::default()
     })
 }
 
@@ -195,7 +196,8 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
         if outcome.deterministic {
             eprintln!("sfumato: note: {}: the model draws no samples", wording::ONE_MASK);
         }
-        for file in write_results_in(set, &outcome, &export).map_err(|e| refused(&e))? {
+        let included = Included::all(outcome.members.len());
+        for file in write_results_in(set, &outcome, &included, &export).map_err(|e| refused(&e))? {
             super::print(&file.display().to_string())?;
         }
         if cancelled {
