@@ -21,7 +21,7 @@
 //! | [`cli`] | the same jobs without a display |
 //! | [`demo`] | phantoms with known truth |
 //!
-//! `tests/layers.rs` holds the rooms to the places they may reach.
+//! `tests/layers` holds the rooms to the places they may reach.
 
 pub mod app;
 pub mod cli;

@@ -1,22 +1,22 @@
 //! One file of a series was opened: whether the others lie beside it, so that all of them can be
 //! opened with one click.
 
-use super::opening::Request;
+use super::reading::Request;
 use super::task::Task;
-use super::{Document, Origin, Session};
+use super::{Document, Origin, Wake};
 use crate::io::{self, Watch};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A search under way; ends when it is dropped.
-pub(super) struct Search {
-    generation: u64,
+/// A search, and what it found; one under way ends when it is dropped.
+pub(super) struct Beside {
     task: Option<Task<usize>>,
     stop: Arc<AtomicBool>,
+    files: usize,
 }
 
-impl Drop for Search {
+impl Drop for Beside {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
     }
@@ -33,54 +33,41 @@ fn lone_slice(document: &Document) -> Option<(&Path, &str)> {
     }
 }
 
-impl Session {
+impl Beside {
     /// Starts looking, if what is open is a single slice.
-    pub(super) fn look_beside(&mut self) {
-        self.beside = None;
-        let Some(document) = &self.document else { return };
-        let Some((path, uid)) = lone_slice(document) else { return };
-        if !path.is_file() {
-            return;
-        }
+    pub(super) fn look(document: &Document, wake: &Wake) -> Option<Self> {
+        let (path, uid) = lone_slice(document).filter(|(path, _)| path.is_file())?;
         let (path, uid) = (path.to_owned(), uid.to_owned());
         let stop: Arc<AtomicBool> = Arc::default();
         let cancel = stop.clone();
-        let task = Task::spawn("look for the series", &self.wake, move || {
+        let task = Task::spawn("look for the series", wake, move || {
             let watch = Watch { progress: None, cancel: Some(&cancel) };
             io::files_of_series(&path, &uid, watch).map_err(|e| e.to_string())
         });
-        self.beside = Some(Search { generation: document.generation, task: Some(task), stop });
+        Some(Self { task: Some(task), stop, files: 0 })
     }
 
-    pub(super) fn poll_beside(&mut self) {
-        let Some(search) = &mut self.beside else { return };
-        let Some(task) = search.task.take() else { return };
+    /// Files of the series, the open one among them; 0 if not known.
+    pub(super) fn files(&self) -> usize {
+        self.files
+    }
+
+    pub(super) fn poll(&mut self) {
+        let Some(task) = self.task.take() else { return };
         match task.take() {
-            Err(task) => search.task = Some(task),
-            Ok(found) => {
-                let generation = search.generation;
-                self.beside = None;
-                // A folder that cannot be read has nothing to offer.
-                if let (Ok(files), Some(document)) = (found, &mut self.document)
-                    && document.generation == generation
-                    && let Some(opened) = &mut document.opened
-                {
-                    opened.files_of_series = files;
-                }
-            }
+            Err(task) => self.task = Some(task),
+            // A folder that cannot be read has nothing to offer.
+            Ok(found) => self.files = found.unwrap_or(0),
         }
     }
 
-    /// Opens the series that the open slice belongs to.
-    pub(super) fn open_series_beside(&mut self) {
-        let Some(document) = &self.document else { return };
-        let Some((path, uid)) = lone_slice(document) else { return };
+    /// To open the series that the open slice belongs to.
+    pub(super) fn request(document: &Document) -> Option<Request> {
+        let (path, uid) = lone_slice(document)?;
         let folder = match path.parent() {
             Some(p) if !p.as_os_str().is_empty() => p.to_owned(),
             _ => ".".into(),
         };
-        let request =
-            Request { paths: vec![folder], uid: Some(uid.to_owned()), ..Request::default() };
-        self.start_reading(request);
+        Some(Request { paths: vec![folder], uid: Some(uid.to_owned()), ..Request::default() })
     }
 }

@@ -1,6 +1,8 @@
-//! What a person can ask for. Every change of a [`super::Session`] is one of these.
+//! What a person can ask for. Every change of a [`super::Session`] is one of these, sorted by the
+//! part of the session that answers it, and naming what it is about.
 
 use super::ExportOptions;
+use crate::ensemble::Measure;
 use crate::inference::Settings;
 use crate::volume::Window;
 use std::path::PathBuf;
@@ -18,6 +20,12 @@ pub enum Panel {
     About,
     /// The question before results that were not exported are lost with the window.
     Leave,
+}
+
+/// A view of the open image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ViewId {
+    Main,
 }
 
 /// Things without arguments, so that one table can tie them to keys and menu rows.
@@ -65,17 +73,106 @@ pub enum Action {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     Do(Action),
-    Open(PathBuf),
-    /// Several files or folders as one.
-    OpenTogether(Vec<PathBuf>),
-    OpenDemo(String),
-    CancelLoading,
+    View(ViewCommand),
+    Results(ResultCommand),
+    Run(RunCommand),
+    Open(OpenCommand),
+    Export(ExportCommand),
+    Shell(ShellCommand),
+}
+
+/// How the open image is looked at.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ViewCommand {
+    /// Plane across this voxel axis.
+    SetPlane(ViewId, usize),
+    SetSlice(ViewId, usize),
+    StepSlice(ViewId, i64),
+    /// Screen points per millimetre (or pixel), and where the image centre lies relative to the
+    /// view's centre, in screen points.
+    SetZoom {
+        view: ViewId,
+        zoom: f32,
+        pan: [f32; 2],
+    },
+    /// Shows this time point, from 0.
+    SetTime(usize),
+    StepTime(i64),
+    SetCrosshair([usize; 3]),
+    SetWindow(Window),
+    ResetWindow,
+    HideOverlays(bool),
+    SetOpacity(f32),
+    SetHeatOpacity(f32),
+    SetMeasure(Measure),
+    SetClass(usize),
+    SetClassVisible(usize, bool),
+    HideCautions,
+    /// Draw the label map, or the result.
+    ShowLabels(bool),
+    /// Takes a label map off the image.
+    RemoveLabels(u64),
+    SetLabelVisible {
+        labels: u64,
+        value: u16,
+        visible: bool,
+    },
+}
+
+/// What becomes of a result of the list.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ResultCommand {
+    /// Draws it on its image, and goes to its time point.
+    Show(u64),
+    /// Takes it off the image; it stays in the list.
+    Hide(u64),
+    /// One sample alone, or all of them.
+    ShowMember {
+        result: u64,
+        member: Option<usize>,
+    },
+    /// Counts a sample, or leaves it out of every figure, map, line and file. One always counts.
+    Include {
+        result: u64,
+        member: usize,
+        included: bool,
+    },
+    IncludeAll(u64),
+    IncludeOnly {
+        result: u64,
+        member: usize,
+    },
+    /// Deletes it. One that was not exported is asked about first: then this is the answer too.
+    Delete(u64),
+    /// It is not to be deleted after all.
+    Keep,
+}
+
+/// What is segmented by what, and how.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RunCommand {
+    SetModel(String),
+    SetSettings(Settings),
+    /// Segment the shown slice only.
+    SetOneSlice(bool),
+    Start,
+    /// Stops after the step it is in; finished samples are kept.
+    Cancel,
+}
+
+/// What is opened, and in which way.
+#[derive(Clone, Debug, PartialEq)]
+pub enum OpenCommand {
+    /// Several files or folders are opened as one.
+    Paths(Vec<PathBuf>),
+    Demo(String),
+    Cancel,
     /// Marks a series of the list.
     MarkSeries(usize),
     /// Walks the list of series.
     StepSeries(i64),
     /// Opens the marked series.
-    OpenSeries,
+    MarkedSeries,
     /// The list of series again.
     ChooseSeries,
     DismissSeries,
@@ -83,68 +180,61 @@ pub enum Command {
     SeparateSeries,
     /// Opens the series again, its slices as stored or on a rectangular grid.
     SetRawGeometry(bool),
-    HideCautions,
     /// The series of the open slice, whose other files lie beside it.
-    OpenSeriesBeside,
+    SeriesBeside,
     /// The slice alone is what was meant.
     DismissSeriesBeside,
     /// The offered file is a label map, an image, or nothing that was meant.
-    LoadLabels,
-    OpenOffered,
+    OfferedLabels,
+    OfferedImage,
     DismissOffer,
-    RemoveLabels,
-    /// Draw the label map, or the result.
-    ShowLabels(bool),
-    SetLabelVisible(u16, bool),
-    Show(Panel, bool),
-    /// Plane across this voxel axis.
-    SetPlane(usize),
-    SetSlice(usize),
-    StepSlice(i64),
-    /// Shows this time point, from 0.
-    SetTime(usize),
-    StepTime(i64),
-    SetCrosshair([usize; 3]),
-    /// Screen points per millimetre (or pixel), and where the image centre lies relative to the
-    /// view's centre, in screen points.
-    SetView {
-        zoom: f32,
-        pan: [f32; 2],
-    },
-    SetWindow(Window),
-    ResetWindow,
-    SetModel(String),
-    SetSettings(Settings),
-    /// Segment the shown slice only.
-    SetOneSlice(bool),
-    HideOverlays(bool),
-    SetOpacity(f32),
-    SetHeatOpacity(f32),
-    SetClass(usize),
-    SetClassVisible(usize, bool),
-    /// One sample alone, or all of them.
-    SelectMember(Option<usize>),
-    Export {
+    DismissRefusal,
+}
+
+/// What is written to disk.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ExportCommand {
+    /// Opens the panel for a result of the list, or for the shown one.
+    Prepare(Option<u64>),
+    /// A native folder dialog for the panel.
+    ChooseFolder,
+    Write {
+        result: u64,
         folder: PathBuf,
         options: ExportOptions,
     },
-    /// Draws a result of the list on its image, and goes to its time point.
-    ShowResult(u64),
-    /// Takes the result off the image; it stays in the list.
-    HideResult,
-    /// Opens the export panel for a result of the list.
-    ShowExportOf(u64),
-    /// Deletes a result of the list. One that was not exported is asked about first: then this is the
-    /// answer too.
-    DeleteResult(u64),
-    /// It is not to be deleted after all.
-    KeepResult,
+}
+
+/// The window around the image.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ShellCommand {
+    Show(Panel, bool),
     /// Closes the window although results were not exported.
     Leave,
-    /// A native folder dialog for the export panel.
-    ExportDialog,
     AcknowledgeResearchUse,
     ClearRecent,
     DismissToast(u64),
-    DismissRefusal,
+    /// Something that the window itself could not do.
+    Report(String),
 }
+
+impl OpenCommand {
+    pub fn path(path: impl Into<PathBuf>) -> Self {
+        Self::Paths(vec![path.into()])
+    }
+}
+
+macro_rules! sorted {
+    ($($part:ident: $command:ty),*) => {$(
+        impl From<$command> for Command {
+            fn from(command: $command) -> Self {
+                Self::$part(command)
+            }
+        }
+    )*};
+}
+
+sorted!(
+    Do: Action, View: ViewCommand, Results: ResultCommand, Run: RunCommand, Open: OpenCommand,
+    Export: ExportCommand, Shell: ShellCommand
+);

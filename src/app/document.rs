@@ -1,6 +1,7 @@
 //! The open image and how it is being looked at.
 
 use super::{Findings, LabelLayer, PlaneView, ResultEntry, SeriesList};
+use crate::ensemble::Measure;
 use crate::volume::{LabelMap, Notice, Severity, Volume, Window};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -58,6 +59,14 @@ pub struct View {
     pub crosshair: bool,
 }
 
+impl View {
+    /// The whole slice in the middle.
+    pub(super) fn fit(&mut self) {
+        self.zoom = 1.0;
+        self.pan = [0.0; 2];
+    }
+}
+
 /// What is drawn over the image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Overlays {
@@ -66,6 +75,8 @@ pub struct Overlays {
     /// Fill of the masks, 0 to 1; outlines stay.
     pub opacity: f32,
     pub heat_opacity: f32,
+    /// What the heat map shows.
+    pub measure: Measure,
     /// Everything is hidden while this is held.
     pub held_back: bool,
     /// Class of the heat map, agreement lines and probe.
@@ -85,6 +96,7 @@ impl Default for Overlays {
             heat: false,
             opacity: 0.15,
             heat_opacity: 1.0,
+            measure: Measure::default(),
             held_back: false,
             class: 0,
             hidden_classes: Vec::new(),
@@ -104,8 +116,6 @@ pub struct Opened {
     pub series: Option<usize>,
     /// Slices as stored, not resampled onto a rectangular grid.
     pub raw_geometry: bool,
-    /// Of a single slice: files of its series in the folder, itself among them; 0 if not known.
-    pub files_of_series: usize,
 }
 
 /// What a loading thread hands over: all that needs more than a moment is in here already.
@@ -145,16 +155,13 @@ pub struct Document {
     pub robust_range: f64,
     pub view: View,
     pub overlays: Overlays,
-    /// The result that was chosen from the list, and its place there.
-    pub findings: Option<Arc<Findings>>,
-    pub result: Option<u64>,
     /// A label map of another program.
     pub labels: Option<Arc<LabelLayer>>,
     /// How it was opened, if from files.
     pub opened: Option<Opened>,
     /// The cautions were read and put away; the badge keeps them.
     pub cautions_read: bool,
-    /// One sample is shown alone.
+    /// One sample of the chosen result is shown alone.
     pub member: Option<usize>,
 }
 
@@ -180,8 +187,6 @@ impl Document {
             robust_range: loaded.robust_range,
             view,
             overlays: Overlays::default(),
-            findings: None,
-            result: None,
             labels: None,
             opened: loaded.opened,
             cautions_read: false,
@@ -189,17 +194,16 @@ impl Document {
         }
     }
 
-    /// What the person should know: of the image, then of the label map on it, then what only its
+    /// What the person should know: of the image, then of the label map on it, then what only this
     /// result has to say.
-    pub fn notices(&self) -> impl Iterator<Item = &Notice> {
+    pub(super) fn notices<'a>(
+        &'a self,
+        result: Option<&'a Findings>,
+    ) -> impl Iterator<Item = &'a Notice> {
         let image = &self.volume.notices;
         let labels = self.labels.iter().flat_map(|l| l.mask.notices.iter());
-        let result = self.findings.iter().flat_map(|f| f.outcome.notices.iter());
+        let result = result.into_iter().flat_map(|f| f.outcome.notices.iter());
         image.iter().chain(labels).chain(result.filter(|n| !image.contains(n)))
-    }
-
-    pub fn cautions(&self) -> impl Iterator<Item = &Notice> {
-        self.notices().filter(|n| n.severity == Severity::Amber)
     }
 
     /// The description of the chosen series. May name the patient: for the screen only.
@@ -231,16 +235,6 @@ impl Document {
         self.cautions_read = false;
     }
 
-    /// The result, if it belongs to the time point that is shown.
-    pub(super) fn result_here(&self) -> Option<&Arc<Findings>> {
-        self.findings.as_ref().filter(|f| f.outcome.time == self.view.time)
-    }
-
-    /// The label map, if it is what is drawn.
-    pub(super) fn labels_here(&self) -> Option<&Arc<LabelLayer>> {
-        self.labels.as_ref().filter(|_| self.overlays.own_labels || self.result_here().is_none())
-    }
-
     /// Whether this is the image that a result was made from: the same document, or the same files
     /// read in the same way again.
     pub fn is_image_of(&self, entry: &ResultEntry) -> bool {
@@ -255,23 +249,16 @@ impl Document {
         self.view.time = time.min(self.volume.times() - 1);
     }
 
-    pub(super) fn show_result(&mut self, id: u64, findings: Findings) {
-        let cautions = |n: &&Notice| n.severity == Severity::Amber;
-        let old: Vec<Notice> = self.notices().filter(cautions).cloned().collect();
-        self.overlays.class = self.overlays.class.min(findings.classes.len().saturating_sub(1));
+    /// A result takes the place of another one.
+    pub(super) fn take_result(&mut self, old: Option<&Findings>, new: &Findings) {
+        let caution = |n: &&Notice| n.severity == Severity::Amber;
+        // One that was not there when the others were read is shown in full.
+        let known: Vec<&Notice> = self.notices(old).filter(caution).collect();
+        let fresh = self.notices(Some(new)).filter(caution).any(|n| !known.contains(&n));
+        self.cautions_read &= !fresh;
+        self.overlays.class = self.overlays.class.min(new.classes.len().saturating_sub(1));
         self.overlays.hidden_classes.clear();
         self.overlays.own_labels = false;
-        self.member = None;
-        self.result = Some(id);
-        self.findings = Some(Arc::new(findings));
-        // A caution that was not there when the others were read is shown in full.
-        let new = self.notices().filter(cautions).any(|n| !old.contains(n));
-        self.cautions_read &= !new;
-    }
-
-    pub(super) fn hide_result(&mut self) {
-        self.findings = None;
-        self.result = None;
         self.member = None;
     }
 
@@ -285,11 +272,9 @@ impl Document {
         (self.view.voxel[axis], self.volume.geometry().shape()[axis])
     }
 
-    pub(super) fn set_slice(&mut self, index: usize) -> bool {
-        let (old, count) = self.slice();
-        let new = index.min(count - 1);
-        self.view.voxel[self.view.axis] = new;
-        new != old
+    pub(super) fn set_slice(&mut self, index: usize) {
+        let (_, count) = self.slice();
+        self.view.voxel[self.view.axis] = index.min(count - 1);
     }
 
     pub(super) fn set_crosshair(&mut self, voxel: [usize; 3]) {

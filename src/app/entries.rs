@@ -1,7 +1,7 @@
 //! Results of finished runs. Each stays in the session's list until the person deletes it, whatever
 //! becomes of its image. Those that are not looked at are packed: a mask is mostly one of two values.
 
-use super::wording;
+use super::{Findings, Included, wording};
 use crate::inference::Outcome;
 use flate2::Compression;
 use flate2::read::DeflateDecoder;
@@ -22,8 +22,12 @@ pub struct ResultEntry {
     pub model: String,
     /// Time of day when it was finished: "14:03".
     pub finished: String,
-    /// Its files were written.
-    pub exported: bool,
+    /// The samples that count.
+    pub included: Included,
+    /// What these say together, while it lies on the open image.
+    pub findings: Option<Arc<Findings>>,
+    /// The samples that counted when its files were written.
+    pub(super) exported: Option<Included>,
     pub(super) stored: Stored,
     /// Packing has not failed.
     pub(super) packable: bool,
@@ -110,6 +114,19 @@ impl ResultEntry {
         }
     }
 
+    /// All of it, unless it is packed.
+    pub fn outcome(&self) -> Option<&Outcome> {
+        match &self.stored {
+            Stored::Whole(outcome) => Some(outcome),
+            Stored::Packed(_) => None,
+        }
+    }
+
+    /// Its files were written as it is now.
+    pub fn is_exported(&self) -> bool {
+        self.exported.as_ref() == Some(&self.included)
+    }
+
     /// Memory that its masks take.
     pub fn bytes(&self) -> u64 {
         self.stored.bytes()
@@ -131,10 +148,10 @@ impl ResultEntry {
             n if n < depth => format!(" · {}", wording::part_of_scan(about.slices.start, n, depth)),
             _ => String::new(),
         };
-        let saved = if self.exported { "exported" } else { "not exported" };
+        let saved = if self.is_exported() { "exported" } else { "not exported" };
         [
             format!("{}{time}{part}", self.image_name),
-            format!("{} · {}", self.model, wording::settings(about)),
+            format!("{} · {}", self.model, wording::settings(about, &self.included)),
             format!("{} · took {:.1} s · {saved}", self.finished, about.times.total_s),
         ]
     }

@@ -1,11 +1,123 @@
 //! Writing a result to a folder, off the interface thread.
 
-use super::ExportOptions;
+use super::result_list::ResultList;
+use super::shell::Shell;
+use super::task::Task;
+use super::{ExportCommand, ExportOptions, Included, Level, Panel, Wake};
 use crate::inference::Outcome;
 use std::path::{Path, PathBuf};
 
-/// Writes an outcome into a folder and returns the files. One line on failure.
-pub type Exporter = fn(&Path, &Outcome, &ExportOptions) -> Result<Vec<PathBuf>, String>;
+/// Writes what the samples that count say into a folder and returns the files. One line on failure.
+pub type Exporter = fn(&Path, &Outcome, &Included, &ExportOptions) -> Result<Vec<PathBuf>, String>;
+
+/// A result that is being written.
+struct Writing {
+    result: u64,
+    included: Included,
+    task: Task<Vec<PathBuf>>,
+}
+
+pub struct Exports {
+    exporter: Exporter,
+    folder: PathBuf,
+    /// What the panel writes: this result of the list, or the shown one.
+    of: Option<u64>,
+    writing: Option<Writing>,
+    /// Files of the last export.
+    files: Vec<PathBuf>,
+    wake: Wake,
+}
+
+impl Exports {
+    /// `last` is where the last export went.
+    pub(super) fn new(exporter: Exporter, last: Option<PathBuf>, wake: Wake) -> Self {
+        let folder = last.unwrap_or_else(|| {
+            directories::UserDirs::new()
+                .map_or_else(|| PathBuf::from("."), |d| d.home_dir().to_owned())
+                .join("sfumato-export")
+        });
+        Self { exporter, folder, of: None, writing: None, files: Vec::new(), wake }
+    }
+
+    /// Where the next export goes.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// What the last export wrote; empty once something else is done with the panel.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
+    pub fn is_writing(&self) -> bool {
+        self.writing.is_some()
+    }
+
+    /// The result that the panel was opened for, if not for the shown one.
+    pub(super) fn of(&self) -> Option<u64> {
+        self.of
+    }
+
+    pub(super) fn set_folder(&mut self, folder: PathBuf) {
+        self.folder = folder;
+    }
+
+    /// The image was closed, or the result that the panel writes is gone.
+    pub(super) fn shut(&mut self, shell: &mut Shell) {
+        self.of = None;
+        self.files.clear();
+        shell.show(Panel::Export, false);
+    }
+
+    pub(super) fn apply(
+        &mut self,
+        command: ExportCommand,
+        results: &ResultList,
+        shell: &mut Shell,
+    ) {
+        match command {
+            ExportCommand::Prepare(result) => {
+                self.of = result;
+                self.files.clear();
+                shell.show(Panel::Export, true);
+            }
+            ExportCommand::ChooseFolder => shell.ask(Panel::Export, true),
+            ExportCommand::Write { result, folder, options } => {
+                if self.writing.is_some() {
+                    return;
+                }
+                let Some(entry) = results.get(result) else {
+                    shell.note(Level::Info, "There is no result to export yet.");
+                    return;
+                };
+                let (stored, included) = (entry.stored.clone(), entry.included.clone());
+                self.folder.clone_from(&folder);
+                shell.change_preferences(|p| p.export_folder = Some(folder.clone()));
+                self.files.clear();
+                let exporter = self.exporter;
+                let counted = included.clone();
+                let task = Task::spawn("export a result", &self.wake, move || {
+                    exporter(&folder, &*stored.outcome()?, &counted, &options)
+                });
+                self.writing = Some(Writing { result, included, task });
+            }
+        }
+    }
+
+    pub(super) fn poll(&mut self, results: &mut ResultList, shell: &mut Shell) {
+        let Some(Writing { result, included, task }) = self.writing.take() else { return };
+        match task.take() {
+            Err(task) => self.writing = Some(Writing { result, included, task }),
+            Ok(Ok(files)) => {
+                results.mark_exported(result, included);
+                let text = format!("Exported {} files to {}", files.len(), self.folder.display());
+                shell.note(Level::Info, text);
+                self.files = files;
+            }
+            Ok(Err(text)) => shell.note(Level::Error, format!("The export failed: {text}")),
+        }
+    }
+}
 
 /// A path as a person types it: surrounding blanks and quotes go, `~` is the home folder.
 pub fn typed_path(text: &str) -> Option<PathBuf> {

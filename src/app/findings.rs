@@ -1,19 +1,18 @@
-//! What the samples of a run say together: computed once, off the interface thread.
+//! What the samples of a run that count say together: computed once, off the interface thread.
 
-use super::wording::{self, Extent};
-use crate::ensemble::{Ensemble, Spread};
+use super::{Extent, Included, wording};
+use crate::ensemble::{Ensemble, Measure, Spread};
 use crate::inference::Outcome;
 use std::cmp::Reverse;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-/// One class over all samples. Vectors cover the outcome's block, x fastest.
+/// One class over the samples that count.
 #[derive(Clone, Debug)]
 pub struct ClassFindings {
     pub name: String,
     pub label: u8,
     pub color: [u8; 3],
-    /// Population variance p(1 - p), 0 to 0.25.
-    pub variance: Vec<f32>,
     /// Area or volume over the samples.
     pub spread: Spread,
     pub mean_dice: Option<f64>,
@@ -23,7 +22,11 @@ pub struct ClassFindings {
 
 /// Everything that the panels and views show about a result.
 pub struct Findings {
+    /// Tells them from all others.
+    pub id: u64,
     pub outcome: Arc<Outcome>,
+    /// The samples that they are about.
+    pub included: Included,
     pub extent: Extent,
     pub classes: Vec<ClassFindings>,
     /// Majority mask, label values.
@@ -36,7 +39,8 @@ pub struct Findings {
 impl Findings {
     /// # Errors
     /// If the outcome has no members or its masks do not have the size that they should.
-    pub fn compute(outcome: Arc<Outcome>) -> Result<Self, String> {
+    pub fn compute(outcome: Arc<Outcome>, included: Included) -> Result<Self, String> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
         let voxels: usize = outcome.block_shape().iter().product();
         let classes = &outcome.model.classes;
         if outcome.members.is_empty() {
@@ -50,9 +54,7 @@ impl Findings {
                 voxels * classes.len()
             ));
         }
-        let samples = outcome.soft_members();
-        let ensemble = Ensemble::from_soft(&samples, classes.len(), outcome.model.kind, voxels)
-            .map_err(|e| e.to_string())?;
+        let ensemble = included.ensemble(&outcome).map_err(|e| e.to_string())?;
         let values: Vec<u8> = classes.iter().map(|c| c.label).collect();
         let voxel = Extent::of_voxel(&outcome.geometry);
         let list = classes
@@ -62,7 +64,6 @@ impl Findings {
                 name: class.name.clone(),
                 label: class.label,
                 color: class.color,
-                variance: ensemble.variance(c),
                 spread: ensemble.volumes(c, voxel),
                 mean_dice: ensemble.mean_pairwise_dice(c),
                 empty: ensemble.empty_members(c).len(),
@@ -75,11 +76,13 @@ impl Findings {
         let largest = (outcome.slices.start..).zip(areas).filter(|&(_, area)| area > 0);
         let largest = largest.max_by_key(|&(z, area)| (area, Reverse(z)));
         let largest_slice = largest.map(|(z, _)| z);
-        Ok(Self { extent, classes: list, labels, largest_slice, ensemble, outcome })
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        Ok(Self { id, extent, classes: list, labels, largest_slice, ensemble, included, outcome })
     }
 
+    /// Samples that count.
     pub fn samples(&self) -> usize {
-        self.outcome.members.len()
+        self.included.count()
     }
 
     /// Index of a voxel of the scan in the block's vectors.
@@ -96,10 +99,20 @@ impl Findings {
         if class < self.classes.len() { self.ensemble.count(class) } else { &[] }
     }
 
-    /// Label values of one sample alone.
-    pub fn member_labels(&self, position: usize) -> Option<Vec<u8>> {
+    /// How far the samples part in each voxel of the block.
+    pub fn map(&self, class: usize, measure: Measure) -> Option<Vec<f32>> {
+        (class < self.classes.len()).then(|| self.ensemble.map(class, measure))
+    }
+
+    /// Label values of one sample alone, whether it counts or not.
+    pub fn member_labels(&self, member: usize) -> Option<Vec<u8>> {
         let values: Vec<u8> = self.classes.iter().map(|c| c.label).collect();
-        (position < self.samples()).then(|| self.ensemble.member_labels(position, &values))
+        if let Some(rank) = self.included.rank(member) {
+            return Some(self.ensemble.member_labels(rank, &values));
+        }
+        let all = Included::all(self.included.drawn());
+        let alone = all.contains(member).then(|| all.only(member))?;
+        Some(alone.ensemble(&self.outcome).ok()?.labels(&values))
     }
 
     /// Nothing was sampled: there is one mask and no spread.
@@ -107,14 +120,15 @@ impl Findings {
         self.outcome.deterministic
     }
 
-    /// "7 of 10 samples · p 0.70 · entropy 0.88 bit" for one class; nothing of one deterministic mask.
-    pub fn probe(&self, class: usize, voxel: [usize; 3]) -> Option<String> {
+    /// "7 of 10 samples · p 0.70 · entropy 0.88 bit" for one class, with the measure whose map is
+    /// shown; nothing of one deterministic mask.
+    pub fn probe(&self, class: usize, voxel: [usize; 3], map: Option<Measure>) -> Option<String> {
         if self.is_deterministic() {
             return None;
         }
         let i = self.block_index(voxel)?;
         let k = *self.count(class).get(i)?;
-        Some(wording::probe(usize::from(k), self.samples()))
+        Some(wording::probe(usize::from(k), self.samples(), map))
     }
 
     /// Name of the class that the majority gives to a voxel.

@@ -1,13 +1,16 @@
 //! A label map of another program on the open image.
 
-use super::wording::Extent;
+use super::Extent;
 use crate::io::Mask;
 use crate::volume::{Label, Volume};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A mask on the lattice of the image that it was read for, with the size of each label.
 pub struct LabelLayer {
+    /// Tells it from every other one.
+    pub id: u64,
     pub name: String,
     pub mask: Mask,
     pub extent: Extent,
@@ -17,6 +20,7 @@ pub struct LabelLayer {
 
 impl LabelLayer {
     pub(super) fn new(path: &Path, mask: Mask) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
         let mut count = [0u64; 256];
         for &label in &mask.map.labels {
             count[usize::from(label)] += 1;
@@ -28,7 +32,8 @@ impl LabelLayer {
         };
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         let sizes = mask.table.0.iter().map(size).collect();
-        Self { name, extent: Extent::of(&mask.map.geometry), sizes, mask }
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self { id, name, extent: Extent::of(&mask.map.geometry), sizes, mask }
     }
 
     /// Name of the label at a voxel of the image.
@@ -46,4 +51,11 @@ pub struct LabelOffer {
     pub(super) path: PathBuf,
     /// The image that it was read for.
     pub(super) image: Arc<Volume>,
+}
+
+impl LabelOffer {
+    /// Whether it was read for this image.
+    pub(super) fn is_for(&self, image: &Arc<Volume>) -> bool {
+        Arc::ptr_eq(&self.image, image)
+    }
 }

@@ -2,17 +2,21 @@
 //!
 //! The interface reads [`Session`] and returns [`Command`]s; [`Session::apply`] is the only place
 //! where state changes, so menu, keys, drops and tests do the same things the same way. Slow work
-//! (loading, statistics, export) runs on named threads and arrives in [`Session::poll`].
+//! (loading, statistics, export) runs on named threads and arrives in [`Session::poll`]. The session
+//! owns parts, each with its commands and its threads: [`Documents`], [`ResultList`], [`Runs`],
+//! [`Opening`], [`Exports`] and the [`Shell`] around them.
 
-mod apply;
 mod beside;
 mod command;
 mod demo_pictures;
 mod document;
+mod documents;
 mod engine;
 mod entries;
 mod export;
+mod extent;
 mod findings;
+mod included;
 mod keymap;
 mod label_layer;
 mod log;
@@ -20,45 +24,60 @@ mod opening;
 mod picture;
 mod preferences;
 mod preview;
+mod reading;
 mod record;
 mod result_list;
 mod results;
 mod run;
+mod runs;
 mod series;
 mod session;
+mod shell;
 mod shown;
 mod task;
+mod window_presets;
 pub mod wording;
 mod worker_engine;
 
-pub use apply::presets;
-pub use command::{Action, Command, Panel};
+pub use command::{
+    Action, Command, ExportCommand, OpenCommand, Panel, ResultCommand, RunCommand, ShellCommand,
+    ViewCommand, ViewId,
+};
 pub use document::{Document, Opened, Origin, Overlays, View};
+pub use documents::Documents;
 pub use engine::{Engine, RunningJob, Wake};
 pub use entries::ResultEntry;
-pub use export::{Exporter, typed_path};
+pub use export::{Exporter, Exports, typed_path};
+pub use extent::Extent;
 pub use findings::{ClassFindings, Findings};
+pub use included::Included;
 pub use keymap::{BINDINGS, Binding, Chord, Group, Trigger, chord_text};
 pub use label_layer::{LabelLayer, LabelOffer};
 pub use log::{Entry, Level, Log};
-pub use opening::{Loading, Stage};
+pub use opening::Opening;
 pub use picture::Picture;
 pub use preferences::{Preferences, Store};
 pub use preview::mean_preview;
+pub use reading::{Loading, Stage};
 pub use record::RECORD;
+pub use result_list::ResultList;
 pub use results::{
-    ExportOptions, Obstacles, ResultsError, begin_results, export_results, extent, write_results,
+    ExportOptions, Obstacles, ResultsError, begin_results, export_results, write_results,
     write_results_in,
 };
 pub use run::{LivePreview, Run, Started};
+pub use runs::Runs;
 pub use series::{Chooser, SeriesList, Thumbnail};
 pub use session::{Session, SessionOptions};
+pub use shell::Shell;
 pub use shown::Shown;
+pub use window_presets::presets;
 pub use worker_engine::WorkerEngine;
 
 // What the panels show of the rooms below.
 pub use crate::demo::list as demo_list;
 pub use crate::diffusion::{SamplerKind, Start};
-pub use crate::inference::{DeviceChoice, Preview};
+pub use crate::ensemble::Measure;
+pub use crate::inference::{DeviceChoice, Outcome, Preview};
 pub use crate::io::SeriesInfo;
 pub use crate::volume::PlaneView;

@@ -1,340 +1,183 @@
-//! Opening files without holding up the window: one reading at a time on its own thread, with
-//! progress, a first picture, and an end when it is cancelled or something else is opened.
+//! What is being opened, what there is to choose from, and what was refused.
 
-use super::document::{Loaded, Opened};
-use super::label_layer::{LabelLayer, LabelOffer};
-use super::series::{Chooser, SeriesList};
-use super::task::Task;
-use super::{Document, Level, Origin, Panel, Picture, Session, Wake};
+use super::beside::Beside;
+use super::document::Loaded;
+use super::label_layer::LabelOffer;
+use super::reading::{Answer, Loading, Request};
+use super::series::Chooser;
+use super::shell::Shell;
+use super::{Document, Documents, Level, OpenCommand, Origin, Panel, Wake};
 use crate::demo;
-use crate::io::{self, IoError, Listing, OpenOptions, Progress, SeriesChoice, Watch};
-use crate::volume::Volume;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::path::PathBuf;
+use std::sync::Arc;
 
-/// Longer side of the picture that is shown while the rest is decoded, in texels.
-const PREVIEW: usize = 512;
-
-/// How far a reading has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Stage {
-    /// No count is known.
-    #[default]
-    Reading,
-    /// Looking through folders.
-    Finding {
-        files: usize,
-    },
-    Scanning {
-        files: usize,
-        of: usize,
-    },
-    Decoding {
-        slices: usize,
-        of: usize,
-    },
-}
-
-impl Stage {
-    fn rank(self) -> (u8, usize) {
-        match self {
-            Self::Reading => (0, 0),
-            Self::Finding { files } => (1, files),
-            Self::Scanning { files, .. } => (2, files),
-            Self::Decoding { slices, .. } => (3, slices),
-        }
-    }
-
-    /// Of this stage, 0 to 1.
-    pub fn fraction(self) -> Option<f32> {
-        match self {
-            Self::Reading | Self::Finding { .. } => None,
-            Self::Scanning { files: n, of } | Self::Decoding { slices: n, of } => {
-                Some((n as f32 / of.max(1) as f32).clamp(0.0, 1.0))
-            }
-        }
-    }
-
-    pub fn text(self) -> String {
-        match self {
-            Self::Reading => "reading".to_owned(),
-            Self::Finding { files } => format!("looking through the folder: {files} files"),
-            Self::Scanning { files, of } => format!("headers: {files} of {of} files"),
-            Self::Decoding { slices, of } => format!("decoding: {slices} of {of} slices"),
-        }
-    }
-}
-
-#[derive(Default)]
-struct Seen {
-    stage: Stage,
-    picture: Option<Arc<Picture>>,
-    /// What the person should know although all went well.
-    remark: Option<String>,
-}
-
-/// What the reading thread and the window share.
-struct Report {
-    seen: Mutex<Seen>,
-    cancel: AtomicBool,
+pub struct Opening {
+    loading: Option<Loading>,
+    /// Series to choose from. Stays behind what is being opened, to come back to.
+    chooser: Option<Chooser>,
+    /// A file that can be opened as a label map of the image.
+    label_offer: Option<LabelOffer>,
+    /// The last refused file: what went wrong, shown until something else is opened.
+    refused: Option<String>,
+    /// The other files of the series of which one is open.
+    beside: Option<Beside>,
     wake: Wake,
 }
 
-impl Report {
-    fn change<T>(&self, change: impl FnOnce(&mut Seen) -> T) -> T {
-        change(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner))
+impl Opening {
+    pub(super) fn new(wake: Wake) -> Self {
+        Self { loading: None, chooser: None, label_offer: None, refused: None, beside: None, wake }
     }
 
-    /// Reports come from several threads in no strict order: the bar never goes back. The window
-    /// is woken for what it would show, not for each of a thousand slices.
-    fn take(&self, progress: Progress) {
-        let stage = match progress {
-            Progress::Preview(volume) => {
-                let picture = Arc::new(Picture::whole(&volume, PREVIEW));
-                self.change(|seen| seen.picture = Some(picture));
-                (self.wake)();
-                return;
-            }
-            Progress::Finding { files } => Stage::Finding { files },
-            Progress::Scanning { files, of } => Stage::Scanning { files, of },
-            Progress::Decoding { slices, of } => Stage::Decoding { slices, of },
-        };
-        // By percent, or by thousands where there is no end to count to.
-        let percent = |s: Stage| {
-            let (stage, n) = s.rank();
-            (stage, s.fraction().map_or(n / 1000, |f| (f * 100.0) as usize))
-        };
-        let moved = self.change(|seen| {
-            let old = seen.stage;
-            if stage.rank() > old.rank() {
-                seen.stage = stage;
-            }
-            percent(old) != percent(seen.stage)
-        });
-        if moved {
-            (self.wake)();
-        }
-    }
-}
-
-/// A document on its way.
-pub struct Loading {
-    pub name: String,
-    /// When it was asked for.
-    pub asked: Instant,
-    report: Arc<Report>,
-    task: Option<Task<Answer>>,
-    request: Request,
-}
-
-impl Loading {
-    pub fn stage(&self) -> Stage {
-        self.report.change(|seen| seen.stage)
-    }
-
-    /// The answer, once it is there.
-    fn finish(&mut self) -> Option<Result<Answer, String>> {
-        match self.task.take()?.take() {
-            Ok(result) => Some(result),
-            Err(task) => {
-                self.task = Some(task);
-                None
-            }
-        }
-    }
-
-    /// The middle slice, once it is there.
-    pub fn picture(&self) -> Option<Arc<Picture>> {
-        self.report.change(|seen| seen.picture.clone())
-    }
-}
-
-impl Drop for Loading {
-    /// Cancelled, replaced or done: nobody listens any more.
-    fn drop(&mut self) {
-        self.report.cancel.store(true, Ordering::Relaxed);
-    }
-}
-
-/// What is to be opened, and how.
-#[derive(Clone, Default)]
-pub(super) struct Request {
-    pub paths: Vec<PathBuf>,
-    /// Series that were listed before, and which of them.
-    pub list: Option<Arc<SeriesList>>,
-    pub series: Option<usize>,
-    /// The series to open without asking, if it is among those found.
-    pub uid: Option<String>,
-    pub raw_geometry: bool,
-    /// The open image, if the file may be a label map for it.
-    pub image: Option<Arc<Volume>>,
-}
-
-/// What a reading thread found.
-enum Answer {
-    Opened(Box<Loaded>),
-    Choose(Arc<SeriesList>),
-    Labels(Box<LabelOffer>),
-}
-
-fn read(request: &Request, report: &Report) -> Result<Answer, String> {
-    let progress = |p: Progress| report.take(p);
-    let watch = Watch { progress: Some(&progress), cancel: Some(&report.cancel) };
-    let remark = |text: String| report.change(|seen| seen.remark = Some(text));
-    answer(request, watch, remark).map_err(|e| e.to_string())
-}
-
-fn answer(request: &Request, watch: Watch<'_>, remark: impl Fn(String)) -> Result<Answer, IoError> {
-    if let Some(list) = &request.list {
-        return open_listed(request, list.clone(), watch);
-    }
-    if let ([path], Some(image)) = (request.paths.as_slice(), &request.image)
-        && may_be_labels(path)
-        && let Ok(mask) = io::read_mask(path, Some(image))
-    {
-        let layer = Arc::new(LabelLayer::new(path, mask));
-        let offer = LabelOffer { layer, path: path.clone(), image: image.clone() };
-        return Ok(Answer::Labels(Box::new(offer)));
-    }
-    let mut series = Vec::new();
-    let mut single = Vec::new();
-    for path in &request.paths {
-        // One that cannot be read is an error of its own: nothing is left out silently.
-        let list = if io::may_hold_series(path)? { &mut series } else { &mut single };
-        list.push(path.clone());
-    }
-    if series.is_empty()
-        && let Some(path) = single.first()
-    {
-        if single.len() > 1 {
-            remark(format!(
-                "Of {} files the first is shown: files that are not DICOM open one at a time.",
-                single.len()
-            ));
-        }
-        let options = OpenOptions { watch, ..OpenOptions::default() };
-        let volume = io::open_with(path, &options)?;
-        let opened = Opened { paths: vec![path.clone()], ..Opened::default() };
-        return Ok(Answer::Opened(Box::new(
-            Loaded::new(Origin::File(path.clone()), volume, None).opened(opened),
-        )));
-    }
-    if !single.is_empty() {
-        remark(format!("{} files are not DICOM and were left out.", single.len()));
-    }
-    let list = Arc::new(SeriesList::new(Listing::scan(&series, watch)?));
-    let of_uid: Vec<usize> = list
-        .series()
-        .iter()
-        .filter(|s| s.has_pixels && request.uid.as_deref() == Some(&s.uid))
-        .map(|s| s.index)
-        .collect();
-    if let [only] = of_uid.as_slice() {
-        let request = Request { series: Some(*only), ..request.clone() };
-        return open_listed(&request, list, watch);
-    }
-    if list.listing.must_choose() {
-        return Ok(Answer::Choose(list));
-    }
-    open_listed(request, list, watch)
-}
-
-fn open_listed(
-    request: &Request,
-    list: Arc<SeriesList>,
-    watch: Watch<'_>,
-) -> Result<Answer, IoError> {
-    let choice = request.series.map(SeriesChoice::Index);
-    let volume = list.listing.open(choice.as_ref(), request.raw_geometry, watch)?;
-    let opened = Opened {
-        paths: request.paths.clone(),
-        list: Some(list),
-        series: request.series,
-        raw_geometry: request.raw_geometry,
-        files_of_series: 0,
-    };
-    let loaded = Loaded::new(Origin::of(&request.paths), volume, None).opened(opened);
-    Ok(Answer::Opened(Box::new(loaded)))
-}
-
-/// Whether it is worth a look: a grey picture of few values would pass for a label map, one with a
-/// palette may be one.
-fn may_be_labels(path: &Path) -> bool {
-    if path.is_dir() {
-        return false;
-    }
-    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-    let nifti = [".nii", ".nii.gz", ".hdr", ".img", ".img.gz"].iter().any(|e| name.ends_with(e));
-    nifti || io::may_hold_series(path).unwrap_or(false) || io::is_indexed_picture(path)
-}
-
-impl Session {
     /// What is being opened.
     pub fn loading(&self) -> Option<&Loading> {
         self.loading.as_ref()
     }
 
     /// The series to choose from, while nothing is being opened.
-    pub fn shown_chooser(&self) -> Option<&Chooser> {
+    pub fn chooser(&self) -> Option<&Chooser> {
         self.chooser.as_ref().filter(|_| self.loading.is_none())
     }
 
-    /// Opens paths together. A newer wish replaces an older one.
-    pub(super) fn open(&mut self, paths: Vec<PathBuf>) {
+    pub fn label_offer(&self) -> Option<&LabelOffer> {
+        self.label_offer.as_ref()
+    }
+
+    pub fn refused(&self) -> Option<&str> {
+        self.refused.as_deref()
+    }
+
+    /// Of a single slice: files of its series in the folder, itself among them; 0 if not known.
+    pub fn files_beside(&self) -> usize {
+        self.beside.as_ref().map_or(0, Beside::files)
+    }
+
+    pub(super) fn apply(
+        &mut self,
+        command: OpenCommand,
+        documents: &mut Documents,
+        shell: &mut Shell,
+    ) {
+        let opened = documents.open().and_then(|d| d.opened.as_ref());
+        match command {
+            OpenCommand::Paths(paths) => self.open(paths, documents),
+            OpenCommand::Demo(name) => self.open_demo(&name, shell),
+            OpenCommand::Cancel => self.cancel(),
+            OpenCommand::MarkSeries(index) => {
+                if let Some(chooser) = &mut self.chooser {
+                    chooser.mark(index);
+                }
+            }
+            OpenCommand::StepSeries(by) => {
+                if let Some(chooser) = &mut self.chooser {
+                    chooser.step(by);
+                }
+            }
+            OpenCommand::MarkedSeries => self.open_marked(),
+            OpenCommand::ChooseSeries => {
+                let Some(opened) = opened else { return };
+                let Some(list) = &opened.list else { return };
+                let name = Origin::of(&opened.paths).short_name();
+                let mut chooser = Chooser::new(name, opened.paths.clone(), list.clone());
+                if let Some(series) = opened.series {
+                    chooser.mark(series);
+                }
+                self.choose(chooser);
+            }
+            OpenCommand::DismissSeries => self.chooser = None,
+            OpenCommand::SeparateSeries => {
+                if let Some(chooser) = self.chooser.as_ref().filter(|c| c.list.is_joined()) {
+                    let list = Arc::new(chooser.list.separated());
+                    let (name, paths) = (chooser.name.clone(), chooser.paths.clone());
+                    self.choose(Chooser::new(name, paths, list));
+                }
+            }
+            OpenCommand::SetRawGeometry(raw_geometry) => {
+                if let Some(opened) = opened.filter(|o| o.list.is_some())
+                    && opened.raw_geometry != raw_geometry
+                {
+                    self.read(Request {
+                        paths: opened.paths.clone(),
+                        list: opened.list.clone(),
+                        series: opened.series,
+                        raw_geometry,
+                        ..Request::default()
+                    });
+                }
+            }
+            OpenCommand::SeriesBeside => {
+                if let Some(request) = documents.open().and_then(Beside::request) {
+                    self.read(request);
+                }
+            }
+            OpenCommand::DismissSeriesBeside => self.beside = None,
+            OpenCommand::OfferedLabels => {
+                if let Some(offer) = self.label_offer.take()
+                    && documents.open().is_some_and(|d| offer.is_for(&d.volume))
+                {
+                    documents.show_labels(offer.layer);
+                }
+            }
+            OpenCommand::OfferedImage => self.open_offered(),
+            OpenCommand::DismissOffer => self.label_offer = None,
+            OpenCommand::DismissRefusal => self.refused = None,
+        }
+    }
+
+    /// Shuts the list of series. False if there is none.
+    pub(super) fn dismiss_series(&mut self) -> bool {
+        self.chooser.take().is_some()
+    }
+
+    /// Answers the question of labels or image with neither. False if it is not asked.
+    pub(super) fn dismiss_offer(&mut self) -> bool {
+        self.label_offer.take().is_some()
+    }
+
+    /// The image is closed: what was meant for it goes.
+    pub(super) fn leave_image(&mut self) {
+        self.label_offer = None;
+        self.beside = None;
+    }
+
+    /// Looks for the other files of the series, if what is open is a single slice.
+    pub(super) fn look_beside(&mut self, document: &Document) {
+        self.beside = Beside::look(document, &self.wake);
+    }
+
+    /// A newer wish replaces an older one.
+    fn open(&mut self, paths: Vec<PathBuf>, documents: &Documents) {
         if paths.is_empty() {
             return;
         }
         self.chooser = None;
         self.label_offer = None;
-        let image = self.document.as_ref().map(|d| d.volume.clone());
-        self.start_reading(Request { paths, image, ..Request::default() });
+        let image = documents.open().map(|d| d.volume.clone());
+        self.read(Request { paths, image, ..Request::default() });
     }
 
-    pub(super) fn start_reading(&mut self, request: Request) {
-        let name = Origin::of(&request.paths).short_name();
-        let wish = request.clone();
-        self.start_loading("load an image", name, request, move |report| read(&wish, report));
+    /// The older reading is told to end as its place is taken.
+    fn read(&mut self, request: Request) {
+        self.loading = Some(Loading::files(request, &self.wake));
     }
 
-    fn start_loading(
-        &mut self,
-        what: &str,
-        name: String,
-        request: Request,
-        work: impl FnOnce(&Report) -> Result<Answer, String> + Send + 'static,
-    ) {
-        let report = Arc::new(Report {
-            seen: Mutex::default(),
-            cancel: AtomicBool::new(false),
-            wake: self.wake.clone(),
-        });
-        let shared = report.clone();
-        let task = Task::spawn(what, &self.wake, move || work(&shared));
-        // The older reading is told to end as its place is taken.
-        self.loading =
-            Some(Loading { name, asked: Instant::now(), report, task: Some(task), request });
+    fn choose(&mut self, mut chooser: Chooser) {
+        chooser.draw(&self.wake);
+        self.chooser = Some(chooser);
     }
 
-    pub(super) fn open_demo(&mut self, name: &str) {
+    fn open_demo(&mut self, name: &str, shell: &mut Shell) {
         let Some(info) = demo::list().iter().find(|d| d.name == name) else {
-            self.note(Level::Error, format!("there is no demo scan called '{name}'"));
+            shell.note(Level::Error, format!("there is no demo scan called '{name}'"));
             return;
         };
         self.chooser = None;
         self.label_offer = None;
-        let (name, title) = (info.name.to_owned(), info.title.to_owned());
-        let origin = Origin::Demo(title.clone());
-        self.start_loading("make a demo scan", title, Request::default(), move |_| {
-            let demo = demo::make(&name, 1)
-                .ok_or_else(|| format!("the demo scan '{name}' could not be made"))?;
-            Ok(Answer::Opened(Box::new(Loaded::new(origin, demo.volume, Some(demo.truth)))))
-        });
+        self.loading = Some(Loading::demo(info, &self.wake));
     }
 
     /// Back to what was there: the open image, the list of series, the start screen.
-    pub(super) fn cancel_loading(&mut self) {
+    fn cancel(&mut self) {
         self.loading = None;
         if let Some(chooser) = &mut self.chooser {
             chooser.draw(&self.wake);
@@ -342,7 +185,7 @@ impl Session {
     }
 
     /// Opens the marked series.
-    pub(super) fn open_marked(&mut self) {
+    fn open_marked(&mut self) {
         let Some(chooser) = self.chooser.as_mut().filter(|_| self.loading.is_none()) else {
             return;
         };
@@ -354,156 +197,65 @@ impl Session {
             series: Some(chooser.marked),
             ..Request::default()
         };
-        self.start_reading(request);
-    }
-
-    /// The list of the open series again.
-    pub(super) fn choose_again(&mut self) {
-        let Some(opened) = self.document.as_ref().and_then(|d| d.opened.as_ref()) else { return };
-        let Some(list) = &opened.list else { return };
-        let name = Origin::of(&opened.paths).short_name();
-        let mut chooser = Chooser::new(name, opened.paths.clone(), list.clone());
-        if let Some(series) = opened.series {
-            chooser.mark(series);
-        }
-        chooser.draw(&self.wake);
-        self.chooser = Some(chooser);
-    }
-
-    /// The list with no series joined with another.
-    pub(super) fn separate_series(&mut self) {
-        let Some(chooser) = self.chooser.as_ref().filter(|c| c.list.is_joined()) else { return };
-        let list = Arc::new(chooser.list.separated());
-        let mut chooser = Chooser::new(chooser.name.clone(), chooser.paths.clone(), list);
-        chooser.draw(&self.wake);
-        self.chooser = Some(chooser);
-    }
-
-    /// The open series again, its slices as stored or on a rectangular grid.
-    pub(super) fn set_raw_geometry(&mut self, raw_geometry: bool) {
-        let Some(opened) = self.document.as_ref().and_then(|d| d.opened.clone()) else { return };
-        if opened.list.is_none() || opened.raw_geometry == raw_geometry {
-            return;
-        }
-        self.start_reading(Request {
-            paths: opened.paths,
-            list: opened.list,
-            series: opened.series,
-            raw_geometry,
-            ..Request::default()
-        });
-    }
-
-    /// The offered file is a label map.
-    pub(super) fn take_offered_labels(&mut self) {
-        let Some(offer) = self.label_offer.take() else { return };
-        if let Some(document) = &mut self.document
-            && Arc::ptr_eq(&document.volume, &offer.image)
-        {
-            document.show_labels(offer.layer);
-        }
+        self.read(request);
     }
 
     /// The offered file is an image.
-    pub(super) fn open_offered(&mut self) {
+    fn open_offered(&mut self) {
         if let Some(offer) = self.label_offer.take() {
-            self.start_reading(Request { paths: vec![offer.path], ..Request::default() });
+            self.read(Request { paths: vec![offer.path], ..Request::default() });
         }
     }
 
-    pub(super) fn poll_loading(&mut self) {
-        let drawn = self.chooser.as_mut().and_then(|c| c.drawing.take());
-        if let Some(task) = drawn {
-            match (task.take(), &mut self.chooser) {
-                (Err(task), Some(chooser)) => chooser.drawing = Some(task),
-                (Ok(Err(text)), _) => self.note(Level::Warning, text),
-                _ => {}
-            }
+    /// Returns an image that has arrived.
+    pub(super) fn poll(&mut self, documents: &Documents, shell: &mut Shell) -> Option<Loaded> {
+        if let Some(beside) = &mut self.beside {
+            beside.poll();
         }
-        let Some(result) = self.loading.as_mut().and_then(Loading::finish) else { return };
-        let Some(loading) = self.loading.take() else { return };
-        if let Some(remark) = loading.report.change(|seen| seen.remark.take()) {
-            self.note(Level::Warning, remark);
+        if let Some(Err(text)) = self.chooser.as_mut().and_then(Chooser::poll) {
+            shell.note(Level::Warning, text);
+        }
+        let result = self.loading.as_mut()?.finish()?;
+        let loading = self.loading.take()?;
+        if let Some(remark) = loading.remark() {
+            shell.note(Level::Warning, remark);
         }
         match result {
-            Ok(Answer::Opened(loaded)) => self.accept(*loaded),
+            Ok(Answer::Opened(loaded)) => {
+                self.refused = None;
+                self.chooser = None;
+                return Some(*loaded);
+            }
             Ok(Answer::Choose(list)) => {
                 self.refused = None;
-                self.panels.remove(&Panel::Path);
+                shell.show(Panel::Path, false);
                 let paths = loading.request.paths.clone();
-                let mut chooser = Chooser::new(loading.name.clone(), paths, list);
-                chooser.draw(&self.wake);
-                self.chooser = Some(chooser);
+                self.choose(Chooser::new(loading.name.clone(), paths, list));
             }
             Ok(Answer::Labels(offer)) => {
-                self.panels.remove(&Panel::Path);
-                let current = self.document.as_ref();
-                let fits = current.is_some_and(|d| Arc::ptr_eq(&d.volume, &offer.image));
+                shell.show(Panel::Path, false);
+                let fits = documents.open().is_some_and(|d| offer.is_for(&d.volume));
                 self.label_offer = Some(*offer);
                 if !fits {
                     // Its image was closed meanwhile.
                     self.open_offered();
                 }
             }
-            Err(text) => self.refuse(text),
+            Err(text) => self.refuse(text, documents, shell),
         }
+        None
     }
 
     /// Said once, where the person looks: in the list of series, on the start screen, beside the
     /// open image.
-    fn refuse(&mut self, text: String) {
+    fn refuse(&mut self, text: String, documents: &Documents, shell: &mut Shell) {
         if let Some(chooser) = &mut self.chooser {
             chooser.problem = Some(text);
             chooser.draw(&self.wake);
-        } else if self.document.is_some() {
-            self.note(Level::Error, text);
+        } else if documents.open().is_some() {
+            shell.note(Level::Error, text);
         } else {
             self.refused = Some(text);
         }
-    }
-
-    fn accept(&mut self, loaded: Loaded) {
-        self.refused = None;
-        self.chooser = None;
-        self.label_offer = None;
-        self.generation += 1;
-        if let Origin::File(path) = &loaded.origin {
-            self.preferences.remember(path);
-            self.store.save(&self.preferences);
-        }
-        self.close_document();
-        let document = Document::new(self.generation, loaded);
-        let offered = crate::models::suggest(self.engine.cards(), &document.volume);
-        self.choose_model(offered.map(|card| card.id.clone()));
-        self.one_slice = false;
-        self.settings.slices = None;
-        self.settings.roi = None;
-        self.document = Some(document);
-        self.panels.remove(&Panel::Path);
-        self.look_beside();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn open_13_progress_never_goes_back_and_wakes_by_percent() {
-        let woken = Arc::new(std::sync::atomic::AtomicUsize::new(0));
-        let count = woken.clone();
-        let report = Report {
-            seen: Mutex::default(),
-            cancel: AtomicBool::new(false),
-            wake: Arc::new(move || {
-                count.fetch_add(1, Ordering::Relaxed);
-            }),
-        };
-        for slices in (1..=2000).chain([7]) {
-            report.take(Progress::Decoding { slices, of: 2000 });
-        }
-        report.take(Progress::Scanning { files: 3, of: 9 });
-        assert_eq!(report.change(|s| s.stage), Stage::Decoding { slices: 2000, of: 2000 });
-        assert_eq!(woken.load(Ordering::Relaxed), 101, "once per percent, 0 to 100");
     }
 }

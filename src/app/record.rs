@@ -1,8 +1,8 @@
 //! `result.json`: everything needed to repeat a run, what its files are, and what a reader of them must
 //! know.
 
-use super::results::{extent, named_values};
-use super::wording;
+use super::results::named_values;
+use super::{Extent, Included, wording};
 use crate::ensemble::Ensemble;
 use crate::inference::Outcome;
 use crate::io::{IoError, sha256_of_file};
@@ -17,11 +17,15 @@ const MOST_BYTES: u64 = 64 << 20;
 const OF_ONE_EXPORT: [&str; 5] = ["outputs", "remarks", "patient_identity", "times", "software"];
 
 /// The run, without its files.
-pub(super) fn record(outcome: &Outcome, ensemble: &Ensemble) -> Map<String, Value> {
+pub(super) fn record(
+    outcome: &Outcome,
+    included: &Included,
+    ensemble: &Ensemble,
+) -> Map<String, Value> {
     let s = &outcome.settings;
     let classes: Vec<Value> =
-        (0..outcome.model.classes.len()).map(|c| class(outcome, ensemble, c)).collect();
-    let mut statement = wording::statement(outcome);
+        (0..outcome.model.classes.len()).map(|c| class(outcome, included, ensemble, c)).collect();
+    let mut statement = wording::statement(outcome, included);
     if let Some(doubt) = &outcome.doubt {
         statement = format!("{statement}; {doubt}");
     }
@@ -55,18 +59,32 @@ pub(super) fn record(outcome: &Outcome, ensemble: &Ensemble) -> Map<String, Valu
             "start": s.start,
             "steps": s.steps,
             "seed": s.seed,
-            "members": outcome.members.len(),
+            "members": included.count(),
             "members_asked": s.members,
-            "member_seeds": outcome.members.iter().map(|m| m.seed.to_string()).collect::<Vec<_>>(),
+            "member_indices": indices(outcome, included, true),
+            "member_seeds": seeds(outcome, included, true),
+            "excluded_indices": indices(outcome, included, false),
+            "excluded_seeds": seeds(outcome, included, false),
             "fusion": "majority",
         })));
     }
     out
 }
 
-fn class(outcome: &Outcome, ensemble: &Ensemble, c: usize) -> Value {
+fn indices(outcome: &Outcome, included: &Included, count: bool) -> Vec<usize> {
+    included.members(outcome, count).map(|m| m.index).collect()
+}
+
+/// As text: not every reader of JSON has whole numbers of 64 bits.
+fn seeds(outcome: &Outcome, included: &Included, count: bool) -> Vec<String> {
+    included.members(outcome, count).map(|m| m.seed.to_string()).collect()
+}
+
+fn class(outcome: &Outcome, included: &Included, ensemble: &Ensemble, c: usize) -> Value {
     let class = &outcome.model.classes[c];
-    let (quantity, unit, spread) = extent(outcome, ensemble, c);
+    let extent = Extent::of(&outcome.geometry);
+    let (quantity, unit) = (extent.name(), extent.unit());
+    let spread = ensemble.volumes(c, Extent::of_voxel(&outcome.geometry));
     if outcome.deterministic {
         return json!({
             "name": class.name,
@@ -77,6 +95,8 @@ fn class(outcome: &Outcome, ensemble: &Ensemble, c: usize) -> Value {
             "empty": !ensemble.empty_members(c).is_empty(),
         });
     }
+    let indices = indices(outcome, included, true);
+    let empty: Vec<usize> = ensemble.empty_members(c).into_iter().map(|m| indices[m]).collect();
     json!({
         "name": class.name,
         "label": class.label,
@@ -88,7 +108,7 @@ fn class(outcome: &Outcome, ensemble: &Ensemble, c: usize) -> Value {
         "min": spread.min,
         "max": spread.max,
         "members": spread.values,
-        "empty_members": ensemble.empty_members(c),
+        "empty_members": empty,
         "mean_pairwise_dice": ensemble.mean_pairwise_dice(c),
     })
 }

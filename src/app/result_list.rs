@@ -1,104 +1,319 @@
 //! The session's list of results: what puts one in, draws it, packs it, and takes it out.
 
-use super::entries::{Packed, Stored, time_of_day};
-use super::session::Comparing;
+use super::entries::{BUDGET, Packed, Stored, time_of_day};
+use super::shell::Shell;
 use super::task::Task;
-use super::{Findings, Level, Panel, ResultEntry, Run, Session};
+use super::{Documents, Findings, Included, Level, ResultCommand, ResultEntry, Run, Wake};
 use crate::inference::Outcome;
 use std::sync::Arc;
 
-impl Session {
-    pub fn result(&self, id: u64) -> Option<&ResultEntry> {
-        self.results.iter().find(|r| r.id == id)
+/// A result whose samples are compared, to be shown.
+struct Comparing {
+    generation: u64,
+    id: u64,
+    /// The person has not chosen a slice: the view goes where the most was found.
+    follow: bool,
+    task: Task<Findings>,
+}
+
+pub struct ResultList {
+    /// The oldest first. A result goes only if the person deletes it.
+    entries: Vec<ResultEntry>,
+    /// The result that lies on the open image.
+    chosen: Option<u64>,
+    comparing: Option<Comparing>,
+    packing: Option<(u64, Task<Packed>)>,
+    /// The result that is to be deleted without having been exported: the person is asked.
+    asked_to_delete: Option<u64>,
+    /// Memory that results may take before the next run waits for the person to let some go.
+    budget: u64,
+    /// Number of the newest result.
+    newest: u64,
+    wake: Wake,
+}
+
+impl ResultList {
+    pub(super) fn new(budget: Option<u64>, wake: Wake) -> Self {
+        Self {
+            entries: Vec::new(),
+            chosen: None,
+            comparing: None,
+            packing: None,
+            asked_to_delete: None,
+            budget: budget.unwrap_or(BUDGET),
+            newest: 0,
+            wake,
+        }
     }
 
-    /// What the export panel would write.
-    pub fn export_target(&self) -> Option<&ResultEntry> {
-        let shown = || self.document.as_ref()?.result;
-        self.result(self.export_of.or_else(shown)?)
+    /// What finished runs gave, the oldest first.
+    pub fn entries(&self) -> &[ResultEntry] {
+        &self.entries
+    }
+
+    pub fn get(&self, id: u64) -> Option<&ResultEntry> {
+        self.entries.iter().find(|r| r.id == id)
+    }
+
+    /// The result that lies on the open image.
+    pub fn chosen(&self) -> Option<&ResultEntry> {
+        self.get(self.chosen?)
+    }
+
+    /// What the samples of the chosen result say together; nothing while that is being found out.
+    pub fn findings(&self) -> Option<&Arc<Findings>> {
+        self.chosen()?.findings.as_ref()
+    }
+
+    /// Classes of the chosen result.
+    pub(super) fn classes(&self) -> usize {
+        self.findings().map_or(1, |f| f.classes.len())
+    }
+
+    /// Whether samples are being compared: what they say is to come.
+    pub fn is_comparing(&self) -> bool {
+        self.comparing.is_some()
+    }
+
+    /// The result that the person is asked about before it is deleted.
+    pub fn asked_to_delete(&self) -> Option<u64> {
+        self.asked_to_delete
     }
 
     /// Results that would be lost with the window.
     pub fn unexported(&self) -> usize {
-        self.results.iter().filter(|r| !r.exported).count()
+        self.entries.iter().filter(|r| !r.is_exported()).count()
+    }
+
+    /// Memory that the masks take.
+    pub fn bytes(&self) -> u64 {
+        self.entries.iter().map(ResultEntry::bytes).sum()
+    }
+
+    /// Whether no further result fits.
+    pub fn is_full(&self) -> bool {
+        self.bytes() > self.budget
+    }
+
+    fn get_mut(&mut self, id: u64) -> Option<&mut ResultEntry> {
+        self.entries.iter_mut().find(|r| r.id == id)
+    }
+
+    /// Files were written of these samples.
+    pub(super) fn mark_exported(&mut self, id: u64, included: Included) {
+        if let Some(entry) = self.get_mut(id) {
+            entry.exported = Some(included);
+        }
+    }
+
+    /// `live` is whether a run on the open image is under way.
+    pub(super) fn apply(
+        &mut self,
+        command: ResultCommand,
+        live: bool,
+        documents: &mut Documents,
+        shell: &mut Shell,
+    ) {
+        match command {
+            ResultCommand::Show(_) if live => shell.note(
+                Level::Info,
+                "The run comes first: its result can be shown when it has ended.",
+            ),
+            ResultCommand::Show(id) => {
+                if self.chosen == Some(id) || self.compare(id, false, documents) {
+                    if let (Some(d), Some(entry)) = (documents.open_mut(), self.get(id)) {
+                        d.set_time(entry.about().time);
+                    }
+                } else {
+                    shell.note(
+                        Level::Info,
+                        "The image of this result is not open: open it to see the result.",
+                    );
+                }
+            }
+            ResultCommand::Hide(id) => self.hide(id, documents),
+            ResultCommand::ShowMember { result, member } => {
+                if let Some(entry) = self.chosen().filter(|r| r.id == result)
+                    && let Some(d) = documents.open_mut()
+                {
+                    d.member = member.filter(|&m| m < entry.included.drawn());
+                    d.overlays.own_labels = false;
+                }
+            }
+            ResultCommand::Include { result, member, included } => {
+                self.include(result, documents, |i| i.with(member, included));
+            }
+            ResultCommand::IncludeAll(result) => {
+                self.include(result, documents, |i| Included::all(i.drawn()));
+            }
+            ResultCommand::IncludeOnly { result, member } => {
+                self.include(result, documents, |i| i.only(member));
+            }
+            ResultCommand::Delete(id) => self.delete(id, documents),
+            ResultCommand::Keep => self.asked_to_delete = None,
+        }
+    }
+
+    /// Answers the open question with no. False if there is none.
+    pub(super) fn keep(&mut self) -> bool {
+        self.asked_to_delete.take().is_some()
+    }
+
+    /// The image is closed: nothing lies on it any more.
+    pub(super) fn leave_image(&mut self) {
+        self.choose(None);
+        self.comparing = None;
+    }
+
+    /// Returns the findings of what was chosen before.
+    fn choose(&mut self, id: Option<u64>) -> Option<Arc<Findings>> {
+        let old = std::mem::replace(&mut self.chosen, id)?;
+        self.get_mut(old)?.findings.take()
+    }
+
+    /// What was said of other samples goes at once; what these say is found out off this thread.
+    fn include(
+        &mut self,
+        id: u64,
+        documents: &Documents,
+        change: impl FnOnce(Included) -> Included,
+    ) {
+        let Some(entry) = self.get_mut(id) else { return };
+        let included = change(entry.included.clone());
+        if included != entry.included {
+            entry.included = included;
+            entry.findings = None;
+            if self.chosen == Some(id) {
+                self.compare(id, false, documents);
+            }
+        }
+    }
+
+    fn hide(&mut self, id: u64, documents: &mut Documents) {
+        if self.chosen == Some(id) {
+            self.choose(None);
+            if let Some(d) = documents.open_mut() {
+                d.member = None;
+            }
+        }
+    }
+
+    fn delete(&mut self, id: u64, documents: &mut Documents) {
+        let Some(entry) = self.get(id) else { return };
+        if !entry.is_exported() && self.asked_to_delete != Some(id) {
+            self.asked_to_delete = Some(id);
+            return;
+        }
+        self.asked_to_delete = None;
+        self.hide(id, documents);
+        self.comparing = self.comparing.take().filter(|c| c.id != id);
+        self.entries.retain(|r| r.id != id);
     }
 
     /// Puts a result into the list, and on its image if that is open.
-    pub(super) fn accept_outcome(&mut self, run: Run, outcome: Arc<Outcome>) {
+    pub(super) fn accept(
+        &mut self,
+        run: Run,
+        outcome: Arc<Outcome>,
+        documents: &Documents,
+        shell: &mut Shell,
+    ) {
         let Run { generation, follow, image_name, card, .. } = run;
-        self.next_result += 1;
-        let id = self.next_result;
-        self.results.push(ResultEntry {
+        self.newest += 1;
+        let id = self.newest;
+        let text = format!(
+            "The result belongs to an image no longer open ({image_name}): it stays in the list for export."
+        );
+        self.entries.push(ResultEntry {
             id,
             generation,
             image_name,
             model: card.title,
             finished: time_of_day(),
-            exported: false,
+            included: Included::all(outcome.members.len()),
+            findings: None,
+            exported: None,
             stored: Stored::Whole(outcome),
             packable: true,
         });
-        if !self.compare(id, follow) {
-            let name = self.result(id).map_or("", |r| r.image_name.as_str());
-            let text = format!(
-                "The result belongs to an image no longer open ({name}): it stays in the list for export."
-            );
-            self.note(Level::Warning, text);
+        if !self.compare(id, follow, documents) {
+            shell.note(Level::Warning, text);
         }
     }
 
-    /// Compares the samples of a result, to show it. False if its image is not the open one.
-    fn compare(&mut self, id: u64, follow: bool) -> bool {
-        let (Some(document), Some(entry)) = (&self.document, self.result(id)) else { return false };
+    /// Compares the samples of a result that count, to show it. False if its image is not the open
+    /// one.
+    fn compare(&mut self, id: u64, follow: bool, documents: &Documents) -> bool {
+        let (Some(document), Some(entry)) = (documents.open(), self.get(id)) else { return false };
         if !document.is_image_of(entry) {
             return false;
         }
+        // One under way is looked at when it is there: a person is quicker with ticks.
+        if self.comparing.as_ref().is_some_and(|c| c.id == id) {
+            return true;
+        }
         let (generation, stored) = (document.generation, entry.stored.clone());
+        let included = entry.included.clone();
         let task = Task::spawn("compare the samples", &self.wake, move || {
-            Findings::compute(stored.outcome()?)
+            Findings::compute(stored.outcome()?, included)
         });
-        self.findings = Some(Comparing { generation, id, follow, task });
+        self.comparing = Some(Comparing { generation, id, follow, task });
         true
     }
 
-    pub(super) fn poll_findings(&mut self) {
-        let Some(Comparing { generation, id, follow, task }) = self.findings.take() else { return };
-        match task.take() {
-            Err(task) => self.findings = Some(Comparing { generation, id, follow, task }),
-            Ok(Ok(findings)) => {
-                // It is looked at now: as it is, not packed.
-                if let Some(entry) = self.results.iter_mut().find(|r| r.id == id) {
-                    entry.stored = Stored::Whole(findings.outcome.clone());
-                }
-                if let Some(d) = self.document.as_mut().filter(|d| d.generation == generation) {
-                    if let Some(slice) = findings.largest_slice.filter(|_| follow)
-                        && d.view.axis == 2
-                        && d.view.time == findings.outcome.time
-                    {
-                        d.set_slice(slice);
-                    }
-                    d.show_result(id, findings);
-                }
+    pub(super) fn poll(&mut self, documents: &mut Documents, shell: &mut Shell) {
+        self.poll_comparing(documents, shell);
+        self.poll_packing(shell);
+    }
+
+    fn poll_comparing(&mut self, documents: &mut Documents, shell: &mut Shell) {
+        let Some(Comparing { generation, id, follow, task }) = self.comparing.take() else {
+            return;
+        };
+        let findings = match task.take() {
+            Err(task) => {
+                self.comparing = Some(Comparing { generation, id, follow, task });
+                return;
             }
-            Ok(Err(text)) => self.note(Level::Error, text),
+            Ok(Err(text)) => return shell.note(Level::Error, text),
+            Ok(Ok(findings)) => Arc::new(findings),
+        };
+        let Some(entry) = self.get_mut(id) else { return };
+        // It is looked at now: as it is, not packed.
+        entry.stored = Stored::Whole(findings.outcome.clone());
+        if entry.included != findings.included {
+            // Ticks were set meanwhile.
+            self.compare(id, follow, documents);
+            return;
+        }
+        let Some(document) = documents.of_generation(generation) else { return };
+        entry.findings = Some(findings.clone());
+        if let Some(slice) = findings.largest_slice.filter(|_| follow)
+            && document.view.axis == 2
+            && document.view.time == findings.outcome.time
+        {
+            document.set_slice(slice);
+        }
+        if self.chosen != Some(id) {
+            let old = self.choose(Some(id));
+            document.take_result(old.as_deref(), &findings);
         }
     }
 
     /// Packs results that are not looked at, one after the other.
-    pub(super) fn poll_packing(&mut self) {
+    fn poll_packing(&mut self, shell: &mut Shell) {
         if let Some((id, task)) = self.packing.take() {
             match task.take() {
                 Err(task) => self.packing = Some((id, task)),
                 Ok(packed) => {
                     let shown = self.is_looked_at(id);
-                    let entry = self.results.iter_mut().find(|r| r.id == id);
-                    match (packed, entry) {
+                    match (packed, self.get_mut(id)) {
                         (Ok(packed), Some(entry)) if !shown => {
                             entry.stored = Stored::Packed(Arc::new(packed));
                         }
                         (Err(text), Some(entry)) => {
                             entry.packable = false;
-                            self.note(Level::Warning, text);
+                            shell.note(Level::Warning, text);
                         }
                         _ => {}
                     }
@@ -107,7 +322,7 @@ impl Session {
         }
         let waits = |r: &&ResultEntry| r.packable && !r.is_packed() && !self.is_looked_at(r.id);
         if self.packing.is_none()
-            && let Some(entry) = self.results.iter().find(waits)
+            && let Some(entry) = self.entries.iter().find(waits)
             && let Stored::Whole(outcome) = &entry.stored
         {
             let outcome = outcome.clone();
@@ -117,46 +332,6 @@ impl Session {
     }
 
     fn is_looked_at(&self, id: u64) -> bool {
-        self.document.as_ref().is_some_and(|d| d.result == Some(id))
-            || self.findings.as_ref().is_some_and(|c| c.id == id)
-    }
-
-    pub(super) fn show_result(&mut self, id: u64) {
-        let time = self.result(id).map(|r| r.about().time);
-        if self.live_run().is_some() {
-            self.note(
-                Level::Info,
-                "The run comes first: its result can be shown when it has ended.",
-            );
-        } else if self.document.as_ref().is_some_and(|d| d.result == Some(id))
-            || self.compare(id, false)
-        {
-            if let (Some(d), Some(time)) = (&mut self.document, time) {
-                d.set_time(time);
-            }
-        } else {
-            self.note(
-                Level::Info,
-                "The image of this result is not open: open it to see the result.",
-            );
-        }
-    }
-
-    pub(super) fn delete_result(&mut self, id: u64) {
-        let Some(entry) = self.result(id) else { return };
-        if !entry.exported && self.asked_to_delete != Some(id) {
-            self.asked_to_delete = Some(id);
-            return;
-        }
-        self.asked_to_delete = None;
-        if self.export_target().is_some_and(|e| e.id == id) {
-            self.export_of = None;
-            self.panels.remove(&Panel::Export);
-        }
-        self.results.retain(|r| r.id != id);
-        self.findings = self.findings.take().filter(|c| c.id != id);
-        if let Some(d) = self.document.as_mut().filter(|d| d.result == Some(id)) {
-            d.hide_result();
-        }
+        self.chosen == Some(id) || self.comparing.as_ref().is_some_and(|c| c.id == id)
     }
 }

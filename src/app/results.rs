@@ -1,16 +1,17 @@
 //! What a finished ensemble leaves on disk, from the window and from the command line alike.
 //!
 //! `mask.nii.gz` (labels, majority), `probability.nii.gz` and `variance.nii.gz` (fraction p of the
-//! members and p(1 − p), one volume per class on the fourth axis), `members.nii.gz` (label map per
+//! members and p(1 − p), or another measure under its name, one volume per class on the fourth axis), `members.nii.gz` (label map per
 //! member), `direct.nii.gz` (the anchor head's mask), `calibrated.nii.gz` (the mean of the soft
 //! masks with the model's temperature, where it has one), and `result.json` with everything needed to
 //! repeat the run. All on the grid of the whole scan. `labels.txt` names the labels for ITK-SNAP.
 //! On request `mask.seg.dcm`, `probability.seg.dcm` (DICOM SEG) and `mask.rtstruct.dcm`. Of one
-//! deterministic mask there are no samples, so the files about samples are left out.
+//! deterministic mask there are no samples, so the files about samples are left out. Samples that do
+//! not count are in no file; the record names them.
 
 use super::record::{Earlier, RECORD, described, record};
-use super::wording;
-use crate::ensemble::{Ensemble, EnsembleError, Spread};
+use super::{Included, wording};
+use crate::ensemble::{Ensemble, EnsembleError, Measure};
 use crate::inference::Outcome;
 use crate::io::export::{
     AlgorithmType, Authorship, Segment, SegmentationKind, rtstruct_obstacle, seg_obstacle,
@@ -20,7 +21,7 @@ use crate::io::{
     FileSet, IoError, NiftiData, NiftiOptions, write_atomic, write_label_table, write_nifti_with,
 };
 use crate::metrics::tempered;
-use crate::volume::{ClassKind, Geometry, Label, LabelTable, LengthUnit, Notice, Source};
+use crate::volume::{ClassKind, Geometry, Label, LabelTable, Notice, Source};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -41,6 +42,8 @@ pub enum ResultsError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExportOptions {
     pub nifti: bool,
+    /// What the map of uncertainty among the NIfTI files shows.
+    pub measure: Measure,
     /// DICOM SEG, binary and fractional.
     pub seg: bool,
     pub rtstruct: bool,
@@ -52,7 +55,14 @@ pub struct ExportOptions {
 
 impl Default for ExportOptions {
     fn default() -> Self {
-        Self { nifti: true, seg: false, rtstruct: false, keep_identity: false, overwrite: false }
+        Self {
+            nifti: true,
+            measure: Measure::default(),
+            seg: false,
+            rtstruct: false,
+            keep_identity: false,
+            overwrite: false,
+        }
     }
 }
 
@@ -76,9 +86,10 @@ impl Obstacles {
 pub fn write_results(
     folder: &Path,
     outcome: &Outcome,
+    included: &Included,
     options: &ExportOptions,
 ) -> Result<Vec<PathBuf>, ResultsError> {
-    write_results_in(begin_results(folder, options.overwrite)?, outcome, options)
+    write_results_in(begin_results(folder, options.overwrite)?, outcome, included, options)
 }
 
 /// Begins a set of results in `folder`, which is made if needed. Until it is written or dropped
@@ -101,21 +112,19 @@ pub fn begin_results(folder: &Path, overwrite: bool) -> Result<FileSet, ResultsE
 pub fn write_results_in(
     set: FileSet,
     outcome: &Outcome,
+    included: &Included,
     options: &ExportOptions,
 ) -> Result<Vec<PathBuf>, ResultsError> {
-    let classes = outcome.model.classes.len();
-    let voxels = outcome.block_shape().iter().product();
-    let ensemble =
-        Ensemble::from_soft(&outcome.soft_members(), classes, outcome.model.kind, voxels)?;
+    let ensemble = included.ensemble(outcome)?;
     let mut files = Vec::new();
     if options.nifti {
-        write_niftis(&set, outcome, &ensemble, &mut files)?;
+        write_niftis(&set, outcome, included, &ensemble, options.measure, &mut files)?;
     }
     let mut remarks = Vec::new();
     if options.seg || options.rtstruct {
-        write_dicom(&set, outcome, &ensemble, options, &mut files, &mut remarks)?;
+        write_dicom(&set, outcome, included, &ensemble, options, &mut files, &mut remarks)?;
     }
-    let mut record = record(outcome, &ensemble);
+    let mut record = record(outcome, included, &ensemble);
     let mut earlier = Earlier::find(set.folder(), &record, &files);
     let mut outputs = files.iter().map(|f| described(f)).collect::<Result<Vec<_>, _>>()?;
     if earlier.same_run {
@@ -144,13 +153,16 @@ pub(super) fn named_values(object: Value) -> Map<String, Value> {
 }
 
 /// What the header of a NIfTI file says of it: the most important first, for there is little room.
-fn nifti_description(outcome: &Outcome, what: &str) -> String {
+fn nifti_description(outcome: &Outcome, included: &Included, what: &str) -> String {
     let mut parts = Vec::new();
     match wording::ambers(&outcome.notices).count() {
         0 => {}
         n => parts.push(wording::cautions(n)),
     }
     parts.push(what.to_owned());
+    if !included.is_all() {
+        parts.push(wording::counted(included));
+    }
     parts.push(format!("weights {}", outcome.model.sha256.get(..8).unwrap_or_default()));
     if outcome.time_points > 1 {
         parts.push(wording::time_point(outcome.time, outcome.time_points));
@@ -161,18 +173,20 @@ fn nifti_description(outcome: &Outcome, what: &str) -> String {
 fn write_niftis(
     set: &FileSet,
     outcome: &Outcome,
+    included: &Included,
     ensemble: &Ensemble,
+    measure: Measure,
     files: &mut Vec<PathBuf>,
 ) -> Result<(), ResultsError> {
     let classes = outcome.model.classes.len();
     let values: Vec<u8> = outcome.model.classes.iter().map(|c| c.label).collect();
     let whole = |block: &[u8]| on_scan(outcome, block);
-    let maps = |map: fn(&Ensemble, usize) -> Vec<f32>| -> Vec<f32> {
-        (0..classes).flat_map(|c| on_scan(outcome, &map(ensemble, c))).collect()
+    let maps = |map: &dyn Fn(usize) -> Vec<f32>| -> Vec<f32> {
+        (0..classes).flat_map(|c| on_scan(outcome, &map(c))).collect()
     };
     let mut nifti = |name: &str, what: &str, data: NiftiData<'_>, fourth: usize| {
         let path = set.place(name)?;
-        let description = nifti_description(outcome, what);
+        let description = nifti_description(outcome, included, what);
         let options =
             NiftiOptions { fourth_axis: fourth, description: &description, overwrite: false };
         write_nifti_with(&path, &outcome.geometry, data, &options)?;
@@ -190,14 +204,14 @@ fn write_niftis(
         nifti("calibrated.nii.gz", "calibrated probability", NiftiData::F32(&p), classes)?;
     }
     if !outcome.deterministic {
-        let p = maps(Ensemble::fraction);
+        let p = maps(&|c| ensemble.fraction(c));
         nifti("probability.nii.gz", "probability", NiftiData::F32(&p), classes)?;
-        let v = maps(Ensemble::variance);
-        nifti("variance.nii.gz", "variance", NiftiData::F32(&v), classes)?;
-        let members: Vec<u8> = (0..outcome.members.len())
-            .flat_map(|m| whole(&ensemble.member_labels(m, &values)))
-            .collect();
-        nifti("members.nii.gz", "samples", NiftiData::U8(&members), outcome.members.len())?;
+        let map = maps(&|c| ensemble.map(c, measure));
+        let file = format!("{}.nii.gz", measure.name().replace(' ', "_"));
+        nifti(&file, measure.name(), NiftiData::F32(&map), classes)?;
+        let members: Vec<u8> =
+            (0..ensemble.n()).flat_map(|m| whole(&ensemble.member_labels(m, &values))).collect();
+        nifti("members.nii.gz", "samples", NiftiData::U8(&members), ensemble.n())?;
         let voxels = outcome.block_shape().iter().product();
         let direct = Ensemble::from_soft(&[&outcome.direct], classes, outcome.model.kind, voxels)?;
         let anchor = whole(&direct.labels(&values));
@@ -218,13 +232,14 @@ fn write_niftis(
 fn write_dicom(
     set: &FileSet,
     outcome: &Outcome,
+    included: &Included,
     ensemble: &Ensemble,
     options: &ExportOptions,
     files: &mut Vec<PathBuf>,
     remarks: &mut Vec<String>,
 ) -> Result<(), ResultsError> {
     let model = &outcome.model;
-    let drawn = wording::drawn(outcome);
+    let drawn = wording::drawn(outcome, included);
     let cautions: Vec<&str> = wording::ambers(&outcome.notices).map(|n| n.text.as_str()).collect();
     let warned = match cautions.len() {
         0 => String::new(),
@@ -232,7 +247,7 @@ fn write_dicom(
     };
     let fused = if outcome.deterministic { "" } else { ", majority" };
     let description = format!("{drawn}{fused}{warned}; research use only");
-    let provenance = provenance(outcome);
+    let provenance = provenance(outcome, included);
     let by = Authorship {
         algorithm: AlgorithmType::Automatic,
         algorithm_name: &model.id,
@@ -293,7 +308,7 @@ fn write_dicom(
 }
 
 /// How the masks came about, for the record inside a DICOM file.
-fn provenance(outcome: &Outcome) -> String {
+fn provenance(outcome: &Outcome, included: &Included) -> String {
     let (model, s) = (&outcome.model, &outcome.settings);
     let time = match outcome.time_points {
         1 => String::new(),
@@ -302,7 +317,8 @@ fn provenance(outcome: &Outcome) -> String {
     let how = if outcome.deterministic {
         wording::ONE_MASK.to_owned()
     } else {
-        let (how, statement) = (wording::settings(outcome), wording::statement(outcome));
+        let how = wording::settings(outcome, included);
+        let statement = wording::statement(outcome, included);
         format!("{how}, sampler {}; majority; {statement}", s.sampler.name())
     };
     format!(
@@ -345,9 +361,10 @@ fn named<'a>(outcome: &'a Outcome, masks: &'a [Vec<u8>]) -> Vec<Segment<'a>> {
 pub fn export_results(
     folder: &Path,
     outcome: &Outcome,
+    included: &Included,
     options: &ExportOptions,
 ) -> Result<Vec<PathBuf>, String> {
-    write_results(folder, outcome, options).map_err(|e| e.to_string())
+    write_results(folder, outcome, included, options).map_err(|e| e.to_string())
 }
 
 /// A block's values on the grid of the whole scan, the default value elsewhere.
@@ -361,19 +378,4 @@ fn on_scan<T: Copy + Default>(outcome: &Outcome, block: &[T]) -> Vec<T> {
         out[at..at + roi.width].copy_from_slice(row);
     }
     out
-}
-
-/// Area or volume of class `c` per member: name of the quantity, its unit, and the values.
-pub fn extent(
-    outcome: &Outcome,
-    ensemble: &Ensemble,
-    c: usize,
-) -> (&'static str, &'static str, Spread) {
-    let g = &outcome.geometry;
-    let known = g.unit() == LengthUnit::Millimetre;
-    if g.is_2d() {
-        ("area", if known { "mm²" } else { "px²" }, ensemble.volumes(c, g.pixel_area()))
-    } else {
-        ("volume", if known { "mm³" } else { "px³" }, ensemble.volumes(c, g.voxel_volume()))
-    }
 }

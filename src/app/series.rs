@@ -84,7 +84,7 @@ pub struct Chooser {
     pub problem: Option<String>,
     pub(super) paths: Vec<PathBuf>,
     stop: Arc<AtomicBool>,
-    pub(super) drawing: Option<Task<()>>,
+    drawing: Option<Task<()>>,
 }
 
 impl Chooser {
@@ -133,6 +133,17 @@ impl Chooser {
             }
             Ok(())
         }));
+    }
+
+    /// How the drawing ended, once it has.
+    pub(super) fn poll(&mut self) -> Option<Result<(), String>> {
+        match self.drawing.take()?.take() {
+            Ok(end) => Some(end),
+            Err(task) => {
+                self.drawing = Some(task);
+                None
+            }
+        }
     }
 
     /// Lets the reading threads go: what is being opened comes first.

@@ -1,5 +1,5 @@
-//! What lies over the image: one thing at a time, decided in one place for the picture, the table, the
-//! colour bar, the probe and the lines.
+//! What lies over the image: one thing at a time, decided in one place for the picture, the panel, the
+//! strip of samples, the colour bar, the probe and the lines.
 
 use super::{Findings, LabelLayer, Run, Session};
 use std::sync::Arc;
@@ -7,11 +7,12 @@ use std::sync::Arc;
 #[derive(Clone, Copy)]
 pub enum Shown<'a> {
     Nothing,
-    /// A run on the shown time point: its estimates, never together with an older result.
+    /// A run: its estimates, never together with an older result.
     Live(&'a Run),
+    /// A result whose samples are being compared: the older one has made place for it.
+    Comparing,
     /// A label map of another program.
     Labels(&'a Arc<LabelLayer>),
-    /// A result of the shown time point.
     Result(&'a Arc<Findings>),
 }
 
@@ -39,24 +40,32 @@ impl<'a> Shown<'a> {
 }
 
 impl Session {
-    pub fn shown(&self) -> Shown<'_> {
-        let Some(document) = &self.document else { return Shown::Nothing };
+    /// What the open image was segmented to, at whatever time point.
+    pub fn segmented(&self) -> Shown<'_> {
         if let Some(run) = self.live_run() {
-            return if run.time == document.view.time { Shown::Live(run) } else { Shown::Nothing };
-        }
-        if let Some(layer) = document.labels_here() {
-            return Shown::Labels(layer);
-        }
-        match document.result_here() {
-            // The old one has made place for the one that is being compared.
-            Some(findings) if !self.is_computing() => Shown::Result(findings),
-            _ => Shown::Nothing,
+            Shown::Live(run)
+        } else if self.results().is_comparing() {
+            Shown::Comparing
+        } else {
+            self.results().findings().map_or(Shown::Nothing, Shown::Result)
         }
     }
 
-    /// The chosen result, also while another time point is shown; none while a newer one is on its way.
-    pub fn chosen_result(&self) -> Option<&Arc<Findings>> {
-        let findings = self.document.as_ref()?.findings.as_ref()?;
-        (self.live_run().is_none() && !self.is_computing()).then_some(findings)
+    /// What lies over the image at the shown time point.
+    pub fn shown(&self) -> Shown<'_> {
+        let Some(document) = self.document() else { return Shown::Nothing };
+        let here = |time| time == document.view.time;
+        let segmented = match self.segmented() {
+            Shown::Live(run) => {
+                return if here(run.time) { Shown::Live(run) } else { Shown::Nothing };
+            }
+            Shown::Result(findings) if !here(findings.outcome.time) => Shown::Nothing,
+            other => other,
+        };
+        match (&document.labels, segmented) {
+            (Some(layer), Shown::Nothing) => Shown::Labels(layer),
+            (Some(layer), _) if document.overlays.own_labels => Shown::Labels(layer),
+            _ => segmented,
+        }
     }
 }

@@ -1,11 +1,12 @@
 //! Sentences about results, in one place, so that no panel can promise more than the numbers say:
 //! a spread over samples is not a calibrated interval, agreement is not correctness.
 
+use super::{Extent, Included};
 use crate::diffusion::Start;
-use crate::ensemble::Spread;
+use crate::ensemble::{Measure, Spread};
 use crate::inference::Outcome;
 use crate::models::{Context, ModelCard};
-use crate::volume::{Geometry, LengthUnit, Notice, Severity};
+use crate::volume::{Notice, Severity};
 use std::time::Duration;
 
 pub const PURPOSE: &str = "See where a segmentation model draws its line, and how sure it is.";
@@ -13,9 +14,6 @@ pub const PURPOSE: &str = "See where a segmentation model draws its line, and ho
 pub const RESEARCH_USE: &str = "Sfumato is research software. It is not a medical device and must not be used for diagnosis, treatment or any clinical decision.";
 
 pub const RESEARCH_USE_SHORT: &str = "research use only";
-
-/// End of the fixed scale of a variance map: the variance of a fair coin.
-pub const VARIANCE_MAX: f32 = 0.25;
 
 /// Words that must not stand near these numbers.
 pub const FORBIDDEN: [&str; 7] = [
@@ -56,49 +54,6 @@ pub fn progress(slices_done: usize, slices: usize, step: usize, steps: usize) ->
     }
 }
 
-/// What a mask's extent is called and measured in on this image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Extent {
-    AreaMm,
-    AreaPixels,
-    VolumeMm,
-    VolumeVoxels,
-}
-
-impl Extent {
-    pub fn of(geometry: &Geometry) -> Self {
-        match (geometry.is_2d(), geometry.unit()) {
-            (true, LengthUnit::Millimetre) => Self::AreaMm,
-            (true, LengthUnit::Pixel) => Self::AreaPixels,
-            (false, LengthUnit::Millimetre) => Self::VolumeMm,
-            (false, LengthUnit::Pixel) => Self::VolumeVoxels,
-        }
-    }
-
-    /// One voxel in mm², px², mm³ or px³.
-    pub fn of_voxel(geometry: &Geometry) -> f64 {
-        if geometry.is_2d() { geometry.pixel_area() } else { geometry.voxel_volume() }
-    }
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::AreaMm | Self::AreaPixels => "area",
-            Self::VolumeMm | Self::VolumeVoxels => "volume",
-        }
-    }
-
-    /// Unit, and what one unit is in mm³: millilitres above 1 mL.
-    fn unit(self, mean: f64) -> (&'static str, f64) {
-        match self {
-            Self::AreaMm => ("mm²", 1.0),
-            Self::AreaPixels => ("px²", 1.0),
-            Self::VolumeMm if mean >= 1000.0 => ("mL", 1000.0),
-            Self::VolumeMm => ("mm³", 1.0),
-            Self::VolumeVoxels => ("px³", 1.0),
-        }
-    }
-}
-
 /// Three significant digits, but never fewer than the whole number.
 fn number(value: f64) -> String {
     let size = value.abs();
@@ -113,14 +68,14 @@ fn number(value: f64) -> String {
 
 /// "12.3 mL": one size, in the unit that suits it.
 pub fn size(extent: Extent, value: f64) -> String {
-    let (unit, scale) = extent.unit(value);
+    let (unit, scale) = extent.readable(value);
     format!("{} {unit}", number(value / scale))
 }
 
 /// "area 1234 mm² ± 56 (1150–1310), N = 8": mean, standard deviation, least and greatest over the
 /// samples. Fewer than five samples have no ±, one has no spread.
 pub fn measure(extent: Extent, spread: &Spread, samples: usize) -> String {
-    let (unit, scale) = extent.unit(spread.mean);
+    let (unit, scale) = extent.readable(spread.mean);
     let show = |v: f64| number(v / scale);
     let (name, mean) = (extent.name(), show(spread.mean));
     match samples {
@@ -153,10 +108,11 @@ pub fn model_input(card: &ModelCard) -> String {
 }
 
 /// Stands below every number that comes from the samples.
-pub fn not_calibrated(samples: usize) -> String {
-    match samples {
-        1 => "one sample, not calibrated".to_owned(),
-        _ => format!("spread of {samples} samples, not calibrated"),
+pub fn not_calibrated(included: &Included) -> String {
+    match included.count() {
+        1 if included.is_all() => "one sample, not calibrated".to_owned(),
+        1 => format!("{}, not calibrated", counted(included)),
+        _ => format!("spread of {}, not calibrated", counted(included)),
     }
 }
 
@@ -164,16 +120,19 @@ pub fn not_calibrated(samples: usize) -> String {
 pub const ONE_MASK: &str = "one deterministic mask";
 
 /// What every number of a result rests on.
-pub fn statement(outcome: &Outcome) -> String {
-    if outcome.deterministic { ONE_MASK.to_owned() } else { not_calibrated(outcome.members.len()) }
+pub fn statement(outcome: &Outcome, included: &Included) -> String {
+    if outcome.deterministic { ONE_MASK.to_owned() } else { not_calibrated(included) }
 }
 
-/// "8 samples", or what was made instead.
-pub fn drawn(outcome: &Outcome) -> String {
-    match outcome.members.len() {
-        _ if outcome.deterministic => ONE_MASK.to_owned(),
-        n => samples(n),
-    }
+/// "8 samples", "7 of 8 samples", or what was made instead.
+pub fn drawn(outcome: &Outcome, included: &Included) -> String {
+    if outcome.deterministic { ONE_MASK.to_owned() } else { counted(included) }
+}
+
+/// "8 samples" where all of them count, "7 of 8 samples" elsewhere.
+pub fn counted(included: &Included) -> String {
+    let all = samples(included.drawn());
+    if included.is_all() { all } else { format!("{} of {all}", included.count()) }
 }
 
 /// "8 samples".
@@ -188,12 +147,12 @@ pub fn cautions(count: usize) -> String {
 
 /// How a mask was drawn, for the list of results and the export: "8 samples, 10 steps from noise,
 /// seed 1".
-pub fn settings(outcome: &Outcome) -> String {
+pub fn settings(outcome: &Outcome, included: &Included) -> String {
     let s = &outcome.settings;
     if outcome.deterministic {
         return ONE_MASK.to_owned();
     }
-    let (samples, start) = (samples(outcome.members.len()), start(s.start));
+    let (samples, start) = (counted(included), start(s.start));
     format!("{samples}, {} steps from {start}, seed {}", s.steps, s.seed)
 }
 
@@ -209,8 +168,12 @@ pub fn time_point(index: usize, of: usize) -> String {
 
 /// How the samples of one class agree; nothing where there is nothing to compare, or where agreement
 /// would reassure although the model was not made for the picture.
-pub fn agreement_of(outcome: &Outcome, mean_dice: Option<f64>, empty: usize) -> Option<String> {
-    let samples = outcome.members.len();
+pub fn agreement_of(
+    outcome: &Outcome,
+    samples: usize,
+    mean_dice: Option<f64>,
+    empty: usize,
+) -> Option<String> {
     if outcome.deterministic {
         return (empty > 0).then(|| "the mask is empty".to_owned());
     }
@@ -229,7 +192,7 @@ pub fn measure_of(extent: Extent, spread: &Spread, outcome: &Outcome) -> String 
     if outcome.deterministic {
         format!("{} {}", extent.name(), size(extent, spread.mean))
     } else {
-        measure(extent, spread, outcome.members.len())
+        measure(extent, spread, spread.values.len())
     }
 }
 
@@ -263,17 +226,25 @@ pub fn agreement(mean_dice: Option<f64>, samples: usize, empty: usize) -> String
     text
 }
 
-/// Ends and name of the colour bar of a variance map.
-pub fn variance_bar(samples: usize) -> String {
-    format!("variance of {samples} samples · fixed scale")
+/// What the colour bar of a map says: "variance of 8 samples · fixed scale".
+pub fn bar(measure: Measure, samples: usize) -> String {
+    format!("{} of {samples} samples · fixed scale", measure.name())
 }
 
-/// "7 of 10 samples · p 0.70 · entropy 0.88 bit".
-pub fn probe(inside: usize, samples: usize) -> String {
+/// A mark of the colour bar: "0.125", "1 bit".
+pub fn mark(measure: Measure, value: f64) -> String {
+    format!("{value} {}", measure.unit()).trim_end().to_owned()
+}
+
+/// "7 of 10 samples · p 0.70 · entropy 0.88 bit", and the measure of the map if that is another one.
+pub fn probe(inside: usize, samples: usize, map: Option<Measure>) -> String {
     let p = if samples == 0 { 0.0 } else { inside as f64 / samples as f64 };
-    let part = |q: f64| if q > 0.0 { -q * q.log2() } else { 0.0 };
-    let entropy = part(p) + part(1.0 - p);
-    format!("{inside} of {samples} samples · p {p:.2} · entropy {entropy:.2} bit")
+    let mut text = format!("{inside} of {samples} samples · p {p:.2}");
+    for measure in map.into_iter().filter(|m| *m != Measure::Entropy).chain([Measure::Entropy]) {
+        let value = format!(" · {} {:.2} {}", measure.name(), measure.of(p), measure.unit());
+        text.push_str(value.trim_end());
+    }
+    text
 }
 
 /// Bytes for people.
@@ -315,9 +286,21 @@ mod tests {
 
     #[test]
     fn the_probe_gives_the_binary_entropy() {
-        assert_eq!(probe(7, 10), "7 of 10 samples · p 0.70 · entropy 0.88 bit");
-        assert_eq!(probe(0, 10), "0 of 10 samples · p 0.00 · entropy 0.00 bit");
-        assert_eq!(probe(5, 10), "5 of 10 samples · p 0.50 · entropy 1.00 bit");
+        assert_eq!(probe(7, 10, None), "7 of 10 samples · p 0.70 · entropy 0.88 bit");
+        assert_eq!(probe(0, 10, None), "0 of 10 samples · p 0.00 · entropy 0.00 bit");
+        let entropy = Some(Measure::Entropy);
+        assert_eq!(probe(5, 10, entropy), "5 of 10 samples · p 0.50 · entropy 1.00 bit");
+        let text = "7 of 10 samples · p 0.70 · standard deviation 0.46 · entropy 0.88 bit";
+        assert_eq!(probe(7, 10, Some(Measure::StandardDeviation)), text);
+    }
+
+    #[test]
+    fn a_colour_bar_names_its_measure_and_the_ends_of_its_scale() {
+        assert_eq!(bar(Measure::Variance, 8), "variance of 8 samples · fixed scale");
+        let ends = |m: Measure| [m.max(), m.max() / 2.0].map(|v| mark(m, v));
+        assert_eq!(ends(Measure::Variance), ["0.25", "0.125"]);
+        assert_eq!(ends(Measure::StandardDeviation), ["0.5", "0.25"]);
+        assert_eq!(ends(Measure::Entropy), ["1 bit", "0.5 bit"]);
     }
 
     #[test]
@@ -335,6 +318,9 @@ mod tests {
     fn time_points_are_counted_from_one_and_single_things_have_no_plural() {
         assert_eq!(time_point(0, 8), "time point 1 of 8");
         assert_eq!((samples(1), samples(8)), ("1 sample".to_owned(), "8 samples".to_owned()));
+        let all = Included::all(8);
+        assert_eq!(counted(&all), "8 samples");
+        assert_eq!(not_calibrated(&all.with(0, false)), "spread of 7 of 8 samples, not calibrated");
         assert_eq!(cautions(1), "1 caution");
     }
 }

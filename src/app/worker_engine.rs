@@ -1,11 +1,14 @@
 //! The real engine of the window: the embedded models on the inference thread.
 
 use super::engine::{Engine, RunningJob, Wake};
-use crate::inference::{DeviceChoice, Job, Worker};
+use crate::inference::{DeviceChoice, Job, Loaded, Loader, Worker};
 use crate::models::{ModelCard, cards};
+use std::sync::Arc;
 
 /// Runs jobs on the inference thread, which starts with the first one.
 pub struct WorkerEngine {
+    cards: Vec<ModelCard>,
+    loader: Loader,
     wake: Wake,
     worker: Option<Worker>,
 }
@@ -21,14 +24,20 @@ const DEVICES: &[DeviceChoice] = &[
 ];
 
 impl WorkerEngine {
+    /// With the models that come with the program.
     pub fn new(wake: Wake) -> Self {
-        Self { wake, worker: None }
+        Self::with(cards().to_vec(), Arc::new(Loaded::from_registry), wake)
+    }
+
+    /// With models from elsewhere.
+    pub fn with(cards: Vec<ModelCard>, loader: Loader, wake: Wake) -> Self {
+        Self { cards, loader, wake, worker: None }
     }
 }
 
 impl Engine for WorkerEngine {
     fn cards(&self) -> &[ModelCard] {
-        cards()
+        &self.cards
     }
 
     fn devices(&self) -> &[DeviceChoice] {
@@ -44,7 +53,7 @@ impl Engine for WorkerEngine {
             Some(worker) => worker,
             none => {
                 let wake = self.wake.clone();
-                let started = Worker::start(move || wake())
+                let started = Worker::with(self.loader.clone(), move || wake())
                     .map_err(|e| format!("no thread for the model could be started: {e}"))?;
                 none.insert(started)
             }

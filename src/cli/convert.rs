@@ -1,7 +1,7 @@
 //! `sfumato convert`
 
 use super::Failure;
-use super::opening::Opening;
+use super::open_arguments::OpenArguments;
 use crate::volume::Severity;
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ pub(super) struct Arguments {
     /// A name that ends in .nii or .nii.gz.
     output: PathBuf,
     #[command(flatten)]
-    opening: Opening,
+    opening: OpenArguments,
     /// Replace the output if it exists.
     #[arg(long)]
     overwrite: bool,

@@ -1,11 +1,11 @@
 //! `sfumato evaluate`
 
 use super::Failure;
-use super::sampling::SamplingArguments;
+use super::sampling_arguments::SamplingArguments;
 use crate::inference::Engine;
 use crate::metrics::cell;
 use crate::models::{Sampling, with_findings};
-use crate::train::{Evaluation, Scores, TrainError, evaluate};
+use crate::train::{Evaluation, Scores, evaluate};
 use std::path::PathBuf;
 
 /// Compare a model with the labels of a data set: overlap, distances, calibration, agreement.
@@ -41,12 +41,7 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
     let settings = a.sampling.settings(&a.model)?;
     let report = &mut |done, all| tracing::info!("{done} of {all} cases");
     let data = (a.data.as_path(), a.readers.as_slice());
-    let result = evaluate(&mut Engine::new(), &a.model, data, &a.split, &settings, report)
-        .map_err(|e| match e {
-            TrainError::Network(_) => Failure::Internal(e.to_string()),
-            TrainError::Inference(e) => super::segment::inference_failure(&e),
-            _ => Failure::Refused(e.to_string()),
-        })?;
+    let result = evaluate(&mut Engine::new(), &a.model, data, &a.split, &settings, report)?;
     if let Some(path) = &a.csv {
         crate::io::write_atomic(path, csv(&result).as_bytes())
             .map_err(|e| Failure::Refused(e.to_string()))?;

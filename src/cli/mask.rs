@@ -1,7 +1,7 @@
 //! `sfumato mask`
 
 use super::Failure;
-use super::opening::Opening;
+use super::open_arguments::OpenArguments;
 use crate::io::export::{
     AlgorithmType, Authorship, Segment, SegmentationKind, write_rtstruct, write_seg,
 };
@@ -27,7 +27,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
     #[command(flatten)]
-    opening: Opening,
+    opening: OpenArguments,
     /// Copy patient name, ID, dates and study texts of the image into SEG or RT Structure Set.
     #[arg(long)]
     keep_identity: bool,

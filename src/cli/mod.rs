@@ -10,17 +10,16 @@ mod evaluate;
 mod info;
 mod mask;
 mod models;
-mod opening;
-mod sampling;
+mod open_arguments;
+mod sampling_arguments;
 mod segment;
+mod terminal;
 mod train;
 
 use clap::{Parser, Subcommand};
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use terminal::{Failure, interrupt_flag, print, print_json};
 
 /// Shows where a segmentation model draws its line, and how sure it is. Research software, not a
 /// medical device.
@@ -54,65 +53,6 @@ enum Verb {
     /// Time the tensor operations.
     #[command(hide = true)]
     Bench(bench::Arguments),
-}
-
-/// Why a verb did not do what it was asked.
-enum Failure {
-    Usage(String),
-    Refused(String),
-    Cancelled(String),
-    Internal(String),
-}
-
-impl Failure {
-    fn line_and_code(&self) -> (&str, u8) {
-        match self {
-            Self::Usage(line) => (line, 2),
-            Self::Refused(line) => (line, 3),
-            Self::Cancelled(line) => (line, 4),
-            Self::Internal(line) => (line, 5),
-        }
-    }
-}
-
-impl From<crate::io::IoError> for Failure {
-    fn from(error: crate::io::IoError) -> Self {
-        if error.is_cancelled() {
-            return Self::Cancelled(error.to_string());
-        }
-        Self::Refused(error.to_string())
-    }
-}
-
-impl From<serde_json::Error> for Failure {
-    fn from(error: serde_json::Error) -> Self {
-        Self::Internal(error.to_string())
-    }
-}
-
-/// A flag that Ctrl+C (or SIGTERM) raises, so that work ends in order.
-fn interrupt_flag() -> Result<Arc<AtomicBool>, Failure> {
-    let flag = Arc::new(AtomicBool::new(false));
-    let raised = flag.clone();
-    ctrlc::set_handler(move || raised.store(true, Ordering::Relaxed))
-        .map_err(|e| Failure::Internal(format!("Ctrl+C cannot be caught: {e}")))?;
-    Ok(flag)
-}
-
-/// Prints to stdout; a reader that went away (`| head`) is no error.
-fn print(text: &str) -> Result<(), Failure> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")) {
-        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::Internal(format!("the answer cannot be printed: {e}")))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Prints a value as JSON.
-fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
-    print(&serde_json::to_string_pretty(value)?)
 }
 
 /// Opens the window on the given files; one line on failure.

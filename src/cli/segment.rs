@@ -1,10 +1,10 @@
 //! `sfumato segment`
 
 use super::Failure;
-use super::opening::Opening;
-use super::sampling::SamplingArguments;
+use super::open_arguments::OpenArguments;
+use super::sampling_arguments::SamplingArguments;
 use crate::app::{
-    ExportOptions, Obstacles, ResultsError, begin_results, wording, write_results_in,
+    ExportOptions, Included, Obstacles, ResultsError, begin_results, wording, write_results_in,
 };
 use crate::inference::{Engine, Event, InferenceError, Job, Settings, doubt};
 use crate::models::{card, cards};
@@ -46,7 +46,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     keep_identity: bool,
     #[command(flatten)]
-    opening: Opening,
+    opening: OpenArguments,
     /// Replace files of other origin too, not only an earlier run's results.
     #[arg(long)]
     overwrite: bool,
@@ -80,6 +80,7 @@ fn export_options(a: &Arguments, volume: &Volume) -> Result<ExportOptions, Failu
         rtstruct: wanted(Format::Rtstruct, "RT Structure Set", &obstacles.rtstruct)?,
         keep_identity: a.keep_identity,
         overwrite: a.overwrite,
+        ..ExportOptions::default()
     })
 }
 
@@ -167,7 +168,7 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
     };
     let own = a.sampling.settings(&model)?;
     let settings = Settings { slices: a.slices.clone(), roi: a.roi, ..own };
-    let card = card(&model).map_err(|e| inference_failure(&InferenceError::from(e)))?;
+    let card = card(&model).map_err(InferenceError::from)?;
     // Said before the work, not only after it.
     warnings.say(doubt(&card, &volume).map(Notice::amber).iter());
     let times = times(a, &volume)?;
@@ -187,9 +188,7 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
         let set = set.replacing_an_earlier_set();
         let (volume, model, settings) = (volume.clone(), model.clone(), settings.clone());
         let job = Job { volume, time, model, settings };
-        let (outcome, cancelled) = engine
-            .run(&job, &cancel, &mut |event| show(&event, live))
-            .map_err(|e| inference_failure(&e))?;
+        let (outcome, cancelled) = engine.run(&job, &cancel, &mut |event| show(&event, live))?;
         let Some(outcome) = outcome else {
             return Err(Failure::Cancelled("cancelled before anything was finished".to_owned()));
         };
@@ -197,7 +196,8 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
         if outcome.deterministic {
             eprintln!("sfumato: note: {}: the model draws no samples", wording::ONE_MASK);
         }
-        for file in write_results_in(set, &outcome, &export).map_err(|e| refused(&e))? {
+        let included = Included::all(outcome.members.len());
+        for file in write_results_in(set, &outcome, &included, &export).map_err(|e| refused(&e))? {
             super::print(&file.display().to_string())?;
         }
         if cancelled {
@@ -257,12 +257,4 @@ pub(super) fn make_folder(path: &Path) -> Result<(), Failure> {
     std::fs::create_dir_all(path).map_err(|e| {
         Failure::Refused(format!("the folder cannot be made ({e}): {}", path.display()))
     })
-}
-
-/// Wrong settings are wrong use, an unknown model too; the rest is ours.
-pub(super) fn inference_failure(error: &InferenceError) -> Failure {
-    match error {
-        InferenceError::Network(_) => Failure::Internal(error.to_string()),
-        _ => Failure::Usage(error.to_string()),
-    }
 }

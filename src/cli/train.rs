@@ -102,7 +102,7 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
         (None, Some(data)) => a.own.config(data),
         (None, None) => return Err(Failure::Usage("give --data or --config".to_owned())),
     };
-    let config = config.map_err(refused)?;
+    let config = config?;
     let out = a.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(&config.id));
     let interrupted = super::interrupt_flag()?;
     let live = std::io::stderr().is_terminal();
@@ -114,19 +114,11 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
         }
         ControlFlow::Continue(())
     });
-    super::print(&model.map_err(refused)?.display().to_string())?;
+    super::print(&model?.display().to_string())?;
     if interrupted.load(Ordering::Relaxed) {
         return Err(Failure::Cancelled("stopped; go on with --resume".to_owned()));
     }
     Ok(())
-}
-
-fn refused(error: TrainError) -> Failure {
-    match error {
-        TrainError::Inference(e) => super::segment::inference_failure(&e),
-        TrainError::Network(_) | TrainError::Thread(_) => Failure::Internal(error.to_string()),
-        _ => Failure::Refused(error.to_string()),
-    }
 }
 
 /// One line that rewrites itself on a terminal; elsewhere a line at times.

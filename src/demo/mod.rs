@@ -4,13 +4,12 @@
 mod ct;
 mod fetal_head;
 mod fundus;
+mod phantom;
 mod texture;
 mod vessels;
 
-use crate::volume::{
-    Geometry, Label, LabelMap, LabelTable, Modality, Notice, Source, Volume, Voxels,
-};
-use sha2::{Digest, Sha256};
+pub use phantom::Demo;
+use phantom::{finish, label};
 
 /// What a phantom is called and shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,14 +19,6 @@ pub struct DemoInfo {
     /// For the menu.
     pub title: &'static str,
     pub description: &'static str,
-}
-
-/// A phantom with its truth on the same lattice.
-#[derive(Clone, Debug)]
-pub struct Demo {
-    pub volume: Volume,
-    pub truth: LabelMap,
-    pub labels: LabelTable,
 }
 
 const DEMOS: [DemoInfo; 3] = [
@@ -64,37 +55,11 @@ pub fn make(name: &str, seed: u64) -> Option<Demo> {
     }
 }
 
-fn label(value: u16, name: &str, color: [u8; 3]) -> Label {
-    Label { value, number: value.into(), name: name.to_owned(), color }
-}
-
-fn finish(
-    geometry: Geometry,
-    voxels: Voxels,
-    modality: Modality,
-    truth: Vec<u8>,
-    labels: Vec<Label>,
-) -> Option<Demo> {
-    let mut hash = Sha256::new();
-    match &voxels {
-        Voxels::U8(v) => hash.update(v),
-        Voxels::I16(v) => v.iter().for_each(|x| hash.update(x.to_le_bytes())),
-        Voxels::Rgb8(v) => v.iter().for_each(|x| hash.update(x)),
-        _ => return None, // no phantom stores anything else
-    }
-    let sha256 = hash.finalize().iter().map(|b| format!("{b:02x}")).collect();
-    let truth = LabelMap { geometry: geometry.clone(), labels: truth };
-    let mut volume = Volume::new(geometry, 1, voxels).ok()?;
-    volume.modality = modality;
-    volume.source = Source { format: "demo".to_owned(), sha256, dicom: None };
-    volume.notices.push(Notice::note("A computed phantom, not a patient"));
-    Some(Demo { volume, truth, labels: LabelTable(labels) })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::volume::LengthUnit;
+    use crate::volume::{LengthUnit, Voxels};
+    use sha2::{Digest, Sha256};
 
     /// Mean of one channel where the truth is `label`.
     fn mean(demo: &Demo, label: u8, channel: usize) -> f64 {

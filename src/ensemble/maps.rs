@@ -1,14 +1,9 @@
 //! Maps per voxel. Their scales are fixed by definition and never stretched to the data.
 
+use super::measure::entropy_bits;
 use super::members::Layout;
-use super::{Ensemble, EnsembleError};
+use super::{Ensemble, EnsembleError, Measure};
 use crate::volume::ClassKind;
-
-/// H(p) in bits, with 0 · log 0 = 0.
-fn entropy_bits(p: f64) -> f64 {
-    let term = |x: f64| if x > 0.0 { -x * x.log2() } else { 0.0 };
-    term(p) + term(1.0 - p)
-}
 
 impl Ensemble {
     /// A map that depends on k only: one value per k = 0…N.
@@ -23,14 +18,14 @@ impl Ensemble {
         self.by_count(c, |p| p)
     }
 
-    /// p(1 − p), 0 to 0.25; not to be shown for one member ([`Self::has_spread`]).
-    pub fn variance(&self, c: usize) -> Vec<f32> {
-        self.by_count(c, |p| p * (1.0 - p))
+    /// Per voxel, 0 to [`Measure::max`]; not to be shown for one member ([`Self::has_spread`]).
+    pub fn map(&self, c: usize, measure: Measure) -> Vec<f32> {
+        self.by_count(c, |p| measure.of(p))
     }
 
-    /// H(p), 0 to 1 bit; not to be shown for one member ([`Self::has_spread`]).
-    pub fn entropy(&self, c: usize) -> Vec<f32> {
-        self.by_count(c, entropy_bits)
+    /// p(1 − p), 0 to 0.25.
+    pub fn variance(&self, c: usize) -> Vec<f32> {
+        self.map(c, Measure::Variance)
     }
 
     /// Mean of the soft masks, 0 to 1; in nested regions a region is at least as high as those
@@ -114,10 +109,22 @@ mod tests {
         let close = |a: Vec<f32>, b: [f32; 6]| {
             a.iter().zip(b).for_each(|(x, y)| assert!((x - y).abs() < 1e-6, "{a:?}"));
         };
-        close(e.variance(0), [0.0, 0.16, 0.24, 0.24, 0.16, 0.0]);
-        close(e.entropy(0), [0.0, 0.721928, 0.970951, 0.970951, 0.721928, 0.0]);
         close(e.fraction(0), [1.0, 0.8, 0.6, 0.4, 0.2, 0.0]);
         close(e.soft_mean(0), [1.0, 0.8, 0.6, 0.4, 0.2, 0.0]);
+    }
+
+    #[test]
+    fn a_map_holds_the_measure_of_each_voxel() {
+        let e = binary(&(1..=5).map(|n| first(n, 6)).collect::<Vec<_>>());
+        let expected: [[f32; 6]; 3] = [
+            [0.0, 0.16, 0.24, 0.24, 0.16, 0.0],
+            [0.0, 0.4, 0.489_898, 0.489_898, 0.4, 0.0],
+            [0.0, 0.721_928, 0.970_951, 0.970_951, 0.721_928, 0.0],
+        ];
+        for (measure, expected) in Measure::ALL.into_iter().zip(expected) {
+            let map = e.map(0, measure);
+            assert!(map.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{map:?}");
+        }
     }
 
     #[test]
@@ -125,7 +132,9 @@ mod tests {
         let e = binary(&[first(2, 4)]);
         assert!(!e.has_spread());
         assert_eq!(e.fraction(0), [1.0, 1.0, 0.0, 0.0]);
-        assert!(e.variance(0).iter().chain(&e.entropy(0)).all(|&v| v == 0.0));
+        for measure in Measure::ALL {
+            assert!(e.map(0, measure).iter().all(|&v| v == 0.0));
+        }
     }
 
     #[test]

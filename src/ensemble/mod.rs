@@ -7,7 +7,8 @@
 //! | file | holds |
 //! |---|---|
 //! | `members` | [`Ensemble`]: integer counts and compact members, from soft masks |
-//! | `maps` | fraction, variance, entropy, soft mean, mutual information per voxel |
+//! | `measure` | [`Measure`]: variance, standard deviation, entropy, with their scales |
+//! | `maps` | fraction, soft mean, mutual information per voxel |
 //! | `fused` | majority, label maps, members as label maps |
 //! | `staple` | fusion with estimated sensitivity and specificity |
 //! | `agreement` | pairwise Dice, depth of a member |
@@ -16,14 +17,16 @@
 mod agreement;
 mod fused;
 mod maps;
+mod measure;
 mod members;
 mod spread;
 mod staple;
 
 pub use agreement::{Depths, PairwiseDice};
 pub use maps::{SoftMaps, soft_maps};
+pub use measure::Measure;
 pub use members::Ensemble;
-pub use spread::{Levels, Spread, levels, quantile};
+pub use spread::{Spread, quantile};
 pub use staple::Staple;
 
 #[derive(Debug, thiserror::Error)]

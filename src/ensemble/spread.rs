@@ -1,4 +1,4 @@
-//! Summaries of one number per member (volume, area, ratio), and the levels of contours.
+//! Summaries of one number per member (volume, area, ratio).
 
 use super::{Ensemble, EnsembleError};
 
@@ -51,19 +51,6 @@ impl Spread {
             values,
         })
     }
-}
-
-/// Counts at which contours are drawn: at least 90, 50 and 10 % of the members.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Levels {
-    pub k90: usize,
-    pub k50: usize,
-    pub k10: usize,
-}
-
-/// ⌈0.9 N⌉, ⌈0.5 N⌉, ⌈0.1 N⌉, in integers.
-pub fn levels(n: usize) -> Levels {
-    Levels { k90: (9 * n).div_ceil(10), k50: n.div_ceil(2), k10: n.div_ceil(10) }
 }
 
 impl Ensemble {
@@ -170,23 +157,6 @@ mod tests {
         assert!((from_map - spread.mean).abs() < 1e-9 * from_map);
         let n0 = masks[0].iter().filter(|b| **b).count() as f64;
         assert_eq!(spread.values[0], n0 * g.voxel_volume());
-    }
-
-    #[test]
-    #[allow(clippy::manual_div_ceil)] // the formulas of the definition, as they stand there
-    fn levels_table() {
-        let l = |n| {
-            let Levels { k90, k50, k10 } = levels(n);
-            [k90, k50, k10]
-        };
-        assert_eq!([l(5), l(10), l(20)], [[5, 3, 1], [9, 5, 1], [18, 10, 2]]);
-        for n in 1..=50 {
-            assert_eq!(l(n), [(9 * n + 9) / 10, (n + 1) / 2, (n + 9) / 10]);
-            // The least k with k/N at or above the fraction.
-            for (k, tenths) in l(n).into_iter().zip([9, 5, 1]) {
-                assert!(10 * k >= tenths * n && 10 * (k - 1) < tenths * n, "{n}");
-            }
-        }
     }
 
     #[test]

@@ -119,9 +119,10 @@ impl Loaded {
     /// If there is no such model, or its weights cannot be used.
     pub fn from_registry(id: &str, device: &Device) -> Result<Self, ModelError> {
         let model = load(id, device)?;
-        let temperatures = model.header.temperatures.clone();
-        let card = model.card;
-        let segmenter = SliceSegmenter::new(model.network, &model.header.network, card.size);
+        let (card, header) = (model.card, model.header);
+        let (shape, diffusion) = (header.network.shape(), header.network.diffusion());
+        let segmenter = SliceSegmenter::new(model.network, shape, diffusion, card.size);
+        let temperatures = header.temperatures;
         Ok(Self { card, temperatures, segmenter: Box::new(segmenter) })
     }
 }

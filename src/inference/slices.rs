@@ -4,7 +4,7 @@
 
 use super::{Agenda, Estimates, InferenceError, Request, Segmenter, Sink};
 use crate::diffusion::{Denoiser, DiffusionError, Plan, SamplerKind, Start, member_seed};
-use crate::models::{Diffusion, Look, NetworkConfig, Shape, SliceNetwork, Tiles};
+use crate::models::{Diffusion, Look, Shape, SliceNetwork, Tiles};
 use std::ops::{ControlFlow, Range};
 use std::time::Instant;
 
@@ -124,9 +124,13 @@ pub struct SliceSegmenter {
 }
 
 impl SliceSegmenter {
-    /// Of a network that `config` describes, on canvases of this side.
-    pub fn new(network: Box<dyn SliceNetwork>, config: &NetworkConfig, canvas: usize) -> Self {
-        let (shape, diffusion) = (config.shape(), config.diffusion());
+    /// Of a network of this shape, that samples so if it does, on canvases of this side.
+    pub fn new(
+        network: Box<dyn SliceNetwork>,
+        shape: Shape,
+        diffusion: Option<Diffusion>,
+        canvas: usize,
+    ) -> Self {
         Self { network, shape, diffusion, canvas }
     }
 
@@ -208,7 +212,7 @@ impl Segmenter for SliceSegmenter {
     }
 }
 
-/// From -1…1.
+/// Of a mask in -1…1.
 fn probability(mask: &[f32]) -> Vec<f32> {
     mask.iter().map(|v| (v + 1.0) * 0.5).collect()
 }

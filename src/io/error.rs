@@ -83,6 +83,20 @@ pub(super) fn one_line(text: &str) -> String {
     out
 }
 
+/// The texts of an error and of what caused it.
+pub(super) fn chain(e: &dyn std::error::Error) -> String {
+    let mut text = e.to_string();
+    let mut cause = e.source();
+    while let Some(c) = cause {
+        let next = c.to_string();
+        if !text.contains(&next) {
+            text = format!("{text}: {next}");
+        }
+        cause = c.source();
+    }
+    one_line(&text)
+}
+
 /// `9.1 GB`, `352 bytes`.
 pub(super) fn bytes_text(n: u64) -> String {
     match n {

@@ -51,6 +51,17 @@ pub(super) fn checked_size(what: &str, factors: &[u64], limit: u64) -> Result<us
     usize::try_from(size).map_err(|_| Refusal::limit(what, size, limit))
 }
 
+/// Refuses a picture file that is too short for what it decodes to, before space is taken for that. Deflate makes at
+/// most 1032 bytes of one, a PNG file of two colours 24 of those; no other format does more.
+pub(super) fn check_expansion(name: &str, decoded: u64, length: u64) -> Result<(), Refusal> {
+    if decoded / (1032 * 24) > length {
+        return Err(Refusal::damaged(format!(
+            "{name}: a file of {length} bytes cannot hold a picture of {decoded}"
+        )));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,6 +14,7 @@ mod limits;
 mod mask;
 mod nifti;
 mod raster;
+mod read_mask;
 mod sniff;
 mod source;
 mod watch;
@@ -26,8 +27,9 @@ pub use file_set::FileSet;
 pub use info::ImageInfo;
 pub use label_table::{read_label_table, write_label_table};
 pub use limits::memory_budget;
-pub use mask::{Mask, read_mask};
+pub use mask::Mask;
 pub use nifti::{NiftiData, NiftiOptions, write_nifti, write_nifti_with};
+pub use read_mask::read_mask;
 pub use source::sha256_of_file;
 pub use watch::{Progress, Watch};
 
@@ -62,7 +64,13 @@ pub fn open(path: &Path) -> Result<Volume, IoError> {
 /// # Errors
 /// As [`open`], and [`Refusal::Cancelled`].
 pub fn open_with(path: &Path, options: &OpenOptions<'_>) -> Result<Volume, IoError> {
-    let dicom = || dicom::open(path, options);
+    let dicom = || {
+        let mut listing = Listing::scan(&[path.to_path_buf()], options.watch)?;
+        if options.separate {
+            listing = listing.separated();
+        }
+        listing.open(options.series.as_ref(), options.raw_geometry, options.watch)
+    };
     let refused = |why| IoError::new(why, path);
     if path.is_dir() {
         return dicom();

@@ -32,23 +32,25 @@ const EMBEDDED: &[(&[u8], &str)] = &[
     ),
 ];
 
+/// The embedded models: their cards, and the bytes of their weights.
+fn embedded() -> &'static [(ModelCard, &'static [u8])] {
+    static MODELS: OnceLock<Vec<(ModelCard, &[u8])>> = OnceLock::new();
+    MODELS.get_or_init(|| readable(EMBEDDED))
+}
+
+/// The models whose cards can be read, each with its own bytes.
+fn readable<'a>(models: &[(&'a [u8], &str)]) -> Vec<(ModelCard, &'a [u8])> {
+    let read = |&(bytes, markdown): &(&'a [u8], &str)| {
+        let card = weights::card("an embedded model", bytes, markdown);
+        card.inspect_err(|error| tracing::error!("{error}")).ok().map(|card| (card, bytes))
+    };
+    models.iter().filter_map(read).collect()
+}
+
 /// Cards of the embedded models.
 pub fn cards() -> &'static [ModelCard] {
     static CARDS: OnceLock<Vec<ModelCard>> = OnceLock::new();
-    CARDS.get_or_init(|| {
-        let read = |(bytes, markdown): &(&[u8], &str)| match weights::card(
-            "an embedded model",
-            bytes,
-            markdown,
-        ) {
-            Ok(card) => Some(card),
-            Err(error) => {
-                tracing::error!("{error}");
-                None
-            }
-        };
-        EMBEDDED.iter().filter_map(read).collect()
-    })
+    CARDS.get_or_init(|| embedded().iter().map(|(card, _)| card.clone()).collect())
 }
 
 /// The model to offer for a volume: one for its modality; failing that, one for pictures
@@ -65,10 +67,8 @@ pub fn suggest<'a>(cards: &'a [ModelCard], volume: &Volume) -> Option<&'a ModelC
 
 /// The bytes of a model and its card, by its identifier or from the path of a `.safetensors` file.
 fn find(id: &str) -> Result<(Cow<'static, [u8]>, ModelCard), ModelError> {
-    for (card, (bytes, _)) in cards().iter().zip(EMBEDDED) {
-        if card.id == id {
-            return Ok((Cow::Borrowed(bytes), card.clone()));
-        }
+    if let Some((card, bytes)) = embedded().iter().find(|(card, _)| card.id == id) {
+        return Ok((Cow::Borrowed(bytes), card.clone()));
     }
     let path = Path::new(id);
     if path.extension().is_some_and(|e| e == "safetensors") {
@@ -145,6 +145,14 @@ mod tests {
             assert_eq!(model.card.sha256.len(), 64);
             assert!(!card.markdown.is_empty() && card.parameters > 100_000);
         }
+    }
+
+    #[test]
+    fn a_card_keeps_its_own_bytes_when_another_cannot_be_read() {
+        let (first, second) = (EMBEDDED[0], EMBEDDED[1]);
+        let models = readable(&[(&first.0[..99], first.1), second]);
+        let [(card, bytes)] = models.as_slice() else { panic!("one of two can be read") };
+        assert_eq!((card.id.as_str(), *bytes), ("fetal-head-us", second.0));
     }
 
     #[test]

@@ -5,8 +5,9 @@
 //! gradient sums per-tile products in a fixed order, so results do not depend on thread timing.
 
 use super::element::{Real, by_type};
+use super::shared::Shared;
 use super::winograd::{self, Kernel};
-use super::winograd_kernels::Kernels;
+use super::winograd_kernels::{Kernels, Winograd};
 use candle_core::{
     CpuStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail,
 };
@@ -84,11 +85,11 @@ impl Sizes {
         self.kh == 1 && self.kw == 1 && self.stride == 1 && self.pad == 0
     }
     /// Sizes and kernels for [`winograd`], where it pays.
-    fn winograd<T: Real>(&self) -> Option<(winograd::Sizes, Kernels<T>)> {
+    fn winograd<T: Winograd>(&self) -> Option<(winograd::Sizes, Kernels<T>)> {
         let &Self { b, ci, co, h, w, .. } = self;
         let sizes = winograd::Sizes { b, ci, co, h, w };
         let same = (self.kh, self.kw, self.stride, self.pad) == (3, 3, 1, 1);
-        (same && sizes.pay()).then(T::winograd).flatten().map(|kernels| (sizes, kernels))
+        (same && sizes.pay()).then(T::kernels).flatten().map(|kernels| (sizes, kernels))
     }
     fn image<'a, T>(&self, x: &'a [T], b: usize) -> &'a [T] {
         &x[b * self.ci * self.h * self.w..][..self.ci * self.h * self.w]
@@ -211,17 +212,7 @@ unsafe fn product<T: Real>(
     }
 }
 
-/// A pointer into an output of which each task writes its own part.
-pub(super) struct Shared<T>(pub(super) *mut T);
-// SAFETY: every task writes a disjoint range, see the uses.
-unsafe impl<T> Sync for Shared<T> {}
-impl<T> Shared<T> {
-    pub(super) fn at(&self, offset: usize) -> *mut T {
-        self.0.wrapping_add(offset)
-    }
-}
-
-fn forward<T: Real>(x: &[T], k: &[T], bias: Option<&[T]>, s: Sizes) -> Vec<T> {
+fn forward<T: Winograd>(x: &[T], k: &[T], bias: Option<&[T]>, s: Sizes) -> Vec<T> {
     if let Some((sizes, kernels)) = s.winograd() {
         return winograd::convolve(x, &Kernel::Forward(k), bias, sizes, &kernels);
     }
@@ -259,7 +250,7 @@ fn forward<T: Real>(x: &[T], k: &[T], bias: Option<&[T]>, s: Sizes) -> Vec<T> {
     out
 }
 
-fn weight_gradient<T: Real>(x: &[T], dy: &[T], s: Sizes) -> Vec<T> {
+fn weight_gradient<T: Winograd>(x: &[T], dy: &[T], s: Sizes) -> Vec<T> {
     if let Some((sizes, kernels)) = s.winograd() {
         return winograd::weight_gradient(x, dy, sizes, &kernels);
     }
@@ -304,7 +295,7 @@ fn weight_gradient<T: Real>(x: &[T], dy: &[T], s: Sizes) -> Vec<T> {
         .unwrap_or_default()
 }
 
-fn input_gradient<T: Real>(dy: &[T], k: &[T], s: Sizes) -> Vec<T> {
+fn input_gradient<T: Winograd>(dy: &[T], k: &[T], s: Sizes) -> Vec<T> {
     let taps = s.kh * s.kw;
     if s.stride == 1 && s.kh == s.kw && 2 * s.pad + 1 == s.kh {
         let back = Sizes { ci: s.co, co: s.ci, h: s.oh, w: s.ow, oh: s.h, ow: s.w, ..s };
@@ -352,7 +343,7 @@ impl CustomOp3 for Conv {
         b: &CpuStorage,
         lb: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        fn run<T: Real>(
+        fn run<T: Winograd>(
             (x, lx): (&CpuStorage, &Layout),
             (k, lk): (&CpuStorage, &Layout),
             (b, lb): (&CpuStorage, &Layout),
@@ -402,7 +393,7 @@ impl CustomOp2 for InputGradient {
         k: &CpuStorage,
         lk: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        fn run<T: Real>(
+        fn run<T: Winograd>(
             (dy, ld): (&CpuStorage, &Layout),
             (k, lk): (&CpuStorage, &Layout),
             s: Sizes,
@@ -426,7 +417,7 @@ impl CustomOp2 for WeightGradient {
         dy: &CpuStorage,
         ld: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        fn run<T: Real>(
+        fn run<T: Winograd>(
             (x, lx): (&CpuStorage, &Layout),
             (dy, ld): (&CpuStorage, &Layout),
             s: Sizes,

@@ -1,6 +1,5 @@
 //! The two floating-point types of the fused operations, so that gradients can be checked in `f64`.
 
-use super::winograd_kernels::{self, Kernels};
 use candle_core::{CpuStorage, Layout, Result, bail};
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 
@@ -29,8 +28,6 @@ pub(super) trait Real:
     /// All elements of a tensor's storage, to change.
     fn slice_mut(storage: &mut CpuStorage) -> Result<&mut [Self]>;
     fn storage(values: Vec<Self>) -> CpuStorage;
-    /// The kernels of Winograd's convolution; `None` where they do not pay.
-    fn winograd() -> Option<Kernels<Self>>;
 
     #[inline(always)]
     fn sigmoid(self) -> Self {
@@ -90,9 +87,6 @@ impl Real for f32 {
         let whole = shifted.to_bits().wrapping_sub(ROUND.to_bits());
         Self::from_bits(whole.wrapping_add(127) << 23) * p
     }
-    fn winograd() -> Option<Kernels<Self>> {
-        winograd_kernels::fastest()
-    }
     real_storage!(F32);
 }
 
@@ -109,10 +103,6 @@ impl Real for f64 {
     }
     fn exp(self) -> Self {
         self.exp()
-    }
-    /// Not for speed: so that the gradient checks see the same path.
-    fn winograd() -> Option<Kernels<Self>> {
-        Some(winograd_kernels::plain())
     }
     real_storage!(F64);
 }

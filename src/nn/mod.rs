@@ -20,6 +20,7 @@ mod lanes;
 mod layers;
 mod norm;
 mod resample;
+mod shared;
 mod softmax;
 mod update;
 mod winograd;

@@ -12,8 +12,8 @@
 //! channels the largest error is 1e-5 and the root mean square 1e-6, where summing in `f32` by the
 //! definition gives 4e-6 and 6e-7.
 
-use super::conv::Shared;
 use super::element::Real;
+use super::shared::Shared;
 use super::winograd_kernels::{BLOCK_ROWS, Kernels, POINTS, Patch, Points, Product, Weights};
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -567,6 +567,25 @@ pub(super) struct Kernels<T> {
     pub(super) product: unsafe fn(Product<T>),
 }
 
+/// The types that Winograd's convolution is for.
+pub(super) trait Winograd: Real {
+    /// The kernels on this machine; `None` where they do not pay.
+    fn kernels() -> Option<Kernels<Self>>;
+}
+
+impl Winograd for f32 {
+    fn kernels() -> Option<Kernels<Self>> {
+        fastest()
+    }
+}
+
+impl Winograd for f64 {
+    /// Not for speed: so that the gradient checks see the same path.
+    fn kernels() -> Option<Kernels<Self>> {
+        Some(plain())
+    }
+}
+
 /// For any type and machine.
 pub(super) fn plain<T: Real>() -> Kernels<T> {
     Kernels {

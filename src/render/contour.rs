@@ -151,6 +151,11 @@ mod tests {
         assert_eq!(agreement_levels(5), [5, 3, 1]);
         assert_eq!(agreement_levels(10), [9, 5, 1]);
         assert_eq!(agreement_levels(20), [18, 10, 2]);
-        assert_eq!(agreement_levels(1), [1, 1, 1]);
+        for n in 1..=50 {
+            // The least k with k/n at or above the fraction.
+            for (k, tenths) in agreement_levels(n).into_iter().zip([9, 5, 1]) {
+                assert!(10 * k >= tenths * n && 10 * (k - 1) < tenths * n, "{n}");
+            }
+        }
     }
 }

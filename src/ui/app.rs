@@ -8,7 +8,7 @@ use super::thumbnails::Thumbnails;
 use super::view::ViewLocal;
 use super::windows::WindowsLocal;
 use super::{input, labels, opening, panel, start, status, strip, theme, top, view, windows};
-use crate::app::{Command, Panel, Session, SessionOptions, Wake};
+use crate::app::{OpenCommand, Panel, Session, SessionOptions, ShellCommand, Wake};
 use crate::render;
 use eframe::{egui, egui_wgpu};
 use std::path::PathBuf;
@@ -112,13 +112,13 @@ impl eframe::App for SfumatoApp {
         }
 
         if let Some(problem) = self.residency.sync(&self.render_state, &self.session) {
-            self.session.log.push(crate::app::Level::Error, problem, now);
+            self.session.apply(ShellCommand::Report(problem));
         }
         self.thumbnails.sync(ui.ctx(), &self.session);
 
         let session = &self.session;
-        let picture_arriving = session.loading().filter(|l| l.picture().is_some());
-        if let Some(chooser) = session.shown_chooser() {
+        let picture_arriving = session.opening().loading().filter(|l| l.picture().is_some());
+        if let Some(chooser) = session.opening().chooser() {
             top::top_ui(ui, session, &mut commands);
             windows::research_use_ui(ui, session, &mut commands);
             status::status_ui(ui, session, &self.view, &self.adapter);
@@ -126,11 +126,11 @@ impl eframe::App for SfumatoApp {
                 ui.painter().add(theme::ground(ui.max_rect(), theme::CANVAS));
                 chooser_ui(ui, chooser, &mut self.chooser, &mut commands);
             });
-        } else if let Some(document) = &session.document {
+        } else if let Some(document) = session.document() {
             top::top_ui(ui, session, &mut commands);
             windows::research_use_ui(ui, session, &mut commands);
-            opening::cautions_ui(ui, document, &mut commands);
-            opening::series_beside_ui(ui, document, &mut commands);
+            opening::cautions_ui(ui, session, document, &mut commands);
+            opening::series_beside_ui(ui, session, &mut commands);
             status::status_ui(ui, session, &self.view, &self.adapter);
             panel::panel_ui(ui, session, &mut commands);
             strip::strip_ui(ui, session, &self.thumbnails, &mut commands);
@@ -158,11 +158,11 @@ impl eframe::App for SfumatoApp {
 
         // Results go only with the person's word.
         if ui.input(|i| i.viewport().close_requested())
-            && self.session.unexported() > 0
-            && !self.session.leaving
+            && self.session.results().unexported() > 0
+            && !self.session.shell().is_leaving()
         {
             ui.ctx().send_viewport_cmd(egui::ViewportCommand::CancelClose);
-            commands.push(Command::Show(Panel::Leave, true));
+            commands.push(ShellCommand::Show(Panel::Leave, true).into());
         }
         // What a panel asks for is drawn in the next frame.
         if !commands.is_empty() {
@@ -171,7 +171,7 @@ impl eframe::App for SfumatoApp {
         for command in commands {
             self.session.apply(command);
         }
-        if self.session.leaving {
+        if self.session.shell().is_leaving() {
             ui.ctx().send_viewport_cmd(egui::ViewportCommand::Close);
         }
         self.pace.frame(&self.session, begin, frame.info().cpu_usage);
@@ -210,7 +210,7 @@ pub fn run_with(
         options,
         Box::new(move |cc| {
             let mut app = SfumatoApp::new(cc, make)?;
-            app.session.apply(Command::OpenTogether(paths));
+            app.session.apply(OpenCommand::Paths(paths));
             Ok(Box::new(app))
         }),
     )
@@ -228,5 +228,6 @@ pub fn run(paths: Vec<PathBuf>, options: Options) -> Result<(), WindowError> {
         wake,
         folder: options.preferences.or_else(crate::app::Store::user_folder),
         dialogs: options.dialogs,
+        result_budget: None,
     })
 }

@@ -3,7 +3,7 @@
 
 use super::pictures::Pictures;
 use super::theme;
-use crate::app::{Chooser, Command, SeriesInfo, Thumbnail};
+use crate::app::{Chooser, Command, OpenCommand, SeriesInfo, Thumbnail};
 use eframe::egui;
 use egui::{Align2, FontId, Key, Rect, RichText, Sense, Stroke, StrokeKind, vec2};
 
@@ -73,14 +73,14 @@ pub(super) fn chooser_ui(
                     on_other_widget |= apart.has_focus();
                     let why = "Series were joined because their slices form one stack";
                     if apart.on_hover_text(why).clicked() {
-                        commands.push(Command::SeparateSeries);
+                        commands.push(OpenCommand::SeparateSeries.into());
                     }
                 }
                 if open.on_hover_text("The marked one (Enter, double click)").clicked() {
-                    commands.push(Command::OpenSeries);
+                    commands.push(OpenCommand::MarkedSeries.into());
                 }
                 if cancel.on_hover_text("Open none (Escape)").clicked() {
-                    commands.push(Command::DismissSeries);
+                    commands.push(OpenCommand::DismissSeries.into());
                 }
             });
         });
@@ -147,11 +147,11 @@ fn keys(ui: &egui::Ui, on_other_widget: bool, commands: &mut Vec<Command>) {
                 continue;
             }
             if let Some((_, by)) = walk.iter().find(|(k, _)| k == key) {
-                commands.push(Command::StepSeries(*by));
+                commands.push(OpenCommand::StepSeries(*by).into());
             }
             // A focused button answers the key itself.
             if *key == Key::Enter && !on_other_widget {
-                commands.push(Command::OpenSeries);
+                commands.push(OpenCommand::MarkedSeries.into());
             }
         }
     });
@@ -198,11 +198,11 @@ fn row(
         egui::WidgetInfo::selected(egui::accesskit::Role::ListItem, enabled, marked, name)
     });
     if response.clicked() || response.gained_focus() {
-        commands.push(Command::MarkSeries(series.index));
+        commands.push(OpenCommand::MarkSeries(series.index).into());
     }
     if response.double_clicked() {
-        commands.push(Command::MarkSeries(series.index));
-        commands.push(Command::OpenSeries);
+        commands.push(OpenCommand::MarkSeries(series.index).into());
+        commands.push(OpenCommand::MarkedSeries.into());
     }
     if marked && local.seen != Some(series.index) {
         response.scroll_to_me(None);

@@ -1,6 +1,6 @@
 //! Keys, wheel and dropped files become commands. Keys come from the session's one table.
 
-use crate::app::{Action, BINDINGS, Chord, Command, Session, Trigger};
+use crate::app::{Action, BINDINGS, Chord, Command, OpenCommand, Session, Trigger, ViewCommand};
 use eframe::egui;
 use egui::{Event, Key, MouseWheelUnit};
 
@@ -37,7 +37,7 @@ fn matches(chord: Chord, key: Key, physical: Option<Key>, m: egui::Modifiers) ->
 pub(super) fn keys(ui: &egui::Ui, session: &Session, commands: &mut Vec<Command>) {
     let typing = ui.ctx().text_edit_focused();
     let widget_focused = ui.memory(|m| m.focused().is_some());
-    let choosing = session.shown_chooser().is_some();
+    let choosing = session.opening().chooser().is_some();
     let blocked = |chord: Chord| {
         let arrows = chord.key.starts_with("Arrow");
         let walks_widgets = arrows || matches!(chord.key, "Home" | "End" | "PageUp" | "PageDown");
@@ -59,7 +59,7 @@ pub(super) fn keys(ui: &egui::Ui, session: &Session, commands: &mut Vec<Command>
                     && !blocked(b.chord)
             });
             if let Some(binding) = hit {
-                commands.push(Command::Do(binding.action));
+                commands.push(binding.action.into());
             }
         }
     });
@@ -67,9 +67,9 @@ pub(super) fn keys(ui: &egui::Ui, session: &Session, commands: &mut Vec<Command>
         let Some(key) = Key::from_name(binding.chord.key) else { continue };
         let down = !typing && ui.input(|i| i.key_down(key) && i.modifiers.is_none() && i.focused);
         if binding.action == Action::HideOverlays
-            && session.document.as_ref().is_some_and(|d| d.overlays.held_back != down)
+            && session.document().is_some_and(|d| d.overlays.held_back != down)
         {
-            commands.push(Command::HideOverlays(down));
+            commands.push(ViewCommand::HideOverlays(down).into());
         }
     }
 }
@@ -79,7 +79,7 @@ pub(super) fn drops(ui: &egui::Ui, commands: &mut Vec<Command>) {
     ui.input(|i| {
         let paths: Vec<_> = i.raw.dropped_files.iter().map(|f| f.path().to_owned()).collect();
         if !paths.is_empty() {
-            commands.push(Command::OpenTogether(paths));
+            commands.push(OpenCommand::Paths(paths).into());
         }
     });
 }

@@ -1,7 +1,7 @@
 //! A label map of another program: the question whether a file is one, and its table of labels.
 
 use super::theme;
-use crate::app::{Command, Document, LabelLayer, Session, wording};
+use crate::app::{Command, Document, LabelLayer, OpenCommand, Session, ViewCommand, wording};
 use crate::render::Palette;
 use eframe::egui;
 use egui::{Align2, RichText, vec2};
@@ -12,7 +12,7 @@ const LISTED: usize = 40;
 
 /// A file that is a label map by its numbers: the person says what was meant.
 pub(super) fn offer_ui(ctx: &egui::Context, session: &Session, commands: &mut Vec<Command>) {
-    let Some(offer) = &session.label_offer else { return };
+    let Some(offer) = session.opening().label_offer() else { return };
     let layer = &offer.layer;
     egui::Window::new("Label map or image?")
         .collapsible(false)
@@ -33,13 +33,13 @@ pub(super) fn offer_ui(ctx: &egui::Context, session: &Session, commands: &mut Ve
                     load.request_focus();
                 }
                 if load.clicked() {
-                    commands.push(Command::LoadLabels);
+                    commands.push(OpenCommand::OfferedLabels.into());
                 }
                 if ui.button("Open as image").clicked() {
-                    commands.push(Command::OpenOffered);
+                    commands.push(OpenCommand::OfferedImage.into());
                 }
                 if ui.button("Do neither").clicked() {
-                    commands.push(Command::DismissOffer);
+                    commands.push(OpenCommand::DismissOffer.into());
                 }
             });
         });
@@ -59,29 +59,34 @@ pub(super) fn palette(layer: &LabelLayer, hidden: &[u16]) -> Arc<Palette> {
 }
 
 /// The table in the panel.
-pub(super) fn table_ui(ui: &mut egui::Ui, document: &Document, commands: &mut Vec<Command>) {
+pub(super) fn table_ui(
+    ui: &mut egui::Ui,
+    session: &Session,
+    document: &Document,
+    commands: &mut Vec<Command>,
+) {
     let Some(layer) = &document.labels else { return };
     theme::section(ui, "Label map");
     ui.horizontal(|ui| {
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             let tip = "Take the label map off the image; no file is touched";
             if ui.small_button("Remove").on_hover_text(tip).clicked() {
-                commands.push(Command::RemoveLabels);
+                commands.push(ViewCommand::RemoveLabels(layer.id).into());
             }
             ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
                 ui.add(egui::Label::new(RichText::new(&layer.name).strong()).truncate());
             });
         });
     });
-    if document.findings.is_some() {
+    if session.results().findings().is_some() {
         ui.horizontal(|ui| {
             let own = document.overlays.own_labels;
             ui.label(RichText::new("Draw").color(theme::WEAK));
             if ui.selectable_label(!own, "the result").clicked() {
-                commands.push(Command::ShowLabels(false));
+                commands.push(ViewCommand::ShowLabels(false).into());
             }
             if ui.selectable_label(own, "the label map").clicked() {
-                commands.push(Command::ShowLabels(true));
+                commands.push(ViewCommand::ShowLabels(true).into());
             }
         });
     }
@@ -90,7 +95,7 @@ pub(super) fn table_ui(ui: &mut egui::Ui, document: &Document, commands: &mut Ve
         ui.spacing_mut().item_spacing.y = 3.0;
         for (label, size) in layer.mask.table.0.iter().zip(&layer.sizes).take(LISTED) {
             ui.horizontal(|ui| {
-                super::panel::swatch(ui, label.color);
+                theme::swatch(ui, label.color);
                 let mut visible = !document.overlays.hidden_labels.contains(&label.value);
                 ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                     let show = ui.checkbox(&mut visible, "");
@@ -100,7 +105,14 @@ pub(super) fn table_ui(ui: &mut egui::Ui, document: &Document, commands: &mut Ve
                         egui::WidgetInfo::selected(role, true, visible, name)
                     });
                     if show.changed() {
-                        commands.push(Command::SetLabelVisible(label.value, visible));
+                        commands.push(
+                            ViewCommand::SetLabelVisible {
+                                labels: layer.id,
+                                value: label.value,
+                                visible,
+                            }
+                            .into(),
+                        );
                     }
                     let text = wording::size(layer.extent, *size);
                     ui.label(RichText::new(text).size(12.0).color(theme::WEAK));

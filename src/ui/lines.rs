@@ -5,7 +5,6 @@ use crate::app::{Document, Findings};
 use crate::render::SliceMap;
 use crate::render::contour::{agreement_levels, iso_lines};
 use eframe::egui;
-use std::sync::Arc;
 
 /// One line in in-plane voxel coordinates.
 struct Line {
@@ -25,20 +24,16 @@ enum Kind {
 /// Lines of the last drawn slice.
 #[derive(Default)]
 pub(super) struct Lines {
-    key: Option<(u64, usize, usize, usize)>,
+    key: Option<(u64, usize, usize)>,
     lines: Vec<Line>,
 }
 
 impl Lines {
     /// Traces the lines again if the slice or the result has changed.
-    pub(super) fn sync(&mut self, document: &Document) {
-        let Some(findings) = &document.findings else {
-            *self = Self::default();
-            return;
-        };
+    pub(super) fn sync(&mut self, findings: &Findings, document: &Document) {
         let axis = document.view.axis;
         let (slice, _) = document.slice();
-        let key = (document.generation, Arc::as_ptr(findings) as usize, axis, slice);
+        let key = (findings.id, axis, slice);
         if self.key != Some(key) {
             self.key = Some(key);
             self.lines = trace(findings, axis, slice);
@@ -50,9 +45,9 @@ impl Lines {
         painter: &egui::Painter,
         origin: egui::Pos2,
         map: &SliceMap,
+        findings: &Findings,
         document: &Document,
     ) {
-        let Some(findings) = &document.findings else { return };
         for line in &self.lines {
             let Some(class) = findings.classes.get(line.class) else { continue };
             if document.overlays.hidden_classes.contains(&line.class) {

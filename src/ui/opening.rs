@@ -2,7 +2,7 @@
 
 use super::pictures::Pictures;
 use super::{input::hint, theme};
-use crate::app::{Action, Command, Document, Loading, Session};
+use crate::app::{Action, Command, Document, Loading, OpenCommand, Session, ViewCommand};
 use eframe::egui;
 use egui::{Align2, Rect, RichText, vec2};
 
@@ -15,7 +15,7 @@ pub(super) fn progress_ui(ui: &mut egui::Ui, loading: &Loading, commands: &mut V
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             let cancel = ui.button("Cancel loading");
             if cancel.on_hover_text(hint("What is open stays open", Action::Escape)).clicked() {
-                commands.push(Command::CancelLoading);
+                commands.push(OpenCommand::Cancel.into());
             }
             ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
                 let text = RichText::new(format!("Loading {}", loading.name)).color(theme::STRONG);
@@ -67,7 +67,7 @@ pub(super) fn loading_card(
     pictures: &mut Pictures,
     commands: &mut Vec<Command>,
 ) {
-    let Some(loading) = session.loading() else { return };
+    let Some(loading) = session.opening().loading() else { return };
     egui::Area::new(egui::Id::unique("loading"))
         .anchor(Align2::LEFT_BOTTOM, vec2(16.0, -44.0))
         .order(egui::Order::Foreground)
@@ -85,9 +85,14 @@ pub(super) fn loading_card(
 }
 
 /// Cautions under the top bar, in full, until they were read. The badge keeps them.
-pub(super) fn cautions_ui(ui: &mut egui::Ui, document: &Document, commands: &mut Vec<Command>) {
+pub(super) fn cautions_ui(
+    ui: &mut egui::Ui,
+    session: &Session,
+    document: &Document,
+    commands: &mut Vec<Command>,
+) {
     let raw = document.raw_geometry();
-    if document.cautions_read || document.cautions().next().is_none() {
+    if document.cautions_read || session.cautions().next().is_none() {
         return;
     }
     let frame = egui::Frame::new()
@@ -97,7 +102,7 @@ pub(super) fn cautions_ui(ui: &mut egui::Ui, document: &Document, commands: &mut
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Min), |ui| {
             let tip = "The badge beside the name keeps them";
             if ui.button("Hide cautions").on_hover_text(tip).clicked() {
-                commands.push(Command::HideCautions);
+                commands.push(ViewCommand::HideCautions.into());
             }
             if let Some(raw) = raw {
                 raw_geometry_button(ui, raw, commands);
@@ -106,7 +111,7 @@ pub(super) fn cautions_ui(ui: &mut egui::Ui, document: &Document, commands: &mut
                 ui.set_max_width(READABLE.min(ui.available_width()));
                 egui::ScrollArea::vertical().max_height(92.0).show(ui, |ui| {
                     ui.spacing_mut().item_spacing.y = 3.0;
-                    for notice in document.cautions() {
+                    for notice in session.cautions() {
                         let text = format!("Caution: {}", notice.text);
                         ui.add(egui::Label::new(RichText::new(text).color(theme::AMBER)).wrap());
                     }
@@ -117,12 +122,8 @@ pub(super) fn cautions_ui(ui: &mut egui::Ui, document: &Document, commands: &mut
 }
 
 /// Above a single slice of a series whose other files lie beside it.
-pub(super) fn series_beside_ui(
-    ui: &mut egui::Ui,
-    document: &Document,
-    commands: &mut Vec<Command>,
-) {
-    let files = document.opened.as_ref().map_or(0, |o| o.files_of_series);
+pub(super) fn series_beside_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
+    let files = session.opening().files_beside();
     if files < 2 {
         return;
     }
@@ -132,10 +133,10 @@ pub(super) fn series_beside_ui(
             let text = format!("This is 1 of {files} files of its series in this folder.");
             ui.label(RichText::new(text).color(theme::STRONG));
             if ui.button("Open the series").clicked() {
-                commands.push(Command::OpenSeriesBeside);
+                commands.push(OpenCommand::SeriesBeside.into());
             }
             if ui.button("Only this slice").clicked() {
-                commands.push(Command::DismissSeriesBeside);
+                commands.push(OpenCommand::DismissSeriesBeside.into());
             }
         });
     });
@@ -149,6 +150,6 @@ pub(super) fn raw_geometry_button(ui: &mut egui::Ui, raw: bool, commands: &mut V
         ("Show slices as stored", "No value is interpolated; distances between slices may be false")
     };
     if ui.button(text).on_hover_text(tip).clicked() {
-        commands.push(Command::SetRawGeometry(!raw));
+        commands.push(OpenCommand::SetRawGeometry(!raw).into());
     }
 }

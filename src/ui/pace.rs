@@ -22,16 +22,16 @@ impl Pace {
         if let Some(asked) = self.asked {
             self.longest_frame =
                 self.longest_frame.max(previous.unwrap_or(0.0)).max(begin.elapsed().as_secs_f32());
-            let pictured = session.loading().is_some_and(|l| l.picture().is_some());
+            let pictured = session.opening().loading().is_some_and(|l| l.picture().is_some());
             if pictured && !self.pictured {
                 self.pictured = true;
                 tracing::debug!("first picture after {} ms", since(asked));
             }
-            if session.loading().is_none_or(|l| l.asked != asked) {
+            if session.opening().loading().is_none_or(|l| l.asked != asked) {
                 let held = self.longest_frame * 1000.0;
-                if session.document.as_ref().map(|d| d.generation) != self.generation {
+                if session.document().map(|d| d.generation) != self.generation {
                     tracing::debug!("open after {} ms, longest frame {held:.0} ms", since(asked));
-                } else if session.shown_chooser().is_some() {
+                } else if session.opening().chooser().is_some() {
                     tracing::debug!("list after {} ms, longest frame {held:.0} ms", since(asked));
                 } else {
                     tracing::debug!(
@@ -42,10 +42,10 @@ impl Pace {
                 self.asked = None;
             }
         }
-        if let Some(loading) = session.loading()
+        if let Some(loading) = session.opening().loading()
             && self.asked.is_none()
         {
-            let generation = session.document.as_ref().map(|d| d.generation);
+            let generation = session.document().map(|d| d.generation);
             *self = Self { asked: Some(loading.asked), generation, ..Self::default() };
         }
     }

@@ -1,8 +1,10 @@
 //! The panel beside the image: model, run, result, overlays.
 
 use super::{input::hint, results, theme};
-use crate::app::{Action, Command, Document, Panel, Run, Session, wording};
-use crate::app::{DeviceChoice, SamplerKind, Start};
+use crate::app::{
+    Action, Command, Document, Panel, Run, RunCommand, Session, ShellCommand, ViewCommand, wording,
+};
+use crate::app::{DeviceChoice, Measure, SamplerKind, Start};
 use eframe::egui;
 use egui::RichText;
 
@@ -15,9 +17,9 @@ pub(super) fn panel_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<
             ui.set_max_width(ui.available_width() - 12.0);
             model_ui(ui, session, commands);
             run_ui(ui, session, commands);
-            if let Some(document) = &session.document {
+            if let Some(document) = session.document() {
                 results::result_ui(ui, session, document, commands);
-                super::labels::table_ui(ui, document, commands);
+                super::labels::table_ui(ui, session, document, commands);
                 overlays_ui(ui, session, document, commands);
             }
             results::list_ui(ui, session, commands);
@@ -27,9 +29,9 @@ pub(super) fn panel_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<
 
 fn model_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
     theme::section(ui, "Model");
-    let Some(card) = session.card() else {
+    let Some(card) = session.runs().card() else {
         ui.label(RichText::new("No model").color(theme::AMBER).strong());
-        ui.label(RichText::new(session.weights_hint()).color(theme::WEAK));
+        ui.label(RichText::new(session.runs().weights_hint()).color(theme::WEAK));
         return;
     };
     let mut chosen = card.id.clone();
@@ -37,7 +39,7 @@ fn model_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
         .width(ui.available_width())
         .selected_text(&card.title)
         .show_ui(ui, |ui| {
-            for card in session.cards() {
+            for card in session.runs().cards() {
                 ui.selectable_value(&mut chosen, card.id.clone(), &card.title);
             }
         });
@@ -49,13 +51,13 @@ fn model_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
         )
     });
     if chosen != card.id {
-        commands.push(Command::SetModel(chosen));
+        commands.push(RunCommand::SetModel(chosen).into());
     }
     theme::card().show(ui, |ui| {
         ui.set_width(ui.available_width());
         ui.horizontal_wrapped(|ui| {
             for class in &card.classes {
-                swatch(ui, class.color);
+                theme::swatch(ui, class.color);
                 ui.label(&class.name);
             }
         });
@@ -70,17 +72,14 @@ fn model_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
         }
         let tip = "Training data, results and limits of this model";
         if ui.small_button("Model card").on_hover_text(tip).clicked() {
-            commands.push(Command::Show(Panel::Card, !session.is_open(Panel::Card)));
+            commands.push(
+                ShellCommand::Show(Panel::Card, !session.shell().is_open(Panel::Card)).into(),
+            );
         }
     });
     if let Some(caution) = session.segment_caution() {
         ui.label(RichText::new(caution).size(12.0).color(theme::AMBER));
     }
-}
-
-pub(super) fn swatch(ui: &mut egui::Ui, color: [u8; 3]) {
-    let (rect, _) = ui.allocate_exact_size(egui::vec2(11.0, 11.0), egui::Sense::hover());
-    ui.painter().rect_filled(rect, 3.0, theme::rgb(color));
 }
 
 fn device_name(device: DeviceChoice) -> &'static str {
@@ -102,11 +101,11 @@ fn sampler_name(kind: SamplerKind) -> &'static str {
 
 fn run_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
     theme::section(ui, "Run");
-    if let Some(run) = &session.run {
+    if let Some(run) = session.runs().current() {
         progress_ui(ui, session, run, commands);
         return;
     }
-    let mut settings = session.settings.clone();
+    let mut settings = session.runs().settings().clone();
     egui::Grid::new("settings").num_columns(2).spacing([10.0, 7.0]).show(ui, |ui| {
         let label = ui.label("Samples");
         ui.add(egui::DragValue::new(&mut settings.members).range(1..=50).speed(0.1))
@@ -155,29 +154,29 @@ fn run_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
         let device = egui::ComboBox::from_id_salt("device")
             .selected_text(device_name(settings.device))
             .show_ui(ui, |ui| {
-                for &device in session.devices() {
+                for &device in session.runs().devices() {
                     ui.selectable_value(&mut settings.device, device, device_name(device));
                 }
             });
         device.response.labelled_by(label.id);
         ui.end_row();
-        let volume = session.document.as_ref().is_some_and(|d| !d.volume.geometry().is_2d());
+        let volume = session.document().is_some_and(|d| !d.volume.geometry().is_2d());
         if volume {
             ui.label("Slices");
             ui.horizontal(|ui| {
-                let one = session.one_slice;
+                let one = session.runs().one_slice();
                 if ui.selectable_label(!one, "all").clicked() {
-                    commands.push(Command::SetOneSlice(false));
+                    commands.push(RunCommand::SetOneSlice(false).into());
                 }
                 if ui.selectable_label(one, "this one").clicked() {
-                    commands.push(Command::SetOneSlice(true));
+                    commands.push(RunCommand::SetOneSlice(true).into());
                 }
             });
             ui.end_row();
         }
     });
-    if settings != session.settings {
-        commands.push(Command::SetSettings(settings));
+    if settings != *session.runs().settings() {
+        commands.push(RunCommand::SetSettings(settings).into());
     }
     let blocker = session.segment_blocker();
     let wide = egui::vec2(ui.available_width(), 34.0);
@@ -189,7 +188,7 @@ fn run_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
         ui.label(RichText::new(why).size(12.0).color(theme::WEAK));
     }
     if button.clicked() {
-        commands.push(Command::Do(Action::Segment));
+        commands.push(Action::Segment.into());
     }
 }
 
@@ -224,7 +223,7 @@ fn progress_ui(ui: &mut egui::Ui, session: &Session, run: &Run, commands: &mut V
         .add_enabled_ui(!run.cancelling, |ui| ui.add_sized(wide, egui::Button::new("Cancel")))
         .inner;
     if button.on_hover_text(hint("Finished samples are kept", Action::CancelRun)).clicked() {
-        commands.push(Command::Do(Action::CancelRun));
+        commands.push(Action::CancelRun.into());
     }
 }
 
@@ -234,7 +233,7 @@ fn overlays_ui(
     document: &Document,
     commands: &mut Vec<Command>,
 ) {
-    if document.findings.is_none() && document.labels.is_none() {
+    if session.results().findings().is_none() && document.labels.is_none() {
         return;
     }
     theme::section(ui, "Overlays");
@@ -245,22 +244,46 @@ fn overlays_ui(
         .on_hover_text(hint("Masks and agreement lines", Action::ToggleSegmentation))
         .changed()
     {
-        commands.push(Command::Do(Action::ToggleSegmentation));
+        commands.push(Action::ToggleSegmentation.into());
     }
-    slider(ui, "Fill", overlays.opacity, "A, D", |v| commands.push(Command::SetOpacity(v)));
-    if session.chosen_result().is_none_or(|f| f.is_deterministic()) {
+    slider(ui, "Fill", overlays.opacity, "A, D", |v| {
+        commands.push(ViewCommand::SetOpacity(v).into());
+    });
+    if session.segmented().result().is_none_or(|f| f.is_deterministic()) {
         return;
     }
     let mut heat = overlays.heat;
     if ui
         .checkbox(&mut heat, "Uncertainty map")
-        .on_hover_text(hint("Variance of the samples, fixed scale", Action::ToggleHeat))
+        .on_hover_text(hint("Where the samples part, on a fixed scale", Action::ToggleHeat))
         .changed()
     {
-        commands.push(Command::Do(Action::ToggleHeat));
+        commands.push(Action::ToggleHeat.into());
     }
-    slider(ui, "Map", overlays.heat_opacity, "", |v| commands.push(Command::SetHeatOpacity(v)));
+    slider(ui, "Map", overlays.heat_opacity, "", |v| {
+        commands.push(ViewCommand::SetHeatOpacity(v).into());
+    });
+    let mut measure = overlays.measure;
+    ui.horizontal(|ui| {
+        ui.add_space(25.0);
+        let label = ui.label(RichText::new("Measure").color(theme::WEAK));
+        measure_ui(ui, &mut measure).labelled_by(label.id);
+    });
+    if measure != overlays.measure {
+        commands.push(ViewCommand::SetMeasure(measure).into());
+    }
     ui.label(RichText::new("Hold H for the bare image").size(12.0).color(theme::WEAK));
+}
+
+/// What a map of uncertainty shows.
+pub(super) fn measure_ui(ui: &mut egui::Ui, chosen: &mut Measure) -> egui::Response {
+    let combo = egui::ComboBox::from_id_salt("measure").selected_text(chosen.name());
+    let combo = combo.show_ui(ui, |ui| {
+        for measure in Measure::ALL {
+            ui.selectable_value(chosen, measure, measure.name());
+        }
+    });
+    combo.response.on_hover_text(chosen.formula())
 }
 
 fn slider(ui: &mut egui::Ui, name: &str, value: f32, keys: &str, mut set: impl FnMut(f32)) {

@@ -1,6 +1,6 @@
 //! What is on the GPU, and bringing it there when the session shows something new.
 
-use crate::app::{Document, Findings, Session, mean_preview};
+use crate::app::{Document, Measure, Session, mean_preview};
 use crate::render::{self, Block, ImageId, LayerId, Palette};
 use crate::volume::{Class, Roi};
 use eframe::egui_wgpu::RenderState;
@@ -17,19 +17,14 @@ pub(super) struct Residency {
     /// Time point of the image.
     time: usize,
     /// Findings and member that the mask layer shows.
-    mask: Option<(usize, Option<usize>)>,
-    /// Address of the label map that its layer shows.
-    own_labels: Option<usize>,
-    /// Findings and class that the heat layer shows.
-    heat: Option<(usize, usize)>,
+    mask: Option<(u64, Option<usize>)>,
+    /// The label map that its layer shows.
+    own_labels: Option<u64>,
+    /// Findings, class and measure that the heat layer shows.
+    heat: Option<(u64, usize, Measure)>,
     /// Version of the previews that the preview layer shows.
     preview: Option<u64>,
     preview_block: Option<Block>,
-}
-
-/// Findings do not change once made: their address tells them apart while they are held.
-fn identity(findings: &Arc<Findings>) -> usize {
-    Arc::as_ptr(findings) as usize
 }
 
 fn block_of(roi: Roi, slices: &std::ops::Range<usize>) -> Block {
@@ -59,14 +54,14 @@ impl Residency {
 
     /// Uploads what changed. Returns a message if the GPU cannot hold it.
     pub(super) fn sync(&mut self, rs: &RenderState, session: &Session) -> Option<String> {
-        let generation = session.document.as_ref().map(|d| d.generation);
+        let generation = session.document().map(|d| d.generation);
         if self.image != generation {
             if let Some(old) = self.image {
                 render::remove_image(rs, ImageId(old));
             }
             *self = Self { image: generation, time: usize::MAX, ..Self::default() };
         }
-        if let Some(d) = &session.document
+        if let Some(d) = session.document()
             && self.time != d.view.time
         {
             // Set first: what fails is reported once, not in every frame.
@@ -75,8 +70,8 @@ impl Residency {
                 return Some(e.to_string());
             }
         }
-        let document = session.document.as_ref()?;
-        self.sync_findings(rs, document)
+        let document = session.document()?;
+        self.sync_findings(rs, session, document)
             .err()
             .or_else(|| self.sync_own_labels(rs, document).err())
             .or_else(|| self.sync_preview(rs, session, document).err())
@@ -86,10 +81,11 @@ impl Residency {
     fn sync_findings(
         &mut self,
         rs: &RenderState,
+        session: &Session,
         document: &Document,
     ) -> Result<(), render::RenderError> {
         let id = Self::image(document);
-        let Some(findings) = &document.findings else {
+        let Some(entry) = session.results().chosen() else {
             if self.mask.take().is_some() {
                 render::remove_labels(rs, id, MASK);
             }
@@ -98,9 +94,11 @@ impl Residency {
             }
             return Ok(());
         };
+        // While samples are compared again the layers wait, unseen.
+        let Some(findings) = &entry.findings else { return Ok(()) };
         let outcome = &findings.outcome;
         let block = block_of(outcome.roi, &outcome.slices);
-        let wanted = (identity(findings), document.member);
+        let wanted = (findings.id, document.member);
         if self.mask != Some(wanted) {
             // Set first: what fails is reported once, not in every frame.
             self.mask = Some(wanted);
@@ -109,13 +107,14 @@ impl Residency {
                 None => render::set_labels(rs, id, MASK, block, &findings.labels)?,
             }
         }
-        let wanted = (identity(findings), document.overlays.class);
+        let (class, measure) = (document.overlays.class, document.overlays.measure);
+        let wanted = (findings.id, class, measure);
         if document.overlays.heat
             && self.heat != Some(wanted)
-            && let Some(class) = findings.classes.get(document.overlays.class)
+            && let Some(map) = findings.map(class, measure)
         {
             self.heat = Some(wanted);
-            render::set_heat(rs, id, HEAT, block, &class.variance)?;
+            render::set_heat(rs, id, HEAT, block, &map)?;
         }
         Ok(())
     }
@@ -126,7 +125,7 @@ impl Residency {
         document: &Document,
     ) -> Result<(), render::RenderError> {
         let id = Self::image(document);
-        let wanted = document.labels.as_ref().map(|l| Arc::as_ptr(l) as usize);
+        let wanted = document.labels.as_ref().map(|l| l.id);
         if self.own_labels != wanted {
             self.own_labels = wanted;
             match &document.labels {

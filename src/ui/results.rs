@@ -1,9 +1,9 @@
 //! The shown result with its table, and the list of all results.
 
-use super::panel::swatch;
 use super::{input::hint, theme};
 use crate::app::{
-    Action, ClassFindings, Command, Document, Findings, ResultEntry, Session, wording,
+    Action, ClassFindings, Command, Document, ExportCommand, Findings, ResultCommand, ResultEntry,
+    Session, Shown, ViewCommand, wording,
 };
 use eframe::egui;
 use egui::RichText;
@@ -18,18 +18,20 @@ pub(super) fn result_ui(
     document: &Document,
     commands: &mut Vec<Command>,
 ) {
-    if session.is_computing() {
-        theme::section(ui, "Result");
-        ui.label("comparing the samples");
-        return;
-    }
-    let Some(findings) = session.chosen_result() else {
-        if session.run.is_none() {
+    let findings = match session.segmented() {
+        Shown::Result(findings) => findings,
+        Shown::Comparing => {
+            theme::section(ui, "Result");
+            ui.label("comparing the samples");
+            return;
+        }
+        _ if session.runs().current().is_some() => return,
+        _ => {
             let text = "No segmentation is shown. Samples, their spread and where they part will show here.";
             ui.add_space(6.0);
             ui.label(small(text).color(theme::WEAK));
+            return;
         }
-        return;
     };
     theme::section(ui, "Result");
     let outcome = &findings.outcome;
@@ -49,11 +51,21 @@ pub(super) fn result_ui(
     for notice in wording::ambers(&outcome.notices).filter(|n| Some(n.text.as_str()) != doubt) {
         ui.label(small(format!("Caution: {}", notice.text)).color(theme::AMBER));
     }
-    let text = wording::statement(outcome);
-    ui.label(RichText::new(text).size(12.5).color(theme::TEXT).strong());
+    let text = wording::statement(outcome, &findings.included);
+    ui.horizontal(|ui| {
+        ui.label(RichText::new(text).size(12.5).color(theme::TEXT).strong());
+        if !findings.included.is_all()
+            && let Some(entry) = session.results().chosen()
+        {
+            let tip = "Count every sample again";
+            if ui.small_button("Include all").on_hover_text(tip).clicked() {
+                commands.push(ResultCommand::IncludeAll(entry.id).into());
+            }
+        }
+    });
     let tip = hint("Masks, maps and provenance as files", Action::ExportPanel);
     if ui.add(theme::primary("Export…")).on_hover_text(tip).clicked() {
-        commands.push(Command::Do(Action::ExportPanel));
+        commands.push(Action::ExportPanel.into());
     }
 }
 
@@ -72,7 +84,7 @@ fn time_ui(
     }
     ui.label(RichText::new(format!("{text}, which is not shown now")).color(theme::AMBER));
     if ui.button("Show its time point").clicked() {
-        commands.push(Command::SetTime(outcome.time));
+        commands.push(ViewCommand::SetTime(outcome.time).into());
     }
 }
 
@@ -95,11 +107,11 @@ fn class_ui(
     frame.show(ui, |ui| {
         ui.set_width(ui.available_width());
         ui.horizontal(|ui| {
-            swatch(ui, class.color);
+            theme::swatch(ui, class.color);
             let name = ui.selectable_label(chosen, RichText::new(&class.name).strong());
             let tip = hint("Map and probe of this class", Action::NextClass);
             if name.on_hover_text(tip).clicked() {
-                commands.push(Command::SetClass(index));
+                commands.push(ViewCommand::SetClass(index).into());
             }
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                 let mut visible = !document.overlays.hidden_classes.contains(&index);
@@ -113,7 +125,7 @@ fn class_ui(
                     )
                 });
                 if show.changed() {
-                    commands.push(Command::SetClassVisible(index, visible));
+                    commands.push(ViewCommand::SetClassVisible(index, visible).into());
                 }
             });
         });
@@ -122,7 +134,9 @@ fn class_ui(
         if findings.samples() > 1 && !outcome.deterministic {
             ticks(ui, &class.spread.values, class.color);
         }
-        if let Some(text) = wording::agreement_of(outcome, class.mean_dice, class.empty) {
+        if let Some(text) =
+            wording::agreement_of(outcome, findings.samples(), class.mean_dice, class.empty)
+        {
             ui.label(small(text).color(theme::WEAK));
         }
         if let Some(doubt) = &outcome.doubt {
@@ -154,14 +168,14 @@ fn ticks(ui: &mut egui::Ui, values: &[f64], color: [u8; 3]) {
 
 /// All results, the newest first.
 pub(super) fn list_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
-    if session.results.is_empty() {
+    if session.results().entries().is_empty() {
         return;
     }
     theme::section(ui, "All results");
-    for entry in session.results.iter().rev() {
+    for entry in session.results().entries().iter().rev() {
         entry_ui(ui, session, entry, commands);
     }
-    let held: u64 = session.results.iter().map(ResultEntry::bytes).sum();
+    let held = session.results().bytes();
     let mut text = "A result goes only if you delete it.".to_owned();
     if held >= 1_000_000 {
         text += &format!(" They take {:.0} MB of memory.", held as f64 / 1e6);
@@ -175,8 +189,8 @@ fn entry_ui(
     entry: &ResultEntry,
     commands: &mut Vec<Command>,
 ) {
-    let document = session.document.as_ref();
-    let shown = document.is_some_and(|d| d.result == Some(entry.id));
+    let document = session.document();
+    let shown = session.results().chosen().is_some_and(|r| r.id == entry.id);
     let frame = theme::card();
     let frame = if shown {
         frame.stroke(egui::Stroke::new(1.0, theme::ACCENT.gamma_multiply(0.6)))
@@ -202,14 +216,14 @@ fn entry_ui(
         if cautions > 0 {
             ui.label(small(wording::cautions(cautions)).color(theme::AMBER));
         }
-        if session.asked_to_delete == Some(entry.id) {
+        if session.results().asked_to_delete() == Some(entry.id) {
             ui.label(small("It was not exported: delete it for good?").color(theme::AMBER));
             ui.horizontal(|ui| {
                 if named(ui.button("Delete for good"), "Delete for good").clicked() {
-                    commands.push(Command::DeleteResult(entry.id));
+                    commands.push(ResultCommand::Delete(entry.id).into());
                 }
                 if named(ui.button("Keep"), "Keep").clicked() {
-                    commands.push(Command::KeepResult);
+                    commands.push(ResultCommand::Keep.into());
                 }
             });
             return;
@@ -218,7 +232,7 @@ fn entry_ui(
             if shown {
                 let tip = "Take it off the image; it stays in this list";
                 if named(ui.button("Hide"), "Hide").on_hover_text(tip).clicked() {
-                    commands.push(Command::HideResult);
+                    commands.push(ResultCommand::Hide(entry.id).into());
                 }
             } else {
                 let here = document.is_some_and(|d| d.is_image_of(entry));
@@ -226,14 +240,14 @@ fn entry_ui(
                 let button = ui.add_enabled(ready, egui::Button::new("Show"));
                 let why = if here { "a run is under way" } else { "its image is not open" };
                 if named(button, "Show").on_disabled_hover_text(why).clicked() {
-                    commands.push(Command::ShowResult(entry.id));
+                    commands.push(ResultCommand::Show(entry.id).into());
                 }
             }
             if named(ui.button("Export…"), "Export").clicked() {
-                commands.push(Command::ShowExportOf(entry.id));
+                commands.push(ExportCommand::Prepare(Some(entry.id)).into());
             }
             if named(ui.button("Delete"), "Delete").clicked() {
-                commands.push(Command::DeleteResult(entry.id));
+                commands.push(ResultCommand::Delete(entry.id).into());
             }
         });
     });

@@ -2,7 +2,7 @@
 
 use super::input::hint;
 use super::theme;
-use crate::app::{Action, Command, Document};
+use crate::app::{Action, Command, Document, ViewCommand, ViewId};
 use eframe::egui;
 use egui::{Rect, vec2};
 
@@ -25,7 +25,7 @@ pub(super) fn slice_ui(
     let name = builder.add(egui::Label::new(count.color(theme::WEAK)).extend());
     let response = response.labelled_by(name.id).on_hover_text("Slice (wheel, PgUp, PgDn)");
     if response.changed() {
-        commands.push(Command::SetSlice(slices - 1 - from_bottom));
+        commands.push(ViewCommand::SetSlice(ViewId::Main, slices - 1 - from_bottom).into());
     }
 }
 
@@ -49,7 +49,7 @@ pub(super) fn time_ui(
         let button = row.add(egui::Button::new(sign).small());
         button.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Button, true, tip));
         if button.on_hover_text(hint(tip, action)).clicked() {
-            commands.push(Command::Do(action));
+            commands.push(action.into());
         }
     }
     row.spacing_mut().slider_width = (row.available_width() - 20.0).max(60.0);
@@ -57,6 +57,6 @@ pub(super) fn time_ui(
     let slider = egui::Slider::new(&mut chosen, 0..=times - 1).show_value(false);
     let response = row.add(slider).labelled_by(name.id);
     if response.on_hover_text("Time point (Shift+PgUp, Shift+PgDn)").changed() {
-        commands.push(Command::SetTime(chosen));
+        commands.push(ViewCommand::SetTime(chosen).into());
     }
 }

@@ -3,7 +3,7 @@
 use super::thumbnails::Thumbnails;
 use super::windows::WindowsLocal;
 use super::{input::hint, theme};
-use crate::app::{Action, Command, Session, typed_path, wording};
+use crate::app::{Action, Command, OpenCommand, Session, ShellCommand, typed_path, wording};
 use eframe::egui;
 use egui::{Color32, Rect, Sense, Stroke, StrokeKind, vec2};
 
@@ -72,7 +72,7 @@ fn smoke(ui: &egui::Ui) {
 }
 
 fn refusal(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
-    let Some(text) = &session.refused else { return };
+    let Some(text) = session.opening().refused() else { return };
     egui::Frame::new()
         .fill(Color32::from_rgb(50, 24, 24))
         .stroke(Stroke::new(1.0, theme::RED))
@@ -85,7 +85,7 @@ fn refusal(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
             );
             ui.label(egui::RichText::new(text).color(theme::STRONG));
             if ui.button("Dismiss").clicked() {
-                commands.push(Command::DismissRefusal);
+                commands.push(OpenCommand::DismissRefusal.into());
             }
         });
     ui.add_space(6.0);
@@ -103,7 +103,7 @@ fn opening(
     let frame = if hovering { frame.stroke(Stroke::new(2.0, theme::ACCENT)) } else { frame };
     frame.show(ui, |ui| {
         ui.set_width(ui.available_width());
-        if let Some(loading) = session.loading() {
+        if let Some(loading) = session.opening().loading() {
             super::opening::progress_ui(ui, loading, commands);
             return;
         }
@@ -120,12 +120,12 @@ fn opening(
         ui.horizontal(|ui| {
             let open = theme::primary("Open…");
             if ui.add(open).on_hover_text(hint("Open an image", Action::OpenDialog)).clicked() {
-                commands.push(Command::Do(Action::OpenDialog));
+                commands.push(Action::OpenDialog.into());
             }
             let folder = ui.button("Folder…");
             let tip = hint("Open a folder of DICOM files", Action::FolderDialog);
             if folder.on_hover_text(tip).clicked() {
-                commands.push(Command::Do(Action::FolderDialog));
+                commands.push(Action::FolderDialog.into());
             }
             let field = egui::TextEdit::singleline(&mut local.start_path)
                 .hint_text("or type a path and press Enter")
@@ -142,7 +142,7 @@ fn opening(
             if (enter || clicked)
                 && let Some(path) = path
             {
-                commands.push(Command::Open(path));
+                commands.push(OpenCommand::path(path).into());
             }
         });
     });
@@ -165,7 +165,7 @@ fn demos(
             ui.vertical(|ui| {
                 ui.set_width(CARD.x);
                 let (rect, response) = ui.allocate_exact_size(CARD, Sense::click());
-                let enabled = session.loading_name().is_none();
+                let enabled = session.opening().loading().is_none();
                 response.widget_info(|| {
                     egui::WidgetInfo::labeled(
                         egui::accesskit::Role::Button,
@@ -192,7 +192,7 @@ fn demos(
                 };
                 ui.painter().rect_stroke(rect, 8.0, stroke, StrokeKind::Outside);
                 if response.clicked() && enabled {
-                    commands.push(Command::OpenDemo(demo.name.to_owned()));
+                    commands.push(OpenCommand::Demo(demo.name.to_owned()).into());
                 }
                 ui.label(egui::RichText::new(demo.title).color(theme::STRONG).strong());
                 ui.label(egui::RichText::new(demo.description).size(12.0).color(theme::WEAK));
@@ -202,14 +202,14 @@ fn demos(
 }
 
 fn recent(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
-    let recent = &session.preferences.recent;
+    let recent = &session.shell().preferences().recent;
     if recent.is_empty() {
         return;
     }
     ui.horizontal(|ui| {
         ui.label(egui::RichText::new("Recent files").color(theme::WEAK));
         if ui.small_button("Clear").on_hover_text("Forget the list; no file is touched").clicked() {
-            commands.push(Command::ClearRecent);
+            commands.push(ShellCommand::ClearRecent.into());
         }
     });
     for (i, path) in recent.iter().take(8).enumerate() {
@@ -247,7 +247,7 @@ fn recent(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
             theme::WEAK,
         );
         if response.on_hover_text(path.display().to_string()).clicked() {
-            commands.push(Command::Open(path.clone()));
+            commands.push(OpenCommand::path(path.clone()).into());
         }
     }
 }

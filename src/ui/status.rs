@@ -11,12 +11,12 @@ pub(super) fn status_ui(ui: &mut egui::Ui, session: &Session, view: &ViewLocal, 
     egui::Panel::bottom("status").frame(frame).show(ui, |ui| {
         ui.horizontal(|ui| {
             let small = |t: String| egui::RichText::new(t).size(12.0);
-            match (&session.document, session.loading()) {
+            match (session.document(), session.opening().loading()) {
                 (_, Some(loading)) => {
                     let text = format!("loading {}, {}", loading.name, loading.stage().text());
                     ui.label(small(text).color(theme::ACCENT));
                 }
-                (_, None) if session.shown_chooser().is_some() => {
+                (_, None) if session.opening().chooser().is_some() => {
                     let keys = "up, down: mark · Enter: open · Escape: back";
                     ui.label(small(keys.to_owned()).color(theme::WEAK));
                 }
@@ -25,14 +25,14 @@ pub(super) fn status_ui(ui: &mut egui::Ui, session: &Session, view: &ViewLocal, 
                     ui.label(small(probe(session, document, at)).color(theme::TEXT));
                 }
                 // The notice above says it until it is acknowledged.
-                (None, None) if !session.research_use_acknowledged() => {}
+                (None, None) if !session.shell().research_use_acknowledged() => {}
                 (None, None) => {
                     ui.label(small(wording::RESEARCH_USE.to_owned()).color(theme::WEAK));
                 }
             }
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                 ui.label(small(adapter.to_owned()).color(theme::WEAK));
-                if session.document.is_some() && session.shown_chooser().is_none() {
+                if session.document().is_some() && session.opening().chooser().is_none() {
                     ui.separator();
                     let text = "left crosshair · right window · middle pan · wheel slice · Ctrl+wheel zoom";
                     let short = "hover for mouse help";
@@ -78,10 +78,15 @@ fn probe(session: &Session, document: &Document, voxel: [usize; 3]) -> String {
     match session.shown() {
         Shown::Labels(layer) => parts.extend(layer.label_name(voxel).map(str::to_owned)),
         Shown::Result(findings) => {
+            let overlays = &document.overlays;
             parts.extend(findings.label_name(voxel).map(str::to_owned));
-            parts.extend(findings.probe(document.overlays.class, voxel));
+            parts.extend(findings.probe(
+                overlays.class,
+                voxel,
+                overlays.heat.then_some(overlays.measure),
+            ));
         }
-        Shown::Live(_) | Shown::Nothing => {}
+        Shown::Live(_) | Shown::Comparing | Shown::Nothing => {}
     }
     parts.join("  ·  ")
 }

@@ -1,13 +1,18 @@
 //! The samples side by side: estimates while the model runs, finished masks afterwards. A click
-//! shows one alone.
+//! shows one alone, a tick leaves it out of what they say together.
 
 use super::theme;
 use super::thumbnails::Thumbnails;
-use crate::app::{Command, Session};
+use crate::app::{Command, Document, ResultCommand, ResultEntry, Run, Session, Shown};
 use eframe::egui;
 use egui::{Rect, Sense, Stroke, StrokeKind, vec2};
 
 const PICTURE_HEIGHT: f32 = 84.0;
+/// Side of the tick in a tile's corner.
+const TICK: f32 = 15.0;
+/// Said of samples that do not count, whose pictures are dimmed.
+const EXCLUDED: &str = "excluded";
+const DIMMED: egui::Color32 = egui::Color32::from_gray(90);
 
 pub(super) fn strip_ui(
     ui: &mut egui::Ui,
@@ -15,45 +20,108 @@ pub(super) fn strip_ui(
     thumbnails: &Thumbnails,
     commands: &mut Vec<Command>,
 ) {
-    let Some(document) = &session.document else { return };
-    let run = session.live_run();
-    let sampled = document.findings.as_ref().filter(|f| !f.is_deterministic());
-    // While samples are compared the place stays, so that the picture does not jump.
-    if run.is_none() && sampled.is_none() && !session.is_computing() {
-        return;
+    let segmented = session.segmented();
+    let samples = session.results().chosen().filter(|r| match segmented {
+        // Those of the result that is compared again stay: more ticks may follow.
+        Shown::Comparing => r.findings.is_none(),
+        _ => true,
+    });
+    match segmented {
+        Shown::Nothing | Shown::Labels(_) => return,
+        Shown::Result(findings) if findings.is_deterministic() => return,
+        // While samples are compared the place stays, so that the picture does not jump.
+        Shown::Live(_) | Shown::Comparing | Shown::Result(_) => {}
     }
     let frame = egui::Frame::new().inner_margin(egui::Margin::symmetric(14, 8));
     egui::Panel::bottom("samples").frame(frame).show(ui, |ui| {
         egui::ScrollArea::horizontal().auto_shrink([false, true]).show(ui, |ui| {
             ui.horizontal(|ui| {
                 ui.set_min_height(PICTURE_HEIGHT + 20.0);
-                if let Some(run) = run {
-                    for member in 0..run.drawn().0 {
-                        let text = match run.previews.get(&member) {
-                            Some(live) => format!("step {}", live.step),
-                            None => "waiting".to_owned(),
-                        };
-                        let name = format!("Sample {}", member + 1);
-                        tile(ui, thumbnails.member(member), &name, &text, false, true);
+                match (segmented, session.document(), samples) {
+                    (Shown::Live(run), ..) => estimates_ui(ui, run, thumbnails),
+                    (_, Some(document), Some(entry)) => {
+                        samples_ui(ui, document, entry, thumbnails, commands);
                     }
-                } else if let Some(findings) = sampled.filter(|_| !session.is_computing()) {
-                    let all = tile_all(ui, document.member.is_none(), findings.samples());
-                    if all.clicked() {
-                        commands.push(Command::SelectMember(None));
-                    }
-                    for (i, member) in findings.outcome.members.iter().enumerate() {
-                        let chosen = document.member == Some(i);
-                        let name = format!("Sample {}", member.index + 1);
-                        let response = tile(ui, thumbnails.member(i), &name, "", chosen, false)
-                            .on_hover_text("Show this sample alone (M, Shift+M)");
-                        if response.clicked() {
-                            commands.push(Command::SelectMember((!chosen).then_some(i)));
-                        }
-                    }
+                    _ => {}
                 }
             });
         });
     });
+}
+
+fn estimates_ui(ui: &mut egui::Ui, run: &Run, thumbnails: &Thumbnails) {
+    for member in 0..run.drawn().0 {
+        let text = match run.previews.get(&member) {
+            Some(live) => format!("step {}", live.step),
+            None => "waiting".to_owned(),
+        };
+        let name = format!("Sample {}", member + 1);
+        tile(ui, thumbnails.member(member), &name, &text, false, true);
+    }
+}
+
+fn samples_ui(
+    ui: &mut egui::Ui,
+    document: &Document,
+    entry: &ResultEntry,
+    thumbnails: &Thumbnails,
+    commands: &mut Vec<Command>,
+) {
+    let alone = |member| ResultCommand::ShowMember { result: entry.id, member }.into();
+    let count = entry.included.count();
+    if tile_all(ui, document.member.is_none(), count).clicked() {
+        commands.push(alone(None));
+    }
+    for (i, member) in entry.about().members.iter().enumerate() {
+        let chosen = document.member == Some(i);
+        let included = entry.included.contains(i);
+        let name = format!("Sample {}", member.index + 1);
+        let text = if included { "" } else { EXCLUDED };
+        let response = tile(ui, thumbnails.member(i), &name, text, chosen, false)
+            .on_hover_text("Show this sample alone (M, Shift+M)");
+        if response.clicked() {
+            commands.push(alone((!chosen).then_some(i)));
+        }
+        let (result, name) = (entry.id, name.to_lowercase());
+        if tick(ui, response.rect, &name, included, included && count == 1).clicked() {
+            commands.push(ResultCommand::Include { result, member: i, included: !included }.into());
+        }
+        response.context_menu(|ui| {
+            if ui.button(format!("Count {name} only")).clicked() {
+                commands.push(ResultCommand::IncludeOnly { result, member: i }.into());
+            }
+            if ui.button("Count all samples").clicked() {
+                commands.push(ResultCommand::IncludeAll(result).into());
+            }
+        });
+    }
+}
+
+/// In the corner of a sample's tile: whether it counts. The last one that does is held.
+fn tick(ui: &egui::Ui, tile: Rect, name: &str, included: bool, held: bool) -> egui::Response {
+    let place = Rect::from_min_size(tile.min + vec2(5.0, 5.0), vec2(TICK, TICK));
+    let id = ui.scope_id().with(("included", name));
+    let sense = if held { Sense::hover() } else { Sense::click() };
+    let response = ui.interact(place.expand(3.0), id, sense);
+    response.widget_info(|| {
+        let role = egui::accesskit::Role::CheckBox;
+        egui::WidgetInfo::selected(role, !held, included, format!("Include {name}"))
+    });
+    let lit = response.hovered() || response.has_focus();
+    let edge = if lit { theme::STRONG } else { theme::WEAK };
+    let painter = ui.painter();
+    painter.rect_filled(place, 3.0, egui::Color32::from_black_alpha(190));
+    painter.rect_stroke(place, 3.0, Stroke::new(1.0, edge), StrokeKind::Inside);
+    if included {
+        let at = |x: f32, y: f32| place.min + vec2(x, y) * TICK;
+        let mark = vec![at(0.24, 0.52), at(0.43, 0.72), at(0.77, 0.28)];
+        painter.line(mark, Stroke::new(1.6, theme::STRONG));
+    }
+    response.on_hover_text(match (held, included) {
+        (true, _) => "At least one sample counts",
+        (_, true) => "Leave this sample out of every figure, map, line and file",
+        (_, false) => "Count this sample again",
+    })
 }
 
 fn tile(
@@ -75,8 +143,10 @@ fn tile(
     match picture {
         Some(p) => {
             let uv = Rect::from_min_max(egui::pos2(0.0, 0.0), egui::pos2(1.0, 1.0));
+            let tint = if text == EXCLUDED { DIMMED } else { egui::Color32::WHITE };
             egui::Image::from_texture((p.id(), p.size_vec2()))
                 .uv(uv)
+                .tint(tint)
                 .corner_radius(5)
                 .paint_at(ui, place);
         }

@@ -131,6 +131,12 @@ pub(super) fn card() -> egui::Frame {
         .inner_margin(Margin::same(12))
 }
 
+/// A small field of colour, before a name.
+pub(super) fn swatch(ui: &mut egui::Ui, color: [u8; 3]) {
+    let (rect, _) = ui.allocate_exact_size(egui::vec2(11.0, 11.0), egui::Sense::hover());
+    ui.painter().rect_filled(rect, 3.0, rgb(color));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,12 +1,11 @@
 //! Small pictures as egui textures: the samples of the strip and the demo cards of the start.
 
 use super::theme;
-use crate::app::{Document, Findings, PlaneView, Session, View};
+use crate::app::{Document, Outcome, PlaneView, Session, View};
 use crate::volume::{Block, Class, ClassKind, Volume, Window};
 use eframe::egui;
 use egui::{Color32, ColorImage, TextureHandle, TextureOptions};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// Height of a thumbnail in texels.
 const SIDE: usize = 112;
@@ -15,7 +14,7 @@ const SIDE: usize = 112;
 #[derive(Clone, PartialEq)]
 struct Key {
     generation: u64,
-    result: Option<usize>,
+    result: Option<u64>,
     preview: Option<u64>,
     slice: usize,
     window: Window,
@@ -54,7 +53,7 @@ impl Thumbnails {
 
     /// Redraws what is out of date.
     pub(super) fn sync(&mut self, ctx: &egui::Context, session: &Session) {
-        let Some(document) = &session.document else {
+        let Some(document) = session.document() else {
             self.key = None;
             self.members.clear();
             self.sync_demos(ctx, session);
@@ -62,11 +61,11 @@ impl Thumbnails {
         };
         let run = session.live_run();
         let previews = run.filter(|r| r.preview_version > 0);
-        let findings = document.findings.as_ref();
+        let result = session.results().chosen();
         let View { window, invert, voxel, .. } = document.view;
         let key = Key {
             generation: document.generation,
-            result: findings.map(|f| Arc::as_ptr(f) as usize),
+            result: result.map(|r| r.id),
             preview: previews.map(|r| r.preview_version),
             slice: voxel[2],
             window,
@@ -99,15 +98,14 @@ impl Thumbnails {
                 let image = base.with_mask(&soft, &run.card.classes, run.card.kind, &[]);
                 self.put(ctx, member, turned(&image, plane));
             }
-        } else if let Some(findings) = findings.filter(|_| run.is_none()) {
-            self.sync_result(ctx, document, findings);
+        } else if let Some(outcome) = result.and_then(|r| r.outcome()).filter(|_| run.is_none()) {
+            self.sync_result(ctx, document, outcome);
         } else {
             self.members.clear();
         }
     }
 
-    fn sync_result(&mut self, ctx: &egui::Context, document: &Document, findings: &Findings) {
-        let outcome = &findings.outcome;
+    fn sync_result(&mut self, ctx: &egui::Context, document: &Document, outcome: &Outcome) {
         let z = document.view.voxel[2].clamp(outcome.slices.start, outcome.slices.end.max(1) - 1);
         let base = Base::new(document, &Block::slab(outcome.roi, 2, z), 2, outcome.time);
         let plane = PlaneView::across(document.volume.geometry(), 2);
@@ -143,7 +141,7 @@ impl Thumbnails {
     }
 
     fn sync_demos(&mut self, ctx: &egui::Context, session: &Session) {
-        let pictures = session.demo_pictures();
+        let pictures = session.shell().demo_pictures();
         if self.demos.len() != pictures.len() {
             self.demos = pictures
                 .iter()

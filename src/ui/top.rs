@@ -1,7 +1,9 @@
 //! The bar over the image: name, what is open, what is drawn, how it is windowed.
 
 use super::{input::hint, theme};
-use crate::app::{Action, Command, Panel, Session, presets};
+use crate::app::{
+    Action, Command, OpenCommand, Panel, Session, ShellCommand, ViewCommand, ViewId, presets,
+};
 use crate::volume::{Plane, Severity};
 use eframe::egui;
 use egui::RichText;
@@ -13,21 +15,21 @@ pub(super) fn top_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Co
             ui.label(theme::wordmark(21.0));
             ui.add_space(6.0);
             open_menu(ui, session, commands);
-            let Some(document) = &session.document else { return };
+            let Some(document) = session.document() else { return };
             ui.separator();
             ui.label(egui::RichText::new(document.origin.short_name()).color(theme::STRONG));
             if let Some(title) = document.series_title() {
                 ui.label(RichText::new(format!("· {title}")).color(theme::TEXT));
             }
-            if session.shown_chooser().is_some() {
+            if session.opening().chooser().is_some() {
                 return;
             }
             if document.has_siblings()
                 && ui.button("Series…").on_hover_text("Choose another series").clicked()
             {
-                commands.push(Command::ChooseSeries);
+                commands.push(OpenCommand::ChooseSeries.into());
             }
-            badge(ui, document, commands);
+            badge(ui, session, document, commands);
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                 icon(ui, "?", "Keyboard shortcuts", Action::Shortcuts, commands);
                 icon(ui, "Messages", "All messages of this session", Action::Messages, commands);
@@ -44,7 +46,7 @@ pub(super) fn top_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Co
 
 fn icon(ui: &mut egui::Ui, text: &str, tip: &str, action: Action, commands: &mut Vec<Command>) {
     if ui.button(text).on_hover_text(hint(tip, action)).clicked() {
-        commands.push(Command::Do(action));
+        commands.push(action.into());
     }
 }
 
@@ -58,43 +60,48 @@ fn open_menu(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) 
         ] {
             let shortcut = crate::app::chord_text(action).unwrap_or_default();
             if ui.add(egui::Button::new(text).shortcut_text(shortcut)).clicked() {
-                commands.push(Command::Do(action));
+                commands.push(action.into());
             }
         }
         ui.separator();
         for demo in crate::app::demo_list() {
             if ui.button(format!("Demo: {}", demo.title)).clicked() {
-                commands.push(Command::OpenDemo(demo.name.to_owned()));
+                commands.push(OpenCommand::Demo(demo.name.to_owned()).into());
             }
         }
-        if !session.preferences.recent.is_empty() {
+        if !session.shell().preferences().recent.is_empty() {
             ui.separator();
-            for path in session.preferences.recent.iter().take(5) {
+            for path in session.shell().preferences().recent.iter().take(5) {
                 let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
                 if ui.button(name).on_hover_text(path.display().to_string()).clicked() {
-                    commands.push(Command::Open(path.clone()));
+                    commands.push(OpenCommand::path(path.clone()).into());
                 }
             }
         }
         ui.separator();
         let shortcut = crate::app::chord_text(Action::CloseImage).unwrap_or_default();
         if ui.add(egui::Button::new("Close the image").shortcut_text(shortcut)).clicked() {
-            commands.push(Command::Do(Action::CloseImage));
+            commands.push(Action::CloseImage.into());
         }
         if ui.button("About Sfumato").clicked() {
-            commands.push(Command::Show(Panel::About, true));
+            commands.push(ShellCommand::Show(Panel::About, true).into());
         }
     });
 }
 
 /// Amber when the picture may not mean what it seems to.
-fn badge(ui: &mut egui::Ui, document: &crate::app::Document, commands: &mut Vec<Command>) {
-    let notices: Vec<_> = document.notices().collect();
+fn badge(
+    ui: &mut egui::Ui,
+    session: &Session,
+    document: &crate::app::Document,
+    commands: &mut Vec<Command>,
+) {
+    let notices: Vec<_> = session.notices().collect();
     let raw = document.raw_geometry();
     if notices.is_empty() && raw.is_none() {
         return;
     }
-    let amber = document.cautions().count();
+    let amber = session.cautions().count();
     let (text, color) = match amber {
         0 if notices.len() == 1 => ("1 note".to_owned(), theme::WEAK),
         0 => (format!("{} notes", notices.len()), theme::WEAK),
@@ -129,7 +136,7 @@ fn planes(ui: &mut egui::Ui, document: &crate::app::Document, commands: &mut Vec
         };
         let response = ui.selectable_label(document.view.axis == axis, name);
         if response.on_hover_text(hint("Show this plane", Action::NextPlane)).clicked() {
-            commands.push(Command::SetPlane(axis));
+            commands.push(ViewCommand::SetPlane(ViewId::Main, axis).into());
         }
     }
     ui.separator();
@@ -142,7 +149,7 @@ fn window_menu(ui: &mut egui::Ui, document: &crate::app::Document, commands: &mu
             let key = crate::app::chord_text(Action::Preset(i as u8 + 1)).unwrap_or_default();
             let text = format!("{name}  {:.0} / {:.0}", w.width, w.center);
             if ui.add(egui::Button::new(text).shortcut_text(key)).clicked() {
-                commands.push(Command::SetWindow(w));
+                commands.push(ViewCommand::SetWindow(w).into());
             }
         }
         ui.separator();
@@ -154,7 +161,7 @@ fn window_menu(ui: &mut egui::Ui, document: &crate::app::Document, commands: &mu
         ] {
             let key = crate::app::chord_text(action).unwrap_or_default();
             if ui.add(egui::Button::new(text).shortcut_text(key)).clicked() {
-                commands.push(Command::Do(action));
+                commands.push(action.into());
             }
         }
     })

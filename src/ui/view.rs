@@ -4,7 +4,7 @@ use super::input::wheel_slices;
 use super::lines::{self, Lines};
 use super::residency::{self, Residency};
 use super::{sliders, theme};
-use crate::app::{Command, Document, Findings, Session, Shown, wording};
+use crate::app::{Command, Document, Findings, Session, Shown, ViewCommand, ViewId, wording};
 use crate::render::{
     ColorMap, HeatStyle, Interpolation, LabelStyle, SliceMap, SlicePaint, colormap,
 };
@@ -52,7 +52,7 @@ pub(super) fn view_ui(
     residency: &Residency,
     commands: &mut Vec<Command>,
 ) {
-    let Some(document) = &session.document else { return };
+    let Some(document) = session.document() else { return };
     let (_, slices) = document.slice();
     let mut area = ui.available_rect_before_wrap();
     let whole = area;
@@ -84,10 +84,10 @@ pub(super) fn view_ui(
     let heat = sampled.filter(|_| document.overlays.heat && residency.has_heat() && !held);
     let masks = document.overlays.segmentation && !held;
     // Agreement lines stand for the outline of all samples together.
-    let lines = sampled.is_some() && document.member.is_none();
+    let lines = sampled.filter(|_| document.member.is_none());
     let labels = match shown {
         _ if !masks => None,
-        Shown::Nothing => None,
+        Shown::Nothing | Shown::Comparing => None,
         Shown::Live(run) => residency.has_preview().then(|| LabelStyle {
             layer: residency::PREVIEW,
             palette: residency::palette(&run.card.classes, &[]),
@@ -109,7 +109,7 @@ pub(super) fn view_ui(
                 &document.overlays.hidden_classes,
             ),
             fill: document.overlays.opacity,
-            outline: if lines { 0.0 } else { 2.0 },
+            outline: if lines.is_some() { 0.0 } else { 2.0 },
             outline_opacity: 1.0,
         }),
     };
@@ -128,7 +128,7 @@ pub(super) fn view_ui(
             background: [theme::CANVAS.r(), theme::CANVAS.g(), theme::CANVAS.b()],
             heat: heat.map(|_| HeatStyle {
                 layer: residency::HEAT,
-                max: wording::VARIANCE_MAX,
+                max: document.overlays.measure.max() as f32,
                 opacity: document.overlays.heat_opacity,
                 map: ColorMap::Cividis,
             }),
@@ -136,9 +136,9 @@ pub(super) fn view_ui(
         }
         .shape(area),
     );
-    if masks && lines {
-        local.lines.sync(document);
-        local.lines.paint(&painter, area.min, &map, document);
+    if let Some(findings) = lines.filter(|_| masks) {
+        local.lines.sync(findings, document);
+        local.lines.paint(&painter, area.min, &map, findings, document);
     }
     if document.view.crosshair && !held {
         crosshair(&painter, area, document, &map);
@@ -177,7 +177,9 @@ fn interact(
         let c = at - area.center();
         // The point under the pointer stays where it is.
         let pan = [c.x - f * (c.x - pan[0]), c.y - f * (c.y - pan[1])];
-        commands.push(Command::SetView { zoom: document.view.zoom * f, pan });
+        commands.push(
+            ViewCommand::SetZoom { view: ViewId::Main, zoom: document.view.zoom * f, pan }.into(),
+        );
     };
     if response.hovered() {
         let (zoom, shift) = ui.input(|i| (i.zoom_delta(), i.modifiers.shift));
@@ -200,8 +202,8 @@ fn interact(
             // A clip has no slices: the wheel walks through its time.
             match slices {
                 _ if walked == 0 => {}
-                1 => commands.push(Command::StepTime(walked)),
-                _ => commands.push(Command::StepSlice(walked)),
+                1 => commands.push(ViewCommand::StepTime(walked).into()),
+                _ => commands.push(ViewCommand::StepSlice(ViewId::Main, walked).into()),
             }
         }
     }
@@ -216,21 +218,28 @@ fn interact(
             p.clamp(-most, most)
         };
         let extent = picture_size(document, map);
-        commands.push(Command::SetView {
-            zoom: document.view.zoom,
-            pan: [
-                limit(pan[0] + delta.x, extent.x, area.width() / 2.0),
-                limit(pan[1] + delta.y, extent.y, area.height() / 2.0),
-            ],
-        });
+        commands.push(
+            ViewCommand::SetZoom {
+                view: ViewId::Main,
+                zoom: document.view.zoom,
+                pan: [
+                    limit(pan[0] + delta.x, extent.x, area.width() / 2.0),
+                    limit(pan[1] + delta.y, extent.y, area.height() / 2.0),
+                ],
+            }
+            .into(),
+        );
     } else if windowing && delta != egui::Vec2::ZERO {
         let step = document.robust_range / 512.0;
         let least = least_width(document);
         let w = document.view.window;
-        commands.push(Command::SetWindow(Window {
-            width: (w.width + f64::from(delta.x) * step).max(least),
-            center: w.center + f64::from(delta.y) * step,
-        }));
+        commands.push(
+            ViewCommand::SetWindow(Window {
+                width: (w.width + f64::from(delta.x) * step).max(least),
+                center: w.center + f64::from(delta.y) * step,
+            })
+            .into(),
+        );
     } else if response.dragged_by(PointerButton::Secondary) && ctrl && delta.y != 0.0 {
         let at = ui.input(|i| i.pointer.press_origin()).unwrap_or(area.center());
         zoom_by(f64::from(-delta.y / 200.0).exp(), at, commands);
@@ -240,7 +249,7 @@ fn interact(
         && let Some(voxel) = response.interact_pointer_pos().and_then(under)
         && (voxel != document.view.voxel || !document.view.crosshair)
     {
-        commands.push(Command::SetCrosshair(voxel));
+        commands.push(ViewCommand::SetCrosshair(voxel).into());
     }
 }
 
@@ -377,7 +386,10 @@ fn corner_text(
         match document.member {
             _ if findings.is_deterministic() => right(wording::ONE_MASK, theme::TEXT),
             Some(m) => {
-                right(&format!("sample {} of {} alone", m + 1, findings.samples()), theme::ACCENT);
+                let excluded = if findings.included.contains(m) { "" } else { ", excluded" };
+                let text =
+                    format!("sample {} of {} alone{excluded}", m + 1, findings.included.drawn());
+                right(&text, theme::ACCENT);
             }
             None if drawn => right(&lines::legend(findings.samples()), theme::TEXT),
             None => {}
@@ -452,10 +464,12 @@ fn color_bar(
     }
     painter.rect_stroke(bar, 1.0, Stroke::new(1.0, theme::WEAK), egui::StrokeKind::Outside);
     let at = |t: f32| Pos2::new(bar.right() + 7.0, bar.bottom() - bar.height() * t);
-    text(painter, at(1.0), Align2::LEFT_TOP, "0.25", 12.0, theme::STRONG);
-    text(painter, at(0.5), Align2::LEFT_CENTER, "0.125", 12.0, theme::TEXT);
+    let measure = document.overlays.measure;
+    let [end, half] = [1.0, 0.5].map(|t| wording::mark(measure, t * measure.max()));
+    text(painter, at(1.0), Align2::LEFT_TOP, &end, 12.0, theme::STRONG);
+    text(painter, at(0.5), Align2::LEFT_CENTER, &half, 12.0, theme::TEXT);
     text(painter, at(0.0), Align2::LEFT_BOTTOM, "0", 12.0, theme::STRONG);
-    let caption = format!("{} · {}", class.name, wording::variance_bar(findings.samples()));
+    let caption = format!("{} · {}", class.name, wording::bar(measure, findings.samples()));
     text(
         painter,
         Pos2::new(bar.left(), bar.bottom() + 8.0),
@@ -466,7 +480,10 @@ fn color_bar(
     );
     // Painted text is invisible to screen readers: name the bar for them.
     let response = ui.interact(bar, ui.scope_id().with("colour bar"), Sense::hover());
-    let label = format!("Colour bar: {caption}, 0 to 0.25");
+    let label = format!("Colour bar: {caption}, 0 to {end}");
     response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Image, true, &label));
-    let _shown = response.on_hover_text("p(1 - p) over the samples. 0.25: half of the samples include the pixel. The scale never follows the data.");
+    let _shown = response.on_hover_text(format!(
+        "{} over the samples. {end}: half of the samples include the pixel. The scale never follows the data.",
+        measure.formula()
+    ));
 }

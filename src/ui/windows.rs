@@ -1,9 +1,9 @@
 //! What floats over the panels: path field, export, shortcuts, messages, model card, notices.
 
-use super::theme;
+use super::{panel::measure_ui, theme};
 use crate::app::{
-    BINDINGS, Command, Entry, ExportOptions, Group, Level, Obstacles, Panel, Session, typed_path,
-    wording,
+    BINDINGS, Command, Entry, ExportCommand, ExportOptions, Group, Level, Obstacles, OpenCommand,
+    Panel, Session, ShellCommand, typed_path, wording,
 };
 use eframe::egui;
 use egui::{Align2, RichText, vec2};
@@ -23,8 +23,8 @@ pub(super) struct WindowsLocal {
 impl WindowsLocal {
     pub(super) fn new(session: &Session) -> Self {
         Self {
-            folder: session.export_folder.display().to_string(),
-            folder_shown: session.export_folder.clone(),
+            folder: session.exports().folder().display().to_string(),
+            folder_shown: session.exports().folder().to_owned(),
             ..Self::default()
         }
     }
@@ -56,7 +56,7 @@ fn window(
     commands: &mut Vec<Command>,
     contents: impl FnOnce(&mut egui::Ui, &mut Vec<Command>),
 ) {
-    if !session.is_open(panel) {
+    if !session.shell().is_open(panel) {
         return;
     }
     let mut open = true;
@@ -67,7 +67,7 @@ fn window(
         .anchor(Align2::CENTER_CENTER, vec2(0.0, -20.0))
         .show(ctx, |ui| contents(ui, commands));
     if !open {
-        commands.push(Command::Show(panel, false));
+        commands.push(ShellCommand::Show(panel, false).into());
     }
 }
 
@@ -77,11 +77,11 @@ fn path_window(
     local: &mut WindowsLocal,
     commands: &mut Vec<Command>,
 ) {
-    let open = session.is_open(Panel::Path);
+    let open = session.shell().is_open(Panel::Path);
     // The start screen has its own field.
-    if open && session.document.is_none() {
+    if open && session.document().is_none() {
         local.focus_start_path = true;
-        commands.push(Command::Show(Panel::Path, false));
+        commands.push(ShellCommand::Show(Panel::Path, false).into());
         return;
     }
     let fresh = open && !local.path_was_open;
@@ -103,7 +103,7 @@ fn path_window(
         if (enter || clicked)
             && let Some(path) = path
         {
-            commands.push(Command::Open(path));
+            commands.push(OpenCommand::path(path).into());
         }
     });
 }
@@ -114,9 +114,9 @@ fn export_window(
     local: &mut WindowsLocal,
     commands: &mut Vec<Command>,
 ) {
-    if local.folder_shown != session.export_folder {
-        local.folder_shown.clone_from(&session.export_folder);
-        local.folder = session.export_folder.display().to_string();
+    if local.folder_shown != session.exports().folder() {
+        local.folder_shown = session.exports().folder().to_owned();
+        local.folder = local.folder_shown.display().to_string();
     }
     window(ctx, session, Panel::Export, "Export", commands, |ui, commands| {
         ui.set_width(540.0);
@@ -128,7 +128,10 @@ fn export_window(
         };
         let outcome = entry.about();
         let [what, how, _] = entry.lines();
-        ui.label(RichText::new(format!("{what} · {}", wording::drawn(outcome))).strong());
+        ui.label(
+            RichText::new(format!("{what} · {}", wording::drawn(outcome, &entry.included)))
+                .strong(),
+        );
         ui.label(small(&how).color(theme::WEAK));
         for notice in wording::ambers(&outcome.notices) {
             ui.label(small(&format!("Caution: {}", notice.text)).color(theme::AMBER));
@@ -139,7 +142,7 @@ fn export_window(
                 .desired_width(ui.available_width() - 100.0);
             ui.add(field).labelled_by(label.id);
             if ui.button("Choose…").on_hover_text("Choose with a file dialog").clicked() {
-                commands.push(Command::ExportDialog);
+                commands.push(ExportCommand::ChooseFolder.into());
             }
         });
         let o = &mut local.options;
@@ -149,9 +152,16 @@ fn export_window(
         let nifti = if one {
             "NIfTI: mask, label names"
         } else {
-            "NIfTI: mask, probability, variance, samples, label names"
+            "NIfTI: mask, probability, uncertainty map, samples, label names"
         };
         ui.checkbox(&mut o.nifti, nifti);
+        if !one {
+            ui.horizontal(|ui| {
+                ui.add_space(25.0);
+                let label = ui.label(small("Map of").color(theme::WEAK));
+                measure_ui(ui, &mut o.measure).labelled_by(label.id);
+            });
+        }
         let seg = if one { "DICOM SEG: mask" } else { "DICOM SEG: mask and probability" };
         for (flag, text, why) in [
             (&mut o.seg, seg, &obstacles.seg),
@@ -181,7 +191,7 @@ fn export_window(
             "{} ({}), {}, {}",
             m.id,
             m.sha256.get(..12).unwrap_or(&m.sha256),
-            wording::settings(outcome),
+            wording::settings(outcome, &entry.included),
             wording::RESEARCH_USE_SHORT
         );
         ui.label(RichText::new(provenance).size(12.0).color(theme::WEAK));
@@ -189,9 +199,9 @@ fn export_window(
         let folder = typed_path(&local.folder);
         let o = local.options;
         let any = o.nifti || o.seg || o.rtstruct;
-        let ready = folder.is_some() && any && !session.is_exporting();
+        let ready = folder.is_some() && any && !session.exports().is_writing();
         let button = ui.add_enabled(ready, theme::primary("Write the files"));
-        let why = match (session.is_exporting(), any) {
+        let why = match (session.exports().is_writing(), any) {
             (true, _) => "writing",
             (_, false) => "choose a format first",
             _ => "type a folder first",
@@ -199,13 +209,18 @@ fn export_window(
         if button.on_disabled_hover_text(why).clicked()
             && let Some(folder) = folder
         {
-            commands.push(Command::Export { folder, options: local.options });
+            commands.push(
+                ExportCommand::Write { result: entry.id, folder, options: local.options }.into(),
+            );
         }
-        if session.is_exporting() {
+        if session.exports().is_writing() {
             ui.label("writing");
-        } else if !session.exported.is_empty() {
-            ui.label(RichText::new(format!("{} files written", session.exported.len())).strong());
-            for file in &session.exported {
+        } else if !session.exports().files().is_empty() {
+            ui.label(
+                RichText::new(format!("{} files written", session.exports().files().len()))
+                    .strong(),
+            );
+            for file in session.exports().files() {
                 let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
                 ui.label(RichText::new(name).size(12.0).color(theme::WEAK));
             }
@@ -260,10 +275,10 @@ fn log_window(ctx: &egui::Context, session: &Session, commands: &mut Vec<Command
     window(ctx, session, Panel::Log, "Messages of this session", commands, |ui, _| {
         ui.set_width(560.0);
         egui::ScrollArea::vertical().max_height(420.0).show(ui, |ui| {
-            if session.log.entries().next().is_none() {
+            if session.shell().log().entries().next().is_none() {
                 ui.label(RichText::new("No messages so far.").color(theme::WEAK));
             }
-            for entry in session.log.entries().rev() {
+            for entry in session.shell().log().entries().rev() {
                 ui.horizontal_wrapped(|ui| {
                     let (name, color) = level(entry);
                     ui.label(RichText::new(name).size(12.0).color(color));
@@ -275,7 +290,7 @@ fn log_window(ctx: &egui::Context, session: &Session, commands: &mut Vec<Command
 }
 
 fn card_window(ctx: &egui::Context, session: &Session, commands: &mut Vec<Command>) {
-    let Some(card) = session.card() else { return };
+    let Some(card) = session.runs().card() else { return };
     window(ctx, session, Panel::Card, "About this model", commands, |ui, _| {
         ui.set_width(600.0);
         ui.label(RichText::new(&card.title).heading());
@@ -320,17 +335,17 @@ fn small(text: &str) -> RichText {
 fn leave_window(ctx: &egui::Context, session: &Session, commands: &mut Vec<Command>) {
     window(ctx, session, Panel::Leave, "Close Sfumato?", commands, |ui, commands| {
         ui.set_width(420.0);
-        let text = match session.unexported() {
+        let text = match session.results().unexported() {
             1 => "One result was not exported. It is lost if Sfumato closes now.".to_owned(),
             n => format!("{n} results were not exported. They are lost if Sfumato closes now."),
         };
         ui.label(text);
         ui.horizontal(|ui| {
             if ui.add(theme::primary("Stay")).clicked() {
-                commands.push(Command::Show(Panel::Leave, false));
+                commands.push(ShellCommand::Show(Panel::Leave, false).into());
             }
             if ui.button("Close and lose them").clicked() {
-                commands.push(Command::Leave);
+                commands.push(ShellCommand::Leave.into());
             }
         });
     });
@@ -338,7 +353,7 @@ fn leave_window(ctx: &egui::Context, session: &Session, commands: &mut Vec<Comma
 
 /// First start: a line under the top bar. It does not stand in the way: everything works with it.
 pub(super) fn research_use_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
-    if session.research_use_acknowledged() {
+    if session.shell().research_use_acknowledged() {
         return;
     }
     let frame = egui::Frame::new()
@@ -348,7 +363,7 @@ pub(super) fn research_use_ui(ui: &mut egui::Ui, session: &Session, commands: &m
         ui.horizontal(|ui| {
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                 if ui.add(theme::primary("Understood")).clicked() {
-                    commands.push(Command::AcknowledgeResearchUse);
+                    commands.push(ShellCommand::AcknowledgeResearchUse.into());
                 }
                 ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
                     let text = RichText::new(wording::RESEARCH_USE).color(theme::STRONG);
@@ -382,15 +397,15 @@ fn level(entry: &Entry) -> (&'static str, egui::Color32) {
 }
 
 fn toasts(ctx: &egui::Context, session: &Session, commands: &mut Vec<Command>) {
-    if session.log.toasts().next().is_none() {
+    if session.shell().log().toasts().next().is_none() {
         return;
     }
-    let side = if session.document.is_some() { 350.0 } else { 0.0 };
+    let side = if session.document().is_some() { 350.0 } else { 0.0 };
     egui::Area::new(egui::Id::unique("toasts"))
         .anchor(Align2::RIGHT_TOP, vec2(-14.0 - side, 58.0))
         .order(egui::Order::Foreground)
         .show(ctx, |ui| {
-            for entry in session.log.toasts() {
+            for entry in session.shell().log().toasts() {
                 let (name, color) = level(entry);
                 popup_frame(color).show(ui, |ui| {
                     ui.set_width(360.0);
@@ -401,7 +416,7 @@ fn toasts(ctx: &egui::Context, session: &Session, commands: &mut Vec<Command>) {
                             ui.label(RichText::new(&entry.text).color(theme::STRONG));
                         });
                         if ui.small_button("Close").on_hover_text("Close this message").clicked() {
-                            commands.push(Command::DismissToast(entry.id));
+                            commands.push(ShellCommand::DismissToast(entry.id).into());
                         }
                     });
                 });
@@ -412,7 +427,7 @@ fn toasts(ctx: &egui::Context, session: &Session, commands: &mut Vec<Command>) {
 /// Says before release what a drop would do.
 fn drop_hint(ctx: &egui::Context, session: &Session) {
     let hovering = ctx.input(|i| !i.raw.hovered_files.is_empty());
-    if !hovering || session.document.is_none() {
+    if !hovering || session.document().is_none() {
         return;
     }
     let area = ctx.content_rect();

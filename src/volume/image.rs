@@ -144,6 +144,13 @@ impl Notice {
     }
 }
 
+/// Adds a notice unless it is already there.
+pub fn push_once(notices: &mut Vec<Notice>, notice: Notice) {
+    if !notices.contains(&notice) {
+        notices.push(notice);
+    }
+}
+
 /// Window centre ("level") and width in rescaled units.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Window {

@@ -14,7 +14,7 @@ mod turn;
 pub use block::Block;
 pub use geometry::{Affine, Geometry, GeometryError, LengthUnit, Plane};
 pub use image::{
-    Modality, Notice, Severity, Source, Statistics, Volume, VolumeError, Voxels, Window,
+    Modality, Notice, Severity, Source, Statistics, Volume, VolumeError, Voxels, Window, push_once,
 };
 pub use label::{Class, ClassKind, Label, LabelMap, LabelTable, Roi};
 pub use plane::PlaneView;

@@ -153,7 +153,7 @@ fn training_sees_the_same_however_a_set_is_stored() {
         write_set(folder.path(), way);
         let mut value: Value = serde_json::from_str(text).unwrap();
         value["data"] = json!(folder.path());
-        value["network"] = json!({
+        value["objective"]["network"] = json!({
             "image_size": 16, "width": 8, "groups": 4, "multipliers": [1, 2], "time_width": 16,
             "former_blocks": 1, "filter_blocks": 2, "filter_width": 4
         });

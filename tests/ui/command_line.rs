@@ -139,13 +139,14 @@ fn the_window_does_not_write_where_a_run_is_writing() {
     w.finish(2);
     let set = sfumato::app::begin_results(dir.path(), true).expect("begun");
     let options = sfumato::app::ExportOptions::default();
-    let export = sfumato::app::Command::Export { folder: dir.path().to_owned(), options };
+    let export =
+        sfumato::app::ExportCommand::Write { result: 1, folder: dir.path().to_owned(), options };
     w.apply(export.clone());
-    w.until("it is refused", |a| !a.session.is_exporting());
+    w.until("it is refused", |a| !a.session.exports().is_writing());
     assert!(w.has("another run is writing these files"), "{:?}", w.texts());
     drop(set);
     w.apply(export);
-    w.until("it is written", |a| !a.session.exported.is_empty());
+    w.until("it is written", |a| !a.session.exports().files().is_empty());
     assert_one_set(dir.path());
 }
 
@@ -178,17 +179,14 @@ fn direct_network(folder: &Path) -> PathBuf {
         ("warmup", json!(1)),
         ("checkpoint_every", json!(4)),
         ("validate_every", json!(4)),
-        (
-            "network",
-            json!({
-                "image_size": 16, "width": 8, "groups": 4, "multipliers": [1, 2],
-                "time_width": 16, "former_blocks": 1, "filter_blocks": 2, "filter_width": 4,
-                "diffusion": false
-            }),
-        ),
     ] {
         config[key] = value;
     }
+    config["objective"]["network"] = json!({
+        "image_size": 16, "width": 8, "groups": 4, "multipliers": [1, 2],
+        "time_width": 16, "former_blocks": 1, "filter_blocks": 2, "filter_width": 4,
+        "diffusion": false
+    });
     let path = folder.join("config.json");
     std::fs::write(&path, config.to_string()).expect("written");
     let run = folder.join("run");

@@ -6,7 +6,7 @@ use crate::dicom_files::element;
 use crate::window::*;
 use eframe::egui::{self, Key, Modifiers};
 use rand::{Rng, SeedableRng};
-use sfumato::app::{Command, ExportOptions};
+use sfumato::app::{ExportCommand, ExportOptions, OpenCommand, RunCommand};
 use sfumato::inference::Event;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -263,47 +263,45 @@ fn privacy_the_window_keeps_the_patient_to_itself() {
         seen += &shown(w);
         w.picture();
     };
-    w.harness.state_mut().session.apply(Command::OpenTogether(vec![scans.clone()]));
-    w.until("the list shows", |a| a.session.shown_chooser().is_some());
+    w.harness.state_mut().session.apply(OpenCommand::Paths(vec![scans.clone()]));
+    w.until("the list shows", |a| a.session.opening().chooser().is_some());
     look(&mut w);
     w.press(Modifiers::NONE, Key::Enter);
-    w.until("the series opens", |a| a.session.document.is_some());
+    w.until("the series opens", |a| a.session.document().is_some());
     look(&mut w);
-    w.harness.state_mut().session.apply(Command::SetModel("fundus-disc-cup".into()));
-    w.harness.state_mut().session.settings.members = 2;
+    w.harness.state_mut().session.apply(RunCommand::SetModel("fundus-disc-cup".into()));
+    w.set(|s| s.members = 2);
     w.harness.run_steps(2);
     w.click("Segment");
     w.hand.start(2);
     w.hand.step(2, 1, 4);
     look(&mut w);
     w.hand.send(Event::Finished(w.hand.outcome(2)));
-    w.until("the result shows", |a| {
-        a.session.document.as_ref().is_some_and(|d| d.findings.is_some())
-    });
+    w.until("the result shows", |a| a.session.results().findings().is_some());
     let options = ExportOptions { seg: true, rtstruct: true, ..ExportOptions::default() };
-    let export = Command::Export { folder: target.clone(), options };
+    let export = ExportCommand::Write { result: 1, folder: target.clone(), options };
     w.harness.state_mut().session.apply(export.clone());
-    w.until("files are written", |a| a.session.exported.len() == 10);
+    w.until("files are written", |a| a.session.exports().files().len() == 10);
     look(&mut w);
     // Errors: files that are there already, a folder that is not, damaged and foreign files.
     w.harness.state_mut().session.apply(export);
-    w.until("the second export is refused", |a| a.session.log.toasts().next().is_some());
+    w.until("the second export is refused", |a| a.session.shell().log().toasts().next().is_some());
     look(&mut w);
     let bytes = slice(7, 1, 0.0);
     let named = |text: &str| scans.join(format!("{}-{text}", NAMES[1]));
     std::fs::write(named("short.dcm"), &bytes[..bytes.len() / 2]).expect("written");
     std::fs::write(named("letter.txt"), "of Pläntname, born 18060708").expect("written");
     for path in [named("short.dcm"), named("letter.txt"), named("absent.dcm")] {
-        let before = w.harness.state().session.log.entries().count();
-        w.harness.state_mut().session.apply(Command::Open(path));
-        w.until("it is refused", |a| a.session.log.entries().count() > before);
+        let before = w.harness.state().session.shell().log().entries().count();
+        w.harness.state_mut().session.apply(OpenCommand::path(path));
+        w.until("it is refused", |a| a.session.shell().log().entries().count() > before);
         look(&mut w);
     }
     w.press(Modifiers::COMMAND, Key::M);
     look(&mut w);
     w.press(Modifiers::COMMAND, Key::E);
     look(&mut w);
-    for entry in w.harness.state().session.log.entries() {
+    for entry in w.harness.state().session.shell().log().entries() {
         assert!(found(entry.text.as_bytes(), &secrets).is_empty(), "{}", entry.text);
     }
     drop(w);

@@ -3,13 +3,13 @@
 use crate::window::*;
 use eframe::egui::{self, Key, Modifiers};
 use egui_kittest::kittest::Queryable;
-use sfumato::app::{Action, Command, Panel, wording};
+use sfumato::app::{Action, Panel, wording};
 use sfumato::demo;
 
 #[test]
 fn start_screen_lists_three_demos_and_says_what_it_is() {
     let mut w = Window::new();
-    w.until("the cards are drawn", |a| a.session.demo_pictures().len() == 3);
+    w.until("the cards are drawn", |a| a.session.shell().demo_pictures().len() == 3);
     w.harness.run();
     for demo in demo::list() {
         w.harness.get_by_label(&format!("Open demo: {}", demo.title));
@@ -25,7 +25,7 @@ fn start_screen_lists_three_demos_and_says_what_it_is() {
     assert!(colours.len() > 40, "{} colours", colours.len());
     // USE-1: the notice does not stand in the way, and goes when understood.
     w.click("Understood");
-    assert!(w.harness.state().session.research_use_acknowledged());
+    assert!(w.harness.state().session.shell().research_use_acknowledged());
     assert!(w.harness.query_by_label("Understood").is_none());
 }
 
@@ -37,25 +37,25 @@ fn opening_a_demo_shows_its_image() {
     // A fundus is red: far more so than any panel colour.
     let red = w.view_pixels().iter().filter(|p| i32::from(p[0]) > i32::from(p[2]) + 60).count();
     assert!(red > 15_000, "{red} red pixels");
-    assert_eq!(w.harness.state().session.model.as_deref(), Some("fundus-disc-cup"));
+    assert_eq!(w.harness.state().session.runs().card().unwrap().id, "fundus-disc-cup");
 }
 
 #[test]
 fn key_4_no_plain_shortcut_fires_while_typing() {
     let mut w = Window::with_result(2);
     w.press(Modifiers::COMMAND, Key::L);
-    assert!(w.harness.state().session.is_open(Panel::Path));
-    let before = w.harness.state().session.document.as_ref().unwrap().overlays.clone();
+    assert!(w.harness.state().session.shell().is_open(Panel::Path));
+    let before = w.harness.state().session.document().unwrap().overlays.clone();
     w.press(Modifiers::NONE, Key::U);
     w.press(Modifiers::NONE, Key::S);
     let session = &w.harness.state().session;
-    assert_eq!(session.document.as_ref().unwrap().overlays, before);
+    assert_eq!(session.document().unwrap().overlays, before);
     // Escape counts while typing.
     w.press(Modifiers::NONE, Key::Escape);
     w.press(Modifiers::NONE, Key::Escape);
-    assert!(!w.harness.state().session.is_open(Panel::Path));
+    assert!(!w.harness.state().session.shell().is_open(Panel::Path));
     w.press(Modifiers::NONE, Key::U);
-    assert!(w.harness.state().session.document.as_ref().unwrap().overlays.heat);
+    assert!(w.harness.state().session.document().unwrap().overlays.heat);
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn nav_wheel_walks_slices_and_drag_changes_the_window() {
     let mut w = Window::new();
     w.open_demo(2);
     let document = |w: &Window| {
-        let d = w.harness.state().session.document.as_ref().unwrap();
+        let d = w.harness.state().session.document().unwrap();
         (d.slice().0, d.view.clone())
     };
     let (slice, view) = document(&w);
@@ -118,11 +118,11 @@ fn nav_5_letters_appear_for_ct_and_every_plane_is_reachable() {
     let axial = w.view_pixels();
     w.click("Coronal");
     let session = &w.harness.state().session;
-    assert_eq!(session.document.as_ref().unwrap().view.axis, 1);
+    assert_eq!(session.document().unwrap().view.axis, 1);
     let coronal = w.view_pixels();
     assert!(difference(&axial, &coronal) > 5000);
     w.press(Modifiers::NONE, Key::V);
-    assert_eq!(w.harness.state().session.document.as_ref().unwrap().view.axis, 0);
+    assert_eq!(w.harness.state().session.document().unwrap().view.axis, 0);
 }
 
 #[test]
@@ -134,9 +134,9 @@ fn err_1_every_table_action_is_harmless_at_any_time() {
             if matches!(binding.action, Action::CloseImage | Action::Segment) {
                 continue;
             }
-            w.harness.state_mut().session.apply(Command::Do(binding.action));
+            w.harness.state_mut().session.apply(binding.action);
             w.harness.run_steps(2);
         }
     }
-    assert!(full.harness.state().session.document.is_some());
+    assert!(full.harness.state().session.document().is_some());
 }

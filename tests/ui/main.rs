@@ -6,6 +6,7 @@
 mod command_line;
 mod dicom_files;
 mod identity;
+mod included;
 mod looking;
 mod notices;
 mod opening;

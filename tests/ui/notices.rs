@@ -6,7 +6,7 @@ use crate::dicom_files::element;
 use crate::window::*;
 use dicom::dictionary_std::tags;
 use egui_kittest::kittest::Queryable;
-use sfumato::app::{Action, Command, ExportOptions, Obstacles, wording};
+use sfumato::app::{Action, ExportOptions, Obstacles, ViewCommand, wording};
 use sfumato::io::{NiftiData, write_nifti};
 use sfumato::volume::{Affine, Geometry};
 use std::io::Write;
@@ -484,9 +484,9 @@ fn every_amber_notice_is_in_the_result_of_the_window_and_in_its_export() {
         let path = make(dir.path());
         let texts = ambers(&path, expected);
         // On an open image some of them could be its label map.
-        w.apply(Command::Do(Action::CloseImage));
+        w.apply(Action::CloseImage);
         w.open(&path);
-        w.apply(Command::HideCautions);
+        w.apply(ViewCommand::HideCautions);
         for text in &texts {
             assert!(!w.has(&format!("Caution: {text}")), "not before there is a result");
         }
@@ -497,7 +497,7 @@ fn every_amber_notice_is_in_the_result_of_the_window_and_in_its_export() {
             let label = format!("Caution: {text}");
             assert!(w.harness.query_all_by_label(&label).next().is_some(), "'{text}'");
         }
-        let document = w.session().document.as_ref().unwrap();
+        let document = w.session().document().unwrap();
         let obstacles = Obstacles::of(document.volume.geometry(), &document.volume.source);
         let options = ExportOptions {
             seg: obstacles.seg.is_none(),
@@ -515,13 +515,13 @@ fn what_a_run_notices_stands_in_the_window_and_its_files_too() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let mut w = Window::exporting(None);
     w.open_demo(0);
-    w.apply(Command::HideCautions);
+    w.apply(ViewCommand::HideCautions);
     w.segment(2);
     let mut outcome = std::sync::Arc::unwrap_or_clone(w.hand.outcome(2));
     let text = "the slices lie 20 degrees off the axis that the model was made for";
     outcome.notices.push(sfumato::volume::Notice::amber(text));
     w.finish_with(std::sync::Arc::new(outcome));
-    assert!(!w.session().document.as_ref().unwrap().cautions_read, "it is new");
+    assert!(!w.session().document().unwrap().cautions_read, "it is new");
     assert!(w.has("Hide cautions"), "in full, under the top bar");
     assert!(w.has("1 caution"));
     w.export(1, folder.path(), ExportOptions::default());

@@ -4,7 +4,7 @@ use crate::dicom_files::{Series, stack};
 use crate::window::*;
 use eframe::egui::{self, Key, Modifiers};
 use egui_kittest::kittest::Queryable;
-use sfumato::app::{Command, Stage, Thumbnail};
+use sfumato::app::{OpenCommand, Stage, Thumbnail};
 use sfumato::io::{NiftiData, write_nifti};
 use sfumato::volume::{Affine, Geometry};
 use std::path::{Path, PathBuf};
@@ -14,12 +14,12 @@ use std::sync::Arc;
 fn open_13_a_failed_open_keeps_the_old_image_and_stays_readable() {
     let mut w = Window::new();
     w.open_demo(1);
-    let generation = w.harness.state().session.document.as_ref().unwrap().generation;
-    w.harness.state_mut().session.apply(Command::Open("/nowhere/scan.nii.gz".into()));
-    w.until("the error shows", |a| a.session.log.toasts().next().is_some());
+    let generation = w.harness.state().session.document().unwrap().generation;
+    w.harness.state_mut().session.apply(OpenCommand::path("/nowhere/scan.nii.gz"));
+    w.until("the error shows", |a| a.session.shell().log().toasts().next().is_some());
     let session = &w.harness.state().session;
-    assert_eq!(session.document.as_ref().unwrap().generation, generation);
-    assert!(session.preferences.recent.is_empty());
+    assert_eq!(session.document().unwrap().generation, generation);
+    assert!(session.shell().preferences().recent.is_empty());
     assert!(w.has("/nowhere/scan.nii.gz"));
     // An hour later it is still there, until it is closed; the log keeps it.
     w.harness.input_mut().time = Some(3600.0);
@@ -38,7 +38,7 @@ fn open_2_an_unknown_file_is_refused_in_words_on_the_start_screen() {
     std::fs::write(&path, "Dear reader, this is not a picture.").expect("written");
     let mut w = Window::new();
     w.harness.input_mut().dropped_files.push(egui_file(&path));
-    w.until("the refusal shows", |a| a.session.refused.is_some());
+    w.until("the refusal shows", |a| a.session.opening().refused().is_some());
     assert!(w.has("The file could not be opened"));
     assert!(w.has("letter.png"));
     w.click("Dismiss");
@@ -69,22 +69,22 @@ fn open_1_a_dropped_picture_opens_and_is_remembered() {
     {
         let mut w = Window::with_folder(Some(preferences.clone()));
         w.harness.input_mut().dropped_files.push(egui_file(&path));
-        w.until("the picture opens", |a| a.session.document.is_some());
-        let shape = w.harness.state().session.document.as_ref().unwrap().volume.geometry().shape();
+        w.until("the picture opens", |a| a.session.document().is_some());
+        let shape = w.harness.state().session.document().unwrap().volume.geometry().shape();
         assert_eq!(shape, [40, 30, 1]);
     }
     let mut w = Window::with_folder(Some(preferences));
     w.click("Open recent: grey.png");
-    w.until("the picture opens again", |a| a.session.document.is_some());
+    w.until("the picture opens again", |a| a.session.document().is_some());
 }
 
 fn shape(w: &Window) -> [usize; 3] {
-    w.harness.state().session.document.as_ref().unwrap().volume.geometry().shape()
+    w.harness.state().session.document().unwrap().volume.geometry().shape()
 }
 
 fn open(w: &mut Window, paths: &[&Path]) {
     let paths = paths.iter().map(|p| p.to_path_buf()).collect();
-    w.harness.state_mut().session.apply(Command::OpenTogether(paths));
+    w.harness.state_mut().session.apply(OpenCommand::Paths(paths));
 }
 
 /// Three series: a localiser, the large one, and one between.
@@ -96,7 +96,7 @@ fn study(folder: &Path) {
 }
 
 fn marked(w: &Window) -> String {
-    let chooser = w.harness.state().session.shown_chooser().expect("the list is shown");
+    let chooser = w.harness.state().session.opening().chooser().expect("the list is shown");
     chooser.list.series()[chooser.marked].description.reveal().to_owned()
 }
 
@@ -109,7 +109,10 @@ fn open_13_progress_and_first_slice_show_and_escape_or_another_file_ends_the_rea
     w.gate.close();
     open(&mut w, &[folder.path()]);
     w.until("headers are counted", |a| {
-        a.session.loading().is_some_and(|l| matches!(l.stage(), Stage::Scanning { of: 40, .. }))
+        a.session
+            .opening()
+            .loading()
+            .is_some_and(|l| matches!(l.stage(), Stage::Scanning { of: 40, .. }))
     });
     assert!(w.has("Progress of loading, headers:"), "{:?}", w.texts());
     // The window answers meanwhile.
@@ -117,7 +120,7 @@ fn open_13_progress_and_first_slice_show_and_escape_or_another_file_ends_the_rea
     assert!(w.has("Keyboard and mouse"));
     w.press(Modifiers::NONE, Key::F1);
     let mut looks = 0;
-    while w.harness.state().session.loading().is_some_and(|l| l.picture().is_none()) {
+    while w.harness.state().session.opening().loading().is_some_and(|l| l.picture().is_none()) {
         w.gate.let_one_pass();
         w.harness.step();
         looks += 1;
@@ -126,26 +129,26 @@ fn open_13_progress_and_first_slice_show_and_escape_or_another_file_ends_the_rea
     }
     w.harness.run_steps(3);
     assert!(w.has("Middle slice, the others are being decoded"), "{:?}", w.texts());
-    assert!(w.harness.state().session.document.is_none(), "the rest is still to come");
+    assert!(w.harness.state().session.document().is_none(), "the rest is still to come");
     w.picture();
     w.press(Modifiers::NONE, Key::Escape);
-    assert!(w.harness.state().session.loading().is_none());
+    assert!(w.harness.state().session.opening().loading().is_none());
     assert!(w.has("Drop files or a folder here"), "the start screen is back");
     // Another wish takes the place of a reading.
     w.gate.open();
     w.gate.close();
     open(&mut w, &[folder.path()]);
     w.until("headers are counted again", |a| {
-        a.session.loading().is_some_and(|l| l.stage() != Stage::Reading)
+        a.session.opening().loading().is_some_and(|l| l.stage() != Stage::Reading)
     });
     let path = folder.path().join("grey.png");
     image::GrayImage::new(20, 10).save(&path).expect("saved");
     open(&mut w, &[&path]);
-    w.until("the picture opens", |a| a.session.document.is_some());
+    w.until("the picture opens", |a| a.session.document().is_some());
     w.gate.open();
     w.harness.run_steps(5);
     assert_eq!(shape(&w), [20, 10, 1]);
-    assert_eq!(w.harness.state().session.preferences.recent, [path]);
+    assert_eq!(w.harness.state().session.shell().preferences().recent, [path]);
 }
 
 #[test]
@@ -156,7 +159,8 @@ fn open_7_a_series_is_chosen_by_keyboard() {
     open(&mut w, &[folder.path()]);
     w.until("the list shows with all its pictures", |a| {
         a.session
-            .shown_chooser()
+            .opening()
+            .chooser()
             .is_some_and(|c| (0..3).all(|i| matches!(c.list.thumbnail(i), Thumbnail::Ready(_))))
     });
     w.picture();
@@ -171,12 +175,12 @@ fn open_7_a_series_is_chosen_by_keyboard() {
     assert_eq!(marked(&w), "Secret thin");
     // Escape leaves everything as it was.
     w.press(Modifiers::NONE, Key::Escape);
-    assert!(w.harness.state().session.chooser.is_none());
+    assert!(w.harness.state().session.opening().chooser().is_none());
     assert!(w.has("Drop files or a folder here"));
     open(&mut w, &[folder.path()]);
-    w.until("the list shows", |a| a.session.shown_chooser().is_some());
+    w.until("the list shows", |a| a.session.opening().chooser().is_some());
     w.press(Modifiers::NONE, Key::Enter);
-    w.until("the series opens", |a| a.session.document.is_some());
+    w.until("the series opens", |a| a.session.document().is_some());
     assert_eq!(shape(&w), [32, 32, 5]);
     assert!(w.harness.query_by_label("· Secret chest").is_some(), "named on the screen");
     // Another one of them, by mouse.
@@ -187,9 +191,9 @@ fn open_7_a_series_is_chosen_by_keyboard() {
     assert_eq!(marked(&w), "Secret thin");
     w.click("Open series");
     w.until("the other opens", |a| {
-        a.session.document.as_ref().is_some_and(|d| d.volume.geometry().shape()[2] == 3)
+        a.session.document().is_some_and(|d| d.volume.geometry().shape()[2] == 3)
     });
-    assert!(w.harness.state().session.chooser.is_none());
+    assert!(w.harness.state().session.opening().chooser().is_none());
 }
 
 #[test]
@@ -200,10 +204,10 @@ fn open_7_a_list_of_very_many_series_holds_only_the_rows_near_the_view() {
     }
     let mut w = Window::new();
     open(&mut w, &[folder.path()]);
-    w.until("the list shows", |a| a.session.shown_chooser().is_some());
+    w.until("the list shows", |a| a.session.opening().chooser().is_some());
     let rows = |w: &Window| w.texts().iter().filter(|t| t.starts_with("Series Secret")).count();
     assert!((10..60).contains(&rows(&w)), "{} rows", rows(&w));
-    let marked = |w: &Window| w.harness.state().session.shown_chooser().map(|c| c.marked);
+    let marked = |w: &Window| w.harness.state().session.opening().chooser().map(|c| c.marked);
     assert_eq!(marked(&w), Some(0));
     w.press(Modifiers::NONE, Key::End);
     assert_eq!(marked(&w), Some(89));
@@ -211,7 +215,7 @@ fn open_7_a_list_of_very_many_series_holds_only_the_rows_near_the_view() {
     w.picture();
     assert!((10..60).contains(&rows(&w)), "{} rows", rows(&w));
     w.press(Modifiers::NONE, Key::Enter);
-    w.until("the last one opens", |a| a.session.document.is_some());
+    w.until("the last one opens", |a| a.session.document().is_some());
 }
 
 #[test]
@@ -224,20 +228,20 @@ fn open_7_texts_about_the_patient_stay_on_the_screen() {
     {
         let mut w = Window::with_folder(Some(preferences.clone()));
         open(&mut w, &[&scans]);
-        w.until("the list shows", |a| a.session.shown_chooser().is_some());
+        w.until("the list shows", |a| a.session.opening().chooser().is_some());
         w.press(Modifiers::NONE, Key::Enter);
-        w.until("the series opens", |a| a.session.document.is_some());
+        w.until("the series opens", |a| a.session.document().is_some());
         assert!(w.has("Secret chest"), "shown");
         open(&mut w, &[Path::new("/nowhere/scan")]);
-        w.until("a refusal is said", |a| a.session.log.toasts().next().is_some());
+        w.until("a refusal is said", |a| a.session.shell().log().toasts().next().is_some());
         let session = &w.harness.state().session;
-        assert_eq!(session.preferences.recent, [scans]);
-        for entry in session.log.entries() {
+        assert_eq!(session.shell().preferences().recent, [scans]);
+        for entry in session.shell().log().entries() {
             assert!(!entry.text.contains("Secret"), "{}", entry.text);
         }
-        let document = session.document.as_ref().unwrap();
+        let document = session.document().unwrap();
         assert_eq!(document.origin.short_name(), "scans");
-        assert!(!format!("{:?}", session.preferences).contains("Secret"));
+        assert!(!format!("{:?}", session.shell().preferences()).contains("Secret"));
     }
     let kept = std::fs::read_to_string(preferences.join("preferences.json")).expect("kept");
     assert!(kept.contains("scans") && !kept.contains("Secret"), "{kept}");
@@ -251,10 +255,10 @@ fn open_9_several_dropped_files_open_as_one_series() {
     for name in ["2-1.dcm", "2-3.dcm", "2-2.dcm"] {
         w.harness.input_mut().dropped_files.push(egui_file(&folder.path().join(name)));
     }
-    w.until("they open", |a| a.session.document.is_some());
+    w.until("they open", |a| a.session.document().is_some());
     assert_eq!(shape(&w), [32, 32, 3]);
     assert!(w.has("2-1.dcm and 2 more"));
-    assert!(w.harness.state().session.preferences.recent.is_empty());
+    assert!(w.harness.state().session.shell().preferences().recent.is_empty());
 }
 
 #[test]
@@ -265,25 +269,19 @@ fn open_9_one_file_of_a_series_offers_the_others() {
     let one = folder.path().join("2-2.dcm");
     let mut w = Window::new();
     open(&mut w, &[&one]);
-    w.until("the others are found", |a| {
-        let opened = a.session.document.as_ref().and_then(|d| d.opened.as_ref());
-        opened.is_some_and(|o| o.files_of_series == 3)
-    });
+    w.until("the others are found", |a| a.session.opening().files_beside() == 3);
     assert_eq!(shape(&w), [32, 32, 1]);
     assert!(w.has("This is 1 of 3 files of its series in this folder."), "{:?}", w.texts());
     w.picture();
     w.click("Only this slice");
     assert!(!w.has("files of its series"));
     open(&mut w, &[&one]);
-    w.until("they are found again", |a| {
-        let opened = a.session.document.as_ref().and_then(|d| d.opened.as_ref());
-        opened.is_some_and(|o| o.files_of_series == 3)
-    });
+    w.until("they are found again", |a| a.session.opening().files_beside() == 3);
     w.click("Open the series");
     w.until("the series opens", |a| {
-        a.session.document.as_ref().is_some_and(|d| d.volume.geometry().shape()[2] == 3)
+        a.session.document().is_some_and(|d| d.volume.geometry().shape()[2] == 3)
     });
-    assert!(w.harness.state().session.chooser.is_none(), "nothing was asked");
+    assert!(w.harness.state().session.opening().chooser().is_none(), "nothing was asked");
     assert!(!w.has("files of its series"));
 }
 
@@ -293,13 +291,12 @@ fn cautions_stand_in_full_and_a_resampled_series_can_be_shown_as_stored() {
     stack(folder.path(), &Series::CHEST, &[0.0, 2.0, 4.0, 7.1]);
     let mut w = Window::new();
     open(&mut w, &[folder.path()]);
-    w.until("it opens", |a| a.session.document.is_some());
+    w.until("it opens", |a| a.session.document().is_some());
     assert_eq!(shape(&w), [32, 32, 5]);
     w.picture();
     assert!(w.has("uneven (2.00 to 3.10 mm"), "{:?}", w.texts());
     w.click("Show slices as stored");
-    let raw =
-        |a: &sfumato::ui::SfumatoApp| a.session.document.as_ref().and_then(|d| d.raw_geometry());
+    let raw = |a: &sfumato::ui::SfumatoApp| a.session.document().and_then(|d| d.raw_geometry());
     w.until("it opens as stored", |a| raw(a) == Some(true));
     assert_eq!(shape(&w), [32, 32, 4]);
     assert!(w.has("Caution:"), "still uneven, still said");
@@ -324,11 +321,11 @@ fn open_5_a_dropped_mask_is_offered_as_a_label_map() {
     write_nifti(&mask, &g, NiftiData::U8(&labels), 1, false).expect("written");
     let mut w = Window::new();
     open(&mut w, &[&image]);
-    w.until("the image opens", |a| a.session.document.is_some());
+    w.until("the image opens", |a| a.session.document().is_some());
     w.harness.run();
     let plain = w.view_pixels();
     w.harness.input_mut().dropped_files.push(egui_file(&mask));
-    w.until("the question is asked", |a| a.session.label_offer.is_some());
+    w.until("the question is asked", |a| a.session.opening().label_offer().is_some());
     w.click("Load as label map");
     w.harness.run();
     assert!(w.has("Show label label 4"), "{:?}", w.texts());
@@ -336,7 +333,7 @@ fn open_5_a_dropped_mask_is_offered_as_a_label_map() {
     assert!(w.has("1.44 mL"), "{:?}", w.texts());
     let changed = difference(&plain, &w.view_pixels());
     assert!(changed > 300, "{changed} pixels changed");
-    assert_eq!(w.harness.state().session.preferences.recent, [image]);
+    assert_eq!(w.harness.state().session.shell().preferences().recent, [image]);
     w.click("Remove");
     w.harness.run();
     assert!(difference(&plain, &w.view_pixels()) < 50, "as before");
@@ -372,9 +369,9 @@ fn open_5_an_indexed_picture_is_offered_as_a_label_map() {
     std::fs::write(&mask, indexed_bmp(24, 20, index)).expect("written");
     let mut w = Window::new();
     open(&mut w, &[&image]);
-    w.until("the image opens", |a| a.session.document.is_some());
+    w.until("the image opens", |a| a.session.document().is_some());
     w.harness.input_mut().dropped_files.push(egui_file(&mask));
-    w.until("the question is asked", |a| a.session.label_offer.is_some());
+    w.until("the question is asked", |a| a.session.opening().label_offer().is_some());
     w.click("Load as label map");
     w.harness.run();
     assert!(w.has("Show label label 2") && w.has("Show label label 5"), "{:?}", w.texts());

@@ -5,13 +5,15 @@ use crate::window::*;
 use eframe::egui::{self, Key, Modifiers};
 use egui_kittest::kittest::Queryable;
 use serde_json::json;
-use sfumato::app::{Command, ExportOptions, Panel};
+use sfumato::app::{
+    ExportCommand, ExportOptions, OpenCommand, Panel, ResultCommand, RunCommand, ViewCommand,
+};
 use sfumato::demo;
 use sfumato::inference::Event;
 use std::sync::Arc;
 
 fn with_seed(w: &mut Window, seed: u64, members: usize) {
-    w.harness.state_mut().session.settings.seed = seed;
+    w.set(|s| s.seed = seed);
     w.segment(members);
     w.finish(members);
 }
@@ -26,14 +28,14 @@ fn two_runs_in_a_row_are_both_kept_shown_again_and_exported() {
     with_seed(&mut w, 2, 7);
     let second = w.view_pixels();
     assert!(difference(&first, &second) > 100, "the newer one is drawn");
-    assert_eq!(w.session().results.len(), 2);
+    assert_eq!(w.session().results().entries().len(), 2);
     assert!(w.has("2 samples, 10 steps from noise, seed 1"), "{:?}", w.texts());
     assert!(w.has("7 samples, 10 steps from noise, seed 2"));
     // The older one is packed meanwhile, and comes back as it was.
-    w.until("the older one is packed", |a| a.session.results[0].is_packed());
+    w.until("the older one is packed", |a| a.session.results().entries()[0].is_packed());
     w.press_button("Show result 1");
-    w.until("it is shown", |a| !a.session.is_computing());
-    assert_eq!(w.session().document.as_ref().unwrap().result, Some(1));
+    w.until("it is shown", |a| !a.session.results().is_comparing());
+    assert_eq!(w.session().results().chosen().map(|r| r.id), Some(1));
     assert!(difference(&first, &w.view_pixels()) < 50, "as it was");
     for (id, seed, members) in [(1, 1, 2), (2, 2, 7)] {
         let target = folder.path().join(id.to_string());
@@ -43,7 +45,7 @@ fn two_runs_in_a_row_are_both_kept_shown_again_and_exported() {
         let samples = sfumato::io::open(&target.join("members.nii.gz")).expect("opens");
         assert_eq!(samples.times(), members);
     }
-    assert_eq!(w.session().unexported(), 0);
+    assert_eq!(w.session().results().unexported(), 0);
 }
 
 #[test]
@@ -53,18 +55,22 @@ fn three_models_in_a_row_keep_three_results() {
     w.open_demo(0);
     let models = ["fundus-disc-cup", "fetal-head", "hippocampus"];
     for model in models {
-        w.apply(Command::SetModel(model.to_owned()));
+        w.apply(RunCommand::SetModel(model.to_owned()));
         w.segment(3);
         w.finish(3);
     }
     let kept: Vec<String> =
-        w.session().results.iter().map(|r| r.about().model.id.clone()).collect();
+        w.session().results().entries().iter().map(|r| r.about().model.id.clone()).collect();
     assert_eq!(kept, models);
     for id in 1..=3 {
         let target = folder.path().join(id.to_string());
         w.press_button(&format!("Export result {id}"));
-        w.apply(Command::Export { folder: target.clone(), options: ExportOptions::default() });
-        w.until("files are written", |a| !a.session.is_exporting());
+        w.apply(ExportCommand::Write {
+            result: id,
+            folder: target.clone(),
+            options: ExportOptions::default(),
+        });
+        w.until("files are written", |a| !a.session.exports().is_writing());
         assert!(target.join("result.json").exists());
     }
 }
@@ -78,25 +84,25 @@ fn closing_and_opening_again_loses_no_result_and_draws_it_on_its_own_image_only(
         with_seed(&mut w, 1, members);
     }
     w.press(Modifiers::COMMAND, Key::W);
-    assert!(w.session().document.is_none());
-    assert_eq!(w.session().results.len(), 4);
+    assert!(w.session().document().is_none());
+    assert_eq!(w.session().results().entries().len(), 4);
     // From the start screen, too.
     let record = w.export(1, &folder.path().join("start"), ExportOptions::default());
     assert_eq!(record["members"], json!(2));
-    let nothing = |w: &Window| w.session().document.as_ref().unwrap().findings.is_none();
-    w.apply(Command::OpenDemo(demo::list()[1].name.to_owned()));
-    w.until("another image", |a| a.session.document.is_some());
-    w.apply(Command::ShowResult(2));
+    let nothing = |w: &Window| w.session().results().findings().is_none();
+    w.apply(OpenCommand::Demo(demo::list()[1].name.to_owned()));
+    w.until("another image", |a| a.session.document().is_some());
+    w.apply(ResultCommand::Show(2));
     w.harness.run_steps(4);
-    assert!(nothing(&w) && !w.session().is_computing(), "not drawn on another image");
+    assert!(nothing(&w) && !w.session().results().is_comparing(), "not drawn on another image");
     assert!(w.has("The image of this result is not open"));
     w.press(Modifiers::COMMAND, Key::W);
-    w.apply(Command::OpenDemo(demo::list()[0].name.to_owned()));
-    w.until("its image again", |a| a.session.document.is_some());
+    w.apply(OpenCommand::Demo(demo::list()[0].name.to_owned()));
+    w.until("its image again", |a| a.session.document().is_some());
     assert!(nothing(&w));
     w.press_button("Show result 2");
-    w.until("it is drawn", |a| !a.session.is_computing());
-    assert_eq!(w.session().document.as_ref().unwrap().result, Some(2));
+    w.until("it is drawn", |a| !a.session.results().is_comparing());
+    assert_eq!(w.session().results().chosen().map(|r| r.id), Some(2));
     for (id, members) in [(2, 3), (3, 4), (4, 5)] {
         let target = folder.path().join(id.to_string());
         assert_eq!(w.export(id, &target, ExportOptions::default())["members"], json!(members));
@@ -111,32 +117,30 @@ fn a_result_goes_only_when_the_person_says_so_twice_or_has_exported_it() {
     with_seed(&mut w, 1, 2);
     with_seed(&mut w, 2, 3);
     w.press_button("Delete result 1");
-    assert_eq!(w.session().results.len(), 2);
+    assert_eq!(w.session().results().entries().len(), 2);
     assert!(w.has("It was not exported: delete it for good?"));
     w.press_button("Keep result 1");
     w.press_button("Delete result 1");
     w.press(Modifiers::NONE, Key::Escape);
-    assert_eq!(w.session().results.len(), 2, "Escape is no yes");
+    assert_eq!(w.session().results().entries().len(), 2, "Escape is no yes");
     w.press_button("Delete result 1");
     w.press_button("Delete for good result 1");
-    assert_eq!(w.session().results.len(), 1);
+    assert_eq!(w.session().results().entries().len(), 1);
     w.export(2, &folder.path().join("out"), ExportOptions::default());
     w.press_button("Delete result 2");
-    assert!(w.session().results.is_empty());
-    let document = w.session().document.as_ref().unwrap();
-    assert!(document.findings.is_none() && document.result.is_none());
+    assert!(w.session().results().entries().is_empty());
+    assert!(w.session().results().findings().is_none());
 }
 
 #[test]
 fn a_full_memory_is_said_before_the_run_and_nothing_is_dropped() {
-    let mut w = Window::new();
+    let mut w = Window::with_room_for(10);
     w.open_demo(0);
     with_seed(&mut w, 1, 2);
-    w.harness.state_mut().session.result_budget = 10;
     w.press(Modifiers::COMMAND, Key::Enter);
-    assert!(w.session().run.is_none());
+    assert!(w.session().runs().current().is_none());
     assert!(w.has("earlier results take"), "{:?}", w.texts());
-    assert_eq!(w.session().results.len(), 1);
+    assert_eq!(w.session().results().entries().len(), 1);
     w.press_button("Delete result 1");
     w.press_button("Delete for good result 1");
     assert_eq!(w.session().segment_blocker(), None);
@@ -153,15 +157,15 @@ fn closing_the_window_asks_while_a_result_was_not_exported() {
     let mut w = Window::new();
     w.open_demo(0);
     close(&mut w);
-    assert!(!w.session().is_open(Panel::Leave), "nothing would be lost");
+    assert!(!w.session().shell().is_open(Panel::Leave), "nothing would be lost");
     with_seed(&mut w, 1, 2);
     close(&mut w);
     assert!(w.has("One result was not exported. It is lost if Sfumato closes now."));
     w.click("Stay");
-    assert!(!w.session().is_open(Panel::Leave) && !w.session().leaving);
+    assert!(!w.session().shell().is_open(Panel::Leave) && !w.session().shell().is_leaving());
     close(&mut w);
     w.click("Close and lose them");
-    assert!(w.session().leaving);
+    assert!(w.session().shell().is_leaving());
 }
 
 /// The picture in the middle of a run, with an older result that has everything switched on, and
@@ -171,7 +175,7 @@ fn nothing_of_an_older_result_is_on_the_picture_of_a_run() {
     let pictures = |older: bool| {
         let mut w = Window::new();
         w.open_demo(0);
-        w.apply(Command::SetCrosshair([128, 128, 0]));
+        w.apply(ViewCommand::SetCrosshair([128, 128, 0]));
         if older {
             w.segment(6);
             w.finish(6);
@@ -193,7 +197,9 @@ fn nothing_of_an_older_result_is_on_the_picture_of_a_run() {
         w.hand.send(Event::Finished(w.hand.outcome(3)));
         w.harness.step();
         assert!(!w.has("of 6 samples"));
-        w.until("the new one", |a| !a.session.is_computing() && a.session.run.is_none());
+        w.until("the new one", |a| {
+            !a.session.results().is_comparing() && a.session.runs().current().is_none()
+        });
         assert!(!w.has("of 6 samples · p"));
         out
     };
@@ -208,7 +214,7 @@ fn a_run_that_fails_gives_the_older_result_back() {
     let before = w.view_pixels();
     w.segment(2);
     w.hand.send(Event::Failed("out of memory".to_owned()));
-    w.until("the run ends", |a| a.session.run.is_none());
+    w.until("the run ends", |a| a.session.runs().current().is_none());
     assert!(w.has("samples agree"));
     // Below the message about it.
     let changed = difference(&before, &w.view_pixels());
@@ -297,8 +303,8 @@ fn results_of_two_runs_are_not_mixed_in_one_folder() {
     std::fs::remove_file(folder.path().join("mask.nii.gz")).expect("removed");
     w.press_button("Export result 2");
     let options = ExportOptions::default();
-    w.apply(Command::Export { folder: folder.path().to_owned(), options });
-    w.until("it is refused", |a| !a.session.is_exporting());
+    w.apply(ExportCommand::Write { result: 2, folder: folder.path().to_owned(), options });
+    w.until("it is refused", |a| !a.session.exports().is_writing());
     assert!(w.has("already exists and overwriting was not asked for"), "{:?}", w.texts());
     let text = std::fs::read_to_string(folder.path().join("result.json")).expect("there");
     assert!(text.contains("\"seed\": 1"), "as it was");

@@ -3,7 +3,10 @@
 use crate::window::*;
 use eframe::egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable;
-use sfumato::app::{Command, ExportOptions, Level, wording};
+use sfumato::app::{
+    ExportCommand, ExportOptions, Included, Level, OpenCommand, RunCommand, ViewCommand, ViewId,
+    wording,
+};
 use sfumato::demo;
 use sfumato::diffusion::Start;
 use sfumato::inference::Event;
@@ -38,7 +41,7 @@ fn run_3_previews_change_the_strip_and_never_enter_a_result() {
     let session = &w.harness.state().session;
     let run = session.live_run().expect("running");
     assert_eq!(run.text(), "step 6 of 10 · about 5 s left");
-    assert!(session.document.as_ref().is_some_and(|d| d.findings.is_none()));
+    assert!(session.results().findings().is_none());
     assert!(w.has("Progress of the run, 60 %"));
 }
 
@@ -70,9 +73,9 @@ fn a_finished_run_shows_the_table_with_its_spread() {
     assert!(w.has("mean Dice of 28 pairs, 8 samples"));
     // One sample alone, and back.
     w.click("Sample 3");
-    assert_eq!(w.harness.state().session.document.as_ref().unwrap().member, Some(2));
+    assert_eq!(w.harness.state().session.document().unwrap().member, Some(2));
     w.press(Modifiers::NONE, Key::Escape);
-    assert_eq!(w.harness.state().session.document.as_ref().unwrap().member, None);
+    assert_eq!(w.harness.state().session.document().unwrap().member, None);
 }
 
 #[test]
@@ -109,12 +112,14 @@ fn export_by_path_field_writes_files() {
     w.harness.get_by_label("Export folder").type_text(&target.display().to_string());
     w.harness.run_steps(2);
     w.click("Write the files");
-    w.until("files are written", |a| !a.session.exported.is_empty());
+    w.until("files are written", |a| !a.session.exports().files().is_empty());
     assert_eq!(std::fs::read_to_string(target.join("result.json")).unwrap(), "3 members");
     assert!(w.has("1 files written"));
     // A second time without "overwrite": refused, said, nothing lost.
     w.click("Write the files");
-    w.until("the refusal is said", |a| a.session.log.toasts().any(|t| t.level == Level::Error));
+    w.until("the refusal is said", |a| {
+        a.session.shell().log().toasts().any(|t| t.level == Level::Error)
+    });
     assert!(w.has("choose another folder or overwrite"));
 }
 
@@ -124,18 +129,16 @@ fn the_main_job_runs_through_the_real_model_to_real_files() {
     let target = folder.path().join("out");
     let mut w = Window::real();
     w.open_demo(0);
-    let settings = &mut w.harness.state_mut().session.settings;
-    (settings.members, settings.steps) = (2, 2);
+    w.set(|s| (s.members, s.steps) = (2, 2));
     w.click("Segment");
-    w.until("the model finishes", |a| {
-        a.session.document.as_ref().is_some_and(|d| d.findings.is_some())
-    });
+    w.until("the model finishes", |a| a.session.results().findings().is_some());
     assert!(w.has("spread of 2 samples, not calibrated"));
-    w.harness
-        .state_mut()
-        .session
-        .apply(Command::Export { folder: target.clone(), options: ExportOptions::default() });
-    w.until("files are written", |a| a.session.exported.len() == 8);
+    w.harness.state_mut().session.apply(ExportCommand::Write {
+        result: 1,
+        folder: target.clone(),
+        options: ExportOptions::default(),
+    });
+    w.until("files are written", |a| a.session.exports().files().len() == 8);
     let calibrated = sfumato::io::open(&target.join("calibrated.nii.gz")).expect("it opens");
     let sure = calibrated.voxels().stored(calibrated.geometry().voxel_count() / 2, 0);
     assert!((0.0..=1.0).contains(&sure), "a probability: {sure}");
@@ -162,12 +165,10 @@ fn run_4_cancel_keeps_finished_samples() {
     assert!(w.hand.cancelled());
     assert!(w.has("cancelling after this step"));
     w.hand.send(Event::Cancelled(Some(w.hand.outcome(2))));
-    w.until("the two samples show", |a| {
-        a.session.document.as_ref().is_some_and(|d| d.findings.is_some())
-    });
+    w.until("the two samples show", |a| a.session.results().findings().is_some());
     let said = "Cancelled: 2 of 6 samples are kept.";
     // The toast may have gone by simulated time; the log keeps it.
-    assert!(w.harness.state().session.log.entries().any(|e| e.text == said));
+    assert!(w.harness.state().session.shell().log().entries().any(|e| e.text == said));
     assert!(w.has("spread of 2 samples, not calibrated"));
 }
 
@@ -176,14 +177,14 @@ fn a_model_brings_its_own_way_of_drawing() {
     let mut w = Window::new();
     w.open_demo(1);
     let sampling = |w: &Window| {
-        let settings = &w.harness.state().session.settings;
+        let settings = &w.harness.state().session.runs().settings();
         (settings.start, settings.steps)
     };
     assert_eq!(sampling(&w), (Start::Anchor, 5), "the model that is offered");
     for (model, own) in
         [("fundus-disc-cup", (Start::Noise, 10)), ("fetal-head", (Start::Anchor, 5))]
     {
-        w.harness.state_mut().session.apply(Command::SetModel(model.to_owned()));
+        w.harness.state_mut().session.apply(RunCommand::SetModel(model.to_owned()));
         assert_eq!(sampling(&w), own);
     }
     w.harness.run();
@@ -198,7 +199,7 @@ fn slice_after_a_run(chosen: Option<usize>) -> usize {
     w.open_demo(2);
     w.segment(2);
     if let Some(z) = chosen {
-        w.harness.state_mut().session.apply(Command::SetSlice(z));
+        w.harness.state_mut().session.apply(ViewCommand::SetSlice(ViewId::Main, z));
     }
     let mut outcome = Arc::unwrap_or_clone(w.hand.outcome(2));
     let [width, height, slices] = outcome.block_shape();
@@ -208,8 +209,8 @@ fn slice_after_a_run(chosen: Option<usize>) -> usize {
         }
     }
     w.hand.send(Event::Finished(Arc::new(outcome)));
-    w.until("the result", |a| a.session.document.as_ref().is_some_and(|d| d.findings.is_some()));
-    w.harness.state().session.document.as_ref().unwrap().slice().0
+    w.until("the result", |a| a.session.results().findings().is_some());
+    w.harness.state().session.document().unwrap().slice().0
 }
 
 #[test]
@@ -224,16 +225,16 @@ fn run_5_a_result_of_another_image_is_kept_aside() {
     w.open_demo(0);
     w.segment(2);
     let outcome = w.hand.outcome(2);
-    w.harness.state_mut().session.apply(Command::OpenDemo(demo::list()[1].name.to_owned()));
+    w.harness.state_mut().session.apply(OpenCommand::Demo(demo::list()[1].name.to_owned()));
     w.until("the second demo", |a| {
-        a.session.document.as_ref().is_some_and(|d| d.volume.modality == Modality::Ultrasound)
+        a.session.document().is_some_and(|d| d.volume.modality == Modality::Ultrasound)
     });
     assert!(w.has("which is no longer open"));
     w.hand.send(Event::Finished(outcome));
-    w.until("the run ends", |a| a.session.run.is_none());
+    w.until("the run ends", |a| a.session.runs().current().is_none());
     let session = &w.harness.state().session;
-    assert!(session.document.as_ref().unwrap().findings.is_none());
-    assert_eq!(session.results.len(), 1);
+    assert!(session.results().findings().is_none());
+    assert_eq!(session.results().entries().len(), 1);
     w.press_button("Export result 1");
     assert!(w.has(&format!("{} · 2 samples", demo::list()[0].title)));
 }
@@ -264,7 +265,10 @@ fn use_2_no_panel_says_more_than_the_samples_do() {
                 assert!(!bare.contains(word), "'{text}' says '{word}'");
             }
         }
-        assert!(texts.iter().any(|t| *t == wording::not_calibrated(members)), "N = {members}");
+        assert!(
+            texts.iter().any(|t| *t == wording::not_calibrated(&Included::all(members))),
+            "N = {members}"
+        );
         assert!(texts.iter().any(|t| t.contains("research use only")));
     }
 }

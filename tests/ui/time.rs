@@ -7,7 +7,7 @@ use dicom::dictionary_std::tags;
 use eframe::egui::{self, Key, Modifiers};
 use egui_kittest::kittest::Queryable;
 use serde_json::json;
-use sfumato::app::{Action, Command};
+use sfumato::app::{Action, ResultCommand, ViewCommand};
 use sfumato::io::{NiftiData, write_nifti};
 use sfumato::volume::{Affine, Geometry};
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ fn in_time(folder: &Path, slices: usize) -> PathBuf {
 }
 
 fn time(w: &Window) -> usize {
-    w.session().document.as_ref().unwrap().view.time
+    w.session().document().unwrap().view.time
 }
 
 #[test]
@@ -50,16 +50,16 @@ fn nav_12_the_view_window_and_probe_follow_the_time_point() {
         w.click("Next time point");
         w.press(Modifiers::SHIFT, Key::PageDown);
         assert_eq!(time(&w), TIMES - 1, "stops at the end");
-        w.apply(Command::SetCrosshair([40, 20, 0]));
+        w.apply(ViewCommand::SetCrosshair([40, 20, 0]));
         assert!(w.has("900"), "the value of this time point: {:?}", w.texts());
         // Levelling looks at the time point that is shown.
         let mut high = Vec::new();
         for t in [0, TIMES - 1] {
-            w.apply(Command::SetTime(t));
-            w.apply(Command::Do(Action::AutoWindowSlice));
-            let slice = w.session().document.as_ref().unwrap().view.window;
-            w.apply(Command::Do(Action::AutoWindowVolume));
-            assert_eq!(slice, w.session().document.as_ref().unwrap().view.window);
+            w.apply(ViewCommand::SetTime(t));
+            w.apply(Action::AutoWindowSlice);
+            let slice = w.session().document().unwrap().view.window;
+            w.apply(Action::AutoWindowVolume);
+            assert_eq!(slice, w.session().document().unwrap().view.window);
             high.push(slice.center + slice.width / 2.0);
         }
         assert_eq!(high, [100.0, 900.0]);
@@ -94,28 +94,28 @@ fn a_run_is_of_the_shown_time_point_and_drawn_on_no_other() {
     w.open(&in_time(folder.path(), 3));
     let bare: Vec<_> = (0..TIMES)
         .map(|t| {
-            w.apply(Command::SetTime(t));
+            w.apply(ViewCommand::SetTime(t));
             w.view_pixels()
         })
         .collect();
-    w.apply(Command::SetTime(3));
+    w.apply(ViewCommand::SetTime(3));
     w.segment(4);
     assert_eq!(w.hand.job().time, 3);
     assert!(w.has("time point 4 of 5"));
     w.hand.step(4, 1, 5);
     w.harness.run_steps(4);
     assert!(w.session().shown().live().is_some());
-    w.apply(Command::SetTime(1));
+    w.apply(ViewCommand::SetTime(1));
     assert!(w.session().shown().live().is_none(), "estimates of another time point");
     assert!(w.has("Sample 1, step 5"), "the run is still to be seen");
     w.finish(4);
     assert_eq!(time(&w), 1, "the person's own choice stays");
     assert!(w.has("of time point 4 of 5, which is not shown now"), "{:?}", w.texts());
     // The strip below takes room: compare with what the picture itself would be.
-    w.apply(Command::HideResult);
+    w.apply(ResultCommand::Hide(1));
     assert_eq!(difference(&bare[1], &w.view_pixels()), 0);
     w.press_button("Show result 1");
-    w.until("it is compared", |a| !a.session.is_computing());
+    w.until("it is compared", |a| !a.session.results().is_comparing());
     assert_eq!(time(&w), 3, "goes where it belongs");
     assert!(w.session().shown().result().is_some());
     let drawn = w.view_pixels();

@@ -4,13 +4,14 @@ use eframe::egui::{self, Key, Modifiers};
 use egui_kittest::kittest::{NodeT, Queryable};
 use egui_kittest::{Harness, Node};
 use sfumato::app::{
-    Command, Engine, ExportOptions, Exporter, RunningJob, SessionOptions, Wake, WorkerEngine,
-    export_results,
+    Command, Engine, ExportCommand, ExportOptions, Exporter, Included, OpenCommand, RunCommand,
+    RunningJob, SessionOptions, ShellCommand, Wake, WorkerEngine, export_results,
 };
 use sfumato::demo;
 use sfumato::diffusion::Start;
 use sfumato::inference::{
-    DeviceChoice, Event, Job, Member, ModelRef, Outcome, Placement, Preview, StageTimes, Step,
+    DeviceChoice, Event, Job, Member, ModelRef, Outcome, Placement, Preview, Settings, StageTimes,
+    Step,
 };
 use sfumato::models::{ModelCard, Sampling};
 use sfumato::ui::SfumatoApp;
@@ -178,7 +179,7 @@ pub(crate) fn card(id: &str, modality: Modality) -> ModelCard {
         modality,
         channels: 3,
         size: 128,
-        sampling: Default::default(),
+        sampling: Some(Sampling::default()),
         parameters: 4_200_000,
         gflop_per_step: 12.5,
         sha256: "0123456789abcdef".repeat(4),
@@ -207,6 +208,7 @@ pub(crate) fn discs(w: usize, h: usize, slices: usize, radius: f64) -> Vec<u8> {
 pub(crate) fn write_result(
     folder: &Path,
     outcome: &Outcome,
+    included: &Included,
     options: &ExportOptions,
 ) -> Result<Vec<PathBuf>, String> {
     std::fs::create_dir_all(folder).map_err(|e| e.to_string())?;
@@ -214,7 +216,7 @@ pub(crate) fn write_result(
     if path.exists() && !options.overwrite {
         return Err(format!("'{}' exists: choose another folder or overwrite", path.display()));
     }
-    std::fs::write(&path, format!("{} members", outcome.members.len()))
+    std::fs::write(&path, format!("{} members", included.members(outcome, true).count()))
         .map_err(|e| e.to_string())?;
     Ok(vec![path])
 }
@@ -282,6 +284,15 @@ impl Window {
     }
 
     pub(crate) fn with_folder(folder: Option<PathBuf>) -> Self {
+        Self::by_hand(folder, None)
+    }
+
+    /// Where the results may take so many bytes.
+    pub(crate) fn with_room_for(bytes: u64) -> Self {
+        Self::by_hand(None, Some(bytes))
+    }
+
+    fn by_hand(folder: Option<PathBuf>, result_budget: Option<u64>) -> Self {
         let hand = Hand::default();
         let engine = HandEngine {
             hand: hand.clone(),
@@ -294,7 +305,7 @@ impl Window {
                 card("hippocampus", Modality::Mr),
             ],
         };
-        Self::start(folder, hand, write_result, |_| Box::new(engine))
+        Self::start(folder, hand, write_result, result_budget, |_| Box::new(engine))
     }
 
     /// A hand-driven worker, and files as people get them.
@@ -302,19 +313,20 @@ impl Window {
         let hand = Hand::default();
         let cards = vec![card("fundus-disc-cup", Modality::Fundus)];
         let engine = HandEngine { hand: hand.clone(), cards };
-        Self::start(folder, hand, export_results, |_| Box::new(engine))
+        Self::start(folder, hand, export_results, None, |_| Box::new(engine))
     }
 
     /// With the embedded models on the inference thread, and files as people get them.
     pub(crate) fn real() -> Self {
         let engine = |wake: Wake| -> Box<dyn Engine> { Box::new(WorkerEngine::new(wake)) };
-        Self::start(None, Hand::default(), export_results, engine)
+        Self::start(None, Hand::default(), export_results, None, engine)
     }
 
     fn start(
         folder: Option<PathBuf>,
         hand: Hand,
         exporter: Exporter,
+        result_budget: Option<u64>,
         engine: impl FnOnce(Wake) -> Box<dyn Engine> + 'static,
     ) -> Self {
         let (wake, woken) = channel();
@@ -337,6 +349,7 @@ impl Window {
                         wake,
                         folder,
                         dialogs: false,
+                        result_budget,
                     }
                 })
                 .expect("a graphics adapter")
@@ -365,7 +378,7 @@ impl Window {
     pub(crate) fn open_demo(&mut self, index: usize) {
         let title = demo::list()[index].title;
         self.click(&format!("Open demo: {title}"));
-        self.until("the demo opens", |a| a.session.document.is_some());
+        self.until("the demo opens", |a| a.session.document().is_some());
     }
 
     pub(crate) fn click(&mut self, label: &str) {
@@ -388,8 +401,14 @@ impl Window {
         self.harness.query_all_by_label_contains(label).next().is_some()
     }
 
+    pub(crate) fn set(&mut self, change: impl FnOnce(&mut Settings)) {
+        let mut settings = self.session().runs().settings().clone();
+        change(&mut settings);
+        self.apply(RunCommand::SetSettings(settings));
+    }
+
     pub(crate) fn segment(&mut self, members: usize) {
-        self.harness.state_mut().session.settings.members = members;
+        self.set(|s| s.members = members);
         self.click("Segment");
         self.hand.start(members);
         self.harness.run_steps(2);
@@ -401,26 +420,28 @@ impl Window {
 
     pub(crate) fn finish_with(&mut self, outcome: Arc<Outcome>) {
         self.hand.send(Event::Finished(outcome));
-        self.until("the result shows", |a| a.session.run.is_none() && !a.session.is_computing());
-        assert!(self.session().chosen_result().is_some());
+        self.until("the result shows", |a| {
+            a.session.runs().current().is_none() && !a.session.results().is_comparing()
+        });
+        assert!(self.session().segmented().result().is_some());
     }
 
     pub(crate) fn session(&self) -> &sfumato::app::Session {
         &self.harness.state().session
     }
 
-    pub(crate) fn apply(&mut self, command: Command) {
+    pub(crate) fn apply(&mut self, command: impl Into<Command>) {
         self.harness.state_mut().session.apply(command);
         self.harness.run_steps(3);
     }
 
     /// Opens a file or folder in place of what is open.
     pub(crate) fn open(&mut self, path: &Path) {
-        let before = self.session().document.as_ref().map(|d| d.generation);
-        self.apply(Command::Open(path.to_owned()));
+        let before = self.session().document().map(|d| d.generation);
+        self.apply(OpenCommand::path(path.to_owned()));
         self.until("it opens", |a| {
-            a.session.loading_name().is_none()
-                && a.session.document.as_ref().map(|d| d.generation) != before
+            a.session.opening().loading().is_none()
+                && a.session.document().map(|d| d.generation) != before
         });
     }
 
@@ -433,10 +454,10 @@ impl Window {
     ) -> serde_json::Value {
         self.press_button(&format!("Export result {id}"));
         assert_eq!(self.session().export_target().map(|e| e.id), Some(id));
-        self.apply(Command::Export { folder: folder.to_owned(), options });
-        self.until("files are written", |a| !a.session.is_exporting());
-        assert!(!self.session().exported.is_empty(), "{:?}", self.texts());
-        self.apply(Command::Show(sfumato::app::Panel::Export, false));
+        self.apply(ExportCommand::Write { result: id, folder: folder.to_owned(), options });
+        self.until("files are written", |a| !a.session.exports().is_writing());
+        assert!(!self.session().exports().files().is_empty(), "{:?}", self.texts());
+        self.apply(ShellCommand::Show(sfumato::app::Panel::Export, false));
         let text = std::fs::read_to_string(folder.join("result.json")).expect("the record");
         serde_json::from_str(&text).expect("JSON")
     }

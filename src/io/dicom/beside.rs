@@ -1,8 +1,9 @@
 //! The other files of a series that lie beside one of them.
 
-use super::file::{parse, text};
-use super::listing::on_threads;
+use super::element::text;
+use super::file::parse;
 use super::origin::Origin;
+use super::threads::on_threads;
 use crate::io::error::{IoError, Refusal};
 use crate::io::limits::FOLDER_FILES;
 use crate::io::watch::Watch;

@@ -1,9 +1,8 @@
 //! What the frames of an object follow one another in, where they have one place between them:
 //! depth, which gives each its own place, or time.
 
-use super::file::{first_item, number, numbers, text};
-use super::plane::push_once;
-use crate::volume::Notice;
+use super::element::{first_item, number, numbers, text};
+use crate::volume::{Notice, push_once};
 use dicom::core::{PrimitiveValue, Tag};
 use dicom::dictionary_std::tags;
 use dicom::object::InMemDicomObject;

@@ -2,9 +2,9 @@
 //! reference, orientation and spacing; and, where several lie at one place, same kind of picture.
 
 use super::layout::Photometric;
-use super::listing::Scanned;
 use super::place::Places;
 use super::plane::{ACQUISITION, B_VALUE, ECHO, Plane, TIME, TRIGGER};
+use super::scanned::Scanned;
 use super::stack::same_directions;
 use crate::volume::Notice;
 use std::collections::{BTreeMap, HashMap};

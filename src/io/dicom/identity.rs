@@ -1,8 +1,8 @@
 //! Files that carry one identifier though it should be theirs alone: copies count once, what differs
 //! in place or pixels is kept.
 
-use super::build::all_frames;
-use super::listing::Scanned;
+use super::read::all_frames;
+use super::scanned::Scanned;
 use crate::io::error::Refusal;
 use crate::io::watch::Watch;
 use crate::volume::Notice;

@@ -2,8 +2,8 @@
 //! made anew for every file. They are joined where everything else says that they are one.
 
 use super::group::{Group, places, split, stacks};
-use super::listing::Scanned;
 use super::plane::{INSTANCE, Plane, length};
+use super::scanned::Scanned;
 use super::stack::slots;
 use crate::volume::Notice;
 use std::collections::{BTreeMap, HashSet};

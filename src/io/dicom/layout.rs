@@ -1,6 +1,6 @@
 //! How the pixels of an object are laid out (PS3.3 C.7.6.3), checked before anything is decoded.
 
-use super::file::{number, text};
+use super::element::{number, text};
 use super::mosaic::Mosaic;
 use crate::io::error::Refusal;
 use crate::io::limits::{DICOM_FRAMES, checked_size, memory_budget};

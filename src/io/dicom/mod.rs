@@ -6,18 +6,20 @@ mod beside;
 mod build;
 mod bytes;
 mod charset;
+mod codec;
 mod course;
 #[cfg(test)]
 mod course_tests;
+mod element;
 mod file;
+mod fill;
+mod finish;
 mod fragments;
 mod group;
 mod identity;
 #[cfg(test)]
 mod identity_tests;
 mod join;
-mod jpeg_extended;
-mod jpeg_ls;
 mod layout;
 mod listing;
 mod mosaic;
@@ -28,22 +30,27 @@ mod pixels;
 mod place;
 mod plane;
 mod prescan;
+mod read;
 #[cfg(test)]
 mod real_series_tests;
 mod reference;
 mod resample;
-mod rle;
+mod scanned;
 mod segmentation;
+mod series;
 #[cfg(test)]
 mod source_tests;
 mod stack;
+mod syntax;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod zip;
 
 pub use beside::files_of_series;
-pub(super) use file::looks_like_bare_data_set;
-pub(super) use listing::open;
-pub use listing::{Listing, Private, SeriesChoice, SeriesInfo};
+pub use listing::Listing;
+pub use scanned::Private;
 pub(super) use segmentation::read_segmentation;
+pub use series::{SeriesChoice, SeriesInfo};
+pub(super) use syntax::looks_like_bare_data_set;

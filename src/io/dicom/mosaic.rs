@@ -1,7 +1,7 @@
 //! Siemens mosaics: all slices of a volume as tiles of one picture. How many there are and which way
 //! they go stands in the private CSA header (syngo "SV10" format).
 
-use super::file::{numbers, text};
+use super::element::{numbers, text};
 use dicom::dictionary_std::tags;
 use dicom::object::InMemDicomObject;
 

@@ -2,10 +2,10 @@
 //! Uncompressed pixels never pass through dicom-rs, which gets several of these wrong.
 
 use super::file::DicomFile;
-use super::fragments;
 use super::layout::{Layout, Photometric};
 use super::prescan::Pixels;
 use super::tables::{ModalityTable, Palette};
+use super::{codec, fragments};
 use crate::io::error::Refusal;
 use crate::volume::{Notice, Voxels};
 use dicom::core::Tag;
@@ -159,8 +159,7 @@ impl<'a> Frames<'a> {
                 for range in frames.get(frame).ok_or_else(missing)? {
                     stream.extend_from_slice(&data.read(range.clone())?);
                 }
-                let (bytes, photometric) =
-                    fragments::decode(stream, l, &self.file.transfer_syntax)?;
+                let (bytes, photometric) = codec::decode(stream, l, &self.file.transfer_syntax)?;
                 (bytes.into(), photometric)
             }
         };

@@ -3,11 +3,11 @@
 //! it (C.8.4.11).
 
 use super::course::{Course, detector, is_nuclear, list};
-use super::file::{first_item, number, numbers, text};
+use super::element::{first_item, number, numbers, text};
 use super::layout::Layout;
 use super::mosaic::is_mosaic;
 use super::tables::voi_window;
-use crate::volume::{Notice, Window};
+use crate::volume::{Notice, Window, push_once};
 use dicom::core::{PrimitiveValue, Tag};
 use dicom::dictionary_std::tags;
 use dicom::object::InMemDicomObject;
@@ -320,13 +320,6 @@ fn directions(v: &[f64], notices: &mut Vec<Notice>) -> Option<[[f64; 3]; 2]> {
     let along = dot(x, y);
     let y: [f64; 3] = std::array::from_fn(|i| y[i] - along * x[i]);
     Some([x, y.map(|q| q / length(y))])
-}
-
-/// Adds a notice unless it is already there.
-pub(super) fn push_once(notices: &mut Vec<Notice>, notice: Notice) {
-    if !notices.contains(&notice) {
-        notices.push(notice);
-    }
 }
 
 /// Spacing at the detector of projection images, or that of a single ultrasound region (in cm).

@@ -1,6 +1,6 @@
 //! What is kept of the source objects for exports that refer to them.
 
-use super::file::{is_uid, number, text};
+use super::element::{is_uid, number, text};
 use super::plane::Plane;
 use crate::volume::{DicomFrame, DicomSource, Identity, IdentityElement};
 use dicom::core::{Tag, VR};

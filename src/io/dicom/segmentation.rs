@@ -1,18 +1,19 @@
 //! DICOM Segmentation as a label map (PS3.3 A.51, C.8.20): frames are placed by their position,
 //! never by their order.
 
-use super::file::{DicomFile, first_item, number, numbers, parse, sop_class, text};
+use super::element::{first_item, number, numbers, sop_class, text};
+use super::file::{DicomFile, parse};
 use super::layout::{Layout, Photometric};
-use super::listing::on_threads;
 use super::origin::Origin;
 use super::pixels::Frames;
 use super::place::tolerance;
-use super::plane::{Plane, cross, dot, length, planes, push_once};
+use super::plane::{Plane, cross, dot, length, planes};
+use super::threads::on_threads;
 use crate::io::Mask;
 use crate::io::error::{Refusal, one_line};
 use crate::io::export::Planes;
 use crate::io::limits::{DICOM_FRAMES, checked_size, memory_budget};
-use crate::volume::{Affine, Geometry, Label, LabelMap, LabelTable, Notice, Volume};
+use crate::volume::{Affine, Geometry, Label, LabelMap, LabelTable, Notice, Volume, push_once};
 use dicom::dictionary_std::tags;
 use dicom::object::InMemDicomObject;
 use std::path::Path;

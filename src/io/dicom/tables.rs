@@ -1,7 +1,7 @@
 //! Look-up tables: palettes (PS3.3 C.7.6.3.1.5), plain and segmented (C.7.9.2), and the modality
 //! look-up table (C.11.1).
 
-use super::file::{first_item, numbers};
+use super::element::{first_item, numbers};
 use crate::io::error::Refusal;
 use crate::volume::{Voxels, Window};
 use dicom::core::{Tag, VR};

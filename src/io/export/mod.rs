@@ -7,30 +7,16 @@
 mod contour;
 mod dataset;
 mod frame;
+mod obstacle;
 mod rtstruct;
 mod seg;
 #[cfg(test)]
 mod tests;
 
 pub(in crate::io) use frame::Planes;
+pub use obstacle::{rtstruct_obstacle, seg_obstacle};
 pub use rtstruct::write_rtstruct;
 pub use seg::{SegmentationKind, write_seg};
-
-use crate::volume::{Geometry, Source};
-
-/// Why SEG cannot express an image, if it cannot.
-pub fn seg_obstacle(geometry: &Geometry, source: &Source) -> Option<String> {
-    Planes::of(geometry, source).err()
-}
-
-/// Why an RT Structure Set cannot express an image, if it cannot.
-pub fn rtstruct_obstacle(geometry: &Geometry, source: &Source) -> Option<String> {
-    match Planes::of(geometry, source) {
-        Err(why) => Some(why),
-        Ok(p) if p.frame_of_reference_uid.is_none() => Some(rtstruct::NO_FRAME.into()),
-        Ok(_) => None,
-    }
-}
 
 /// One segment (structure) of an export.
 #[derive(Clone, Debug)]

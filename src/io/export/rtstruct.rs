@@ -4,6 +4,7 @@
 use super::contour::outlines;
 use super::dataset::{Dataset, IMPLICIT_LE, decimal, now};
 use super::frame::{Planes, begin, reference};
+use super::obstacle::NO_FRAME;
 use super::{Authorship, Segment};
 use crate::io::IoError;
 use crate::io::atomic::write_new;
@@ -14,9 +15,6 @@ use std::path::Path;
 const CLASS: &str = "1.2.840.10008.5.1.4.1.1.481.3";
 /// Detached Study Management (retired): what the standard still wants a study to be referred by.
 const STUDY_CLASS: &str = "1.2.840.10008.3.1.2.3.1";
-
-pub(super) const NO_FRAME: &str =
-    "contours need a frame of reference, which the source does not have; write SEG instead";
 
 /// Writes segments as an RT Structure Set. A contour runs through the middle between the centres of
 /// the last voxel inside and the first one outside.

@@ -4,7 +4,7 @@
 use super::dataset::{Dataset, EXPLICIT_LE, new_uid};
 use super::*;
 use crate::io::{Mask, OpenOptions, open_with, read_mask};
-use crate::volume::{Affine, Geometry, Volume, Voxels};
+use crate::volume::{Affine, Geometry, Source, Volume, Voxels};
 use dicom::core::VR;
 use dicom::dictionary_std::tags;
 use dicom::object::InMemDicomObject;

@@ -5,6 +5,7 @@ mod header;
 mod orientation;
 mod place;
 mod read;
+mod stream;
 mod values;
 mod write;
 

@@ -2,7 +2,7 @@
 //! wrong about it; then the length of the file must say what is meant, or the file is refused.
 
 use super::header::Header;
-use super::read::{Stream, sibling};
+use super::stream::{Stream, sibling};
 use super::values::Datatype;
 use crate::io::error::Refusal;
 use crate::volume::Notice;

@@ -8,6 +8,10 @@ use tiff::decoder::Decoder;
 use tiff::tags::Tag;
 use tiff::{ColorType, TiffError};
 
+pub(super) fn cmyk() -> Refusal {
+    Refusal::unsupported("the picture is in printing colours (CMYK); save it as RGB or grey")
+}
+
 /// What decides how the pixels of a page are read; pages of one stack have it in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Kind {
@@ -37,7 +41,7 @@ impl Kind {
             )));
         }
         if photometric == 5 {
-            return Err(super::cmyk());
+            return Err(cmyk());
         }
         if let Some(name) = colour_name(photometric, compression) {
             return Err(Refusal::unsupported(format!(

@@ -7,7 +7,7 @@ use super::kinds::{Kind, orientation, refusal};
 use super::stack::{self, Stack};
 use super::upright::{is_quarter_turn, upright};
 use crate::io::error::Refusal;
-use crate::io::limits::{PICTURE_SIDE, checked_size, memory_budget};
+use crate::io::limits::{PICTURE_SIDE, check_expansion, checked_size, memory_budget};
 use crate::volume::{Notice, Voxels};
 use image::metadata::Orientation;
 use std::io::{Read, Seek};
@@ -73,7 +73,7 @@ impl Pages {
         let per_pixel = bits / 8 * if shown == 0 { 3 } else { 1 };
         let size = [width.into(), height.into(), count as u64, per_pixel];
         let decoded = checked_size("the stack of pages", &size, budget)?;
-        super::check_length("tiff", decoded as u64, length)?;
+        check_expansion("tiff", decoded as u64, length)?;
         if kind.transparent() {
             notices.push(Notice::note("transparency was dropped"));
         }

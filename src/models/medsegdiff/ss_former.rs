@@ -23,8 +23,16 @@ pub(super) struct SsFormer {
     dft: TokenDft,
 }
 
+/// The side of an attention that its values come from.
+#[derive(Clone, Copy, Debug)]
+enum Values {
+    Query,
+    Key,
+}
+
 #[derive(Clone, Debug)]
 struct Attention {
+    values: Values,
     norm_query: LayerNorm,
     norm_key: LayerNorm,
     query: Linear,
@@ -51,8 +59,11 @@ impl SsFormer {
         let mut blocks = Vec::new();
         for i in 0..config.former_blocks {
             let vb = vb.pp(format!("block{i}"));
-            let module = |name: &str| Attention::new(d, config, &vb.pp(name));
-            blocks.push([module("into_condition")?, module("into_noise")?]);
+            let module = |name: &str, values| Attention::new(values, d, config, &vb.pp(name));
+            blocks.push([
+                module("into_condition", Values::Query)?,
+                module("into_noise", Values::Key)?,
+            ]);
         }
         let grid = config.grid();
         Ok(Some(Self {
@@ -87,19 +98,20 @@ impl SsFormer {
         let mut c = c.broadcast_as((b, h * w, d))?.contiguous()?;
         for (i, [into_condition, into_noise]) in self.blocks.iter().enumerate() {
             let filter = |k: usize| filters.get(2 * i + k);
-            let mixed = into_condition.forward(&c, &e, &c, filter(0), &self.dft)?;
-            c = into_noise.forward(&mixed, &e, &e, filter(1), &self.dft)?;
+            let mixed = into_condition.forward(&c, &e, filter(0), &self.dft)?;
+            c = into_noise.forward(&mixed, &e, filter(1), &self.dft)?;
         }
         c.transpose(1, 2)?.contiguous()?.reshape((b, d, h, w))
     }
 }
 
 impl Attention {
-    fn new(d: usize, config: &Config, vb: &VarBuilder<'_>) -> Result<Self> {
+    fn new(values: Values, d: usize, config: &Config, vb: &VarBuilder<'_>) -> Result<Self> {
         let filter = (config.former == Former::Filtered)
             .then(|| NbpFilter::new(config, &vb.pp("filter")))
             .transpose()?;
         Ok(Self {
+            values,
             norm_query: LayerNorm::new(d, &vb.pp("norm_query"))?,
             norm_key: LayerNorm::new(d, &vb.pp("norm_key"))?,
             query: Linear::unbiased(d, d, &vb.pp("query"))?,
@@ -118,28 +130,30 @@ impl Attention {
         &self,
         q: &Tensor,
         k: &Tensor,
-        v: &Tensor,
         filter: Option<&Tensor>,
         dft: &TokenDft,
     ) -> Result<Tensor> {
-        let a = self.affinity(q, k, filter, dft)?;
-        let value_norm = if std::ptr::eq(q, v) { &self.norm_query } else { &self.norm_key };
-        let f = a.matmul(&self.value.forward(&value_norm.forward(v)?)?)?;
+        let (query, key) = (self.norm_query.forward(q)?, self.norm_key.forward(k)?);
+        let a = self.affinity(&query, &key, filter, dft)?;
+        let values = match self.values {
+            Values::Query => &query,
+            Values::Key => &key,
+        };
+        let f = a.matmul(&self.value.forward(values)?)?;
         let h = self.widen.forward(&self.norm.forward(&(f + q)?)?)?.silu()?;
         q + self.narrow.forward(&h)?
     }
 
-    /// A, `[B, n, n]`.
+    /// A, `[B, n, n]`, of normalised queries and keys.
     fn affinity(
         &self,
-        q: &Tensor,
-        k: &Tensor,
+        query: &Tensor,
+        key: &Tensor,
         filter: Option<&Tensor>,
         dft: &TokenDft,
     ) -> Result<Tensor> {
-        let (b, n, d) = q.dims3()?;
-        let query = self.query.forward(&self.norm_query.forward(q)?)?;
-        let key = self.key.forward(&self.norm_key.forward(k)?)?;
+        let (b, n, d) = query.dims3()?;
+        let (query, key) = (self.query.forward(query)?, self.key.forward(key)?);
         let filter = filter.map(|g| g.broadcast_as((b, n, n))).transpose()?;
         let a = dft.affinity(&query, &key, filter.as_ref())?;
         match self.softmax {

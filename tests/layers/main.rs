@@ -1,12 +1,22 @@
-//! Holds the rooms of `src/` to the places they may reach.
+//! Holds the rooms of `src/` to the places they may reach. Beside it: no circles between files, no
+//! room that knows a kind of network, no test that compares a time, no citation of a rule that is
+//! written nowhere, one version of each package that must be one.
 //!
 //! Reads every path of every source file, test code included, comments and strings left out. A new
 //! room, or a new way from one room to another, is a decision: it is made in [`ROOMS`].
 
 #![allow(clippy::unwrap_used, reason = "a test program: it may panic")]
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+mod circles;
+mod clocks;
+mod conventions;
+mod kinds;
+mod lock;
+mod source;
+
+use std::path::Path;
+
+use source::{Token, source_files, tokens};
 
 /// What each room may use of ours. `volume` is open to all but `nn` and `diffusion`, because it
 /// holds the words that the rooms speak in (the class of a label, the lattice of a scan).
@@ -57,90 +67,8 @@ const CRATES: &[(&[&str], &[&str])] = &[
     ),
 ];
 
-/// Files directly in `src/` and the programs in `src/bin/`: they put the rooms together.
+/// Files directly in `src/`: they put the rooms together.
 const ENTRANCE: &str = "main";
-
-#[derive(Debug, PartialEq, Eq)]
-enum Token {
-    Word(String),
-    /// `::`
-    Path,
-    Other(char),
-}
-
-/// Words and punctuation of Rust source, without comments, strings, characters and numbers.
-fn tokens(source: &str) -> Vec<(usize, Token)> {
-    let s: Vec<char> = source.chars().collect();
-    let at = |i: usize| s.get(i).copied().unwrap_or('\0');
-    let (mut out, mut i, mut line) = (Vec::new(), 0, 1);
-    let is_word = |c: char| c.is_alphanumeric() || c == '_';
-    while i < s.len() {
-        let start = i;
-        match s[i] {
-            '/' if at(i + 1) == '/' => {
-                while i < s.len() && s[i] != '\n' {
-                    i += 1;
-                }
-            }
-            '/' if at(i + 1) == '*' => {
-                let mut depth = 1;
-                i += 2;
-                while i < s.len() && depth > 0 {
-                    match (s[i], at(i + 1)) {
-                        ('/', '*') => (depth, i) = (depth + 1, i + 2),
-                        ('*', '/') => (depth, i) = (depth - 1, i + 2),
-                        _ => i += 1,
-                    }
-                }
-            }
-            '"' => i = end_of_string(&s, i),
-            // A character, or a lifetime.
-            '\'' if at(i + 1) == '\\' => {
-                i += 3;
-                while i < s.len() && s[i] != '\'' {
-                    i += 1;
-                }
-                i += 1;
-            }
-            '\'' if at(i + 2) == '\'' => i += 3,
-            '\'' => i += 1,
-            c if is_word(c) => {
-                while i < s.len() && is_word(s[i]) {
-                    i += 1;
-                }
-                let word: String = s[start..i].iter().collect();
-                let hashes = s[i..].iter().take_while(|c| **c == '#').count();
-                if matches!(word.as_str(), "r" | "br" | "cr") && at(i + hashes) == '"' {
-                    let end: String = format!("\"{}", "#".repeat(hashes));
-                    let rest: String = s[i + hashes + 1..].iter().collect();
-                    let length = rest.find(&end).map_or(rest.len(), |b| b + end.len());
-                    i += hashes + 1 + rest[..length].chars().count();
-                } else if !c.is_numeric() {
-                    out.push((line, Token::Word(word)));
-                }
-            }
-            ':' if at(i + 1) == ':' => {
-                out.push((line, Token::Path));
-                i += 2;
-            }
-            c if c.is_whitespace() => i += 1,
-            c => {
-                out.push((line, Token::Other(c)));
-                i += 1;
-            }
-        }
-        line += s[start..i.min(s.len())].iter().filter(|c| **c == '\n').count();
-    }
-    out
-}
-
-fn end_of_string(s: &[char], open: usize) -> usize {
-    let mut i = open + 1;
-    while i < s.len() && s[i] != '"' {
-        i += if s[i] == '\\' { 2 } else { 1 };
-    }
-    i + 1
-}
 
 /// First names of what follows `crate::`: one, or each of a `{…}` group.
 fn first_names(tokens: &[(usize, Token)]) -> Vec<(usize, String)> {
@@ -221,7 +149,7 @@ fn is_guarded(name: &str) -> bool {
 fn faults(room: &str, file: &str, depth: usize, source: &str) -> Vec<String> {
     let Some((_, allowed)) = ROOMS.iter().find(|(name, _)| *name == room) else {
         if room != ENTRANCE {
-            return vec![format!("{room} is no room of tests/layers.rs: {file}")];
+            return vec![format!("{room} is no room of tests/layers: {file}")];
         }
         let other = reaches(source, depth).into_iter().filter(|(_, n)| is_guarded(n));
         return other.map(|(line, n)| format!("main names {n}: {file}:{line}")).collect();
@@ -243,17 +171,6 @@ fn faults(room: &str, file: &str, depth: usize, source: &str) -> Vec<String> {
     faults
 }
 
-fn source_files(folder: &Path, out: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            source_files(&path, out);
-        } else if path.extension().is_some_and(|e| e == "rs") {
-            out.push(path);
-        }
-    }
-}
-
 /// Room and module depth of a file, from its path below `src/`.
 fn place(relative: &Path) -> (String, usize) {
     let parts: Vec<String> =
@@ -261,7 +178,6 @@ fn place(relative: &Path) -> (String, usize) {
     match parts.as_slice() {
         [file] if is_room(file) => (file.clone(), 1),
         [_] => (ENTRANCE.into(), 0),
-        [folder, _] if folder == "bin" => (ENTRANCE.into(), 0),
         [room, rest @ ..] => {
             let own = rest.iter().filter(|p| *p != "mod").count();
             (room.clone(), 1 + own)
@@ -288,10 +204,10 @@ fn rooms_reach_only_where_they_may() {
 
 #[test]
 fn the_map_in_lib_rs_names_every_room() {
-    let lib = include_str!("../src/lib.rs");
+    let lib = include_str!("../../src/lib.rs");
     let modules = lib.lines().filter_map(|l| l.strip_prefix("pub mod ")?.strip_suffix(';'));
     for room in modules {
-        assert!(is_room(room), "src/lib.rs has the room {room}, tests/layers.rs does not");
+        assert!(is_room(room), "src/lib.rs has the room {room}, tests/layers does not");
         assert!(lib.contains(&format!("//! | [`{room}`] |")), "{room} is not on the map in lib.rs");
     }
 }
@@ -345,83 +261,4 @@ fn what_is_allowed_is_not_found() {
     none("render", "use eframe::egui_wgpu::wgpu;");
     none("cli", "use crate::{app::Session, io, inference::Job};");
     assert_eq!(faults("main", "main.rs", 0, "use sfumato::{cli, ui};"), [""; 0]);
-}
-
-/// Versions of each package in a lock file.
-fn versions(lock: &str) -> BTreeMap<&str, Vec<&str>> {
-    let mut all: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for package in lock.split("[[package]]").skip(1) {
-        let value = |key: &str| {
-            let line = package.lines().find_map(|l| l.strip_prefix(key));
-            line.and_then(|l| l.trim_start().strip_prefix("= \"")?.strip_suffix('"'))
-        };
-        if let (Some(name), Some(version)) = (value("name"), value("version")) {
-            all.entry(name).or_default().push(version);
-        }
-    }
-    all
-}
-
-/// Two versions of one of these would build, and then types that look the same would not fit.
-const ONE_EACH: [&str; 5] = ["wgpu", "egui", "candle-core", "candle-nn", "ndarray"];
-
-fn not_one(lock: &str) -> Vec<&'static str> {
-    let all = versions(lock);
-    ONE_EACH.into_iter().filter(|name| all.get(name).map_or(0, Vec::len) != 1).collect()
-}
-
-#[test]
-fn one_version_each_of_what_must_be_one() {
-    let lock = include_str!("../Cargo.lock");
-    assert!(versions(lock).len() > 100);
-    assert_eq!(not_one(lock), [""; 0], "in Cargo.lock");
-}
-
-#[test]
-fn a_second_version_is_found() {
-    let package = |name: &str, version: &str| {
-        format!("[[package]]\nname = \"{name}\"\nversion = \"{version}\"\n")
-    };
-    let mut lock: String = ONE_EACH.iter().map(|name| package(name, "1.0.0")).collect();
-    assert!(not_one(&lock).is_empty());
-    lock += &package("egui", "0.36.1");
-    assert_eq!(not_one(&lock), ["egui"]);
-    assert_eq!(not_one("version = 4\n"), ONE_EACH);
-}
-
-/// Words by which a program measures time.
-const CLOCKS: [&str; 5] =
-    ["Instant", "SystemTime", "clock_gettime", "getrusage", "CLOCK_PROCESS_CPUTIME_ID"];
-
-/// Where test code measures time, so that it could fail for want of speed.
-fn clocks(source: &str, all_of_it: bool) -> Vec<(usize, String)> {
-    let tests = source.lines().position(|l| l.trim() == "#[cfg(test)]");
-    let start = if all_of_it { 1 } else { tests.map_or(usize::MAX, |l| l + 1) };
-    let found = tokens(source).into_iter().filter_map(|(line, token)| match token {
-        Token::Word(w) if line >= start && CLOCKS.contains(&w.as_str()) => Some((line, w)),
-        _ => None,
-    });
-    found.collect()
-}
-
-#[test]
-fn no_test_compares_a_time() {
-    let timed =
-        "fn a() { Instant::now(); }\n#[cfg(test)]\nmod tests {\n  fn b() { Instant::now(); }\n}";
-    assert_eq!(clocks(timed, false), [(4, "Instant".to_owned())]);
-    assert_eq!(clocks(timed, true).len(), 2);
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut faults = Vec::new();
-    for folder in ["src", "tests"] {
-        let mut files = Vec::new();
-        source_files(&root.join(folder), &mut files);
-        assert!(files.len() > 10, "{folder}");
-        for path in files.iter().filter(|p| !p.ends_with("tests/layers.rs")) {
-            let name = path.strip_prefix(root).unwrap().display().to_string();
-            let source = std::fs::read_to_string(path).unwrap();
-            let found = clocks(&source, folder == "tests" || name.contains("tests"));
-            faults.extend(found.into_iter().map(|(line, word)| format!("{name}:{line}: {word}")));
-        }
-    }
-    assert!(faults.is_empty(), "{}", faults.join("\n"));
 }

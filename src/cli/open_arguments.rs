@@ -3,7 +3,7 @@
 use crate::io::{OpenOptions, SeriesChoice};
 
 #[derive(clap::Args)]
-pub(super) struct Opening {
+pub(super) struct OpenArguments {
     /// Which series of a folder: its number in `sfumato info`, or its Series Instance UID.
     #[arg(long, value_name = "N|UID")]
     series: Option<SeriesChoice>,
@@ -15,7 +15,7 @@ pub(super) struct Opening {
     separate: bool,
 }
 
-impl Opening {
+impl OpenArguments {
     pub(super) fn options(&self) -> OpenOptions<'_> {
         OpenOptions {
             series: self.series.clone(),

@@ -1,7 +1,6 @@
 //! How an ensemble is drawn, for every command that draws one.
 
 use super::Failure;
-use super::segment::inference_failure;
 use crate::diffusion::{SamplerKind, Start};
 use crate::inference::{DeviceChoice, InferenceError, Settings};
 use crate::models::card;
@@ -30,7 +29,7 @@ pub(super) struct SamplingArguments {
 impl SamplingArguments {
     /// All slices, whole; what was not asked for as `model` (an identifier or a path) has it.
     pub(super) fn settings(&self, model: &str) -> Result<Settings, Failure> {
-        let own = card(model).map_err(InferenceError::from).map_err(|e| inference_failure(&e))?;
+        let own = card(model).map_err(InferenceError::from)?;
         let sampling = own.sampling.unwrap_or_default();
         Ok(Settings {
             members: self.members,

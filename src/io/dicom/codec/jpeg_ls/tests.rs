@@ -1,6 +1,8 @@
 //! The decoder against the worked example of the standard, against an encoder written from its
 //! annex A, and against damage.
 
+use super::context::*;
+use super::scan::*;
 use super::*;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -14,7 +16,7 @@ fn the_example_of_the_standard() {
         0x00, 0x6e, 0xe6, 0x00, 0x00, 0x01, 0xbc, 0x18, 0x00, 0x00, 0x05, 0xd8, 0x00, 0x00, 0x91,
         0x60, 0xff, 0xd9,
     ];
-    let p = decode(&stream, 100).unwrap_or_else(|e| panic!("{e}"));
+    let p = picture_of(&stream, 100).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(p.samples, [0, 0, 90, 74, 68, 50, 43, 205, 64, 145, 145, 145, 100, 145, 145, 145]);
 }
 
@@ -250,7 +252,7 @@ fn what_an_encoder_wrote_is_read_back() {
                 let planes: Vec<Vec<u16>> =
                     (0..components).map(|_| picture(&mut rng, columns * rows, bits)).collect();
                 let (stream, expected) = encode(&planes, columns, bits, near, ilv);
-                let p = decode(&stream, 1 << 20).unwrap_or_else(|e| panic!("{e}"));
+                let p = picture_of(&stream, 1 << 20).unwrap_or_else(|e| panic!("{e}"));
                 assert_eq!((p.columns, p.rows, p.components), (columns, rows, components));
                 for c in 0..components {
                     let got: Vec<u16> =
@@ -272,7 +274,7 @@ fn damage_is_refused_or_decoded_but_never_panics() {
     let (stream, _) = encode(&planes, 40, 12, 0, 2);
     let mut refused = 0;
     for n in 0..stream.len() - 12 {
-        refused += usize::from(decode(&stream[..n], 1 << 20).is_err());
+        refused += usize::from(picture_of(&stream[..n], 1 << 20).is_err());
     }
     assert!(refused + 24 >= stream.len() - 12, "{refused} of {}", stream.len());
     for _ in 0..3000 {
@@ -281,9 +283,9 @@ fn damage_is_refused_or_decoded_but_never_panics() {
             let at = rng.random_range(0..s.len());
             s[at] ^= 1 << rng.random_range(0..8);
         }
-        if let Ok(p) = decode(&s, 1 << 16) {
+        if let Ok(p) = picture_of(&s, 1 << 16) {
             assert_eq!(p.samples.len(), p.columns * p.rows * p.components);
         }
     }
-    assert!(decode(&stream, 100).is_err());
+    assert!(picture_of(&stream, 100).is_err());
 }

@@ -1,11 +1,14 @@
 //! Run lengths of bytes (PS3.5 annex G): one PackBits segment per byte of a sample, most significant
 //! first, samples one after another.
 
-use super::layout::Layout;
+use super::decoded::check_length;
+use crate::io::dicom::layout::Layout;
 use crate::io::error::Refusal;
 
 /// One frame as interleaved little-endian samples; 1-bit pixels as one byte each.
 pub(super) fn decode(stream: &[u8], layout: &Layout) -> Result<Vec<u8>, Refusal> {
+    // Runs of 128 in two bytes; eight pixels per byte of them where a pixel is a bit.
+    check_length(stream, layout, 512)?;
     let word = |i: usize| -> Option<usize> {
         let b = stream.get(4 * i..4 * i + 4)?.try_into().ok()?;
         Some(u32::from_le_bytes(b) as usize)

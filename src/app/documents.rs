@@ -1,0 +1,166 @@
+//! The open image: which one it is, and every change of how it is looked at.
+
+use super::document::Loaded;
+use super::{Action, Document, LabelLayer, ViewCommand, presets, window_presets};
+use std::sync::Arc;
+
+/// Opacity changes by this much per key press.
+const OPACITY_STEP: f32 = 0.1;
+
+#[derive(Default)]
+pub struct Documents {
+    open: Option<Document>,
+    /// Of the newest document.
+    generation: u64,
+}
+
+impl Documents {
+    pub fn open(&self) -> Option<&Document> {
+        self.open.as_ref()
+    }
+
+    /// The document of this generation, if it is still open.
+    pub(super) fn of_generation(&mut self, generation: u64) -> Option<&mut Document> {
+        self.open.as_mut().filter(|d| d.generation == generation)
+    }
+
+    pub(super) fn open_mut(&mut self) -> Option<&mut Document> {
+        self.open.as_mut()
+    }
+
+    pub(super) fn close(&mut self) {
+        self.open = None;
+    }
+
+    pub(super) fn put(&mut self, loaded: Loaded) -> &Document {
+        self.generation += 1;
+        self.open.insert(Document::new(self.generation, loaded))
+    }
+
+    /// Draws a label map that was read for the open image.
+    pub(super) fn show_labels(&mut self, layer: Arc<LabelLayer>) {
+        if let Some(document) = &mut self.open {
+            document.show_labels(layer);
+        }
+    }
+
+    /// `classes` is how many the chosen result has. Values out of range change nothing.
+    pub(super) fn apply(&mut self, command: ViewCommand, classes: usize) {
+        let Some(document) = &mut self.open else { return };
+        let (view, overlays) = (&mut document.view, &mut document.overlays);
+        match command {
+            ViewCommand::SetPlane(_, axis) if axis < 3 && axis != view.axis => {
+                view.axis = axis;
+                view.fit();
+            }
+            ViewCommand::SetSlice(_, index) => document.set_slice(index),
+            ViewCommand::StepSlice(_, by) => {
+                let (index, _) = document.slice();
+                document.set_slice(index.saturating_add_signed(by as isize));
+            }
+            ViewCommand::SetCrosshair(voxel) => {
+                view.crosshair = true;
+                document.set_crosshair(voxel);
+            }
+            ViewCommand::SetZoom { zoom, pan, .. }
+                if zoom.is_finite() && zoom > 0.0 && pan.iter().all(|p| p.is_finite()) =>
+            {
+                view.zoom = zoom;
+                view.pan = pan;
+            }
+            ViewCommand::SetWindow(window)
+                if window.center.is_finite() && window.width.is_finite() && window.width > 0.0 =>
+            {
+                view.window = window;
+            }
+            ViewCommand::ResetWindow => view.window = document.default_window,
+            ViewCommand::HideOverlays(hidden) => overlays.held_back = hidden,
+            ViewCommand::SetOpacity(o) if o.is_finite() => overlays.opacity = o.clamp(0.0, 1.0),
+            ViewCommand::SetHeatOpacity(o) if o.is_finite() => {
+                overlays.heat_opacity = o.clamp(0.0, 1.0);
+            }
+            ViewCommand::SetMeasure(measure) => overlays.measure = measure,
+            ViewCommand::SetClass(class) => overlays.class = class.min(classes.saturating_sub(1)),
+            ViewCommand::SetClassVisible(class, visible) => {
+                set_visible(&mut overlays.hidden_classes, class, visible);
+            }
+            ViewCommand::HideCautions => document.cautions_read = true,
+            ViewCommand::RemoveLabels(id)
+                if document.labels.as_ref().is_some_and(|l| l.id == id) =>
+            {
+                document.labels = None;
+                overlays.own_labels = false;
+            }
+            ViewCommand::ShowLabels(shown) => {
+                overlays.own_labels = shown && document.labels.is_some();
+            }
+            ViewCommand::SetLabelVisible { labels, value, visible }
+                if document.labels.as_ref().is_some_and(|l| l.id == labels) =>
+            {
+                set_visible(&mut overlays.hidden_labels, value, visible);
+            }
+            ViewCommand::SetTime(time) => document.set_time(time),
+            ViewCommand::StepTime(by) => {
+                document.set_time(document.view.time.saturating_add_signed(by as isize));
+            }
+            _ => {}
+        }
+    }
+
+    /// The actions that change only how the image is looked at.
+    pub(super) fn act(&mut self, action: Action, classes: usize) {
+        let Some(document) = &mut self.open else { return };
+        let (view, overlays) = (&mut document.view, &mut document.overlays);
+        let classes = classes.max(1);
+        match action {
+            Action::ToggleSegmentation => overlays.segmentation ^= true,
+            Action::ToggleHeat => overlays.heat ^= true,
+            Action::OpacityUp => overlays.opacity = (overlays.opacity + OPACITY_STEP).min(1.0),
+            Action::OpacityDown => overlays.opacity = (overlays.opacity - OPACITY_STEP).max(0.0),
+            Action::HideOverlays => overlays.held_back = true,
+            Action::NextClass => overlays.class = (overlays.class + 1) % classes,
+            Action::PreviousClass => overlays.class = (overlays.class + classes - 1) % classes,
+            Action::Fit => view.fit(),
+            Action::ResetView => {
+                view.fit();
+                view.window = document.default_window;
+                view.invert = document.volume.inverted;
+            }
+            Action::NextPlane if !document.volume.geometry().is_2d() => {
+                view.axis = (view.axis + 2) % 3;
+                view.fit();
+            }
+            Action::Invert => view.invert ^= true,
+            Action::ToggleCrosshair => view.crosshair ^= true,
+            Action::AutoWindowSlice => document.view.window = window_presets::of_slice(document),
+            Action::AutoWindowVolume => document.view.window = window_presets::of_volume(document),
+            Action::Preset(n) => {
+                if let Some((_, window)) =
+                    usize::from(n).checked_sub(1).and_then(|i| presets(document).into_iter().nth(i))
+                {
+                    document.view.window = window;
+                }
+            }
+            Action::Move(right, down) => {
+                let plane = document.plane();
+                let mut voxel = document.view.voxel;
+                let shift = |v: usize, by: i8, flip: bool| {
+                    let by = isize::from(by);
+                    v.saturating_add_signed(if flip { -by } else { by })
+                };
+                voxel[plane.right] = shift(voxel[plane.right], right, plane.flip_right);
+                voxel[plane.down] = shift(voxel[plane.down], down, plane.flip_down);
+                document.view.crosshair = true;
+                document.set_crosshair(voxel);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn set_visible<T: PartialEq>(hidden: &mut Vec<T>, what: T, visible: bool) {
+    hidden.retain(|h| *h != what);
+    if !visible {
+        hidden.push(what);
+    }
+}

@@ -1,0 +1,177 @@
+//! Which model segments what, how, and the run that is under way.
+
+use super::run::End;
+use super::shell::Shell;
+use super::{Document, Documents, Engine, Level, Run, RunCommand};
+use crate::inference::{DeviceChoice, Job, Outcome, Settings, slice_axis};
+use crate::models::ModelCard;
+use crate::volume::{Block, Volume};
+use std::sync::Arc;
+
+pub struct Runs {
+    engine: Box<dyn Engine>,
+    run: Option<Run>,
+    settings: Settings,
+    /// Segment the shown slice only.
+    one_slice: bool,
+    model: Option<String>,
+}
+
+impl Runs {
+    pub(super) fn new(engine: Box<dyn Engine>) -> Self {
+        let first = engine.cards().first().map(|c| c.id.clone());
+        let device = engine.devices().first().copied().unwrap_or_default();
+        let settings = Settings { device, ..Settings::default() };
+        let mut runs = Self { engine, run: None, settings, one_slice: false, model: None };
+        runs.choose_model(first);
+        runs
+    }
+
+    /// What is under way, on whatever image.
+    pub fn current(&self) -> Option<&Run> {
+        self.run.as_ref()
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub fn one_slice(&self) -> bool {
+        self.one_slice
+    }
+
+    pub fn cards(&self) -> &[ModelCard] {
+        self.engine.cards()
+    }
+
+    /// The chosen model.
+    pub fn card(&self) -> Option<&ModelCard> {
+        let id = self.model.as_ref()?;
+        self.cards().iter().find(|c| &c.id == id)
+    }
+
+    pub fn devices(&self) -> &[DeviceChoice] {
+        self.engine.devices()
+    }
+
+    pub fn weights_hint(&self) -> String {
+        self.engine.weights_hint()
+    }
+
+    pub(super) fn apply(
+        &mut self,
+        command: RunCommand,
+        document: Option<&Document>,
+        shell: &mut Shell,
+    ) {
+        match command {
+            RunCommand::SetModel(id) => {
+                if self.cards().iter().any(|c| c.id == id) {
+                    self.choose_model(Some(id));
+                }
+            }
+            RunCommand::SetSettings(settings) => {
+                self.settings = settings;
+                self.settings.members = self.settings.members.clamp(1, 50);
+                self.settings.steps = self.settings.steps.clamp(1, 1000);
+            }
+            RunCommand::SetOneSlice(one) => self.one_slice = one,
+            RunCommand::Start => {
+                if let (Some(card), Some(document)) = (self.card().cloned(), document) {
+                    self.start(card, document, shell);
+                }
+            }
+            RunCommand::Cancel => {
+                if let Some(run) = &mut self.run {
+                    run.cancel();
+                }
+            }
+        }
+    }
+
+    fn start(&mut self, card: ModelCard, document: &Document, shell: &mut Shell) {
+        let mut settings = self.settings.clone();
+        if self.one_slice {
+            let g = document.volume.geometry();
+            let axis = slice_axis(g, &card.input);
+            let mut block = Block::whole(g);
+            block.origin[axis] = document.view.voxel[axis];
+            block.shape[axis] = 1;
+            settings.slices = Some(block.along(2));
+            settings.roi = (axis != 2).then(|| block.roi());
+        }
+        let job = Job {
+            volume: document.volume.clone(),
+            time: document.view.time,
+            model: card.id.clone(),
+            settings: settings.clone(),
+        };
+        match self.engine.submit(job) {
+            Ok(running) => self.run = Some(Run::new(document, card, settings, running)),
+            Err(text) => shell.note(Level::Error, format!("The run could not start: {text}")),
+        }
+    }
+
+    /// Takes a model, and its own way of sampling.
+    fn choose_model(&mut self, id: Option<String>) {
+        self.model = id;
+        if let Some(sampling) = self.card().and_then(|c| c.sampling) {
+            self.settings.start = sampling.start;
+            self.settings.steps = sampling.steps;
+        }
+    }
+
+    /// The model that suits a new image, on all of it.
+    pub(super) fn suit(&mut self, volume: &Volume) {
+        let offered = crate::models::suggest(self.cards(), volume).map(|card| card.id.clone());
+        self.choose_model(offered);
+        self.one_slice = false;
+        self.settings.slices = None;
+        self.settings.roi = None;
+    }
+
+    /// The person has chosen a slice.
+    pub(super) fn stop_following(&mut self) {
+        if let Some(run) = &mut self.run {
+            run.follow = false;
+        }
+    }
+
+    /// Returns the run when it has ended with samples.
+    pub(super) fn poll(
+        &mut self,
+        documents: &mut Documents,
+        shell: &mut Shell,
+    ) -> Option<(Run, Arc<Outcome>)> {
+        let run = self.run.as_mut()?;
+        let end = run.poll(shell.now());
+        let at = run.step.as_ref().filter(|_| run.follow).map(|s| (s.axis, s.slice));
+        if let (Some(document), Some((axis, slice))) = (documents.of_generation(run.generation), at)
+        {
+            // The model may look across another plane than the one that is open.
+            document.view.axis = axis;
+            document.set_slice(slice);
+        }
+        let end = end?;
+        let run = self.run.take()?;
+        match end {
+            End::Finished(outcome) => return Some((run, outcome)),
+            End::Cancelled(Some(outcome)) => {
+                let (have, wanted) = (outcome.members.len(), outcome.settings.members);
+                let text = format!("Cancelled: {have} of {wanted} samples are kept.");
+                shell.note(Level::Info, text);
+                return Some((run, outcome));
+            }
+            End::Cancelled(None) => {
+                shell.note(Level::Info, "Cancelled before the first sample was finished.");
+            }
+            End::Failed(text) => shell.note(Level::Error, format!("The run failed: {text}")),
+        }
+        None
+    }
+
+    /// Seconds until waiting previews may be shown.
+    pub(super) fn next_poll(&self, now: f64) -> Option<f64> {
+        self.run.as_ref()?.next_poll(now)
+    }
+}

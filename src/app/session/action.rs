@@ -1,0 +1,78 @@
+//! What a key or a menu row asks for, as commands.
+
+use crate::app::{
+    Action, ExportCommand, OpenCommand, Panel, ResultCommand, RunCommand, Session, ShellCommand,
+    ViewCommand, ViewId,
+};
+
+impl Session {
+    pub(super) fn act(&mut self, action: Action) {
+        let view = ViewId::Main;
+        match action {
+            Action::OpenDialog => self.shell.ask(Panel::Path, false),
+            Action::FolderDialog => self.shell.ask(Panel::Path, true),
+            Action::PathField => self.apply(ShellCommand::Show(Panel::Path, true)),
+            Action::Recent(n) => {
+                let recent = &self.shell.preferences().recent;
+                let chosen = usize::from(n).checked_sub(1).and_then(|i| recent.get(i)).cloned();
+                if let Some(path) = chosen {
+                    self.apply(OpenCommand::path(path));
+                }
+            }
+            Action::CloseImage => {
+                if self.documents.open().is_some() {
+                    self.close_document();
+                }
+            }
+            Action::ExportPanel if !self.shell.is_open(Panel::Export) => {
+                self.apply(ExportCommand::Prepare(None));
+            }
+            Action::ExportPanel => self.toggle(Panel::Export),
+            Action::Segment => self.apply(RunCommand::Start),
+            Action::CancelRun => self.apply(RunCommand::Cancel),
+            Action::SliceUp => self.apply(ViewCommand::StepSlice(view, -1)),
+            Action::SliceDown => self.apply(ViewCommand::StepSlice(view, 1)),
+            Action::FirstSlice => self.apply(ViewCommand::SetSlice(view, 0)),
+            Action::LastSlice => self.apply(ViewCommand::SetSlice(view, usize::MAX)),
+            Action::PreviousTime => self.apply(ViewCommand::StepTime(-1)),
+            Action::NextTime => self.apply(ViewCommand::StepTime(1)),
+            Action::NextMember => self.step_member(1),
+            Action::PreviousMember => self.step_member(-1),
+            Action::Shortcuts => self.toggle(Panel::Shortcuts),
+            Action::Messages => self.toggle(Panel::Log),
+            Action::Escape => self.escape(),
+            looking => self.documents.act(looking, self.results.classes()),
+        }
+    }
+
+    fn toggle(&mut self, panel: Panel) {
+        let open = !self.shell.is_open(panel);
+        self.apply(ShellCommand::Show(panel, open));
+    }
+
+    /// Shuts the topmost open thing.
+    fn escape(&mut self) {
+        if self.opening.loading().is_some() {
+            self.apply(OpenCommand::Cancel);
+        } else if !(self.opening.dismiss_offer()
+            || self.results.keep()
+            || self.shell.shut_topmost()
+            || self.opening.dismiss_series())
+            && let Some(document) = self.documents.open_mut()
+        {
+            document.member = None;
+        }
+    }
+
+    /// One sample further. All samples together come between the last and the first one.
+    fn step_member(&mut self, by: isize) {
+        let (Some(document), Some(entry)) = (self.documents.open(), self.results.chosen()) else {
+            return;
+        };
+        let places = entry.about().members.len() as isize + 1;
+        let at = document.member.map_or(0, |m| m as isize + 1);
+        let member = usize::try_from((at + by).rem_euclid(places) - 1).ok();
+        let result = entry.id;
+        self.apply(ResultCommand::ShowMember { result, member });
+    }
+}
