@@ -6,6 +6,7 @@
 //! owns parts, each with its commands and its threads: [`Documents`], [`ResultList`], [`Runs`],
 //! [`Opening`], [`Exports`] and the [`Shell`] around them.
 
+mod axis;
 mod beside;
 mod command;
 mod demo_pictures;
