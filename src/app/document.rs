@@ -1,5 +1,6 @@
 //! The open image and how it is being looked at.
 
+use super::axis::best_axis;
 use super::{Findings, LabelLayer, PlaneView, ResultEntry, SeriesList};
 use crate::ensemble::Measure;
 use crate::volume::{LabelMap, Notice, Severity, Volume, Window};
@@ -281,12 +282,4 @@ impl Document {
         let shape = self.volume.geometry().shape();
         self.view.voxel = std::array::from_fn(|a| voxel[a].min(shape[a] - 1));
     }
-}
-
-/// Pictures and single-slice stacks open on their slices; so do volumes, on the plane that the
-/// scanner made.
-pub(super) fn best_axis(volume: &Volume) -> usize {
-    let shape = volume.geometry().shape();
-    // A volume with one voxel along x or y is a picture that lies on its side.
-    (0..3).rev().find(|&a| shape[a] == 1).unwrap_or(2)
 }

@@ -6,6 +6,7 @@
 //! owns parts, each with its commands and its threads: [`Documents`], [`ResultList`], [`Runs`],
 //! [`Opening`], [`Exports`] and the [`Shell`] around them.
 
+mod axis;
 mod beside;
 mod command;
 mod demo_pictures;
@@ -66,7 +67,7 @@ pub use results::{
     write_results_in,
 };
 pub use run::{LivePreview, Run, Started};
-pub use runs::Runs;
+pub use runs::{MOST_SAMPLES, Runs};
 pub use series::{Chooser, SeriesList, Thumbnail};
 pub use session::{Session, SessionOptions};
 pub use shell::Shell;
@@ -76,7 +77,7 @@ pub use worker_engine::WorkerEngine;
 
 // What the panels show of the rooms below.
 pub use crate::demo::list as demo_list;
-pub use crate::diffusion::{SamplerKind, Start};
+pub use crate::diffusion::{SamplerKind, Start, TRAINING_STEPS};
 pub use crate::ensemble::Measure;
 pub use crate::inference::{DeviceChoice, Outcome, Preview};
 pub use crate::io::SeriesInfo;

@@ -1,7 +1,7 @@
 //! Small pictures of slices for start screen, series list and progress, as plain RGB.
 
 use super::PlaneView;
-use super::document::best_axis;
+use super::axis::best_axis;
 use crate::volume::{Volume, Window};
 
 /// A slice in its default window, on square texels.

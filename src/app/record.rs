@@ -1,7 +1,6 @@
 //! `result.json`: everything needed to repeat a run, what its files are, and what a reader of them must
 //! know.
 
-use super::results::named_values;
 use super::{Extent, Included, wording};
 use crate::ensemble::Ensemble;
 use crate::inference::Outcome;
@@ -158,4 +157,12 @@ fn read(path: &Path) -> Option<Map<String, Value>> {
         return None;
     }
     serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+}
+
+/// The fields of an object.
+pub(super) fn named_values(object: Value) -> Map<String, Value> {
+    match object {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    }
 }

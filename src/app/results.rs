@@ -9,7 +9,7 @@
 //! deterministic mask there are no samples, so the files about samples are left out. Samples that do
 //! not count are in no file; the record names them.
 
-use super::record::{Earlier, RECORD, described, record};
+use super::record::{Earlier, RECORD, described, named_values, record};
 use super::{Included, wording};
 use crate::ensemble::{Ensemble, EnsembleError, Measure};
 use crate::inference::Outcome;
@@ -22,7 +22,7 @@ use crate::io::{
 };
 use crate::metrics::tempered;
 use crate::volume::{ClassKind, Geometry, Label, LabelTable, Notice, Source};
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -142,14 +142,6 @@ pub fn write_results_in(
     })));
     write_atomic(&set.place_of_record(), serde_json::to_string_pretty(&record)?.as_bytes())?;
     Ok(set.commit(&files, &earlier.files)?)
-}
-
-/// The fields of an object.
-pub(super) fn named_values(object: Value) -> Map<String, Value> {
-    match object {
-        Value::Object(fields) => fields,
-        _ => Map::new(),
-    }
 }
 
 /// What the header of a NIfTI file says of it: the most important first, for there is little room.

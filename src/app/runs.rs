@@ -3,10 +3,14 @@
 use super::run::End;
 use super::shell::Shell;
 use super::{Document, Documents, Engine, Level, Run, RunCommand};
+use crate::diffusion::TRAINING_STEPS;
 use crate::inference::{DeviceChoice, Job, Outcome, Settings, slice_axis};
 use crate::models::ModelCard;
 use crate::volume::{Block, Volume};
 use std::sync::Arc;
+
+/// Most samples that the window draws at once.
+pub const MOST_SAMPLES: usize = 50;
 
 pub struct Runs {
     engine: Box<dyn Engine>,
@@ -72,8 +76,8 @@ impl Runs {
             }
             RunCommand::SetSettings(settings) => {
                 self.settings = settings;
-                self.settings.members = self.settings.members.clamp(1, 50);
-                self.settings.steps = self.settings.steps.clamp(1, 1000);
+                self.settings.members = self.settings.members.clamp(1, MOST_SAMPLES);
+                self.settings.steps = self.settings.steps.clamp(1, TRAINING_STEPS);
             }
             RunCommand::SetOneSlice(one) => self.one_slice = one,
             RunCommand::Start => {

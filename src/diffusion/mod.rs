@@ -24,6 +24,7 @@
 //! ```
 
 mod draw;
+mod error;
 mod plan;
 mod prediction;
 mod sampler;
@@ -33,31 +34,9 @@ mod seed;
 mod tests;
 
 pub use draw::Denoiser;
+pub use error::DiffusionError;
 pub use plan::{Plan, Start};
 pub use prediction::Prediction;
 pub use sampler::{Ddim, Ddpm, DpmSolver, Sampler, SamplerKind};
 pub use schedule::{Posterior, Schedule, ScheduleKind, TRAINING_STEPS};
 pub use seed::{initial_noise, member_seed};
-
-/// What can go wrong around a denoiser.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum DiffusionError {
-    #[error("a noise schedule of {found} steps: expected 2 to {max}", max = schedule::MAX_STEPS)]
-    ScheduleLength { found: usize },
-    #[error(
-        "{found} denoising steps: expected 1 to {max} when sampling from time {start}; ask for fewer steps"
-    )]
-    Steps { found: usize, max: usize, start: usize },
-    #[error(
-        "start time {found} lies outside the schedule: expected 0 to {max}; the model's card names the schedule it was trained with"
-    )]
-    StartTime { found: usize, max: usize },
-    #[error("network output has {found} values: expected {expected}, one for each of the state")]
-    Length { expected: usize, found: usize },
-    #[error(
-        "the network answered a value that is not finite (at index {index}): the weights may be damaged, or the image holds extreme values"
-    )]
-    NotFinite { index: usize },
-    #[error("the network failed: {0}")]
-    Network(String),
-}

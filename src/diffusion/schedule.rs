@@ -1,13 +1,11 @@
 //! How much noise each time step holds: linear (DDPM, arXiv 2006.11239) and cosine
 //! (Improved DDPM, arXiv 2102.09672) variance schedules, tables in f64.
 
-use super::DiffusionError;
+use super::error::{DiffusionError, MAX_STEPS};
 use serde::{Deserialize, Serialize};
 
 /// Time steps of the training schedule in both papers and in every model that ships with the app.
 pub const TRAINING_STEPS: usize = 1000;
-/// Longest schedule that is accepted (a bound on what a model file can ask for).
-pub(super) const MAX_STEPS: usize = 100_000;
 
 /// The family of variances.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

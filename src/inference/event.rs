@@ -2,21 +2,9 @@
 
 use super::{Outcome, Placement};
 use crate::volume::Roi;
-use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Seconds spent per stage.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct StageTimes {
-    pub load_s: f64,
-    pub prepare_s: f64,
-    pub condition_s: f64,
-    pub sample_s: f64,
-    pub restore_s: f64,
-    pub total_s: f64,
-}
 
 /// One member's current estimate of the clean mask, at the model's own resolution, of the slice
 /// that is being worked on.

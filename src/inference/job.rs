@@ -1,6 +1,5 @@
 //! What is asked of the worker, and what comes back.
 
-use super::StageTimes;
 use crate::diffusion::{SamplerKind, Start};
 use crate::models::Temperatures;
 use crate::volume::{Class, ClassKind, Geometry, Notice, Roi, Source, Volume};
@@ -62,6 +61,17 @@ pub struct Job {
     /// Identifier in the model registry.
     pub model: String,
     pub settings: Settings,
+}
+
+/// Seconds spent per stage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StageTimes {
+    pub load_s: f64,
+    pub prepare_s: f64,
+    pub condition_s: f64,
+    pub sample_s: f64,
+    pub restore_s: f64,
+    pub total_s: f64,
 }
 
 /// The model that made an outcome.

@@ -1,10 +1,9 @@
 //! What turns a prepared scan into masks: slice by slice or as a whole, sampled or at once. The
 //! engine knows nothing of networks but this.
 
-use super::{ModelInput, Prepared, Settings, SliceSegmenter, StageTimes};
+use super::{ModelInput, Prepared, Settings, StageTimes};
 use crate::diffusion::DiffusionError;
-use crate::models::{ModelCard, ModelError, Temperatures, load};
-use candle_core::Device;
+use crate::models::ModelError;
 use std::ops::{ControlFlow, Range};
 
 #[derive(Debug, thiserror::Error)]
@@ -103,26 +102,4 @@ pub trait Segmenter: Send {
         unit: &Range<usize>,
         sink: &mut dyn Sink,
     ) -> Result<ControlFlow<()>, InferenceError>;
-}
-
-/// A model that is ready to run.
-pub struct Loaded {
-    pub card: ModelCard,
-    pub temperatures: Option<Temperatures>,
-    pub segmenter: Box<dyn Segmenter>,
-}
-
-impl Loaded {
-    /// A model of the registry, or from the path of a weights file.
-    ///
-    /// # Errors
-    /// If there is no such model, or its weights cannot be used.
-    pub fn from_registry(id: &str, device: &Device) -> Result<Self, ModelError> {
-        let model = load(id, device)?;
-        let (card, header) = (model.card, model.header);
-        let (shape, diffusion) = (header.network.shape(), header.network.diffusion());
-        let segmenter = SliceSegmenter::new(model.network, shape, diffusion, card.size);
-        let temperatures = header.temperatures;
-        Ok(Self { card, temperatures, segmenter: Box::new(segmenter) })
-    }
 }

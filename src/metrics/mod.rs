@@ -27,7 +27,7 @@ pub use calibration::{
 };
 pub use distance::squared_distance_transform;
 pub use energy::{ged_squared, ged_squared_labels};
-pub use overlap::{Overlap, overlap};
+pub use overlap::{Counts, Overlap, overlap};
 pub use report::{Measures, cell, compare};
 pub use surface::{SurfaceDistances, surface, surface_distances};
 

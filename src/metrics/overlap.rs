@@ -21,6 +21,41 @@ pub struct Overlap {
     pub relative_volume_error: Option<f64>,
 }
 
+/// Voxels of a prediction and its reference, as they are met.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    both: usize,
+    predicted: usize,
+    referenced: usize,
+}
+
+impl Counts {
+    /// One more voxel.
+    pub fn add(&mut self, predicted: bool, referenced: bool) {
+        self.both += usize::from(predicted && referenced);
+        self.predicted += usize::from(predicted);
+        self.referenced += usize::from(referenced);
+    }
+
+    pub fn overlap(self, rule: EmptyRule) -> Overlap {
+        let Self { both, predicted, referenced } = self;
+        let ratio = |part: usize, whole: usize| (whole > 0).then(|| part as f64 / whole as f64);
+        let either = predicted + referenced - both;
+        let agree = (rule == EmptyRule::MetricsReloaded).then_some(1.0);
+        Overlap {
+            both,
+            predicted,
+            referenced,
+            dice: if either == 0 { agree } else { ratio(2 * both, predicted + referenced) },
+            iou: ratio(both, either),
+            sensitivity: ratio(both, referenced),
+            ppv: if either > 0 && predicted == 0 { Some(0.0) } else { ratio(both, predicted) },
+            relative_volume_error: (referenced > 0)
+                .then(|| (predicted as f64 - referenced as f64) / referenced as f64),
+        }
+    }
+}
+
 /// Overlap of two masks of the same lattice.
 ///
 /// # Errors
@@ -31,26 +66,9 @@ pub fn overlap(
     rule: EmptyRule,
 ) -> Result<Overlap, MetricsError> {
     check_length("prediction", prediction.len(), reference.len())?;
-    let (mut both, mut predicted, mut referenced) = (0, 0, 0);
-    for (&p, &r) in prediction.iter().zip(reference) {
-        both += usize::from(p && r);
-        predicted += usize::from(p);
-        referenced += usize::from(r);
-    }
-    let ratio = |part: usize, whole: usize| (whole > 0).then(|| part as f64 / whole as f64);
-    let either = predicted + referenced - both;
-    let agree = (rule == EmptyRule::MetricsReloaded).then_some(1.0);
-    Ok(Overlap {
-        both,
-        predicted,
-        referenced,
-        dice: if either == 0 { agree } else { ratio(2 * both, predicted + referenced) },
-        iou: ratio(both, either),
-        sensitivity: ratio(both, referenced),
-        ppv: if either > 0 && predicted == 0 { Some(0.0) } else { ratio(both, predicted) },
-        relative_volume_error: (referenced > 0)
-            .then(|| (predicted as f64 - referenced as f64) / referenced as f64),
-    })
+    let mut counts = Counts::default();
+    prediction.iter().zip(reference).for_each(|(&p, &r)| counts.add(p, r));
+    Ok(counts.overlap(rule))
 }
 
 #[cfg(test)]

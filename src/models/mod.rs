@@ -2,10 +2,12 @@
 
 mod card;
 mod contract;
+mod error;
 mod header;
 pub mod medsegdiff;
 mod network;
 mod registry;
+mod slice_network;
 mod tiles;
 #[cfg(test)]
 pub(crate) mod toy;
@@ -13,8 +15,10 @@ mod weights;
 
 pub use card::ModelCard;
 pub use contract::{Axes, Context, Contract, Normalisation};
+pub use error::ModelError;
 pub use header::{Temperatures, WeightsHeader, check_canvas};
-pub use network::{Diffusion, Look, NetworkConfig, Sampling, Shape, SliceNetwork};
+pub use network::NetworkConfig;
 pub use registry::{card, cards, header, load, load_weights, suggest, with_findings};
+pub use slice_network::{Diffusion, Look, Sampling, Shape, SliceNetwork};
 pub use tiles::Tiles;
-pub use weights::{LoadedModel, ModelError, write_weights};
+pub use weights::{LoadedModel, write_weights};

@@ -1,10 +1,8 @@
 //! The models that come with the program, and those that a person trained.
 
 use super::Context;
-use super::weights::{
-    self, LoadedModel, ModelError, build, read_header, read_weights, with_header,
-};
-use super::{ModelCard, Sampling, Temperatures, WeightsHeader};
+use super::weights::{self, LoadedModel, build, read_header, read_weights, with_header};
+use super::{ModelCard, ModelError, Sampling, Temperatures, WeightsHeader};
 use crate::volume::{Modality, Volume};
 use candle_core::{Device, Tensor};
 use std::borrow::Cow;

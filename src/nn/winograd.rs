@@ -41,7 +41,7 @@ impl Sizes {
     /// Whether it pays: the weights' transform needs tiles to be worth it, a vector channels. The
     /// batch does not count, so that an image takes the same path alone.
     pub(super) fn pay(&self) -> bool {
-        self.tiles() >= 16 && self.ci >= 8 && self.co >= 8
+        self.ci >= 8 && self.co >= 8
     }
     fn tiles(&self) -> usize {
         self.h.div_ceil(4) * self.w.div_ceil(4)

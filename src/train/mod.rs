@@ -8,6 +8,7 @@ mod evaluate;
 mod loss;
 mod medsegdiff;
 mod objective;
+mod objective_config;
 mod optimizer;
 mod recipe;
 mod splits;
@@ -21,7 +22,7 @@ pub use config::{Augmentation, TrainConfig};
 pub use dataset::{Case, Dataset};
 pub use evaluate::{ByMembers, CaseScores, ClassScores, Evaluation, Scores, Ways, evaluate};
 pub use medsegdiff::{LossWeights, Training};
-pub use objective::ObjectiveConfig;
+pub use objective_config::ObjectiveConfig;
 pub use recipe::Recipe;
 pub use trainer::{Progress, train};
 

@@ -10,6 +10,7 @@ use super::transfer::start_from;
 use super::{TrainConfig, TrainError};
 use crate::diffusion::{Plan, SamplerKind, Start, member_seed};
 use crate::inference::{DeviceChoice, Scene, open_device};
+use crate::metrics::{Counts, EmptyRule};
 use crate::models::{Contract, NetworkConfig, Shape, WeightsHeader, write_weights};
 use crate::nn::SeededInit;
 use candle_core::{DType, Device, Tensor};
@@ -290,8 +291,11 @@ impl Trainer {
             }
         }
         let over_cases = |way: usize| -> Vec<f64> {
-            let of =
-                |c: usize| (0..cases.count).map(|n| counts[n * k + c][way].dice()).sum::<f64>();
+            // Two empty masks agree.
+            let dice = |n: usize, c: usize| {
+                counts[n * k + c][way].overlap(EmptyRule::MetricsReloaded).dice
+            };
+            let of = |c: usize| (0..cases.count).filter_map(|n| dice(n, c)).sum::<f64>();
             (0..k).map(|c| of(c) / cases.count as f64).collect()
         };
         Ok((over_cases(0), over_cases(1)))
@@ -320,25 +324,6 @@ impl Trainer {
         let bytes = write_weights(&header, &self.optimizer.averages())
             .map_err(|e| TrainError::Checkpoint { what: e.to_string(), path: path.into() })?;
         Ok(crate::io::write_atomic(path, &bytes)?)
-    }
-}
-
-/// Pixels of a prediction and its reference.
-#[derive(Clone, Copy, Default)]
-struct Counts {
-    both: usize,
-    all: usize,
-}
-
-impl Counts {
-    fn add(&mut self, prediction: bool, reference: bool) {
-        self.both += usize::from(prediction && reference);
-        self.all += usize::from(prediction) + usize::from(reference);
-    }
-
-    /// Two empty masks agree.
-    fn dice(self) -> f64 {
-        if self.all == 0 { 1.0 } else { 2.0 * self.both as f64 / self.all as f64 }
     }
 }
 

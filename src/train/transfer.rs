@@ -2,7 +2,7 @@
 //! of another size.
 
 use super::TrainError;
-use super::objective::fitted;
+use super::objective_config::fitted;
 use crate::inference::InferenceError;
 use crate::models::{NetworkConfig, header, load_weights};
 use crate::nn::SeededInit;

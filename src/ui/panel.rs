@@ -4,7 +4,7 @@ use super::{input::hint, results, theme};
 use crate::app::{
     Action, Command, Document, Panel, Run, RunCommand, Session, ShellCommand, ViewCommand, wording,
 };
-use crate::app::{DeviceChoice, Measure, SamplerKind, Start};
+use crate::app::{DeviceChoice, MOST_SAMPLES, Measure, SamplerKind, Start, TRAINING_STEPS};
 use eframe::egui;
 use egui::RichText;
 
@@ -108,12 +108,12 @@ fn run_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
     let mut settings = session.runs().settings().clone();
     egui::Grid::new("settings").num_columns(2).spacing([10.0, 7.0]).show(ui, |ui| {
         let label = ui.label("Samples");
-        ui.add(egui::DragValue::new(&mut settings.members).range(1..=50).speed(0.1))
+        ui.add(egui::DragValue::new(&mut settings.members).range(1..=MOST_SAMPLES).speed(0.1))
             .labelled_by(label.id)
             .on_hover_text("Masks to draw. Each is one plausible outline; their spread is shown.");
         ui.end_row();
         let label = ui.label("Steps");
-        ui.add(egui::DragValue::new(&mut settings.steps).range(1..=1000).speed(0.2))
+        ui.add(egui::DragValue::new(&mut settings.steps).range(1..=TRAINING_STEPS).speed(0.2))
             .labelled_by(label.id)
             .on_hover_text("Denoising steps per sample");
         ui.end_row();

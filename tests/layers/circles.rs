@@ -297,40 +297,10 @@ fn files_of_src() -> Vec<(String, String)> {
     with_source.filter(|(name, _)| !is_test(name)).collect()
 }
 
-/// Needs that close a circle and wait for their rooms to be rebuilt: none may be added.
-const KNOWN: [[&str; 2]; 11] = [
-    ["app/beside.rs", "app/session.rs"],
-    ["app/opening.rs", "app/session.rs"],
-    ["app/picture.rs", "app/document.rs"],
-    ["app/record.rs", "app/results.rs"],
-    ["diffusion/mod.rs", "diffusion/schedule.rs"],
-    ["inference/event.rs", "inference/job.rs"],
-    ["inference/slices.rs", "inference/segmenter.rs"],
-    ["models/header.rs", "models/weights.rs"],
-    ["models/medsegdiff/config.rs", "models/network.rs"],
-    ["models/medsegdiff/runner.rs", "models/network.rs"],
-    ["train/medsegdiff/mod.rs", "train/objective.rs"],
-];
-
-/// What is needed, but for these.
-fn without(needs: &Needs, left_out: &[[&str; 2]]) -> Needs {
-    let mut needs = needs.clone();
-    for [file, other] in left_out {
-        needs.entry((*file).to_owned()).and_modify(|of| drop(of.remove(*other)));
-    }
-    needs
-}
-
 #[test]
 fn no_two_files_need_each_other() {
-    let needs = needs(&files_of_src());
-    let found = circles(&without(&needs, &KNOWN));
+    let found = circles(&needs(&files_of_src()));
     assert!(found.is_empty(), "circles:\n{}\n", found.join("\n"));
-    for (k, [file, other]) in KNOWN.iter().enumerate() {
-        let others = [&KNOWN[..k], &KNOWN[k + 1..]].concat();
-        let closes = !circles(&without(&needs, &others)).is_empty();
-        assert!(closes, "{file} to {other} closes no circle any more: take it off the list");
-    }
 }
 
 fn found(files: &[(&str, &str)]) -> Vec<String> {

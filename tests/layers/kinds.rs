@@ -12,7 +12,7 @@ const KINDS: &[(&[&str], &[&str])] = &[(
         "models/network.rs",
         "train/medsegdiff/",
         "train/mod.rs",
-        "train/objective.rs",
+        "train/objective_config.rs",
         "train/trainer_tests.rs",
     ],
 )];

@@ -12,5 +12,6 @@ mod notices;
 mod opening;
 mod results;
 mod runs;
+mod seams;
 mod time;
 mod window;

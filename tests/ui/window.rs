@@ -10,8 +10,8 @@ use sfumato::app::{
 use sfumato::demo;
 use sfumato::diffusion::Start;
 use sfumato::inference::{
-    DeviceChoice, Event, Job, Member, ModelRef, Outcome, Placement, Preview, Settings, StageTimes,
-    Step,
+    DeviceChoice, Event, Job, Loader, Member, ModelRef, Outcome, Placement, Preview, Settings,
+    StageTimes, Step,
 };
 use sfumato::models::{ModelCard, Sampling};
 use sfumato::ui::SfumatoApp;
@@ -319,6 +319,13 @@ impl Window {
     /// With the embedded models on the inference thread, and files as people get them.
     pub(crate) fn real() -> Self {
         let engine = |wake: Wake| -> Box<dyn Engine> { Box::new(WorkerEngine::new(wake)) };
+        Self::start(None, Hand::default(), export_results, None, engine)
+    }
+
+    /// With these models on the inference thread, and files as people get them.
+    pub(crate) fn with_models(cards: Vec<ModelCard>, loader: Loader) -> Self {
+        let engine =
+            |wake: Wake| -> Box<dyn Engine> { Box::new(WorkerEngine::with(cards, loader, wake)) };
         Self::start(None, Hand::default(), export_results, None, engine)
     }
 

@@ -171,13 +171,12 @@ impl Condition {
         }
     }
 
-    /// What tells the denoiser the same of every image `members` times in a row.
+    /// The conditions of these images, in this order.
     ///
     /// # Errors
-    /// If memory runs out.
-    pub fn repeat(&self, members: usize) -> Result<Self> {
+    /// If there is no such image.
+    pub fn select(&self, index: &[u32]) -> Result<Self> {
         let images = self.logits.dim(0)?;
-        let index: Vec<u32> = (0..images * members).map(|i| (i / members) as u32).collect();
         let index = Tensor::new(index, self.logits.device())?;
         let each = |t: &Tensor| match t.dim(0)? {
             n if n == images => t.index_select(&index, 0),
@@ -192,7 +191,7 @@ impl Condition {
             }),
             None => None,
         };
-        Ok(Self { logits: self.logits.clone(), guide })
+        Ok(Self { logits: each(&self.logits)?, guide })
     }
 }
 

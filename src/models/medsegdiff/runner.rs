@@ -8,7 +8,9 @@ use crate::nn::first_line;
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::VarBuilder;
 use candle_nn::ops::sigmoid;
+use rayon::prelude::*;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Memory that kept step contexts may take, bytes.
@@ -58,15 +60,18 @@ impl SliceNetwork for Runner {
         let images = shared.tensor(images, shared.network.config().image_channels)?;
         let condition = shared.network.condition(&images)?.detach();
         let direct = values(&sigmoid(&condition.logits)?)?;
-        Ok(Box::new(Seen { shared: shared.clone(), direct, condition, repeated: None }))
+        let (shared, images) = (shared.clone(), images.dim(0)?);
+        Ok(Box::new(Seen { shared, images, direct, condition, parts: None }))
     }
 }
 
 struct Seen {
     shared: Arc<Shared>,
+    /// How many.
+    images: usize,
     condition: Condition,
-    /// The condition once per member, for so many.
-    repeated: Option<(usize, Condition)>,
+    /// For so many members per image: the condition of each mask, in parts.
+    parts: Option<(usize, Vec<Part>)>,
     direct: Vec<f32>,
 }
 
@@ -80,16 +85,49 @@ impl Look for Seen {
     }
 }
 
+/// Masks that one core denoises; a graphics card denoises all.
+struct Part {
+    masks: Range<usize>,
+    condition: Condition,
+}
+
 impl Seen {
-    fn output(&mut self, states: &[f32], t: usize) -> Result<Vec<f32>> {
-        let config = self.shared.network.config();
-        let members = states.len() / self.direct.len().max(1);
-        let condition = match &self.repeated {
-            Some((n, condition)) if *n == members => condition,
-            _ => &self.repeated.insert((members, self.condition.repeat(members)?)).1,
+    /// Masks do not see one another, so on the CPU each core takes some of them through all layers:
+    /// between the large operations, which share the cores anyway, lie many small ones.
+    fn parts(&self, members: usize) -> Result<Vec<Part>> {
+        let masks = members * self.images;
+        let n = match self.shared.device {
+            Device::Cpu => rayon::current_num_threads().clamp(1, masks.max(1)),
+            _ => 1,
         };
-        let x = self.shared.tensor(states, config.classes)?;
-        values(&self.shared.network.denoise(&x, condition, &self.shared.context(t)?)?)
+        let part = |i: usize| {
+            let masks = i * masks / n..(i + 1) * masks / n;
+            let images: Vec<u32> = masks.clone().map(|m| (m / members) as u32).collect();
+            Ok(Part { masks, condition: self.condition.select(&images)? })
+        };
+        (0..n).map(part).collect()
+    }
+
+    fn output(&mut self, states: &[f32], t: usize) -> Result<Vec<f32>> {
+        let classes = self.shared.network.config().classes;
+        let size = self.direct.len() / self.images;
+        let members = states.len() / self.direct.len();
+        let parts = match &mut self.parts {
+            Some((n, parts)) if *n == members => parts,
+            _ => {
+                let parts = self.parts(members)?;
+                &mut self.parts.insert((members, parts)).1
+            }
+        };
+        let (shared, context) = (&self.shared, self.shared.context(t)?);
+        let outputs = parts
+            .par_iter()
+            .map(|Part { masks, condition }| {
+                let x = shared.tensor(&states[masks.start * size..masks.end * size], classes)?;
+                values(&shared.network.denoise(&x, condition, &context)?)
+            })
+            .collect::<Result<Vec<_>>>()?;
+        Ok(outputs.concat())
     }
 }
 

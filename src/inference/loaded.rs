@@ -1,0 +1,27 @@
+//! Models that are ready to run, and which segmenter draws with each.
+
+use super::{Segmenter, SliceSegmenter};
+use crate::models::{ModelCard, ModelError, Temperatures, load};
+use candle_core::Device;
+
+/// A model that is ready to run.
+pub struct Loaded {
+    pub card: ModelCard,
+    pub temperatures: Option<Temperatures>,
+    pub segmenter: Box<dyn Segmenter>,
+}
+
+impl Loaded {
+    /// A model of the registry, or from the path of a weights file.
+    ///
+    /// # Errors
+    /// If there is no such model, or its weights cannot be used.
+    pub fn from_registry(id: &str, device: &Device) -> Result<Self, ModelError> {
+        let model = load(id, device)?;
+        let (card, header) = (model.card, model.header);
+        let (shape, diffusion) = (header.network.shape(), header.network.diffusion());
+        let segmenter = SliceSegmenter::new(model.network, shape, diffusion, card.size);
+        let temperatures = header.temperatures;
+        Ok(Self { card, temperatures, segmenter: Box::new(segmenter) })
+    }
+}

@@ -1,0 +1,119 @@
+//! The kinds of objectives: one per kind of network.
+
+use super::medsegdiff;
+use super::objective::Objective;
+use crate::models::{NetworkConfig, Sampling};
+use candle_core::{Device, Result, Tensor};
+use candle_nn::VarBuilder;
+use serde::{Deserialize, Serialize};
+
+/// What is trained, and how it is judged: a training configuration's part that only one kind of
+/// network has.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum ObjectiveConfig {
+    MedSegDiff(medsegdiff::Training),
+    #[cfg(test)]
+    Toy(crate::models::toy::Config),
+}
+
+impl ObjectiveConfig {
+    /// The objective named by a person, with its own values for everything else.
+    ///
+    /// # Errors
+    /// If there is no such preset.
+    pub(super) fn new(preset: &str, batch: usize) -> std::result::Result<Self, String> {
+        medsegdiff::Training::new(preset, batch).map(Self::MedSegDiff)
+    }
+
+    /// The network for images of so many channels and masks of so many classes.
+    ///
+    /// # Errors
+    /// Says what cannot be built.
+    pub fn network(
+        &self,
+        channels: usize,
+        classes: usize,
+    ) -> std::result::Result<NetworkConfig, String> {
+        match self {
+            Self::MedSegDiff(training) => {
+                training.setup(channels, classes).map(NetworkConfig::MedSegDiff)
+            }
+            #[cfg(test)]
+            Self::Toy(toy) => Ok(NetworkConfig::Toy(*toy)),
+        }
+    }
+
+    /// Whether batches of this size can be trained on.
+    pub(super) fn check(&self, batch: usize) -> std::result::Result<(), String> {
+        match self {
+            Self::MedSegDiff(training) => training.check(batch),
+            #[cfg(test)]
+            Self::Toy(_) => Ok(()),
+        }
+    }
+
+    /// Takes over what the weights of `network` depend on; `side` of the image unless given.
+    pub(super) fn follow(&mut self, network: &NetworkConfig, side: Option<usize>) {
+        match (self, network) {
+            (Self::MedSegDiff(training), NetworkConfig::MedSegDiff(setup)) => {
+                training.follow(setup, side);
+            }
+            #[cfg(test)]
+            _ => {}
+        }
+    }
+
+    /// Sets the side of the network's image.
+    pub(super) fn resize(&mut self, side: usize) {
+        match self {
+            Self::MedSegDiff(training) => training.resize(side),
+            #[cfg(test)]
+            Self::Toy(toy) => toy.side = side,
+        }
+    }
+
+    /// How ensembles of the network are drawn, if it draws any.
+    pub fn sample_by(&mut self, sampling: Sampling) {
+        match self {
+            Self::MedSegDiff(training) => training.sampling = sampling,
+            #[cfg(test)]
+            Self::Toy(_) => {}
+        }
+    }
+
+    /// The network with the weights of `vb`, in training on batches of this size.
+    pub(super) fn build(
+        &self,
+        network: &NetworkConfig,
+        batch: usize,
+        vb: &VarBuilder<'_>,
+        device: &Device,
+    ) -> Result<Box<dyn Objective>> {
+        match (self, network) {
+            (Self::MedSegDiff(training), NetworkConfig::MedSegDiff(setup)) => {
+                Ok(Box::new(medsegdiff::InTraining::new(training, setup, batch, vb, device)?))
+            }
+            #[cfg(test)]
+            (Self::Toy(_), NetworkConfig::Toy(toy)) => Ok(Box::new(toy.build(vb)?)),
+            #[cfg(test)]
+            _ => candle_core::bail!("the objective is of another network"),
+        }
+    }
+}
+
+/// A weight of one network as another takes it over: itself where the kinds differ.
+pub(super) fn fitted(
+    name: &str,
+    weight: &Tensor,
+    source: &NetworkConfig,
+    target: &NetworkConfig,
+) -> Result<Tensor> {
+    match (source, target) {
+        (NetworkConfig::MedSegDiff(source), NetworkConfig::MedSegDiff(target)) => {
+            medsegdiff::fitted(name, weight, &source.network, &target.network)
+        }
+        #[cfg(test)]
+        _ => Ok(weight.clone()),
+    }
+}
