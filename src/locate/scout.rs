@@ -3,11 +3,9 @@
 use super::LocateError;
 use super::thumbnail::thumbnail;
 use crate::inference::{ModelInput, Placement, Prepared};
-use crate::models::{SliceNetwork, WeightsHeader};
+use crate::models::{LoadedModel, load_bytes};
 use crate::volume::{Block, Volume};
-use candle_core::{DType, Device};
-use candle_nn::VarBuilder;
-use safetensors::SafeTensors;
+use candle_core::Device;
 use std::sync::{Mutex, PoisonError};
 
 /// Slices that the network sees at once.
@@ -20,7 +18,7 @@ const INSIDE: f32 = 0.5;
 /// Embedded weights of a network without a diffusion part, read when first used.
 pub(super) struct Scout {
     weights: &'static [u8],
-    loaded: Mutex<Option<(WeightsHeader, Box<dyn SliceNetwork>)>>,
+    loaded: Mutex<Option<LoadedModel>>,
 }
 
 /// Probability of each class on every pixel that the network saw, `[slices, classes, size, size]`,
@@ -62,9 +60,9 @@ impl Scout {
             return Err(LocateError::Time(time, volume.times()));
         }
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        let (header, network) = match &mut *loaded {
+        let LoadedModel { header, network, .. } = match &mut *loaded {
             Some(loaded) => loaded,
-            none => none.insert(load(self.weights).map_err(LocateError::Weights)?),
+            none => none.insert(load_bytes("a locator", self.weights, &Device::Cpu)?),
         };
         let shape = header.network.shape();
         let (size, channels, classes) = (shape.side, shape.channels, shape.classes);
@@ -92,20 +90,6 @@ impl Scout {
             zoom,
         })
     }
-}
-
-fn load(bytes: &[u8]) -> Result<(WeightsHeader, Box<dyn SliceNetwork>), String> {
-    let text = |e: candle_core::Error| crate::nn::first_line(&e);
-    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|e| e.to_string())?;
-    let entry = metadata.metadata().as_ref().and_then(|m| m.get("sfumato"));
-    let entry = entry.ok_or("they have no header")?;
-    let header: WeightsHeader = serde_json::from_str(entry).map_err(|e| e.to_string())?;
-    let tensors = candle_core::safetensors::load_buffer(bytes, &Device::Cpu).map_err(text)?;
-    let single = tensors.into_iter().map(|(k, t)| Ok((k, t.to_dtype(DType::F32)?)));
-    let single = single.collect::<candle_core::Result<_>>().map_err(text)?;
-    let vb = VarBuilder::from_tensors(single, DType::F32, &Device::Cpu);
-    let network = header.network.build(&vb, &Device::Cpu).map_err(text)?;
-    Ok((header, network))
 }
 
 impl Seen {

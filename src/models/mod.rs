@@ -18,7 +18,7 @@ pub use contract::{Axes, Context, Contract, Normalisation};
 pub use error::ModelError;
 pub use header::{Temperatures, WeightsHeader, check_canvas};
 pub use network::NetworkConfig;
-pub use registry::{card, cards, header, load, load_weights, suggest, with_findings};
+pub use registry::{card, cards, header, load, load_bytes, load_weights, suggest, with_findings};
 pub use slice_network::{Diffusion, Look, Sampling, Shape, SliceNetwork};
 pub use tiles::Tiles;
 pub use weights::{LoadedModel, write_weights};

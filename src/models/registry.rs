@@ -96,6 +96,14 @@ pub fn load(id: &str, device: &Device) -> Result<LoadedModel, ModelError> {
     build(id, &bytes, card, device)
 }
 
+/// Loads a model from the bytes of its weights file; `name` is for messages.
+///
+/// # Errors
+/// If the weights cannot be used.
+pub fn load_bytes(name: &str, bytes: &[u8], device: &Device) -> Result<LoadedModel, ModelError> {
+    build(name, bytes, weights::card(name, bytes, "")?, device)
+}
+
 /// What the header of a model's weights says.
 ///
 /// # Errors
