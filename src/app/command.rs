@@ -155,6 +155,8 @@ pub enum RunCommand {
     SetSettings(Settings),
     /// Segment the shown slice only.
     SetOneSlice(bool),
+    /// One of the regions that were found, or the whole image.
+    SetRegion(Option<usize>),
     Start,
     /// Stops after the step it is in; finished samples are kept.
     Cancel,

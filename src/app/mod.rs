@@ -27,6 +27,7 @@ mod preferences;
 mod preview;
 mod reading;
 mod record;
+mod regions;
 mod result_list;
 mod results;
 mod run;
@@ -61,6 +62,7 @@ pub use preferences::{Preferences, Store};
 pub use preview::mean_preview;
 pub use reading::{Loading, Stage};
 pub use record::RECORD;
+pub use regions::Regions;
 pub use result_list::ResultList;
 pub use results::{
     ExportOptions, Obstacles, ResultsError, begin_results, export_results, write_results,

@@ -48,6 +48,7 @@ pub(super) fn record(
         "deterministic": outcome.deterministic,
         "device": outcome.device,
         "roi": outcome.roi,
+        "region": s.region,
         "slices": outcome.slices,
         "times": outcome.times,
         "classes": classes,

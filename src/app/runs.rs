@@ -2,11 +2,11 @@
 
 use super::run::End;
 use super::shell::Shell;
-use super::{Document, Documents, Engine, Level, Run, RunCommand};
+use super::{Document, Documents, Engine, Level, Regions, Run, RunCommand, Wake};
 use crate::diffusion::TRAINING_STEPS;
 use crate::inference::{DeviceChoice, Job, Outcome, Settings, slice_axis};
 use crate::models::ModelCard;
-use crate::volume::{Block, Volume};
+use crate::volume::{Block, Roi, Volume};
 use std::sync::Arc;
 
 /// Most samples that the window draws at once.
@@ -19,14 +19,16 @@ pub struct Runs {
     /// Segment the shown slice only.
     one_slice: bool,
     model: Option<String>,
+    regions: Regions,
 }
 
 impl Runs {
-    pub(super) fn new(engine: Box<dyn Engine>) -> Self {
+    pub(super) fn new(engine: Box<dyn Engine>, wake: Wake) -> Self {
         let first = engine.cards().first().map(|c| c.id.clone());
         let device = engine.devices().first().copied().unwrap_or_default();
         let settings = Settings { device, ..Settings::default() };
-        let mut runs = Self { engine, run: None, settings, one_slice: false, model: None };
+        let regions = Regions::new(wake);
+        let mut runs = Self { engine, run: None, settings, one_slice: false, model: None, regions };
         runs.choose_model(first);
         runs
     }
@@ -52,6 +54,11 @@ impl Runs {
     pub fn card(&self) -> Option<&ModelCard> {
         let id = self.model.as_ref()?;
         self.cards().iter().find(|c| &c.id == id)
+    }
+
+    /// Where the model may look.
+    pub fn regions(&self) -> &Regions {
+        &self.regions
     }
 
     pub fn devices(&self) -> &[DeviceChoice] {
@@ -80,6 +87,7 @@ impl Runs {
                 self.settings.steps = self.settings.steps.clamp(1, TRAINING_STEPS);
             }
             RunCommand::SetOneSlice(one) => self.one_slice = one,
+            RunCommand::SetRegion(region) => self.regions.choose(region),
             RunCommand::Start => {
                 if let (Some(card), Some(document)) = (self.card().cloned(), document) {
                     self.start(card, document, shell);
@@ -95,14 +103,20 @@ impl Runs {
 
     fn start(&mut self, card: ModelCard, document: &Document, shell: &mut Shell) {
         let mut settings = self.settings.clone();
+        let g = document.volume.geometry();
+        let mut block = Block::whole(g);
+        if let Some((_, found)) = self.regions.chosen() {
+            block = found.block;
+            settings.region = Some(found.what.clone());
+        }
         if self.one_slice {
-            let g = document.volume.geometry();
             let axis = slice_axis(g, &card.input);
-            let mut block = Block::whole(g);
             block.origin[axis] = document.view.voxel[axis];
             block.shape[axis] = 1;
+        }
+        if block != Block::whole(g) {
             settings.slices = Some(block.along(2));
-            settings.roi = (axis != 2).then(|| block.roi());
+            settings.roi = (block.roi() != Roi::full(g)).then(|| block.roi());
         }
         let job = Job {
             volume: document.volume.clone(),
@@ -132,6 +146,13 @@ impl Runs {
         self.one_slice = false;
         self.settings.slices = None;
         self.settings.roi = None;
+    }
+
+    /// Looks where the model may look.
+    pub(super) fn look(&mut self, document: Option<&Document>) {
+        let id = self.model.as_deref();
+        let card = self.engine.cards().iter().find(|c| Some(c.id.as_str()) == id);
+        self.regions.sync(document, card);
     }
 
     /// The person has chosen a slice.

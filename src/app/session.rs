@@ -48,7 +48,7 @@ impl Session {
         Self {
             documents: Documents::default(),
             results: ResultList::new(result_budget, wake.clone()),
-            runs: Runs::new(engine),
+            runs: Runs::new(engine, wake.clone()),
             opening: Opening::new(wake.clone()),
             exports: Exports::new(exporter, last, wake),
             shell,
@@ -121,6 +121,7 @@ impl Session {
         if let Some(loaded) = self.opening.poll(&self.documents, &mut self.shell) {
             self.accept(loaded);
         }
+        self.runs.look(self.documents.open());
         if let Some((run, outcome)) = self.runs.poll(&mut self.documents, &mut self.shell) {
             self.results.accept(run, outcome, &self.documents, &mut self.shell);
         }
@@ -201,6 +202,9 @@ impl Session {
         if self.runs.card().is_none() {
             return Some(format!("no model: {}", self.runs.weights_hint()));
         }
+        if let Some(structure) = self.runs.regions().looking_for() {
+            return Some(format!("looking for the {structure}"));
+        }
         self.results.is_full().then(|| {
             format!(
                 "earlier results take {:.1} GB of memory: delete some of the list below first",
@@ -211,6 +215,7 @@ impl Session {
 
     /// Something that the person should know before the run, not a reason to refuse it.
     pub fn segment_caution(&self) -> Option<String> {
-        doubt(self.runs.card()?, &self.document()?.volume)
+        let doubt = doubt(self.runs.card()?, &self.document()?.volume);
+        doubt.or_else(|| self.runs.regions().caution())
     }
 }

@@ -40,6 +40,7 @@ impl SamplingArguments {
             device: self.device,
             slices: None,
             roi: None,
+            region: None,
         })
     }
 }

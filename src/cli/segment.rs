@@ -7,7 +7,8 @@ use crate::app::{
     ExportOptions, Included, Obstacles, ResultsError, begin_results, wording, write_results_in,
 };
 use crate::inference::{Engine, Event, InferenceError, Job, Settings, doubt};
-use crate::models::{card, cards};
+use crate::locate::{Found, Located, locator};
+use crate::models::{ModelCard, card, cards};
 use crate::volume::{Modality, Notice, Roi, Volume};
 use std::io::{IsTerminal, Write};
 use std::ops::Range;
@@ -34,9 +35,11 @@ pub(super) struct Arguments {
     /// numbered folders [default: the middle one].
     #[arg(long, value_parser = time, value_name = "N|all")]
     time: Option<TimeChoice>,
-    /// Rectangle that the model sees, in pixels.
-    #[arg(long, value_parser = roi, value_name = "X,Y,W,H")]
-    roi: Option<Roi>,
+    /// What the model sees: propose looks for the structure that the model was made for, each side
+    /// in a folder of its own if there are two; whole; or a rectangle in pixels, and slices Z0 to
+    /// Z1 - 1.
+    #[arg(long, value_parser = region, value_name = "propose|whole|X,Y,W,H[,Z0:Z1]", default_value = "propose")]
+    roi: Region,
     /// Which files are written: NIfTI; DICOM SEG (mask and probability); RT Structure Set; or all
     /// that can express the scan.
     #[arg(long, value_enum, default_value_t)]
@@ -90,13 +93,87 @@ fn slices(text: &str) -> Result<Range<usize>, String> {
     Ok(parse(a)?..parse(b)?)
 }
 
-fn roi(text: &str) -> Result<Roi, String> {
-    let parse = |s: &str| s.trim().parse::<usize>().map_err(|e| format!("{s:?}: {e}"));
-    let numbers = text.split(',').map(parse).collect::<Result<Vec<_>, _>>()?;
-    match numbers[..] {
-        [x, y, width, height] => Ok(Roi { x, y, width, height }),
-        _ => Err("expected X,Y,W,H".to_owned()),
+/// What the model is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Region {
+    Propose,
+    Whole,
+    Box(Roi, Option<Range<usize>>),
+}
+
+fn region(text: &str) -> Result<Region, String> {
+    match text {
+        "propose" => return Ok(Region::Propose),
+        "whole" => return Ok(Region::Whole),
+        _ => {}
     }
+    let parse = |s: &str| s.trim().parse::<usize>().map_err(|e| format!("{s:?}: {e}"));
+    let (plane, along) = match text.split(',').collect::<Vec<_>>()[..] {
+        [x, y, width, height] => ([x, y, width, height], None),
+        [x, y, width, height, z] => ([x, y, width, height], Some(slices(z)?)),
+        _ => return Err("expected propose, whole, X,Y,W,H or X,Y,W,H,Z0:Z1".to_owned()),
+    };
+    let numbers = plane.into_iter().map(parse).collect::<Result<Vec<_>, _>>()?;
+    match numbers[..] {
+        [x, y, width, height] => Ok(Region::Box(Roi { x, y, width, height }, along)),
+        _ => Err("expected four numbers".to_owned()),
+    }
+}
+
+/// One run.
+struct Run {
+    time: usize,
+    settings: Settings,
+    folder: PathBuf,
+}
+
+/// The runs of one time point: one per region that is found, or one of the region given.
+fn runs(
+    a: &Arguments,
+    (card, own): (&ModelCard, &Settings),
+    volume: &Volume,
+    (time, folder): (usize, PathBuf),
+    warnings: &mut Warnings,
+) -> Result<Vec<Run>, Failure> {
+    let run = |roi: Option<Roi>, slices: Option<Range<usize>>, region, folder: &Path| {
+        let settings = Settings { roi, slices, region, ..own.clone() };
+        Run { time, settings, folder: folder.to_owned() }
+    };
+    let whole = || Ok(vec![run(None, a.slices.clone(), None, &folder)]);
+    let structure = match (&a.roi, &card.input.region) {
+        (Region::Box(roi, along), _) => {
+            let slices = along.clone().or_else(|| a.slices.clone());
+            return Ok(vec![run(Some(*roi), slices, None, &folder)]);
+        }
+        (Region::Propose, Some(structure)) => structure,
+        _ => return whole(),
+    };
+    let Some(locator) = locator(structure) else { return whole() };
+    let found = match locator.locate(volume, time).map_err(|e| Failure::Refused(e.to_string()))? {
+        Located::Found(found) => found,
+        Located::Whole { .. } => return whole(),
+        Located::NotFound { why } => {
+            warnings.say(std::iter::once(&Notice::amber(format!(
+                "no {structure}: {why}; the model was made for pictures of it alone and sees the \
+                 whole image"
+            ))));
+            return whole();
+        }
+    };
+    let single = found.len() == 1;
+    let of = |found: Found| {
+        let (block, what) = (found.block, found.what);
+        let [x, y, z] = block.origin;
+        eprintln!(
+            "sfumato: note: {what} found at {x}, {y}, {z} (region {} x {} x {}); --roi whole \
+             segments all",
+            block.shape[0], block.shape[1], block.shape[2]
+        );
+        let folder = if single { folder.clone() } else { folder.join(what.replace(' ', "-")) };
+        let slices = a.slices.clone().unwrap_or_else(|| block.along(2));
+        run(Some(block.roi()), Some(slices), Some(what), &folder)
+    };
+    Ok(found.into_iter().map(of).collect())
 }
 
 /// Which time points of a clip or a series in time.
@@ -167,7 +244,6 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
         None => suggest(&volume)?,
     };
     let own = a.sampling.settings(&model)?;
-    let settings = Settings { slices: a.slices.clone(), roi: a.roi, ..own };
     let card = card(&model).map_err(InferenceError::from)?;
     // Said before the work, not only after it.
     warnings.say(doubt(&card, &volume).map(Notice::amber).iter());
@@ -181,12 +257,16 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
         Some(TimeChoice::All) => Some(begin_results(&a.out, true).map_err(|e| refused(&e))?),
         _ => None,
     };
-    for (time, folder) in times {
+    let mut list = Vec::new();
+    for at in times {
+        list.extend(runs(a, (&card, &own), &volume, at, &mut warnings)?);
+    }
+    for Run { time, settings, folder } in list {
         // Begun before the work: nobody else's results may come into the folder meanwhile.
         let set = begin_results(&folder, export.overwrite).map_err(|e| refused(&e))?;
         // An earlier run's results may be replaced; a mask that somebody else put there may not.
         let set = set.replacing_an_earlier_set();
-        let (volume, model, settings) = (volume.clone(), model.clone(), settings.clone());
+        let (volume, model) = (volume.clone(), model.clone());
         let job = Job { volume, time, model, settings };
         let (outcome, cancelled) = engine.run(&job, &cancel, &mut |event| show(&event, live))?;
         let Some(outcome) = outcome else {

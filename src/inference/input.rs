@@ -109,6 +109,7 @@ mod tests {
             values: Normalisation::FullRange,
             canvas: None,
             flips: [false; 2],
+            region: None,
             shares: Vec::new(),
         }
     }

@@ -36,6 +36,9 @@ pub struct Settings {
     pub slices: Option<Range<usize>>,
     /// Rectangle of each slice that is shown to the model, `None` for the whole slice.
     pub roi: Option<Roi>,
+    /// What was found there, if the region was proposed and not chosen by hand.
+    #[serde(default)]
+    pub region: Option<String>,
 }
 
 impl Default for Settings {
@@ -49,6 +52,7 @@ impl Default for Settings {
             device: DeviceChoice::Auto,
             slices: None,
             roi: None,
+            region: None,
         }
     }
 }

@@ -354,6 +354,7 @@ mod tests {
             values: Normalisation::Percentiles,
             canvas: None,
             flips: [false; 2],
+            region: None,
             shares: Vec::new(),
         }
     }

@@ -9,7 +9,7 @@ static SCOUT: Scout =
 
 /// Room beside the structure in the crops that `hippocampus-mri` learnt from, millimetres on both
 /// sides together, less what the network's outlines are broader.
-const ROOM: f64 = 6.0;
+const ROOM: f64 = 12.0;
 /// The crops themselves (mean 36 x 50 x 36 mm, at most so large) and the least that shows a brain.
 const CROP: f64 = 60.0;
 const BRAIN: f64 = 100.0;

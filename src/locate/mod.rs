@@ -21,3 +21,8 @@ pub use optic_disc::OpticDisc;
 pub fn locators() -> &'static [&'static dyn Locator] {
     &[&OpticDisc, &Hippocampi]
 }
+
+/// The one that looks for this structure.
+pub fn locator(structure: &str) -> Option<&'static dyn Locator> {
+    locators().iter().copied().find(|l| l.structure() == structure)
+}

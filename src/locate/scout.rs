@@ -197,6 +197,7 @@ mod tests {
             values: Normalisation::Percentiles,
             canvas: None,
             flips: [false; 2],
+            region: None,
             shares: Vec::new(),
         };
         let [nx, ny, _] = geometry.shape();

@@ -87,6 +87,10 @@ pub struct Contract {
     /// right eye): training shows both.
     #[serde(default)]
     pub flips: [bool; 2],
+    /// The structure round which the training pictures were cut, in a locator's word (`optic disc`):
+    /// of a larger scan its surroundings are the region. Without: any region will do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
     /// Share of the region that each class covers in the training cases, least and most; what lies
     /// far outside is doubted. Found by training.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

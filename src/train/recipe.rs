@@ -108,7 +108,7 @@ impl Recipe {
         let header = crate::models::header(from).map_err(crate::inference::InferenceError::from)?;
         config.image_channels = header.network.shape().channels;
         config.input = match header.input.context {
-            Context::Neighbours => header.input,
+            Context::Neighbours => Contract { region: None, ..header.input },
             Context::Slice => {
                 let own = config.input.clone();
                 let context = if config.image_channels == 1 { Context::Slice } else { own.context };
@@ -194,6 +194,7 @@ fn contract(first: &Volume) -> Contract {
         values,
         canvas: None,
         flips: [true, false],
+        region: None,
         shares: Vec::new(),
     }
 }

@@ -9,6 +9,7 @@ mod opening;
 mod pace;
 mod panel;
 mod pictures;
+mod region;
 mod residency;
 mod results;
 mod sliders;

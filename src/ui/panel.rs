@@ -174,6 +174,7 @@ fn run_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
             });
             ui.end_row();
         }
+        super::region::choice_ui(ui, session, commands);
     });
     if settings != *session.runs().settings() {
         commands.push(RunCommand::SetSettings(settings).into());

@@ -140,6 +140,9 @@ pub(super) fn view_ui(
         local.lines.sync(findings, document);
         local.lines.paint(&painter, area.min, &map, findings, document);
     }
+    if !held {
+        super::region::paint(&painter, area, &map, (document.view.axis, index), session);
+    }
     if document.view.crosshair && !held {
         crosshair(&painter, area, document, &map);
     }

@@ -10,6 +10,7 @@ mod included;
 mod looking;
 mod notices;
 mod opening;
+mod region;
 mod results;
 mod runs;
 mod seams;

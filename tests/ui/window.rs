@@ -170,6 +170,7 @@ pub(crate) fn card(id: &str, modality: Modality) -> ModelCard {
             values: sfumato::models::Normalisation::FullRange,
             canvas: None,
             flips: [false; 2],
+            region: None,
             shares: Vec::new(),
         },
         id: id.into(),
