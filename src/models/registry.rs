@@ -28,6 +28,10 @@ const EMBEDDED: &[(&[u8], &str)] = &[
         include_bytes!("../../assets/weights/vessel-fundus.safetensors"),
         include_str!("../../assets/weights/vessel-fundus.md"),
     ),
+    (
+        include_bytes!("../../assets/weights/chest-xray.safetensors"),
+        include_str!("../../assets/weights/chest-xray.md"),
+    ),
 ];
 
 /// The embedded models: their cards, and the bytes of their weights.
