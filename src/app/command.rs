@@ -1,10 +1,10 @@
 //! What a person can ask for. Every change of a [`super::Session`] is one of these, sorted by the
 //! part of the session that answers it, and naming what it is about.
 
-use super::ExportOptions;
+use super::{ExportOptions, RegionChoice};
 use crate::ensemble::Measure;
 use crate::inference::Settings;
-use crate::volume::Window;
+use crate::volume::{Block, Window};
 use std::path::PathBuf;
 
 /// A panel or window that can be open or shut.
@@ -155,8 +155,10 @@ pub enum RunCommand {
     SetSettings(Settings),
     /// Segment the shown slice only.
     SetOneSlice(bool),
-    /// One of the regions that were found, or the whole image.
-    SetRegion(Option<usize>),
+    /// One of the regions that there are, or the whole image.
+    SetRegion(RegionChoice),
+    /// A person's own region.
+    FrameRegion(Block),
     Start,
     /// Stops after the step it is in; finished samples are kept.
     Cancel,

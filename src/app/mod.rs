@@ -62,7 +62,7 @@ pub use preferences::{Preferences, Store};
 pub use preview::mean_preview;
 pub use reading::{Loading, Stage};
 pub use record::RECORD;
-pub use regions::Regions;
+pub use regions::{RegionChoice, Regions};
 pub use result_list::ResultList;
 pub use results::{
     ExportOptions, Obstacles, ResultsError, begin_results, export_results, write_results,

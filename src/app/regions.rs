@@ -1,65 +1,112 @@
-//! Which part of the image the model is shown: what a locator found for it, or all.
+//! Which part of the image the model is shown: what a locator found for it, a person's own, or all.
 
 use super::task::Task;
 use super::{Document, Wake};
 use crate::locate::{Found, Located, locator};
 use crate::models::ModelCard;
+use crate::volume::{Block, Geometry};
+
+/// Of the regions that there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RegionChoice {
+    #[default]
+    Whole,
+    /// One that was found, by its place in the list.
+    Found(usize),
+    /// The person's own frame.
+    Own,
+}
 
 /// What was looked for, in which image and time point.
-type Asked = (u64, usize, String);
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Asked {
+    generation: u64,
+    time: usize,
+    structure: Option<String>,
+}
 
 pub struct Regions {
     wake: Wake,
     asked: Option<Asked>,
     looking: Option<Task<Located>>,
     located: Option<Result<Located, String>>,
-    /// Of those that were found; `None` is the whole image.
-    chosen: Option<usize>,
+    own: Option<Block>,
+    choice: RegionChoice,
 }
 
 impl Regions {
     pub(super) fn new(wake: Wake) -> Self {
-        Self { wake, asked: None, looking: None, located: None, chosen: None }
+        let choice = RegionChoice::Whole;
+        Self { wake, asked: None, looking: None, located: None, own: None, choice }
     }
 
     /// Looks again if image, time point or model want another structure, and takes in what was
-    /// found.
-    pub(super) fn sync(&mut self, document: Option<&Document>, card: Option<&ModelCard>) {
-        let wanted = document.zip(card).and_then(|(d, c)| {
-            let structure = c.input.region.clone()?;
-            Some((d, (d.generation, d.view.time, structure)))
+    /// found. Returns whether it looks again.
+    pub(super) fn sync(&mut self, document: Option<&Document>, card: Option<&ModelCard>) -> bool {
+        let wanted = document.map(|d| Asked {
+            generation: d.generation,
+            time: d.view.time,
+            structure: card.and_then(|c| c.input.region.clone()),
         });
-        let asked = wanted.as_ref().map(|(_, asked)| asked);
-        if self.asked.as_ref() != asked {
-            self.asked = asked.cloned();
-            (self.looking, self.located, self.chosen) = (None, None, None);
-            if let Some((document, (_, time, structure))) = wanted
-                && let Some(locator) = locator(&structure)
-            {
-                let volume = document.volume.clone();
-                self.looking = Some(Task::spawn("look for a region", &self.wake, move || {
-                    locator.locate(&volume, time).map_err(|e| e.to_string())
-                }));
-            }
+        let again = self.asked != wanted;
+        if again {
+            self.ask(wanted, document);
         }
-        let Some(task) = self.looking.take() else { return };
+        let Some(task) = self.looking.take() else { return again };
         match task.take() {
             Err(task) => self.looking = Some(task),
             Ok(located) => {
                 self.located = Some(located);
-                self.chosen = (!self.found().is_empty()).then_some(0);
+                if !self.found().is_empty() && self.choice == RegionChoice::Whole {
+                    self.choice = RegionChoice::Found(0);
+                }
             }
         }
+        again
     }
 
-    pub(super) fn choose(&mut self, region: Option<usize>) {
-        self.chosen = region.filter(|&r| r < self.found().len());
+    fn ask(&mut self, wanted: Option<Asked>, document: Option<&Document>) {
+        let image = |asked: &Option<Asked>| asked.as_ref().map(|a| a.generation);
+        if image(&self.asked) != image(&wanted) {
+            self.own = None;
+        }
+        // A person's own frame stays for other models and moments of the same image.
+        if self.own.is_none() || self.choice != RegionChoice::Own {
+            self.choice = RegionChoice::Whole;
+        }
+        (self.looking, self.located) = (None, None);
+        if let (Some(asked), Some(document)) = (&wanted, document)
+            && let Some(locator) = asked.structure.as_deref().and_then(locator)
+        {
+            let (volume, time) = (document.volume.clone(), asked.time);
+            self.looking = Some(Task::spawn("look for a region", &self.wake, move || {
+                locator.locate(&volume, time).map_err(|e| e.to_string())
+            }));
+        }
+        self.asked = wanted;
+    }
+
+    pub(super) fn choose(&mut self, choice: RegionChoice, image: &Geometry) {
+        match choice {
+            RegionChoice::Found(index) if index >= self.found().len() => return,
+            RegionChoice::Own if self.own.is_none() => self.own = Some(middle(image)),
+            _ => {}
+        }
+        self.choice = choice;
+    }
+
+    /// Sets the person's own frame, cut off at the image's border.
+    pub(super) fn frame(&mut self, block: Block, image: &Geometry) {
+        if Block::whole(image).contains(&block) {
+            self.own = Some(block);
+            self.choice = RegionChoice::Own;
+        }
     }
 
     /// What is looked for at this moment.
     pub fn looking_for(&self) -> Option<&str> {
         self.looking.as_ref()?;
-        self.asked.as_ref().map(|(_, _, structure)| structure.as_str())
+        self.asked.as_ref()?.structure.as_deref()
     }
 
     /// Regions to choose from, the surest first.
@@ -70,21 +117,41 @@ impl Regions {
         }
     }
 
-    pub fn chosen(&self) -> Option<(usize, &Found)> {
-        let index = self.chosen?;
-        Some((index, self.found().get(index)?))
+    pub fn choice(&self) -> RegionChoice {
+        self.choice
+    }
+
+    /// The region that the next run takes and what it is called; `None` is the whole image.
+    pub fn chosen(&self) -> Option<(Block, &str)> {
+        match self.choice {
+            RegionChoice::Whole => None,
+            RegionChoice::Found(index) => {
+                self.found().get(index).map(|f| (f.block, f.what.as_str()))
+            }
+            RegionChoice::Own => self.own.map(|block| (block, "own region")),
+        }
     }
 
     /// Why the whole image is shown to a model that was made for a part.
     pub fn caution(&self) -> Option<String> {
-        let (_, _, structure) = self.asked.as_ref()?;
+        let structure = self.asked.as_ref()?.structure.as_ref()?;
         let why = match self.located.as_ref()? {
+            _ if self.choice != RegionChoice::Whole => return None,
             Ok(Located::NotFound { why }) | Err(why) => why,
-            Ok(Located::Found(_)) if self.chosen.is_none() => "it was found, and not chosen",
-            Ok(_) => return None,
+            Ok(Located::Found(_)) => "it was found, and not chosen",
+            Ok(Located::Whole { .. }) => return None,
         };
         Some(format!(
             "the model was made for pictures of the {structure} alone: {why}; it sees the whole image"
         ))
+    }
+}
+
+/// Half of the image along each axis that has room.
+fn middle(image: &Geometry) -> Block {
+    let shape = image.shape();
+    Block {
+        origin: shape.map(|n| if n > 3 { n / 4 } else { 0 }),
+        shape: shape.map(|n| if n > 3 { n - 2 * (n / 4) } else { n }),
     }
 }

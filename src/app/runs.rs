@@ -20,6 +20,8 @@ pub struct Runs {
     one_slice: bool,
     model: Option<String>,
     regions: Regions,
+    /// A run is to start as soon as the region is known.
+    wanted: bool,
 }
 
 impl Runs {
@@ -28,7 +30,15 @@ impl Runs {
         let device = engine.devices().first().copied().unwrap_or_default();
         let settings = Settings { device, ..Settings::default() };
         let regions = Regions::new(wake);
-        let mut runs = Self { engine, run: None, settings, one_slice: false, model: None, regions };
+        let mut runs = Self {
+            engine,
+            run: None,
+            settings,
+            one_slice: false,
+            model: None,
+            regions,
+            wanted: false,
+        };
         runs.choose_model(first);
         runs
     }
@@ -87,7 +97,17 @@ impl Runs {
                 self.settings.steps = self.settings.steps.clamp(1, TRAINING_STEPS);
             }
             RunCommand::SetOneSlice(one) => self.one_slice = one,
-            RunCommand::SetRegion(region) => self.regions.choose(region),
+            RunCommand::SetRegion(choice) => {
+                if let Some(document) = document {
+                    self.regions.choose(choice, document.volume.geometry());
+                }
+            }
+            RunCommand::FrameRegion(block) => {
+                if let Some(document) = document {
+                    self.regions.frame(block, document.volume.geometry());
+                }
+            }
+            RunCommand::Start if self.regions.looking_for().is_some() => self.wanted = true,
             RunCommand::Start => {
                 if let (Some(card), Some(document)) = (self.card().cloned(), document) {
                     self.start(card, document, shell);
@@ -105,9 +125,9 @@ impl Runs {
         let mut settings = self.settings.clone();
         let g = document.volume.geometry();
         let mut block = Block::whole(g);
-        if let Some((_, found)) = self.regions.chosen() {
-            block = found.block;
-            settings.region = Some(found.what.clone());
+        if let Some((region, what)) = self.regions.chosen() {
+            block = region;
+            settings.region = Some(what.to_owned());
         }
         if self.one_slice {
             let axis = slice_axis(g, &card.input);
@@ -148,11 +168,15 @@ impl Runs {
         self.settings.roi = None;
     }
 
-    /// Looks where the model may look.
-    pub(super) fn look(&mut self, document: Option<&Document>) {
+    /// Looks where the model may look. Returns whether a run that waited for that can start.
+    pub(super) fn look(&mut self, document: Option<&Document>) -> bool {
         let id = self.model.as_deref();
         let card = self.engine.cards().iter().find(|c| Some(c.id.as_str()) == id);
-        self.regions.sync(document, card);
+        if self.regions.sync(document, card) {
+            // Of another image or model nobody asked to segment anything.
+            self.wanted = false;
+        }
+        self.regions.looking_for().is_none() && std::mem::take(&mut self.wanted)
     }
 
     /// The person has chosen a slice.

@@ -121,7 +121,9 @@ impl Session {
         if let Some(loaded) = self.opening.poll(&self.documents, &mut self.shell) {
             self.accept(loaded);
         }
-        self.runs.look(self.documents.open());
+        if self.runs.look(self.documents.open()) {
+            self.apply(RunCommand::Start);
+        }
         if let Some((run, outcome)) = self.runs.poll(&mut self.documents, &mut self.shell) {
             self.results.accept(run, outcome, &self.documents, &mut self.shell);
         }
@@ -201,9 +203,6 @@ impl Session {
         }
         if self.runs.card().is_none() {
             return Some(format!("no model: {}", self.runs.weights_hint()));
-        }
-        if let Some(structure) = self.runs.regions().looking_for() {
-            return Some(format!("looking for the {structure}"));
         }
         self.results.is_full().then(|| {
             format!(

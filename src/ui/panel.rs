@@ -174,7 +174,9 @@ fn run_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
             });
             ui.end_row();
         }
-        super::region::choice_ui(ui, session, commands);
+        if session.document().is_some() {
+            super::region::choice_ui(ui, session, commands);
+        }
     });
     if settings != *session.runs().settings() {
         commands.push(RunCommand::SetSettings(settings).into());
@@ -187,6 +189,10 @@ fn run_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
         .on_hover_text(hint("Draw the samples", Action::Segment));
     if let Some(why) = &blocker {
         ui.label(RichText::new(why).size(12.0).color(theme::WEAK));
+    }
+    if let Some(structure) = session.runs().regions().looking_for() {
+        let text = format!("looking for the {structure}");
+        ui.label(RichText::new(text).size(12.0).color(theme::WEAK));
     }
     if button.clicked() {
         commands.push(Action::Segment.into());

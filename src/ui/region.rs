@@ -1,10 +1,14 @@
-//! The part of the image that the model is shown: its frame on the slice, and the choice of it.
+//! The part of the image that the model is shown: its frame on the slice, which a person may move and
+//! resize, and the choice of it.
 
 use super::theme;
-use crate::app::{Command, RunCommand, Session};
+use crate::app::{Command, Document, RegionChoice, RunCommand, Session};
 use crate::render::SliceMap;
 use crate::volume::Block;
-use eframe::egui::{self, Align2, Color32, FontId, Pos2, Rect, Stroke};
+use eframe::egui::{self, Align2, Color32, CursorIcon, FontId, Pos2, Rect, Sense, Stroke, Vec2};
+
+/// Side of what can be grabbed, in points.
+const GRIP: f32 = 14.0;
 
 /// What is framed: the region of the run, or the one that the next run takes.
 fn framed(session: &Session) -> Option<(Block, String)> {
@@ -15,68 +19,154 @@ fn framed(session: &Session) -> Option<(Block, String)> {
         let shape = [roi.width, roi.height, slices.len()];
         return Some((Block { origin, shape }, what));
     }
-    let (_, found) = session.runs().regions().chosen()?;
-    Some((found.block, found.what.clone()))
+    let (block, what) = session.runs().regions().chosen()?;
+    Some((block, what.to_owned()))
 }
 
-/// Draws the frame where the shown slice cuts the region.
-pub(super) fn paint(
-    painter: &egui::Painter,
+/// The frame on the shown slice.
+struct Frame<'a> {
+    area: Rect,
+    map: &'a SliceMap,
+    block: Block,
+    /// Axes of columns and rows.
+    plane: [usize; 2],
+}
+
+impl Frame<'_> {
+    /// A place on the block, 0 and 1 its edges, on the screen.
+    fn point(&self, at: [f64; 2]) -> Option<Pos2> {
+        let voxel: [f64; 2] = std::array::from_fn(|i| {
+            let a = self.plane[i];
+            self.block.origin[a] as f64 + at[i] * self.block.shape[a] as f64 - 0.5
+        });
+        let [x, y] = self.map.point_at(voxel)?;
+        Some(self.area.min + egui::vec2(x as f32, y as f32))
+    }
+
+    /// The block with the edges that `side` names (-1 the lower, 1 the upper, 0 none; both 0: all
+    /// of it) moved from one place on the screen to another.
+    fn dragged(&self, side: [i8; 2], from: Pos2, to: Pos2, limits: [usize; 3]) -> Block {
+        let voxel = |p: Pos2| {
+            self.map.voxel_at([f64::from(p.x - self.area.left()), f64::from(p.y - self.area.top())])
+        };
+        let (a, b) = (voxel(from), voxel(to));
+        let mut block = self.block;
+        for i in 0..2 {
+            let axis = self.plane[i];
+            let by = (b[i] - a[i]).round() as i64;
+            let (low, size) = (block.origin[axis] as i64, block.shape[axis] as i64);
+            let (high, most) = (low + size, limits[axis] as i64);
+            let (low, high) = match (side, side[i]) {
+                ([0, 0], _) => {
+                    let low = (low + by).clamp(0, most - size);
+                    (low, low + size)
+                }
+                (_, -1) => ((low + by).clamp(0, high - 1), high),
+                (_, 1) => (low, (high + by).clamp(low + 1, most)),
+                _ => (low, high),
+            };
+            block.origin[axis] = low as usize;
+            block.shape[axis] = (high - low) as usize;
+        }
+        block
+    }
+}
+
+/// Draws the frame where the shown slice cuts the region, with grips unless a model runs.
+pub(super) fn frame_ui(
+    ui: &mut egui::Ui,
     area: Rect,
     map: &SliceMap,
-    (axis, slice): (usize, usize),
+    document: &Document,
     session: &Session,
+    commands: &mut Vec<Command>,
 ) {
     let Some((block, what)) = framed(session) else { return };
+    let (axis, (slice, _)) = (document.view.axis, document.slice());
     if !block.along(axis).contains(&slice) {
         return;
     }
-    let [u, v] = SliceMap::in_plane(axis);
-    let edge = |a: usize, far: bool| {
-        let voxels = block.origin[a] + if far { block.shape[a] } else { 0 };
-        voxels as f64 - 0.5
-    };
-    let corner = |far: [bool; 2]| {
-        let [x, y] = map.point_at([edge(u, far[0]), edge(v, far[1])])?;
-        Some(area.min + egui::vec2(x as f32, y as f32))
-    };
-    let corners = [[false, false], [true, false], [true, true], [false, true], [false, false]];
-    let Some(points) = corners.map(corner).into_iter().collect::<Option<Vec<Pos2>>>() else {
-        return;
-    };
+    let frame = Frame { area, map, block, plane: SliceMap::in_plane(axis) };
+    let corners = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0], [0.0, 0.0]];
+    let points = corners.map(|c| frame.point(c));
+    let Some(points) = points.into_iter().collect::<Option<Vec<Pos2>>>() else { return };
+    let painter = ui.painter().with_clip_rect(area);
     painter.extend(egui::Shape::dashed_line(&points, Stroke::new(3.0, Color32::BLACK), 9.0, 6.0));
     painter.extend(egui::Shape::dashed_line(&points, Stroke::new(1.6, theme::ACCENT), 9.0, 6.0));
     let top = Rect::from_points(&points).left_top() + egui::vec2(2.0, -4.0);
     let font = FontId::proportional(13.0);
-    let at = |shift: f32| top + egui::vec2(shift, shift);
-    painter.text(at(1.0), Align2::LEFT_BOTTOM, &what, font.clone(), Color32::BLACK);
-    painter.text(top, Align2::LEFT_BOTTOM, &what, font, theme::ACCENT);
-}
-
-/// The row of the run's settings, where there is something to choose.
-pub(super) fn choice_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
-    let regions = session.runs().regions();
-    if regions.found().is_empty() {
+    painter.text(top + Vec2::splat(1.0), Align2::LEFT_BOTTOM, &what, font.clone(), Color32::BLACK);
+    let name = painter.text(top, Align2::LEFT_BOTTOM, &what, font, theme::ACCENT);
+    if session.live_run().is_some() {
         return;
     }
-    let chosen = regions.chosen().map(|(index, _)| index);
+    let limits = document.volume.geometry().shape();
+    let mut grip = |rect: Rect, side: [i8; 2], cursor: CursorIcon, label: &str| {
+        if !area.contains(rect.center()) {
+            return;
+        }
+        let response = ui.interact(rect, ui.scope_id().with(("region", side)), Sense::drag());
+        response
+            .widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Slider, true, label));
+        if response.hovered() || response.dragged() {
+            ui.ctx().set_cursor_icon(cursor);
+        }
+        let (delta, at) = (response.drag_delta(), response.interact_pointer_pos());
+        if response.drag_started() || delta == Vec2::ZERO {
+            return;
+        }
+        // From where the grip lies, so that small movements add up to whole voxels.
+        if let Some(at) = at {
+            let moved = frame.dragged(side, rect.center(), at, limits);
+            if moved != block {
+                commands.push(RunCommand::FrameRegion(moved).into());
+            }
+        }
+    };
+    grip(name.expand(3.0), [0, 0], CursorIcon::Move, "Move the region");
+    for (side, cursor, label) in [
+        ([-1, -1], CursorIcon::ResizeNorthWest, "Region, upper left corner"),
+        ([1, -1], CursorIcon::ResizeNorthEast, "Region, upper right corner"),
+        ([-1, 1], CursorIcon::ResizeSouthWest, "Region, lower left corner"),
+        ([1, 1], CursorIcon::ResizeSouthEast, "Region, lower right corner"),
+        ([-1, 0], CursorIcon::ResizeWest, "Region, left edge"),
+        ([1, 0], CursorIcon::ResizeEast, "Region, right edge"),
+        ([0, -1], CursorIcon::ResizeNorth, "Region, upper edge"),
+        ([0, 1], CursorIcon::ResizeSouth, "Region, lower edge"),
+    ] {
+        let at = side.map(|s| f64::from(s + 1) / 2.0);
+        if let Some(place) = frame.point(at) {
+            painter.rect_filled(
+                Rect::from_center_size(place, Vec2::splat(6.0)),
+                1.0,
+                theme::ACCENT,
+            );
+            grip(Rect::from_center_size(place, Vec2::splat(GRIP)), side, cursor, label);
+        }
+    }
+}
+
+/// The row of the run's settings.
+pub(super) fn choice_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
+    let regions = session.runs().regions();
     ui.label("Region");
-    ui.vertical(|ui| {
-        let mut row = |text: &str, tip: String, region: Option<usize>| {
-            let label = ui.selectable_label(chosen == region, text).on_hover_text(tip);
+    ui.horizontal_wrapped(|ui| {
+        let mut row = |text: &str, tip: &str, choice: RegionChoice| {
+            let label = ui.selectable_label(regions.choice() == choice, text).on_hover_text(tip);
             label.widget_info(|| {
                 let name = format!("Region: {text}");
                 egui::WidgetInfo::labeled(egui::accesskit::Role::RadioButton, true, name)
             });
-            if label.clicked() && chosen != region {
-                commands.push(RunCommand::SetRegion(region).into());
+            if label.clicked() && regions.choice() != choice {
+                commands.push(RunCommand::SetRegion(choice).into());
             }
         };
         for (index, found) in regions.found().iter().enumerate() {
             let tip = format!("Found by a small network, sure to {:.0} %", found.score * 100.0);
-            row(&found.what, tip, Some(index));
+            row(&found.what, &tip, RegionChoice::Found(index));
         }
-        row("whole image", "All of it is shown to the model".to_owned(), None);
+        row("whole image", "All of it is shown to the model", RegionChoice::Whole);
+        row("own", "A frame to move by its name and resize by its edges", RegionChoice::Own);
     });
     ui.end_row();
 }

@@ -140,9 +140,6 @@ pub(super) fn view_ui(
         local.lines.sync(findings, document);
         local.lines.paint(&painter, area.min, &map, findings, document);
     }
-    if !held {
-        super::region::paint(&painter, area, &map, (document.view.axis, index), session);
-    }
     if document.view.crosshair && !held {
         crosshair(&painter, area, document, &map);
     }
@@ -151,6 +148,9 @@ pub(super) fn view_ui(
     scale_bar(&painter, area, document, &map);
     if let Some(findings) = heat {
         color_bar(ui, &painter, area, document, findings);
+    }
+    if !held {
+        super::region::frame_ui(ui, area, &map, document, session, commands);
     }
 }
 

@@ -1,6 +1,8 @@
 //! A whole photograph, one press: the disc is found, framed, and segmented there and nowhere else.
 
 use crate::window::Window;
+use eframe::egui;
+use egui_kittest::kittest::Queryable;
 use sfumato::app::{ExportOptions, RunCommand};
 use sfumato::demo;
 use sfumato::volume::{Block, Voxels};
@@ -56,7 +58,7 @@ fn a_whole_photograph_is_framed_at_its_disc_and_segmented_there() {
     w.apply(RunCommand::SetModel("fundus-disc-cup".to_owned()));
     w.until("the disc is found", |a| a.session.runs().regions().chosen().is_some());
     let whole = w.session().document().unwrap().volume.geometry().clone();
-    let block = w.session().runs().regions().chosen().unwrap().1.block;
+    let block = w.session().runs().regions().chosen().unwrap().0;
     let [x, y, _] = block.origin.map(|v| v as f64);
     let [width, height, _] = block.shape.map(|v| v as f64);
     assert!(frames_the_disc([x, y], [width, height]), "{block:?}");
@@ -123,4 +125,42 @@ fn the_command_line_frames_by_itself_unless_it_is_told_the_whole() {
     assert!(record["region"].is_null());
     let (record, _) = run(&["--roi", "10,20,300,200,0:1"], "given");
     assert_eq!(numbers(&record), ([10.0, 20.0], [300.0, 200.0]));
+}
+
+#[test]
+fn a_frame_is_resized_and_moved_by_the_mouse_and_the_result_follows() {
+    let mut w = Window::new();
+    w.open_demo(0);
+    w.click("Region: own");
+    let before = w.session().runs().regions().chosen().unwrap().0;
+    assert_eq!((before.origin, before.shape), ([64, 64, 0], [128, 128, 1]));
+    let drag = |w: &mut Window, grip: &str, by: [f32; 2]| {
+        let from = w.harness.get_by_label(grip).rect().center();
+        let to = from + egui::vec2(by[0], by[1]);
+        w.harness.drag_at(from);
+        w.harness.run_steps(2);
+        w.harness.hover_at(from + 0.5 * (to - from));
+        w.harness.run_steps(2);
+        w.harness.hover_at(to);
+        w.harness.run_steps(2);
+        w.harness.drop_at(to);
+        w.harness.run_steps(3);
+    };
+    drag(&mut w, "Region, lower right corner", [-90.0, -60.0]);
+    let (smaller, _) = w.session().runs().regions().chosen().unwrap();
+    assert_eq!(smaller.origin, before.origin);
+    assert!((80..128).contains(&smaller.shape[0]) && smaller.shape[0] < smaller.shape[1]);
+    drag(&mut w, "Move the region", [40.0, -5000.0]);
+    let (moved, _) = w.session().runs().regions().chosen().unwrap();
+    assert_eq!((moved.shape, moved.origin[1]), (smaller.shape, 0), "kept inside");
+    assert!(moved.origin[0] > smaller.origin[0]);
+    w.click("Segment");
+    let settings = w.hand.job().settings;
+    assert_eq!(settings.roi, Some(moved.roi()));
+    assert_eq!(settings.region.as_deref(), Some("own region"));
+    w.hand.start(2);
+    w.finish(2);
+    w.click("Region: whole image");
+    w.click("Segment");
+    assert_eq!(w.hand.job().settings.roi, None);
 }
