@@ -202,7 +202,10 @@ impl Session {
             return Some("open an image first".to_owned());
         }
         if self.runs.card().is_none() {
-            return Some(format!("no model: {}", self.runs.weights_hint()));
+            return Some(match self.runs.cards() {
+                [] => format!("no model: {}", self.runs.weights_hint()),
+                _ => "no model fits: choose one to use it all the same".to_owned(),
+            });
         }
         self.results.is_full().then(|| {
             format!(

@@ -300,7 +300,17 @@ fn refused(error: &ResultsError) -> Failure {
 /// The model for this kind of picture. A file that does not say what it shows is told by its
 /// colours and slices, and the person is told of the guess.
 fn suggest(volume: &Volume) -> Result<String, Failure> {
-    let nothing = || Failure::Usage("no model comes with this program; give --model".to_owned());
+    let nothing = || {
+        let known: Vec<&str> = cards().iter().map(|c| c.id.as_str()).collect();
+        let what = match volume.modality {
+            Modality::Unknown => "an image that does not say what it shows",
+            known => known.name(),
+        };
+        Failure::Usage(format!(
+            "no model for {what} comes with this program; known are {}: --model ID uses one all the same",
+            known.join(", ")
+        ))
+    };
     let card = crate::models::suggest(cards(), volume).ok_or_else(nothing)?;
     if volume.modality == Modality::Unknown {
         eprintln!(

@@ -55,8 +55,8 @@ pub fn cards() -> &'static [ModelCard] {
     CARDS.get_or_init(|| embedded().iter().map(|(card, _)| card.clone()).collect())
 }
 
-/// The model to offer for a volume: one for its modality; failing that, one for pictures
-/// of as many colours, or for stacks of slices; failing that, the first.
+/// The model to offer for a volume: one for its modality; of an image that does not say what it
+/// shows, one for pictures of as many colours, or for stacks of slices. `None` where nothing fits.
 pub fn suggest<'a>(cards: &'a [ModelCard], volume: &Volume) -> Option<&'a ModelCard> {
     let own = |c: &&ModelCard| c.modality == volume.modality && c.modality != Modality::Unknown;
     let alike = |c: &&ModelCard| match c.input.context {
@@ -64,7 +64,10 @@ pub fn suggest<'a>(cards: &'a [ModelCard], volume: &Volume) -> Option<&'a ModelC
         Context::Slice => volume.channels() == c.channels && volume.geometry().shape()[2] == 1,
     };
     let find = |fits: &dyn Fn(&&ModelCard) -> bool| cards.iter().find(fits);
-    find(&own).or_else(|| find(&alike)).or_else(|| cards.first())
+    match volume.modality {
+        Modality::Unknown => find(&alike),
+        _ => find(&own),
+    }
 }
 
 /// The bytes of a model and its card, by its identifier or from the path of a `.safetensors` file.
@@ -170,6 +173,12 @@ mod tests {
         let geometry = Geometry::picture(2, 2, 1).unwrap();
         let volume = Volume::new(geometry, 1, Voxels::Rgb8(vec![[9, 9, 9]; 4])).unwrap();
         assert_eq!(suggest(cards(), &volume).unwrap().id, "fundus-disc-cup");
+        // A CT is nothing that any of them knows, however many slices it has.
+        let geometry = Geometry::picture(2, 2, 3).unwrap();
+        let mut volume = Volume::new(geometry, 1, Voxels::I16(vec![0; 12])).unwrap();
+        assert_eq!(suggest(cards(), &volume).unwrap().id, "hippocampus-mri");
+        volume.modality = Modality::Ct;
+        assert_eq!(suggest(cards(), &volume), None);
     }
 
     #[test]

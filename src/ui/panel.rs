@@ -5,6 +5,7 @@ use crate::app::{
     Action, Command, Document, Panel, Run, RunCommand, Session, ShellCommand, ViewCommand, wording,
 };
 use crate::app::{DeviceChoice, MOST_SAMPLES, Measure, SamplerKind, Start, TRAINING_STEPS};
+use crate::volume::Modality;
 use eframe::egui;
 use egui::RichText;
 
@@ -29,30 +30,39 @@ pub(super) fn panel_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<
 
 fn model_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
     theme::section(ui, "Model");
-    let Some(card) = session.runs().card() else {
+    let runs = session.runs();
+    if runs.cards().is_empty() {
         ui.label(RichText::new("No model").color(theme::AMBER).strong());
-        ui.label(RichText::new(session.runs().weights_hint()).color(theme::WEAK));
+        ui.label(RichText::new(runs.weights_hint()).color(theme::WEAK));
         return;
+    }
+    let modality = session.document().map_or(Modality::Unknown, |d| d.volume.modality);
+    let title = match runs.card() {
+        Some(card) => card.title.clone(),
+        None if modality == Modality::Unknown => "No model for such images".to_owned(),
+        None => format!("No model for {}", modality.name()),
     };
-    let mut chosen = card.id.clone();
+    let mut chosen = runs.card().map(|c| c.id.clone());
     let combo = egui::ComboBox::from_id_salt("model")
         .width(ui.available_width())
-        .selected_text(&card.title)
+        .selected_text(&title)
         .show_ui(ui, |ui| {
-            for card in session.runs().cards() {
-                ui.selectable_value(&mut chosen, card.id.clone(), &card.title);
+            for card in runs.cards() {
+                ui.selectable_value(&mut chosen, Some(card.id.clone()), &card.title);
             }
         });
     combo.response.widget_info(|| {
-        egui::WidgetInfo::labeled(
-            egui::accesskit::Role::ComboBox,
-            true,
-            format!("Model: {}", card.title),
-        )
+        egui::WidgetInfo::labeled(egui::accesskit::Role::ComboBox, true, format!("Model: {title}"))
     });
-    if chosen != card.id {
-        commands.push(RunCommand::SetModel(chosen).into());
+    if let Some(id) = chosen.filter(|id| runs.card().is_none_or(|c| c.id != *id)) {
+        commands.push(RunCommand::SetModel(id).into());
     }
+    let Some(card) = runs.card() else {
+        let text = "There are models for the images in this list. Any of them can be used here all \
+                    the same: expect poor masks.";
+        ui.label(RichText::new(text).size(12.0).color(theme::AMBER));
+        return;
+    };
     theme::card().show(ui, |ui| {
         ui.set_width(ui.available_width());
         ui.horizontal_wrapped(|ui| {

@@ -276,6 +276,7 @@ fn agreement_does_not_reassure_where_the_model_was_not_made_for_the_picture() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let mut w = Window::exporting(None);
     w.open_demo(2);
+    w.apply(RunCommand::SetModel("fundus-disc-cup".to_owned()));
     let caution = w.session().segment_caution().expect("a fundus model on CT");
     assert!(w.has(&caution), "said before the run");
     w.segment(3);

@@ -201,6 +201,7 @@ fn a_model_brings_its_own_way_of_drawing() {
 fn slice_after_a_run(chosen: Option<usize>) -> usize {
     let mut w = Window::new();
     w.open_demo(2);
+    w.apply(RunCommand::SetModel("hippocampus".to_owned()));
     w.segment(2);
     if let Some(z) = chosen {
         w.harness.state_mut().session.apply(ViewCommand::SetSlice(ViewId::Main, z));
@@ -251,7 +252,12 @@ fn run_1_the_button_says_why_it_is_disabled() {
     w.press(Modifiers::COMMAND, Key::Enter);
     assert!(w.has("Cannot segment now: open an image first."));
     w.open_demo(2);
+    assert!(w.has("Model: No model for CT") && w.has("expect poor masks"));
+    w.press(Modifiers::COMMAND, Key::Enter);
+    assert!(w.has("Cannot segment now: no model fits: choose one to use it all the same."));
+    w.apply(RunCommand::SetModel("hippocampus".to_owned()));
     assert!(w.has("made for"), "a model for another modality is named as such");
+    assert_eq!(w.session().segment_blocker(), None);
 }
 
 #[test]

@@ -415,7 +415,13 @@ impl Window {
         self.apply(RunCommand::SetSettings(settings));
     }
 
+    /// By the model that is offered; where none fits, by the first all the same.
     pub(crate) fn segment(&mut self, members: usize) {
+        let runs = self.session().runs();
+        let first = runs.cards()[0].id.clone();
+        if runs.card().is_none() {
+            self.apply(RunCommand::SetModel(first));
+        }
         self.set(|s| s.members = members);
         self.click("Segment");
         self.hand.start(members);
