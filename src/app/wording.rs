@@ -187,6 +187,11 @@ pub fn agreement_of(
     Some(agreement(mean_dice, samples, empty))
 }
 
+/// That the model knows such pictures; what is unlike them stands among the cautions.
+pub fn fit_of(outcome: &Outcome) -> Option<&'static str> {
+    outcome.fit.filter(|f| !f.unlike).map(|_| "like the training images")
+}
+
 /// The extent of one class: over the samples, or of the one mask.
 pub fn measure_of(extent: Extent, spread: &Spread, outcome: &Outcome) -> String {
     if outcome.deterministic {

@@ -1,13 +1,15 @@
 //! Models that are ready to run, and which segmenter draws with each.
 
 use super::{Segmenter, SliceSegmenter};
-use crate::models::{ModelCard, ModelError, Temperatures, load};
+use crate::models::{Familiarity, ModelCard, ModelError, Temperatures, load};
 use candle_core::Device;
 
 /// A model that is ready to run.
 pub struct Loaded {
     pub card: ModelCard,
     pub temperatures: Option<Temperatures>,
+    /// What its training pictures look like, if it says so.
+    pub familiarity: Option<Familiarity>,
     pub segmenter: Box<dyn Segmenter>,
 }
 
@@ -21,7 +23,7 @@ impl Loaded {
         let (card, header) = (model.card, model.header);
         let (shape, diffusion) = (header.network.shape(), header.network.diffusion());
         let segmenter = SliceSegmenter::new(model.network, shape, diffusion, card.size);
-        let temperatures = header.temperatures;
-        Ok(Self { card, temperatures, segmenter: Box::new(segmenter) })
+        let (temperatures, familiarity) = (header.temperatures, header.familiarity);
+        Ok(Self { card, temperatures, familiarity, segmenter: Box::new(segmenter) })
     }
 }

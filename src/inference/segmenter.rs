@@ -79,6 +79,8 @@ pub trait Sink {
     fn step(&mut self, unit: &Range<usize>, estimates: Estimates) -> ControlFlow<()>;
     /// The masks drawn at once, slice after slice.
     fn direct(&mut self, unit: &Range<usize>, probability: &[f32]);
+    /// What kind of pictures the unit's slices are, of a network that says so.
+    fn features(&mut self, _slices: &[Vec<f32>]) {}
     /// A finished member, slice after slice.
     fn member(&mut self, index: usize, unit: &Range<usize>, probability: &[f32]);
     /// The clock of the run.

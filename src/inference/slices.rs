@@ -27,6 +27,9 @@ pub struct Scene {
     canvas: usize,
     /// Probability of the masks drawn at once, `[K, canvas, canvas]` each.
     pub direct: Vec<f32>,
+    /// Of each slice: mean and standard deviation of each channel, then what its squares' looks say
+    /// on average ([`Look::features`]). Empty of a network that says nothing.
+    pub features: Vec<Vec<f32>>,
 }
 
 impl Scene {
@@ -51,10 +54,29 @@ impl Scene {
             square,
             canvas: shape.classes * canvas * canvas,
             direct: Vec::new(),
+            features: Vec::new(),
         };
         let parts: Vec<Vec<f32>> = scene.looks.iter().map(|l| l.direct().to_vec()).collect();
         scene.direct = scene.blend(&parts);
+        scene.features = scene.features(images, canvas * canvas);
         Ok(scene)
+    }
+
+    fn features(&self, images: &[f32], plane: usize) -> Vec<Vec<f32>> {
+        let slices = (self.direct.len() / self.canvas).max(1);
+        let all: Vec<&[f32]> = self.looks.iter().map(|l| l.features()).collect();
+        let count = all.first().map_or(0, |f| f.len()) / slices;
+        if count == 0 {
+            return Vec::new();
+        }
+        let mean = |i: usize| all.iter().map(|f| f[i]).sum::<f32>() / all.len() as f32;
+        let looks = |k: usize| (k * count..(k + 1) * count).map(mean);
+        let images = images.chunks(images.len() / slices);
+        let seen = |image: &[f32]| image.chunks(plane).flat_map(moments).collect::<Vec<_>>();
+        images
+            .enumerate()
+            .map(|(k, image)| seen(image).into_iter().chain(looks(k)).collect())
+            .collect()
     }
 
     /// Masks of canvases from those of their squares.
@@ -181,6 +203,7 @@ impl Segmenter for SliceSegmenter {
         let mut scene = Scene::new(&*self.network, &self.shape, &images, self.canvas)?;
         sink.times().condition_s += at.elapsed().as_secs_f64();
         sink.direct(unit, &scene.direct);
+        sink.features(&scene.features);
         let size = scene.canvas;
         let shown = unit.len() / 2;
         let Some(plan) = self.steps(agenda.steps, request.settings.start)? else {
@@ -210,6 +233,13 @@ impl Segmenter for SliceSegmenter {
         }
         Ok(ControlFlow::Continue(()))
     }
+}
+
+/// Mean and standard deviation.
+fn moments(values: &[f32]) -> [f32; 2] {
+    let n = values.len() as f32;
+    let mean = values.iter().sum::<f32>() / n;
+    [mean, (values.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / n).sqrt()]
 }
 
 /// Of a mask in -1…1.

@@ -1,6 +1,6 @@
 //! What the header of a weights file says: everything needed to use the weights and to repeat them.
 
-use super::{Contract, ModelError, NetworkConfig, Tiles};
+use super::{Contract, Familiarity, ModelError, NetworkConfig, Tiles};
 use crate::volume::{Class, ClassKind, Modality};
 use safetensors::tensor::Metadata;
 use serde::{Deserialize, Serialize};
@@ -40,6 +40,9 @@ pub struct WeightsHeader {
     /// Found after training.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temperatures: Option<Temperatures>,
+    /// What its training pictures look like. Found after training.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub familiarity: Option<Familiarity>,
     pub network: NetworkConfig,
     /// The training configuration, steps done, git revision and validation figures.
     pub training: Value,
@@ -76,6 +79,9 @@ impl WeightsHeader {
         check_canvas(self.canvas(), &self.network)?;
         let shape = self.network.shape();
         self.input.check(shape.channels, shape.classes)?;
+        if let Some(familiarity) = &self.familiarity {
+            familiarity.check()?;
+        }
         let n = self.classes.len();
         if let Some(t) = &self.temperatures {
             let good = |t: &f64| t.is_finite() && *t > 0.0;

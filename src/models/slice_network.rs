@@ -73,6 +73,12 @@ pub trait Look: Send {
     /// Probability of the masks drawn at once, `[K, S, S]` each.
     fn direct(&self) -> &[f32];
 
+    /// What kind of picture each image is, as many numbers of each ([`crate::models::Familiarity`]);
+    /// none of a network that does not say.
+    fn features(&self) -> &[f32] {
+        &[]
+    }
+
     /// What denoises `[K, S, S]` states under these images: as many of the first image, then of the
     /// second, and so on. `None` of a network that does not sample.
     fn denoiser(&mut self) -> Option<&mut dyn Denoiser>;

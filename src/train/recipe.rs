@@ -196,6 +196,7 @@ fn contract(first: &Volume) -> Contract {
         flips: [true, false],
         region: None,
         shares: Vec::new(),
+        borders: Vec::new(),
     }
 }
 

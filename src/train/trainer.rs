@@ -4,6 +4,7 @@
 use super::augment::{Sides, augment};
 use super::checkpoint::{self, State};
 use super::dataset::{Case, Dataset};
+use super::familiarity::familiarize;
 use super::objective::{Batch, Objective};
 use super::optimizer::{AdamW, Update};
 use super::transfer::start_from;
@@ -178,6 +179,12 @@ fn run(
         trainer.export(&model_path, &last_metrics)?;
     }
     trainer.export(&out.join("last.safetensors"), &last_metrics)?;
+    let known = familiarize(
+        &model_path.to_string_lossy(),
+        (&config.data, &config.readers),
+        &mut |_, _| {},
+    )?;
+    crate::io::write_atomic(&model_path, &known)?;
     Ok(model_path)
 }
 
@@ -313,6 +320,7 @@ impl Trainer {
             modality: config.modality,
             input: Contract { shares: self.train.shares(), ..config.input.clone() },
             temperatures: None,
+            familiarity: None,
             network: self.network.clone(),
             training: json!({
                 "config": config,

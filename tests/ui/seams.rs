@@ -163,7 +163,7 @@ fn loader() -> Loader {
                 Box::new(SliceSegmenter::new(Box::new(Sampled), shape, Some(diffusion), SIDE))
             }
         };
-        Ok(Loaded { card, temperatures: None, segmenter })
+        Ok(Loaded { card, temperatures: None, familiarity: None, segmenter })
     })
 }
 

@@ -22,6 +22,9 @@ pub struct Condition {
     pub logits: Tensor,
     /// What the diffusion U-Net is told, if there is one.
     pub(super) guide: Option<Guide>,
+    /// Mean and standard deviation over the pixels of each channel of the encoder's features, from the
+    /// first level down, `[B, F]`: what kind of picture this is.
+    pub summary: Tensor,
 }
 
 /// The image's share of every denoising step.
@@ -40,6 +43,7 @@ pub(super) struct Features {
     pub(super) deepest: Tensor,
     pub(super) last: Tensor,
     pub(super) logits: Tensor,
+    pub(super) summary: Tensor,
 }
 
 impl ConditionNet {
@@ -57,8 +61,18 @@ impl ConditionNet {
         let x = pack(image, self.stem)?;
         let (deepest, skips) = self.encoder.forward(self.conv_in.forward(&x)?, None)?;
         let (logits, last) = self.decoder.forward(deepest.clone(), &skips, None)?;
-        Ok(Features { deepest, last, logits })
+        let summary: Vec<Tensor> =
+            skips.iter().chain([&deepest]).map(summary).collect::<Result<_>>()?;
+        Ok(Features { deepest, last, logits, summary: Tensor::cat(&summary, 1)? })
     }
+}
+
+/// Mean and standard deviation of each channel, `[B, 2C]`.
+fn summary(x: &Tensor) -> Result<Tensor> {
+    let x = x.detach().flatten_from(2)?;
+    let mean = x.mean(2)?;
+    let deviation = x.broadcast_sub(&mean.unsqueeze(2)?)?.sqr()?.mean(2)?.sqrt()?;
+    Tensor::cat(&[mean, deviation], 1)
 }
 
 /// The stem: `stem`x`stem` pixels into channels.

@@ -69,7 +69,7 @@ impl MedSegDiff {
             Some(d) => Some(d.guide(&self.config, image, &features)?),
             None => None,
         };
-        Ok(Condition { logits: features.logits, guide })
+        Ok(Condition { logits: features.logits, guide, summary: features.summary })
     }
 
     /// Time embedding and filters of the diffusion times `t` (0 to T - 1).
@@ -163,6 +163,7 @@ impl Condition {
     pub fn detach(&self) -> Self {
         Self {
             logits: self.logits.detach(),
+            summary: self.summary.detach(),
             guide: self.guide.as_ref().map(|g| Guide {
                 tokens: g.tokens.as_ref().map(Tensor::detach),
                 gate: g.gate.as_ref().map(Tensor::detach),
@@ -191,7 +192,7 @@ impl Condition {
             }),
             None => None,
         };
-        Ok(Self { logits: each(&self.logits)?, guide })
+        Ok(Self { logits: each(&self.logits)?, guide, summary: each(&self.summary)? })
     }
 }
 

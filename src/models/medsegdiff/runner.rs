@@ -61,7 +61,8 @@ impl SliceNetwork for Runner {
         let condition = shared.network.condition(&images)?.detach();
         let direct = values(&sigmoid(&condition.logits)?)?;
         let (shared, images) = (shared.clone(), images.dim(0)?);
-        Ok(Box::new(Seen { shared, images, direct, condition, parts: None }))
+        let features = values(&condition.summary)?;
+        Ok(Box::new(Seen { shared, images, direct, features, condition, parts: None }))
     }
 }
 
@@ -73,11 +74,16 @@ struct Seen {
     /// For so many members per image: the condition of each mask, in parts.
     parts: Option<(usize, Vec<Part>)>,
     direct: Vec<f32>,
+    features: Vec<f32>,
 }
 
 impl Look for Seen {
     fn direct(&self) -> &[f32] {
         &self.direct
+    }
+
+    fn features(&self) -> &[f32] {
+        &self.features
     }
 
     fn denoiser(&mut self) -> Option<&mut dyn Denoiser> {
