@@ -159,6 +159,8 @@ pub enum RunCommand {
     SetRegion(RegionChoice),
     /// A person's own region.
     FrameRegion(Block),
+    /// A person's own region round a voxel, as large as the model knows them.
+    FrameRegionRound([usize; 3]),
     Start,
     /// Stops after the step it is in; finished samples are kept.
     Cancel,

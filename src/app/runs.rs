@@ -107,6 +107,11 @@ impl Runs {
                     self.regions.frame(block, document.volume.geometry());
                 }
             }
+            RunCommand::FrameRegionRound(voxel) => {
+                if let Some(document) = document {
+                    self.regions.frame_round(voxel, document.volume.geometry());
+                }
+            }
             RunCommand::Start if self.regions.looking_for().is_some() => self.wanted = true,
             RunCommand::Start => {
                 if let (Some(card), Some(document)) = (self.card().cloned(), document) {

@@ -24,8 +24,11 @@ pub fn doubt(card: &ModelCard, volume: &Volume) -> Option<String> {
 /// That the scan is unlike the pictures that the model learnt from.
 pub(super) fn unlike(fit: &Fit) -> Option<String> {
     fit.unlike.then(|| {
-        let percent = 100.0 * fit.further_than;
-        format!("unlike the pictures that this model knows (further than {percent:.1} % of them)")
+        let most = match fit.further_than {
+            all if all >= 0.9995 => "all".to_owned(),
+            share => format!("{:.1} %", 100.0 * share),
+        };
+        format!("unlike the pictures that this model knows (further than {most} of them)")
     })
 }
 
@@ -137,6 +140,8 @@ mod tests {
         let fit = Fit { distance: 3.0, further_than: 0.998, unlike: true };
         let text = unlike(&fit).unwrap();
         assert_eq!(text, "unlike the pictures that this model knows (further than 99.8 % of them)");
+        let text = unlike(&Fit { further_than: 1.0, ..fit }).unwrap();
+        assert!(text.ends_with("(further than all of them)"), "{text}");
         assert_eq!(unlike(&Fit { unlike: false, ..fit }), None);
     }
 
