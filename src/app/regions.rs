@@ -95,7 +95,7 @@ impl Regions {
         self.choice = choice;
     }
 
-    /// Sets the person's own frame, cut off at the image's border.
+    /// Sets the person's own frame; nothing changes if it leaves the image.
     pub(super) fn frame(&mut self, block: Block, image: &Geometry) {
         if Block::whole(image).contains(&block) {
             self.own = Some(block);

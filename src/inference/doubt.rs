@@ -43,17 +43,15 @@ impl Majority {
     /// Of members on a block of this shape that the model saw in slices across `axis`.
     pub(super) fn new(members: &[Member], classes: usize, shape: [usize; 3], axis: usize) -> Self {
         let n = shape.iter().product::<usize>();
-        let inside = |c: usize| {
+        let of = |c: usize| {
             let most = |i: usize| {
                 2 * members.iter().filter(|m| m.soft[c * n + i] >= 128).count() >= members.len()
             };
-            (0..n).map(most).collect::<Vec<bool>>()
+            let mask: Vec<bool> = (0..n).map(most).collect();
+            (share(&mask), border(&mask, shape, axis))
         };
-        let masks: Vec<Vec<bool>> = (0..classes).map(inside).collect();
-        Self {
-            shares: masks.iter().map(|m| share(m)).collect(),
-            borders: masks.iter().map(|m| border(m, shape, axis)).collect(),
-        }
+        let (shares, borders) = (0..classes).map(of).unzip();
+        Self { shares, borders }
     }
 }
 

@@ -5,24 +5,21 @@ use super::{Case, TrainError};
 use crate::inference::{InferenceError, border, features, slice_axis};
 use crate::models::{Familiarity, load, with_familiarity};
 use candle_core::Device;
-use std::path::Path;
 
 /// Slices of a volume that are looked at.
 const SLICES: usize = 12;
 
-/// The bytes of a model's weights file with the looks of the training pictures of `folder` in its
-/// header; `report` hears of each finished case (done, all).
+/// The bytes of a model's weights file with the looks of its training pictures in its header; `report` hears of each finished case (done, all).
 ///
 /// # Errors
 /// If a case cannot be read or the network fails.
 pub fn familiarize(
     model: &str,
-    (folder, readers): (&Path, &[String]),
+    cases: &[Case],
     report: &mut dyn FnMut(usize, usize),
 ) -> Result<Vec<u8>, TrainError> {
     let loaded = load(model, &Device::Cpu).map_err(InferenceError::from)?;
     let (card, shape) = (&loaded.card, loaded.header.network.shape());
-    let (cases, _) = Case::list_training(folder, readers)?;
     let (mut pictures, mut borders) = (Vec::new(), vec![0f64; card.classes.len()]);
     for (done, case) in cases.iter().enumerate() {
         let (image, labels) = case.open()?;

@@ -106,10 +106,10 @@ fn run(
         });
     }
     let canvas = config.input.canvas.unwrap_or(shape.side);
-    let (mut train, mut validation) = Case::list_training(&config.data, &config.readers)?;
-    thin(&mut train, config.train_cases.unwrap_or(usize::MAX));
+    let (mut cases, mut validation) = Case::list_training(&config.data, &config.readers)?;
+    thin(&mut cases, config.train_cases.unwrap_or(usize::MAX));
     thin(&mut validation, config.validate_cases);
-    let train = Dataset::read(&train, config, canvas, config.augment.lattices)?;
+    let train = Dataset::read(&cases, config, canvas, config.augment.lattices)?;
     let validation = Dataset::read(&validation, config, canvas, 0)?;
     let init = SeededInit::new(config.seed);
     let vb = VarBuilder::from_backend(Box::new(init.clone()), DType::F32, device.clone());
@@ -179,12 +179,11 @@ fn run(
         trainer.export(&model_path, &last_metrics)?;
     }
     trainer.export(&out.join("last.safetensors"), &last_metrics)?;
-    let known = familiarize(
-        &model_path.to_string_lossy(),
-        (&config.data, &config.readers),
-        &mut |_, _| {},
-    )?;
-    crate::io::write_atomic(&model_path, &known)?;
+    // A stopped run ends at once; the one that goes on from it gets there.
+    if trainer.optimizer.updates >= config.steps {
+        let known = familiarize(&model_path.to_string_lossy(), &cases, &mut |_, _| {})?;
+        crate::io::write_atomic(&model_path, &known)?;
+    }
     Ok(model_path)
 }
 

@@ -22,9 +22,6 @@ pub struct Condition {
     pub logits: Tensor,
     /// What the diffusion U-Net is told, if there is one.
     pub(super) guide: Option<Guide>,
-    /// Mean and standard deviation over the pixels of each channel of the encoder's features, from the
-    /// first level down, `[B, F]`: what kind of picture this is.
-    pub summary: Tensor,
 }
 
 /// The image's share of every denoising step.
@@ -40,10 +37,20 @@ pub(super) struct Guide {
 
 /// The features of the condition U-Net.
 pub(super) struct Features {
+    /// From the first level down.
+    skips: Vec<Tensor>,
     pub(super) deepest: Tensor,
     pub(super) last: Tensor,
     pub(super) logits: Tensor,
-    pub(super) summary: Tensor,
+}
+
+impl Features {
+    /// Mean and standard deviation over the pixels of each channel that the encoder made, from the
+    /// first level down, `[B, F]`: what kind of picture this is.
+    pub(super) fn summary(&self) -> Result<Tensor> {
+        let levels = self.skips.iter().chain([&self.deepest]);
+        Tensor::cat(&levels.map(moments).collect::<Result<Vec<_>>>()?, 1)
+    }
 }
 
 impl ConditionNet {
@@ -61,14 +68,12 @@ impl ConditionNet {
         let x = pack(image, self.stem)?;
         let (deepest, skips) = self.encoder.forward(self.conv_in.forward(&x)?, None)?;
         let (logits, last) = self.decoder.forward(deepest.clone(), &skips, None)?;
-        let summary: Vec<Tensor> =
-            skips.iter().chain([&deepest]).map(summary).collect::<Result<_>>()?;
-        Ok(Features { deepest, last, logits, summary: Tensor::cat(&summary, 1)? })
+        Ok(Features { skips, deepest, last, logits })
     }
 }
 
 /// Mean and standard deviation of each channel, `[B, 2C]`.
-fn summary(x: &Tensor) -> Result<Tensor> {
+fn moments(x: &Tensor) -> Result<Tensor> {
     let x = x.detach().flatten_from(2)?;
     let mean = x.mean(2)?;
     let deviation = x.broadcast_sub(&mean.unsqueeze(2)?)?.sqr()?.mean(2)?.sqrt()?;

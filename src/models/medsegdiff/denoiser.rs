@@ -64,12 +64,23 @@ impl MedSegDiff {
     /// # Errors
     /// If the shape does not fit.
     pub fn condition(&self, image: &Tensor) -> Result<Condition> {
+        self.guided(image, self.condition.forward(image)?)
+    }
+
+    /// The same, and what kind of pictures these are, `[B, F]`
+    /// ([`crate::models::Look::features`]).
+    pub(super) fn condition_and_summary(&self, image: &Tensor) -> Result<(Condition, Tensor)> {
         let features = self.condition.forward(image)?;
+        let summary = features.summary()?;
+        Ok((self.guided(image, features)?, summary))
+    }
+
+    fn guided(&self, image: &Tensor, features: Features) -> Result<Condition> {
         let guide = match &self.diffusion {
             Some(d) => Some(d.guide(&self.config, image, &features)?),
             None => None,
         };
-        Ok(Condition { logits: features.logits, guide, summary: features.summary })
+        Ok(Condition { logits: features.logits, guide })
     }
 
     /// Time embedding and filters of the diffusion times `t` (0 to T - 1).
@@ -163,7 +174,6 @@ impl Condition {
     pub fn detach(&self) -> Self {
         Self {
             logits: self.logits.detach(),
-            summary: self.summary.detach(),
             guide: self.guide.as_ref().map(|g| Guide {
                 tokens: g.tokens.as_ref().map(Tensor::detach),
                 gate: g.gate.as_ref().map(Tensor::detach),
@@ -192,7 +202,7 @@ impl Condition {
             }),
             None => None,
         };
-        Ok(Self { logits: each(&self.logits)?, guide, summary: each(&self.summary)? })
+        Ok(Self { logits: each(&self.logits)?, guide })
     }
 }
 

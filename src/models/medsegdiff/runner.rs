@@ -58,10 +58,10 @@ impl SliceNetwork for Runner {
     fn look(&self, images: &[f32]) -> Result<Box<dyn Look>> {
         let shared = &self.0;
         let images = shared.tensor(images, shared.network.config().image_channels)?;
-        let condition = shared.network.condition(&images)?.detach();
+        let (condition, summary) = shared.network.condition_and_summary(&images)?;
+        let (condition, features) = (condition.detach(), values(&summary)?);
         let direct = values(&sigmoid(&condition.logits)?)?;
         let (shared, images) = (shared.clone(), images.dim(0)?);
-        let features = values(&condition.summary)?;
         Ok(Box::new(Seen { shared, images, direct, features, condition, parts: None }))
     }
 }

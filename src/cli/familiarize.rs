@@ -1,7 +1,7 @@
-//! `sfumato fit`
+//! `sfumato familiarize`
 
 use super::Failure;
-use crate::train::familiarize;
+use crate::train::{Case, familiarize};
 use std::path::PathBuf;
 
 /// Write a model with what its training pictures look like in its header, so that a run can say
@@ -24,6 +24,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
     let report = &mut |done, all| tracing::info!("{done} of {all} cases");
-    let bytes = familiarize(&a.model, (&a.data, &a.readers), report)?;
+    let (cases, _) = Case::list_training(&a.data, &a.readers)?;
+    let bytes = familiarize(&a.model, &cases, report)?;
     crate::io::write_atomic(&a.out, &bytes).map_err(|e| Failure::Refused(e.to_string()))
 }
