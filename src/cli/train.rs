@@ -40,6 +40,9 @@ struct Own {
     /// or val).
     #[arg(long)]
     data: Option<PathBuf>,
+    /// Kind of network: medsegdiff draws ensembles, unet one mask at once.
+    #[arg(long, value_parser = ["medsegdiff", "unet"], default_value = "medsegdiff", conflicts_with = "config")]
+    network: String,
     /// Size of the network: desk, interactive on a CPU (128x128, about 4 M parameters), or paper,
     /// close to the publication (256x256, about 46 M).
     #[arg(long, value_parser = ["desk", "paper"], default_value = "desk", conflicts_with = "config")]
@@ -80,6 +83,7 @@ impl Own {
         let id = self.id.clone().unwrap_or(named);
         let recipe = Recipe {
             data: data.to_owned(),
+            network: self.network.clone(),
             preset: self.preset.clone(),
             from: self.from.clone(),
             title: id.clone(),

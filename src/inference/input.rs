@@ -111,6 +111,7 @@ mod tests {
             flips: [false; 2],
             region: None,
             shares: Vec::new(),
+            pixelwise: false,
         }
     }
 

@@ -41,17 +41,18 @@ impl Scene {
         canvas: usize,
     ) -> candle_core::Result<Self> {
         let tiles = Tiles::new(canvas, shape.side);
+        let (of_image, square) =
+            (shape.channels * canvas * canvas, shape.classes * shape.side.pow(2));
+        let size = shape.classes * canvas * canvas;
+        if let Some(windows) = network.windows() {
+            let masks = images.chunks(of_image).map(|image| windows.whole(image, [canvas; 2]));
+            let direct = masks.collect::<Result<Vec<_>, _>>()?.concat();
+            return Ok(Self { tiles, looks: Vec::new(), square, canvas: size, direct });
+        }
         let looks = (0..tiles.count())
             .map(|tile| network.look(&tiles.cut(images, tile)))
             .collect::<Result<Vec<_>, _>>()?;
-        let square = shape.classes * shape.side * shape.side;
-        let mut scene = Self {
-            tiles,
-            looks,
-            square,
-            canvas: shape.classes * canvas * canvas,
-            direct: Vec::new(),
-        };
+        let mut scene = Self { tiles, looks, square, canvas: size, direct: Vec::new() };
         let parts: Vec<Vec<f32>> = scene.looks.iter().map(|l| l.direct().to_vec()).collect();
         scene.direct = scene.blend(&parts);
         Ok(scene)

@@ -10,11 +10,13 @@
 //! | `surface` | Hausdorff distances, ASSD, MASD, surface Dice |
 //! | `energy` | generalised energy distance between two families of masks |
 //! | `calibration` | ECE, Brier score near the border; temperature |
+//! | `components` | 4-connected objects of a plane |
 //! | `bootstrap` | interval of a mean over cases |
 //! | `report` | all measures of one pair of masks, in the order of a table |
 
 mod bootstrap;
 mod calibration;
+mod components;
 mod distance;
 mod energy;
 mod overlap;
@@ -25,6 +27,7 @@ pub use bootstrap::mean_interval;
 pub use calibration::{
     Bin, Calibration, best_temperature, boundary_band, calibration, expected_error, tempered,
 };
+pub use components::components;
 pub use distance::squared_distance_transform;
 pub use energy::{ged_squared, ged_squared_labels};
 pub use overlap::{Counts, Overlap, overlap};

@@ -1,6 +1,6 @@
 //! What the header of a weights file says: everything needed to use the weights and to repeat them.
 
-use super::{Contract, ModelError, NetworkConfig, Tiles};
+use super::{Contract, ModelError, NetworkConfig, Shape, Tiles};
 use crate::volume::{Class, ClassKind, Modality};
 use safetensors::tensor::Metadata;
 use serde::{Deserialize, Serialize};
@@ -126,10 +126,11 @@ fn current(mut header: Value) -> Value {
 /// # Errors
 /// Says why not.
 pub fn check_canvas(canvas: usize, network: &NetworkConfig) -> Result<(), String> {
-    let side = network.shape().side;
+    let Shape { side, margin, .. } = network.shape();
     let most = side.saturating_mul(12);
-    if !(side..=most).contains(&canvas) || Tiles::new(canvas, side).count() > MOST_TILES {
-        return Err(format!("a canvas of {canvas} pixels, expected {side} to {most}"));
+    let least = side.saturating_sub(2 * margin);
+    if !(least..=most).contains(&canvas) || Tiles::new(canvas, side).count() > MOST_TILES {
+        return Err(format!("a canvas of {canvas} pixels, expected {least} to {most}"));
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ mod slice_network;
 mod tiles;
 #[cfg(test)]
 pub(crate) mod toy;
+pub mod unet;
 mod weights;
 
 pub use card::ModelCard;
@@ -19,6 +20,6 @@ pub use error::ModelError;
 pub use header::{Temperatures, WeightsHeader, check_canvas};
 pub use network::NetworkConfig;
 pub use registry::{card, cards, header, load, load_bytes, load_weights, suggest, with_findings};
-pub use slice_network::{Diffusion, Look, Sampling, Shape, SliceNetwork};
-pub use tiles::Tiles;
+pub use slice_network::{Diffusion, Look, Sampling, Shape, SliceNetwork, Window, Windows};
+pub use tiles::{Tiles, mirrored};
 pub use weights::{LoadedModel, write_weights};

@@ -4,6 +4,7 @@ mod augment;
 mod checkpoint;
 mod config;
 mod dataset;
+mod elastic;
 mod evaluate;
 mod loss;
 mod medsegdiff;
@@ -16,6 +17,7 @@ mod splits;
 mod toy_tests;
 mod trainer;
 mod transfer;
+mod unet;
 mod voxel_size;
 
 pub use config::{Augmentation, TrainConfig};
@@ -23,8 +25,10 @@ pub use dataset::{Case, Dataset};
 pub use evaluate::{ByMembers, CaseScores, ClassScores, Evaluation, Scores, Ways, evaluate};
 pub use medsegdiff::{LossWeights, Training};
 pub use objective_config::ObjectiveConfig;
+pub use optimizer::Rule;
 pub use recipe::Recipe;
 pub use trainer::{Progress, train};
+pub use unet::{Borders, Loss, Training as UNetTraining};
 
 use std::path::PathBuf;
 

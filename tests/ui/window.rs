@@ -172,6 +172,7 @@ pub(crate) fn card(id: &str, modality: Modality) -> ModelCard {
             flips: [false; 2],
             region: None,
             shares: Vec::new(),
+            pixelwise: false,
         },
         id: id.into(),
         title: format!("Model for {}", modality.name()),

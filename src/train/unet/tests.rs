@@ -1,0 +1,63 @@
+//! The objective as a whole.
+
+use super::*;
+use crate::nn::SeededInit;
+use rand::SeedableRng;
+
+fn in_training(training: &Training, config: &Config) -> InTraining {
+    let init = SeededInit::new(1);
+    let vb = VarBuilder::from_backend(Box::new(init), DType::F32, Device::Cpu);
+    InTraining::new(training, config, &vb, &Device::Cpu).unwrap()
+}
+
+#[test]
+fn nested_regions_and_exclusive_classes_become_labels() {
+    let training = Training::new("desk").unwrap();
+    let label = |nested: bool, masks: &[f32]| {
+        let config = Config { width: 4, side: 16, ..training.config(1, 2, nested).unwrap() };
+        in_training(&training, &config).labels(masks, 3)
+    };
+    assert_eq!(label(true, &[0.0, 1.0, 1.0, 0.0, 0.0, 1.0]), [0, 1, 2]);
+    assert_eq!(label(false, &[0.0, 1.0, 0.0, 0.0, 0.0, 1.0]), [0, 1, 2]);
+}
+
+#[test]
+fn classes_count_by_the_inverse_of_their_frequency() {
+    let weights = inverse_frequencies(&[60, 30, 10, 0]);
+    assert!((weights.iter().sum::<f64>() / 3.0 - 1.0).abs() < 1e-12);
+    assert!((weights[2] / weights[0] - 6.0).abs() < 1e-12 && weights[3] == 0.0);
+}
+
+#[test]
+fn what_cannot_be_trained_is_named() {
+    assert!(Training::new("huge").unwrap_err().contains("preset"));
+    let with = |key: &str, value: Value| {
+        let mut training = Training::new("tiles").unwrap();
+        training.network.insert(key.to_owned(), value);
+        training.config(1, 1, false).unwrap_err()
+    };
+    assert!(with("side", json!(350)).contains("348 or 364"));
+    assert!(with("norm", json!("instance")).contains("one window only"));
+    assert!(with("colour", json!(1)).contains("colour"));
+}
+
+#[test]
+fn a_loss_looks_at_the_middle_of_valid_squares() {
+    let mut training = Training::new("tiles").unwrap();
+    training.network.extend([("width".to_owned(), json!(4)), ("side".to_owned(), json!(188))]);
+    let config = training.config(1, 1, false).unwrap();
+    let objective = in_training(&training, &config);
+    let image = Tensor::zeros((1, 1, 188, 188), DType::F32, &Device::Cpu).unwrap();
+    let loss = |inside: &dyn Fn(usize, usize) -> bool| {
+        let pixel = |i: usize| f32::from(u8::from(inside(i % 188, i / 188)));
+        let mask: Vec<f32> = (0..188 * 188).map(pixel).collect();
+        let mask = Tensor::from_vec(mask, (1, 1, 188, 188), &Device::Cpu).unwrap();
+        let batch = Batch { image: image.clone(), mask };
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        objective.loss(&batch, &mut rng).unwrap().to_scalar::<f32>().unwrap()
+    };
+    let middle = |x: usize, y: usize| (92..96).contains(&x) && (92..96).contains(&y);
+    let nothing = loss(&|_, _| false);
+    assert_eq!(loss(&|x, y| !middle(x, y)), nothing);
+    assert_ne!(loss(&middle), nothing);
+}
