@@ -2,7 +2,7 @@
 //! each with its condition. The squares' estimates are blended at every step and the sampler runs on
 //! the canvas, so a member is one mask without seams (as MultiDiffusion, arXiv 2302.08113).
 
-use super::{Agenda, Estimates, InferenceError, Request, Segmenter, Sink};
+use super::{Agenda, Estimates, InferenceError, Request, Segmenter, Settings, Sink};
 use crate::diffusion::{Denoiser, DiffusionError, Plan, SamplerKind, Start, member_seed};
 use crate::models::{Diffusion, Look, Shape, SliceNetwork, Tiles};
 use std::ops::{ControlFlow, Range};
@@ -135,9 +135,12 @@ impl SliceSegmenter {
         Self { network, shape, diffusion, canvas }
     }
 
-    /// The noise levels that the steps visit, of a network that samples.
-    fn steps(&self, steps: usize, start: Start) -> Result<Option<Plan>, DiffusionError> {
-        let Some(diffusion) = &self.diffusion else { return Ok(None) };
+    /// The noise levels that the steps visit, of a network that is to sample.
+    fn steps(&self, steps: usize, settings: &Settings) -> Result<Option<Plan>, DiffusionError> {
+        let Some(diffusion) = self.diffusion.as_ref().filter(|_| !settings.instant) else {
+            return Ok(None);
+        };
+        let start = settings.start;
         let levels = diffusion.levels();
         let first = match start {
             Start::Noise => levels.len() - 1,
@@ -150,7 +153,7 @@ impl SliceSegmenter {
 impl Segmenter for SliceSegmenter {
     fn plan(&self, request: &Request<'_>) -> Result<Agenda, InferenceError> {
         let settings = request.settings;
-        let plan = self.steps(settings.steps, settings.start)?;
+        let plan = self.steps(settings.steps, settings)?;
         let members = if plan.is_some() { settings.members } else { 1 };
         let tiles = Tiles::new(self.canvas, self.shape.side).count();
         let most = (BATCH_BYTES / self.shape.bytes.max(1)).max(1);
@@ -184,7 +187,7 @@ impl Segmenter for SliceSegmenter {
         sink.direct(unit, &scene.direct);
         let size = scene.canvas;
         let shown = unit.len() / 2;
-        let Some(plan) = self.steps(agenda.steps, request.settings.start)? else {
+        let Some(plan) = self.steps(agenda.steps, request.settings)? else {
             let probability = vec![scene.direct[shown * size..(shown + 1) * size].to_vec()];
             let slice = unit.start + shown;
             return Ok(

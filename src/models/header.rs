@@ -76,6 +76,7 @@ impl WeightsHeader {
         check_canvas(self.canvas(), &self.network)?;
         let shape = self.network.shape();
         self.input.check(shape.channels, shape.classes)?;
+        check_pixelwise(&self.input, &shape)?;
         let n = self.classes.len();
         if let Some(t) = &self.temperatures {
             let good = |t: &f64| t.is_finite() && *t > 0.0;
@@ -119,6 +120,21 @@ fn current(mut header: Value) -> Value {
         fields.insert("network".to_owned(), setup);
     }
     header
+}
+
+/// Whether the network draws pictures of any size, if that is asked of it.
+///
+/// # Errors
+/// Says why not.
+pub fn check_pixelwise(input: &Contract, shape: &Shape) -> Result<(), String> {
+    if input.pixelwise && shape.margin == 0 {
+        return Err(format!(
+            "the input is pixelwise, the network sees squares of {} pixels only: expected one with \
+             valid convolutions",
+            shape.side
+        ));
+    }
+    Ok(())
 }
 
 /// Whether a canvas of this side suits the network.

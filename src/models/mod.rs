@@ -17,7 +17,7 @@ mod weights;
 pub use card::ModelCard;
 pub use contract::{Axes, Context, Contract, Normalisation};
 pub use error::ModelError;
-pub use header::{Temperatures, WeightsHeader, check_canvas};
+pub use header::{Temperatures, WeightsHeader, check_canvas, check_pixelwise};
 pub use network::NetworkConfig;
 pub use registry::{card, cards, header, load, load_bytes, load_weights, suggest, with_findings};
 pub use slice_network::{Diffusion, Look, Sampling, Shape, SliceNetwork, Window, Windows};

@@ -2,7 +2,7 @@
 //! the weights.
 
 use super::{ObjectiveConfig, Rule, TrainError};
-use crate::models::{Contract, NetworkConfig, check_canvas};
+use crate::models::{Contract, NetworkConfig, check_canvas, check_pixelwise};
 use crate::volume::{Class, ClassKind, Modality};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -126,6 +126,7 @@ impl TrainConfig {
         let network = self.network()?;
         check_canvas(self.input.canvas.unwrap_or(network.shape().side), &network)?;
         self.input.check(self.image_channels, self.classes.len())?;
+        check_pixelwise(&self.input, &network.shape())?;
         for (name, v) in [
             ("steps", self.steps),
             ("batch", self.batch),
