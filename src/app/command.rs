@@ -38,6 +38,7 @@ pub enum Action {
     CloseImage,
     ExportPanel,
     Segment,
+    InstantLook,
     CancelRun,
     ToggleSegmentation,
     ToggleHeat,
@@ -160,6 +161,8 @@ pub enum RunCommand {
     /// A person's own region.
     FrameRegion(Block),
     Start,
+    /// The mask that the model draws at once: the same every time, no samples.
+    Look,
     /// Stops after the step it is in; finished samples are kept.
     Cancel,
 }
