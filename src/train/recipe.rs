@@ -99,6 +99,19 @@ impl Recipe {
         if let Some(size) = self.size {
             config.objective.resize(size);
         }
+        // A network that sees surroundings draws the picture's own pixels, on a canvas that holds any
+        // of the pictures.
+        let shape = config.network().map_err(refuse)?.shape();
+        if shape.margin > 0 {
+            let mut canvas = shape.side - 2 * shape.margin;
+            for case in &cases {
+                let [w, h, _] = crate::io::open(&case.image)?.geometry().shape();
+                canvas = canvas.max(w).max(h);
+            }
+            config.input.pixelwise = true;
+            config.input.canvas = Some(canvas);
+            config.input.flips = [true, true];
+        }
         if let Some(from) = &self.from {
             self.follow(from, &mut config)?;
         }

@@ -39,6 +39,8 @@ pub struct Progress {
     pub gradient_norm: f64,
     pub step_seconds: f64,
     pub images_per_second: f64,
+    /// Images that validations look at.
+    pub validated_on: usize,
     pub eta: Duration,
     /// Mean Dice per class of the ensemble mean and of the direct mask, when validated.
     pub validation: Option<(Vec<f64>, Vec<f64>)>,
@@ -150,6 +152,7 @@ fn run(
             gradient_norm: norm,
             step_seconds,
             images_per_second: ((done - first) * config.batch) as f64 / seconds,
+            validated_on: validation.count,
             eta: Duration::from_secs_f64(
                 seconds * (config.steps - done) as f64 / (done - first) as f64,
             ),

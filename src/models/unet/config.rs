@@ -186,7 +186,7 @@ impl Config {
             side: self.side,
             margin: self.margin(),
             bytes: self.bytes([self.side; 2]),
-            gflop: self.gflop(self.side),
+            gflop: self.gflop(self.side) * if self.orientations { 8.0 } else { 1.0 },
         }
     }
 

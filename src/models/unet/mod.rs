@@ -3,6 +3,7 @@
 
 mod config;
 mod network;
+mod orientations;
 mod runner;
 mod sizes;
 #[cfg(test)]

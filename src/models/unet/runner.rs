@@ -2,6 +2,7 @@
 
 use super::config::{Config, Padding};
 use super::network::{Pass, UNet};
+use super::orientations::averaged;
 use super::sizes::loss;
 use super::tiling::{Axis, cut};
 use crate::diffusion::Denoiser;
@@ -30,7 +31,9 @@ impl Runner {
         let channels = self.config().image_channels;
         let shape = (images.len() / (channels * width * height), channels, height, width);
         let images = Tensor::from_slice(images, shape, &Device::Cpu)?.to_device(&self.device)?;
-        let all = softmax(&self.network.logits(&images, &mut Pass::default())?, 1)?;
+        let drawn = |x: &Tensor| softmax(&self.network.logits(x, &mut Pass::default())?, 1);
+        let all =
+            if self.config().orientations { averaged(&images, drawn)?.0 } else { drawn(&images)? };
         let classes = self.config().classes;
         if !self.config().nested {
             return all.narrow(1, 1, classes);

@@ -102,8 +102,13 @@ fn tiles_equal_whole() {
             assert!(worst < 1e-5, "{norm:?}, output {output}: {worst:e}");
         }
     }
+    // The mean of all orientations as well.
+    let config = || small(Padding::Valid, Norm::Batch, Up::Transpose);
+    let turned = runner(&Config { orientations: true, ..config() });
+    let worst = difference(&turned, [60, 50], 36, 32);
+    assert!(worst < 1e-5, "all orientations: {worst:e}");
     // The way that pictures are really drawn, against the same single window.
-    let runner = runner(&small(Padding::Valid, Norm::Batch, Up::Transpose));
+    let runner = runner(&config());
     let planes = picture(2, size);
     let all = runner.whole(&planes, size).unwrap();
     let whole = runner.window(&planes, size, [0; 2], [516; 2]).unwrap();
