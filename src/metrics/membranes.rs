@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn a_perfect_map_has_no_error_and_a_gap_in_a_membrane_has() {
-        let width = 21;
+        let width = 20;
         let inside: Vec<bool> = (0..width * 12).map(|i| i % width % 7 != 6).collect();
         let mut probability: Vec<f32> =
             inside.iter().map(|v| if *v { 0.95 } else { 0.05 }).collect();

@@ -121,4 +121,50 @@ mod tests {
         let fold = [[[0.0; 3], [60.0, -60.0, 60.0], [0.0; 3]], [[0.0; 3]; 3]];
         assert!(Field::new(&fold, [64, 64]).folds());
     }
+
+    /// Against `elasticdeform`: `tests/golden/unet.safetensors`, made by `tests/golden/make_unet.py`.
+    #[test]
+    fn elastic() {
+        use candle_core::{Device, Tensor};
+        let bytes = include_bytes!("../../tests/golden/unet.safetensors");
+        let all = candle_core::safetensors::load_buffer(bytes, &Device::Cpu).unwrap();
+        let get = |name: &str| -> &Tensor { &all[&format!("elastic.{name}")] };
+        let plane = |name: &str| -> Vec<Vec<f32>> { get(name).to_vec2().unwrap() };
+        let grid = get("grid").to_vec3::<f32>().unwrap();
+        // Theirs are rows first.
+        let axis =
+            |a: usize| std::array::from_fn(|r| std::array::from_fn(|c| f64::from(grid[a][r][c])));
+        let (width, height) = (56, 40);
+        let field = Field::new(&[axis(1), axis(0)], [width, height]);
+        let place = get("place").to_vec3::<f32>().unwrap();
+        let (image, deformed) = (plane("image"), plane("deformed"));
+        let (labels, deformed_labels) = (plane("labels"), plane("deformed_labels"));
+        let mirrored = |i: f64, n: usize| crate::models::mirrored(i as isize, n);
+        let (mut inside, mut same_label) = (0, 0);
+        for y in 0..height {
+            for x in 0..width {
+                let [dx, dy] = field.at(x as f64, y as f64);
+                let (sx, sy) = (x as f64 + dx, y as f64 + dy);
+                if sx < 0.0 || sy < 0.0 || sx > 55.0 || sy > 39.0 {
+                    continue;
+                }
+                inside += 1;
+                let [row, column] = [0, 1].map(|k| f64::from(place[k][y][x]));
+                assert!((row - sy).abs() < 1e-2 && (column - sx).abs() < 1e-2, "{x} {y}");
+                let at = |dy: f64, dx: f64| {
+                    f64::from(image[mirrored(sy.floor() + dy, 40)][mirrored(sx.floor() + dx, 56)])
+                };
+                let (tx, ty) = (sx.fract(), sy.fract());
+                let upper = at(0.0, 0.0) * (1.0 - tx) + at(0.0, 1.0) * tx;
+                let lower = at(1.0, 0.0) * (1.0 - tx) + at(1.0, 1.0) * tx;
+                let value = upper * (1.0 - ty) + lower * ty;
+                assert!((value - f64::from(deformed[y][x])).abs() < 1e-2);
+                let label = labels[sy.round() as usize][sx.round() as usize];
+                assert!([0.0, 1.0, 2.0].contains(&deformed_labels[y][x]));
+                same_label += usize::from(label == deformed_labels[y][x]);
+            }
+        }
+        // Ties of rounding may go either way.
+        assert!(inside > 1500 && same_label + 5 >= inside, "{same_label} of {inside}");
+    }
 }

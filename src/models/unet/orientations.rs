@@ -34,7 +34,8 @@ impl Orientation {
     }
 
     fn flipped(self, x: &Tensor) -> Result<Tensor> {
-        let x = if self.flip_rows { x.flip(&[2])? } else { x.clone() };
+        let x = x.contiguous()?;
+        let x = if self.flip_rows { x.flip(&[2])?.contiguous()? } else { x };
         if self.flip_columns { x.flip(&[3]) } else { Ok(x) }
     }
 }

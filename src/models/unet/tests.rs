@@ -285,3 +285,49 @@ fn statistics_of_batches_make_training_and_use_agree() {
     let ready = UNet::ready(&config, &vb).unwrap();
     crate::nn::gradcheck::close(&ready.logits(&x, &mut Pass::default()).unwrap(), &seen, 1e-9);
 }
+
+/// `tests/golden/unet.safetensors`, made by `tests/golden/make_unet.py`.
+fn golden() -> std::collections::HashMap<String, Tensor> {
+    let bytes = include_bytes!("../../../tests/golden/unet.safetensors");
+    candle_core::safetensors::load_buffer(bytes, &Device::Cpu).unwrap()
+}
+
+#[test]
+fn forward() {
+    let all = golden();
+    let mut cases = 0;
+    for (padding, side) in [(Padding::Valid, 60), (Padding::Same, 16)] {
+        for norm in [Norm::None, Norm::Batch, Norm::Group(2), Norm::Instance] {
+            for up in [Up::Transpose, Up::NearestConv] {
+                let config = Config { depth: 2, side, ..small(padding, norm, up) };
+                let word = |v: serde_json::Value| match v {
+                    serde_json::Value::String(word) => word,
+                    _ => "group".to_owned(),
+                };
+                let name = [
+                    serde_json::to_value(padding).unwrap(),
+                    serde_json::to_value(norm).unwrap(),
+                    serde_json::to_value(up).unwrap(),
+                ]
+                .map(word)
+                .join("-");
+                let prefix = format!("{name}.w.");
+                let weights = all.iter().filter_map(|(key, t)| {
+                    Some((key.strip_prefix(&prefix)?.to_owned(), t.clone()))
+                });
+                let vb = VarBuilder::from_tensors(weights.collect(), DType::F32, &Device::Cpu);
+                let network = UNet::ready(&config, &vb).unwrap();
+                let y = network.logits(&all[&format!("{name}.x")], &mut Pass::default()).unwrap();
+                let expected = &all[&format!("{name}.y")];
+                assert_eq!(y.dims(), expected.dims());
+                let (found, expected) = (values(&y), values(expected));
+                let size = expected.iter().fold(0f64, |m, v| m.max(v.abs()));
+                for (a, b) in found.iter().zip(&expected) {
+                    assert!((a - b).abs() < 1e-4 * size, "{name}: {a} {b}");
+                }
+                cases += 1;
+            }
+        }
+    }
+    assert_eq!(cases, 16);
+}
