@@ -1,7 +1,6 @@
 //! What training makes small. The trainer knows nothing of networks but this.
 
 use super::TrainError;
-use super::dataset::Dataset;
 use candle_core::Tensor;
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
@@ -14,8 +13,9 @@ pub(super) struct Batch {
 
 /// A network in training.
 pub(super) trait Objective {
-    /// Sees the training data, once, before the first step.
-    fn meet(&mut self, _data: &Dataset) {}
+    /// Sees the masks of the training data, `[K, h, w]` per slice and reader, once, before the first
+    /// step.
+    fn meet(&mut self, _masks: &[Vec<Vec<f32>>]) {}
 
     /// The loss of a batch, a scalar; what it draws at random it draws from `rng`.
     fn loss(&self, batch: &Batch, rng: &mut ChaCha8Rng) -> Result<Tensor, TrainError>;

@@ -115,7 +115,7 @@ fn run(
     let init = SeededInit::new(config.seed);
     let vb = VarBuilder::from_backend(Box::new(init.clone()), DType::F32, device.clone());
     let mut objective = config.objective.build(&network, config.batch, &vb, &device)?;
-    objective.meet(&train);
+    objective.meet(&train.masks);
     if let Some(id) = &config.from {
         start_from(id, &init, &network, &device)?;
     }

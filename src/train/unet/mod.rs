@@ -9,7 +9,6 @@ mod weight_map;
 pub use weight_map::Borders;
 
 use super::TrainError;
-use super::dataset::Dataset;
 use super::objective::{Batch, Objective};
 use crate::models::unet::{Config, Norm, Pass, Preset, Statistics, UNet};
 use candle_core::{DType, Device, Tensor};
@@ -170,13 +169,13 @@ impl InTraining {
 }
 
 impl Objective for InTraining {
-    fn meet(&mut self, data: &Dataset) {
+    fn meet(&mut self, masks: &[Vec<Vec<f32>>]) {
         if !self.training.class_weights {
             return;
         }
         let mut counts = vec![0usize; self.class_weights.len()];
-        for masks in data.masks.iter().flatten() {
-            let pixels = masks.len() / data.classes.max(1);
+        for masks in masks.iter().flatten() {
+            let pixels = masks.len() / self.network.config().classes;
             self.labels(masks, pixels).into_iter().for_each(|l| counts[usize::from(l)] += 1);
         }
         self.class_weights = inverse_frequencies(&counts);
