@@ -125,3 +125,18 @@ fn few_masks() {
         crate::train::evaluate_membranes(&mut engine, &model, data, "kept", &settings).unwrap();
     assert!(own.pixel_error < all.pixel_error, "{own:?} {all:?}");
 }
+
+#[test]
+fn the_configurations_that_come_with_the_program_can_be_trained() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/training");
+    let mut found = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let is_json = path.extension().is_some_and(|e| e == "json");
+        if is_json && std::fs::read_to_string(&path).unwrap().contains("\"kind\": \"unet\"") {
+            crate::train::TrainConfig::read(&path).unwrap();
+            found += 1;
+        }
+    }
+    assert_eq!(found, 6);
+}
