@@ -91,13 +91,13 @@ impl Sink for Draft<'_> {
         self.heard += 1;
         let elapsed = self.start.elapsed();
         let left = self.total.saturating_sub(self.done) as f64 / self.done as f64;
-        let side = self.placement.size();
+        let [width, height] = self.placement.size();
         let preview = |(m, probability): (usize, &Vec<f32>)| {
             let seen: Vec<u8> = probability.iter().map(|&p| byte(p)).collect();
             Preview {
                 member: estimates.first + m,
-                width: side,
-                height: side,
+                width,
+                height,
                 classes: self.classes,
                 probability: self.prepared.stored_canvas(&seen),
             }

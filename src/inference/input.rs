@@ -112,6 +112,7 @@ mod tests {
             region: None,
             shares: Vec::new(),
             borders: Vec::new(),
+            pixelwise: false,
         }
     }
 

@@ -32,6 +32,9 @@ pub struct Settings {
     pub start: Start,
     pub seed: u64,
     pub device: DeviceChoice,
+    /// The mask that the model draws at once, and no samples: the same every time.
+    #[serde(default)]
+    pub instant: bool,
     /// Slices to segment, `None` for all.
     pub slices: Option<Range<usize>>,
     /// Rectangle of each slice that is shown to the model, `None` for the whole slice.
@@ -50,6 +53,7 @@ impl Default for Settings {
             start: Start::default(),
             seed: 1,
             device: DeviceChoice::Auto,
+            instant: false,
             slices: None,
             roi: None,
             region: None,

@@ -1,6 +1,6 @@
 //! Models that are ready to run, and which segmenter draws with each.
 
-use super::{Segmenter, SliceSegmenter};
+use super::{OverlapTile, Segmenter, SliceSegmenter};
 use crate::models::{Familiarity, ModelCard, ModelError, Temperatures, load};
 use candle_core::Device;
 
@@ -22,8 +22,11 @@ impl Loaded {
         let model = load(id, device)?;
         let (card, header) = (model.card, model.header);
         let (shape, diffusion) = (header.network.shape(), header.network.diffusion());
-        let segmenter = SliceSegmenter::new(model.network, shape, diffusion, card.size);
+        let segmenter: Box<dyn Segmenter> = match OverlapTile::new(model.network) {
+            Ok(windows) => Box::new(windows),
+            Err(network) => Box::new(SliceSegmenter::new(network, shape, diffusion, card.size)),
+        };
         let (temperatures, familiarity) = (header.temperatures, header.familiarity);
-        Ok(Self { card, temperatures, familiarity, segmenter: Box::new(segmenter) })
+        Ok(Self { card, temperatures, familiarity, segmenter })
     }
 }

@@ -200,6 +200,7 @@ mod tests {
             region: None,
             shares: Vec::new(),
             borders: Vec::new(),
+            pixelwise: false,
         };
         let [nx, ny, _] = geometry.shape();
         let mask: Vec<bool> = (0..geometry.voxel_count())

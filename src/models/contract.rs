@@ -83,6 +83,10 @@ pub struct Contract {
     /// unless given. A larger one is segmented in overlapping squares of the network's size.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub canvas: Option<usize>,
+    /// The region is seen pixel by pixel (of `spacing_mm`, if that is given), whatever its size: for
+    /// a network that draws pictures of any size. The canvas is that of training.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pixelwise: bool,
     /// Whether the picture mirrored left to right, and top to bottom, is as good a picture (left and
     /// right eye): training shows both.
     #[serde(default)]

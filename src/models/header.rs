@@ -1,6 +1,6 @@
 //! What the header of a weights file says: everything needed to use the weights and to repeat them.
 
-use super::{Contract, Familiarity, ModelError, NetworkConfig, Tiles};
+use super::{Contract, Familiarity, ModelError, NetworkConfig, Shape, Tiles};
 use crate::volume::{Class, ClassKind, Modality};
 use safetensors::tensor::Metadata;
 use serde::{Deserialize, Serialize};
@@ -82,6 +82,7 @@ impl WeightsHeader {
         if let Some(familiarity) = &self.familiarity {
             familiarity.check()?;
         }
+        check_pixelwise(&self.input, &shape)?;
         let n = self.classes.len();
         if let Some(t) = &self.temperatures {
             let good = |t: &f64| t.is_finite() && *t > 0.0;
@@ -127,15 +128,31 @@ fn current(mut header: Value) -> Value {
     header
 }
 
+/// Whether the network draws pictures of any size, if that is asked of it.
+///
+/// # Errors
+/// Says why not.
+pub fn check_pixelwise(input: &Contract, shape: &Shape) -> Result<(), String> {
+    if input.pixelwise && shape.margin == 0 {
+        return Err(format!(
+            "the input is pixelwise, the network sees squares of {} pixels only: expected one with \
+             valid convolutions",
+            shape.side
+        ));
+    }
+    Ok(())
+}
+
 /// Whether a canvas of this side suits the network.
 ///
 /// # Errors
 /// Says why not.
 pub fn check_canvas(canvas: usize, network: &NetworkConfig) -> Result<(), String> {
-    let side = network.shape().side;
+    let Shape { side, margin, .. } = network.shape();
     let most = side.saturating_mul(12);
-    if !(side..=most).contains(&canvas) || Tiles::new(canvas, side).count() > MOST_TILES {
-        return Err(format!("a canvas of {canvas} pixels, expected {side} to {most}"));
+    let least = side.saturating_sub(2 * margin);
+    if !(least..=most).contains(&canvas) || Tiles::new(canvas, side).count() > MOST_TILES {
+        return Err(format!("a canvas of {canvas} pixels, expected {least} to {most}"));
     }
     Ok(())
 }

@@ -12,17 +12,18 @@ mod slice_network;
 mod tiles;
 #[cfg(test)]
 pub(crate) mod toy;
+pub mod unet;
 mod weights;
 
 pub use card::ModelCard;
 pub use contract::{Axes, Context, Contract, Normalisation};
 pub use error::ModelError;
 pub use familiarity::{Familiarity, Fit};
-pub use header::{Temperatures, WeightsHeader, check_canvas};
+pub use header::{Temperatures, WeightsHeader, check_canvas, check_pixelwise};
 pub use network::NetworkConfig;
 pub use registry::{
     card, cards, header, load, load_bytes, load_weights, suggest, with_familiarity, with_findings,
 };
-pub use slice_network::{Diffusion, Look, Sampling, Shape, SliceNetwork};
-pub use tiles::Tiles;
+pub use slice_network::{Diffusion, Look, Sampling, Shape, SliceNetwork, Window, Windows};
+pub use tiles::{Tiles, mirrored};
 pub use weights::{LoadedModel, write_weights};

@@ -6,6 +6,7 @@
 //! whose gradients are right, for every other device and type. The second is also the reference
 //! in the tests of the first.
 
+mod batch_norm;
 mod bench;
 mod conv;
 mod dft;
@@ -19,6 +20,7 @@ mod init;
 mod lanes;
 mod layers;
 mod norm;
+mod pool;
 mod resample;
 mod shared;
 mod softmax;
@@ -26,6 +28,7 @@ mod update;
 mod winograd;
 mod winograd_kernels;
 
+pub use batch_norm::{BATCH_NORM_EPS, batch_norm, moments};
 pub use bench::{Timing, timings};
 pub use conv::conv2d;
 pub use dft::TokenDft;
@@ -33,7 +36,8 @@ pub use filter_network::{FilterLayer, filter_network};
 pub use init::{SeededInit, init_uniform_fan_in};
 pub use layers::{Conv2d, GroupNorm, LayerNorm, Linear, time_embedding};
 pub use norm::{group_norm, layer_norm};
-pub use resample::{pixel_shuffle, pixel_unshuffle, upsample_nearest2x};
+pub use pool::{crop_cat, max_pool2};
+pub use resample::{pixel_shuffle, pixel_unshuffle, up_conv2x2, upsample_nearest2x};
 pub use softmax::softmax_last;
 pub use update::{Blend, Descent, blend, descend, norm};
 

@@ -19,11 +19,13 @@ const B: f64 = 1.5;
 const A2: f64 = A * A;
 const B2: f64 = B * B;
 
-/// Tiles `ty..ty+rows`, `tx..tx+columns` of an image of `h` by `w`; a tile is 4x4 output pixels.
+/// Tiles `ty..ty+rows`, `tx..tx+columns` of an output of `h` by `w`, of an input with so many zeros
+/// round it (0 to 2); a tile is 4x4 output pixels.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patch {
     pub(super) h: usize,
     pub(super) w: usize,
+    pub(super) pad: usize,
     pub(super) ty: usize,
     pub(super) tx: usize,
     pub(super) rows: usize,
@@ -33,6 +35,10 @@ pub(super) struct Patch {
 impl Patch {
     pub(super) fn tiles(&self) -> usize {
         self.rows * self.columns
+    }
+    /// Height and width of the input.
+    pub(super) fn input(&self) -> (usize, usize) {
+        (self.h + 2 - 2 * self.pad, self.w + 2 - 2 * self.pad)
     }
     /// Elements of a staging area for one group of `lanes` channels.
     pub(super) fn staging(&self, lanes: usize) -> usize {
@@ -284,14 +290,16 @@ unsafe fn input<L: Lanes>(
     to: Points<L::T>,
 ) {
     let (rows, columns) = (4 * p.rows + 2, 4 * p.columns + 2);
-    let corner = (4 * p.ty as isize - 1, 4 * p.tx as isize - 1);
+    let pad = p.pad as isize;
+    let corner = (4 * p.ty as isize - pad, 4 * p.tx as isize - pad);
+    let (h, w) = p.input();
     let mut c0 = 0;
     while c0 < channels {
         let lanes = L::N.min(channels - c0);
         // SAFETY: the caller gives `channels` planes, a staging area and points of this size.
         unsafe {
-            let planes = image.add(c0 * p.h * p.w);
-            stage::<L>(planes, lanes, (p.h, p.w), corner, (rows, columns), staging);
+            let planes = image.add(c0 * h * w);
+            stage::<L>(planes, lanes, (h, w), corner, (rows, columns), staging);
             for ty in 0..p.rows {
                 for tx in 0..p.columns {
                     let from = staging.add((4 * ty * columns + 4 * tx) * L::N);

@@ -1,7 +1,7 @@
 //! The kinds of objectives: one per kind of network.
 
-use super::medsegdiff;
 use super::objective::Objective;
+use super::{medsegdiff, unet};
 use crate::models::{NetworkConfig, Sampling};
 use candle_core::{Device, Result, Tensor};
 use candle_nn::VarBuilder;
@@ -13,20 +13,26 @@ use serde::{Deserialize, Serialize};
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum ObjectiveConfig {
     MedSegDiff(medsegdiff::Training),
+    UNet(unet::Training),
     #[cfg(test)]
     Toy(crate::models::toy::Config),
 }
 
 impl ObjectiveConfig {
-    /// The objective named by a person, with its own values for everything else.
+    /// The kind of network and the preset named by a person, with its own values for everything else.
     ///
     /// # Errors
-    /// If there is no such preset.
-    pub(super) fn new(preset: &str, batch: usize) -> std::result::Result<Self, String> {
-        medsegdiff::Training::new(preset, batch).map(Self::MedSegDiff)
+    /// If there is no such kind or preset.
+    pub(super) fn new(kind: &str, preset: &str, batch: usize) -> std::result::Result<Self, String> {
+        match kind {
+            "medsegdiff" => medsegdiff::Training::new(preset, batch).map(Self::MedSegDiff),
+            "unet" => unet::Training::new(preset).map(Self::UNet),
+            _ => Err(format!("a network {kind:?}, expected medsegdiff or unet")),
+        }
     }
 
-    /// The network for images of so many channels and masks of so many classes.
+    /// The network for images of so many channels and masks of so many classes, which may be regions
+    /// that hold one another.
     ///
     /// # Errors
     /// Says what cannot be built.
@@ -34,10 +40,14 @@ impl ObjectiveConfig {
         &self,
         channels: usize,
         classes: usize,
+        nested: bool,
     ) -> std::result::Result<NetworkConfig, String> {
         match self {
             Self::MedSegDiff(training) => {
                 training.setup(channels, classes).map(NetworkConfig::MedSegDiff)
+            }
+            Self::UNet(training) => {
+                training.config(channels, classes, nested).map(NetworkConfig::UNet)
             }
             #[cfg(test)]
             Self::Toy(toy) => Ok(NetworkConfig::Toy(*toy)),
@@ -48,6 +58,7 @@ impl ObjectiveConfig {
     pub(super) fn check(&self, batch: usize) -> std::result::Result<(), String> {
         match self {
             Self::MedSegDiff(training) => training.check(batch),
+            Self::UNet(training) => training.check(),
             #[cfg(test)]
             Self::Toy(_) => Ok(()),
         }
@@ -59,7 +70,7 @@ impl ObjectiveConfig {
             (Self::MedSegDiff(training), NetworkConfig::MedSegDiff(setup)) => {
                 training.follow(setup, side);
             }
-            #[cfg(test)]
+            (Self::UNet(training), NetworkConfig::UNet(config)) => training.follow(config, side),
             _ => {}
         }
     }
@@ -68,6 +79,7 @@ impl ObjectiveConfig {
     pub(super) fn resize(&mut self, side: usize) {
         match self {
             Self::MedSegDiff(training) => training.resize(side),
+            Self::UNet(training) => training.resize(side),
             #[cfg(test)]
             Self::Toy(toy) => toy.side = side,
         }
@@ -77,6 +89,7 @@ impl ObjectiveConfig {
     pub fn sample_by(&mut self, sampling: Sampling) {
         match self {
             Self::MedSegDiff(training) => training.sampling = sampling,
+            Self::UNet(_) => {}
             #[cfg(test)]
             Self::Toy(_) => {}
         }
@@ -94,9 +107,11 @@ impl ObjectiveConfig {
             (Self::MedSegDiff(training), NetworkConfig::MedSegDiff(setup)) => {
                 Ok(Box::new(medsegdiff::InTraining::new(training, setup, batch, vb, device)?))
             }
+            (Self::UNet(training), NetworkConfig::UNet(config)) => {
+                Ok(Box::new(unet::InTraining::new(training, config, vb, device)?))
+            }
             #[cfg(test)]
             (Self::Toy(_), NetworkConfig::Toy(toy)) => Ok(Box::new(toy.build(vb)?)),
-            #[cfg(test)]
             _ => candle_core::bail!("the objective is of another network"),
         }
     }
@@ -113,7 +128,6 @@ pub(super) fn fitted(
         (NetworkConfig::MedSegDiff(source), NetworkConfig::MedSegDiff(target)) => {
             medsegdiff::fitted(name, weight, &source.network, &target.network)
         }
-        #[cfg(test)]
         _ => Ok(weight.clone()),
     }
 }

@@ -6,7 +6,7 @@ use super::checkpoint::{self, State};
 use super::dataset::{Case, Dataset};
 use super::familiarity::familiarize;
 use super::objective::{Batch, Objective};
-use super::optimizer::{AdamW, Update};
+use super::optimizer::{Optimizer, Update};
 use super::transfer::start_from;
 use super::{TrainConfig, TrainError};
 use crate::diffusion::{Plan, SamplerKind, Start, member_seed};
@@ -21,7 +21,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde_json::json;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -40,6 +40,8 @@ pub struct Progress {
     pub gradient_norm: f64,
     pub step_seconds: f64,
     pub images_per_second: f64,
+    /// Images that validations look at.
+    pub validated_on: usize,
     pub eta: Duration,
     /// Mean Dice per class of the ensemble mean and of the direct mask, when validated.
     pub validation: Option<(Vec<f64>, Vec<f64>)>,
@@ -50,7 +52,7 @@ struct Trainer {
     network: NetworkConfig,
     shape: Shape,
     objective: Box<dyn Objective>,
-    optimizer: AdamW,
+    optimizer: Optimizer,
     device: Device,
     train: Dataset,
 }
@@ -113,7 +115,8 @@ fn run(
     let validation = Dataset::read(&validation, config, canvas, 0)?;
     let init = SeededInit::new(config.seed);
     let vb = VarBuilder::from_backend(Box::new(init.clone()), DType::F32, device.clone());
-    let objective = config.objective.build(&network, config.batch, &vb, &device)?;
+    let mut objective = config.objective.build(&network, config.batch, &vb, &device)?;
+    objective.meet(&train.masks);
     if let Some(id) = &config.from {
         start_from(id, &init, &network, &device)?;
     }
@@ -122,7 +125,7 @@ fn run(
         network,
         shape,
         objective,
-        optimizer: AdamW::new(init.vars())?,
+        optimizer: Optimizer::new(init.vars())?,
         device,
         train,
     };
@@ -150,19 +153,21 @@ fn run(
             gradient_norm: norm,
             step_seconds,
             images_per_second: ((done - first) * config.batch) as f64 / seconds,
+            validated_on: validation.count,
             eta: Duration::from_secs_f64(
                 seconds * (config.steps - done) as f64 / (done - first) as f64,
             ),
             validation: None,
         };
         if done.is_multiple_of(config.validate_every) || end {
-            let (mean, direct) = trainer.validate(&validation)?;
+            let weights = trainer.weights()?;
+            let (mean, direct) = trainer.validate(&validation, &weights)?;
             let figure = mean.iter().sum::<f64>() / mean.len() as f64;
             last_metrics = json!({ "val_dice": mean, "val_dice_direct": direct, "step": done });
             progress.validation = Some((mean, direct));
             if best.is_none_or(|(b, _)| figure > b) {
                 best = Some((figure, done));
-                trainer.export(&model_path, &last_metrics)?;
+                trainer.export(&model_path, &weights, &last_metrics)?;
             }
         }
         log(&out.join("metrics.jsonl"), &progress)?;
@@ -175,10 +180,11 @@ fn run(
             break;
         }
     }
+    let weights = trainer.weights()?;
     if !model_path.exists() {
-        trainer.export(&model_path, &last_metrics)?;
+        trainer.export(&model_path, &weights, &last_metrics)?;
     }
-    trainer.export(&out.join("last.safetensors"), &last_metrics)?;
+    trainer.export(&out.join("last.safetensors"), &weights, &last_metrics)?;
     // A stopped run ends at once; the one that goes on from it gets there.
     if trainer.optimizer.updates >= config.steps {
         let known = familiarize(&model_path.to_string_lossy(), &cases, &mut |_, _| {})?;
@@ -232,11 +238,11 @@ impl Trainer {
         Ok(Tensor::from_vec(rows.concat(), shape, &Device::Cpu)?.to_device(&self.device)?)
     }
 
-    /// One update; the loss, and the gradient's norm before clipping.
-    fn step(&mut self, step: usize) -> Result<(f64, f64), TrainError> {
-        let config = &self.config;
-        let sides = Sides { canvas: self.train.size, square: self.shape.side };
-        let mut rng = generator(config.seed, step);
+    /// The images of a step as training sees them.
+    fn draw(&self, step: usize, rng: &mut ChaCha8Rng) -> Result<Batch, TrainError> {
+        let (train, config) = (&self.train, &self.config);
+        let Shape { side: square, margin, .. } = self.shape;
+        let sides = Sides { canvas: train.size, square, margin };
         let seeds: Vec<u64> = (0..config.batch).map(|_| rng.random()).collect();
         let (images, masks): (Vec<_>, Vec<_>) = self
             .batch(step)
@@ -244,17 +250,34 @@ impl Trainer {
             .zip(seeds)
             .map(|(i, seed)| {
                 let mut rng = ChaCha8Rng::seed_from_u64(seed);
-                let (image, readers) = (&self.train.images[i], &self.train.masks[i]);
+                let (image, readers) = (&train.images[i], &train.masks[i]);
                 let mask = &readers[rng.random_range(0..readers.len())];
                 augment(image, mask, sides, (&config.augment, config.input.flips), &mut rng)
             })
             .unzip();
         let image = self.tensor(&images, self.train.channels)?;
         let mask = self.tensor(&masks, self.train.classes)?;
-        let loss = self.objective.loss(&Batch { image, mask }, &mut rng)?;
+        Ok(Batch { image, mask })
+    }
+
+    /// The averaged weights with all that the network's use needs.
+    fn weights(&self) -> Result<BTreeMap<String, Tensor>, TrainError> {
+        let mut weights = self.optimizer.averages();
+        let mut batches = |i: usize| self.draw(i, &mut generator(!self.config.seed, i));
+        weights.extend(self.objective.settle(&self.optimizer.averages(), &mut batches)?);
+        Ok(weights)
+    }
+
+    /// One update; the loss, and the gradient's norm before clipping.
+    fn step(&mut self, step: usize) -> Result<(f64, f64), TrainError> {
+        let mut rng = generator(self.config.seed, step);
+        let batch = self.draw(step, &mut rng)?;
+        let config = &self.config;
+        let loss = self.objective.loss(&batch, &mut rng)?;
         let value = f64::from(loss.to_scalar::<f32>()?);
         let grads = loss.backward()?;
         let update = Update {
+            rule: config.optimizer,
             learning_rate: config.learning_rate_at(step),
             weight_decay: config.weight_decay,
             clip: config.clip,
@@ -265,8 +288,12 @@ impl Trainer {
     }
 
     /// Mean Dice per class, on the canvas, with the averaged weights: ensemble mean, direct.
-    fn validate(&self, cases: &Dataset) -> Result<(Vec<f64>, Vec<f64>), TrainError> {
-        let weights: HashMap<String, Tensor> = self.optimizer.averages().into_iter().collect();
+    fn validate(
+        &self,
+        cases: &Dataset,
+        weights: &BTreeMap<String, Tensor>,
+    ) -> Result<(Vec<f64>, Vec<f64>), TrainError> {
+        let weights = weights.iter().map(|(name, t)| (name.clone(), t.clone())).collect();
         let vb = VarBuilder::from_tensors(weights, DType::F32, &self.device);
         let network = self.network.build(&vb, &self.device)?;
         let plan = match self.network.diffusion() {
@@ -308,7 +335,12 @@ impl Trainer {
     }
 
     /// Writes the averaged weights with everything needed to use and repeat them.
-    fn export(&self, path: &Path, metrics: &serde_json::Value) -> Result<(), TrainError> {
+    fn export(
+        &self,
+        path: &Path,
+        weights: &BTreeMap<String, Tensor>,
+        metrics: &serde_json::Value,
+    ) -> Result<(), TrainError> {
         let config = &self.config;
         let header = WeightsHeader {
             format: WeightsHeader::version(),
@@ -328,7 +360,7 @@ impl Trainer {
                 "validation": metrics,
             }),
         };
-        let bytes = write_weights(&header, &self.optimizer.averages())
+        let bytes = write_weights(&header, weights)
             .map_err(|e| TrainError::Checkpoint { what: e.to_string(), path: path.into() })?;
         Ok(crate::io::write_atomic(path, &bytes)?)
     }

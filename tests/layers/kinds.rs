@@ -4,18 +4,31 @@ use super::source::{Token, source_files, tokens};
 use std::path::Path;
 
 /// Names of a kind, and where they may stand.
-const KINDS: &[(&[&str], &[&str])] = &[(
-    &["medsegdiff", "MedSegDiff"],
-    &[
-        "models/medsegdiff/",
-        "models/mod.rs",
-        "models/network.rs",
-        "train/medsegdiff/",
-        "train/mod.rs",
-        "train/objective_config.rs",
-        "train/trainer_tests.rs",
-    ],
-)];
+const KINDS: &[(&[&str], &[&str])] = &[
+    (
+        &["medsegdiff", "MedSegDiff"],
+        &[
+            "models/medsegdiff/",
+            "models/mod.rs",
+            "models/network.rs",
+            "train/medsegdiff/",
+            "train/mod.rs",
+            "train/objective_config.rs",
+            "train/trainer_tests.rs",
+        ],
+    ),
+    (
+        &["unet", "UNet"],
+        &[
+            "models/unet/",
+            "models/mod.rs",
+            "models/network.rs",
+            "train/unet/",
+            "train/mod.rs",
+            "train/objective_config.rs",
+        ],
+    ),
+];
 
 #[test]
 fn no_room_knows_a_kind_of_network() {

@@ -174,6 +174,7 @@ pub(crate) fn card(id: &str, modality: Modality) -> ModelCard {
             region: None,
             shares: Vec::new(),
             borders: Vec::new(),
+            pixelwise: false,
         },
         id: id.into(),
         title: format!("Model for {}", modality.name()),
