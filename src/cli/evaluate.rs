@@ -5,7 +5,7 @@ use super::sampling_arguments::SamplingArguments;
 use crate::inference::Engine;
 use crate::metrics::{MembraneFigures, cell};
 use crate::models::{Sampling, with_findings};
-use crate::train::{Evaluation, Scores, evaluate, evaluate_membranes};
+use crate::train::{Evaluation, LOOKED_AT, Scores, evaluate, evaluate_membranes};
 use std::path::PathBuf;
 
 /// Compare a model with the labels of a data set: overlap, distances, calibration, agreement.
@@ -74,17 +74,24 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
 
 /// One line per case, class and way; an undefined figure is an empty cell.
 fn csv(e: &Evaluation) -> String {
-    let mut out =
-        format!("case,class,way,dice,iou,hd95_{0},assd_{0},ged,ged_readers,rule\n", e.unit);
+    let mut out = format!(
+        "case,class,way,dice,iou,hd95_{0},assd_{0},ged,ged_readers,matched_iou,rule\n",
+        e.unit
+    );
     let quoted = |s: &str| format!("\"{}\"", s.replace('"', "\"\""));
     for row in &e.rows {
-        let (ged, readers) = row.ged.map(|g| (g.ensemble, g.readers)).unzip();
+        let of_readers = row.readers.as_ref();
+        let (ged, readers) = of_readers.map(|r| (r.ged, r.ged_readers)).unzip();
+        let matched = cell(of_readers.map(|r| r.matched_iou));
         let (ged, readers) = (cell(ged), cell(readers));
         for (way, m) in row.measures.each() {
             let Some(m) = m else { continue };
             let figures = [m.overlap.dice, m.overlap.iou, m.hd95, m.assd].map(cell).join(",");
             let (case, class) = (quoted(&row.case), quoted(&row.class));
-            out += &format!("{case},{class},{way},{figures},{ged},{readers},{}\n", e.empty_rule);
+            out += &format!(
+                "{case},{class},{way},{figures},{ged},{readers},{matched},{}\n",
+                e.empty_rule
+            );
         }
     }
     out
@@ -149,11 +156,19 @@ fn table(e: &Evaluation) -> String {
         let steps: Vec<String> =
             class.convergence.iter().map(|b| format!("{} {:.4}", b.members, b.dice)).collect();
         out += &format!("  {:<26} {}\n", "Dice by members", steps.join(", "));
-        if let Some(ged) = class.ged {
+        if let Some(r) = &class.readers {
+            out += &line("Dice to most readers", &r.majority_dice);
             out += &format!(
                 "  {:<26} {:>8.4} (among readers {:.4})\n",
-                "GED² members to readers", ged.ensemble, ged.readers
+                "GED² members to readers", r.ged, r.ged_readers
             );
+            out += &format!("  {:<26} {:>8.4}\n", "IoU matched to readers", r.matched_iou);
+        }
+        if let Some(found) = &class.errors_found {
+            let cells = |v: &[f64]| v.iter().map(|v| format!(" {v:>8.4}")).collect::<String>();
+            out += &format!("  {:<26}{}\n", "Errors found, looking at", cells(&LOOKED_AT));
+            out += &format!("  {:<26}{}\n", "  by variance", cells(&found.by_variance));
+            out += &format!("  {:<26}{}\n", "  by distance to the line", cells(&found.by_border));
         }
     }
     let m = &e.ensemble;

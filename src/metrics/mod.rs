@@ -9,6 +9,8 @@
 //! | `distance` | exact Euclidean distance transform on an anisotropic lattice |
 //! | `surface` | Hausdorff distances, ASSD, MASD, surface Dice |
 //! | `energy` | generalised energy distance between two families of masks |
+//! | `matching` | IoU of two families of masks, matched one to one |
+//! | `error_finding` | share of the errors that doubt points at |
 //! | `calibration` | ECE, Brier score near the border; temperature |
 //! | `components` | 4-connected objects of a plane |
 //! | `segments` | Rand and information scores of many objects, SEG |
@@ -23,6 +25,8 @@ mod calibration;
 mod components;
 mod distance;
 mod energy;
+mod error_finding;
+mod matching;
 mod membranes;
 mod overlap;
 mod report;
@@ -38,6 +42,8 @@ pub use calibration::{
 pub use components::components;
 pub use distance::squared_distance_transform;
 pub use energy::{ged_squared, ged_squared_labels};
+pub use error_finding::errors_found;
+pub use matching::matched_iou;
 pub use membranes::{MembraneFigures, Slice, membranes};
 pub use overlap::{Counts, Overlap, overlap};
 pub use report::{Measures, cell, compare};

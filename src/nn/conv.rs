@@ -32,7 +32,7 @@ pub fn conv2d(
     pad: usize,
 ) -> Result<Tensor> {
     if !super::fused(x) {
-        let y = x.conv2d(weight, pad, stride, 1, 1)?;
+        let y = super::conv_device::conv2d(x, weight, stride, pad)?;
         return y.broadcast_add(&bias.reshape((1, bias.elem_count(), 1, 1))?);
     }
     let op = Conv { stride, pad };

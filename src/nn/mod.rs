@@ -9,6 +9,7 @@
 mod batch_norm;
 mod bench;
 mod conv;
+mod conv_device;
 mod dft;
 mod element;
 mod filter_network;

@@ -2,11 +2,12 @@
 
 use super::TrainError;
 use super::dataset::Case;
+use super::readers::{AmongReaders, ErrorsFound, LOOKED_AT, majority};
 use crate::ensemble::Ensemble;
 use crate::inference::{Engine, InferenceError, Job, Settings};
 use crate::metrics::{
     EmptyRule, Measures, MetricsError, best_temperature, boundary_band, calibration, compare,
-    expected_error, ged_squared, mean_interval, overlap, tempered,
+    expected_error, mean_interval, overlap, tempered,
 };
 use crate::models::Temperatures;
 use crate::volume::{ClassKind, Geometry, LengthUnit};
@@ -50,22 +51,16 @@ pub struct ClassScores {
     pub best_temperature: Option<f64>,
     /// Dice of the mean of the first so many members: when the ensemble has converged.
     pub convergence: Vec<ByMembers>,
-    /// Squared generalised energy distance, where there are two readers or more.
-    pub ged: Option<Ged>,
+    /// Where there are two readers or more.
+    pub readers: Option<AmongReaders>,
+    /// Whether doubt points at errors: against what most readers say.
+    pub errors_found: Option<ErrorsFound>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct ByMembers {
     pub members: usize,
     pub dice: f64,
-}
-
-/// Between the members and the readers, and among the readers themselves (the first against the
-/// others).
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Ged {
-    pub ensemble: f64,
-    pub readers: f64,
 }
 
 /// How the members behave, over all cases and classes.
@@ -86,7 +81,8 @@ pub struct CaseScores {
     /// Against the first reader.
     pub measures: Ways<Option<Measures>>,
     convergence: Vec<ByMembers>,
-    pub ged: Option<Ged>,
+    pub readers: Option<AmongReaders>,
+    pub errors_found: Option<ErrorsFound>,
 }
 
 /// The result of [`evaluate`].
@@ -220,9 +216,11 @@ pub fn evaluate(
                 };
                 pooled[c].add(&ensemble, c, references[0], &outcome.geometry, shape)?;
                 let convergence = convergence(&fewer, c, references[0])?;
-                let ged = ged(&ensemble, c, &references)?;
+                let readers = AmongReaders::new(&ensemble, c, &references, &masks, RULE)?;
+                let most = majority(&references);
+                let errors_found = ErrorsFound::new(&ensemble, c, &most, (shape, spacing))?;
                 let (case, class) = (case.name.clone(), class.name.clone());
-                Ok(CaseScores { case, class, measures, convergence, ged })
+                Ok(CaseScores { case, class, measures, convergence, readers, errors_found })
             };
             rows.push(
                 score().map_err(|e| TrainError::Data {
@@ -270,7 +268,16 @@ fn summary(
     };
     let order = Ways { direct: 0, sample: 1, mean: 2, staple: 3 };
     let means = |figure: fn(&Measures) -> Option<f64>| order.map(|&way| mean(&values(way, figure)));
-    let geds: Vec<Ged> = own.iter().filter_map(|r| r.ged).collect();
+    let readers: Vec<AmongReaders> = own.iter().filter_map(|r| r.readers).collect();
+    let over_readers = |figure: fn(&AmongReaders) -> f64| {
+        mean(&readers.iter().map(figure).collect::<Vec<_>>()).unwrap_or(f64::NAN)
+    };
+    let found: Vec<ErrorsFound> = own.iter().filter_map(|r| r.errors_found).collect();
+    let over_found = |figure: fn(&ErrorsFound) -> &[f64; LOOKED_AT.len()]| {
+        std::array::from_fn(|k| {
+            found.iter().map(|f| figure(f)[k]).sum::<f64>() / found.len() as f64
+        })
+    };
     ClassScores {
         name: name.to_owned(),
         dice: means(|m| m.overlap.dice),
@@ -294,9 +301,19 @@ fn summary(
                 mean(&values).map(|dice| ByMembers { members, dice })
             })
             .collect(),
-        ged: mean(&geds.iter().map(|g| g.ensemble).collect::<Vec<_>>())
-            .zip(mean(&geds.iter().map(|g| g.readers).collect::<Vec<_>>()))
-            .map(|(ensemble, readers)| Ged { ensemble, readers }),
+        readers: (!readers.is_empty()).then(|| AmongReaders {
+            ged: over_readers(|r| r.ged),
+            ged_readers: over_readers(|r| r.ged_readers),
+            matched_iou: over_readers(|r| r.matched_iou),
+            majority_dice: order.map(|&way| {
+                let dice = readers.iter().filter_map(|r| *r.majority_dice.each()[way].1);
+                mean(&dice.collect::<Vec<_>>())
+            }),
+        }),
+        errors_found: (!found.is_empty()).then(|| ErrorsFound {
+            by_variance: over_found(|f| &f.by_variance),
+            by_border: over_found(|f| &f.by_border),
+        }),
     }
 }
 
@@ -325,20 +342,6 @@ fn convergence(
         Ok(overlap.dice.map(|dice| ByMembers { members: e.n(), dice }))
     };
     ensembles.iter().filter_map(|e| score(e).transpose()).collect()
-}
-
-/// `None` with one reader only.
-fn ged(ensemble: &Ensemble, c: usize, references: &[&[bool]]) -> Result<Option<Ged>, MetricsError> {
-    let [first, others @ ..] = references else { return Ok(None) };
-    if others.is_empty() {
-        return Ok(None);
-    }
-    let members: Vec<Vec<bool>> = (0..ensemble.n()).map(|m| ensemble.member_mask(m, c)).collect();
-    let members: Vec<&[bool]> = members.iter().map(Vec::as_slice).collect();
-    Ok(Some(Ged {
-        ensemble: ged_squared(&members, references)?,
-        readers: ged_squared(&[*first], others)?,
-    }))
 }
 
 /// Votes and soft means near the border with what the first reader says, of all cases.

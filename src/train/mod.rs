@@ -13,6 +13,7 @@ mod membranes;
 mod objective;
 mod objective_config;
 mod optimizer;
+mod readers;
 mod recipe;
 mod splits;
 #[cfg(test)]
@@ -30,6 +31,7 @@ pub use medsegdiff::{LossWeights, Training};
 pub use membranes::evaluate_membranes;
 pub use objective_config::ObjectiveConfig;
 pub use optimizer::Rule;
+pub use readers::{AmongReaders, ErrorsFound, LOOKED_AT};
 pub use recipe::Recipe;
 pub use trainer::{Progress, train};
 pub use unet::{Borders, Loss, Training as UNetTraining};

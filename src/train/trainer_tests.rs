@@ -202,9 +202,9 @@ fn two_readers_are_both_seen_and_compared_with_the_members() {
     let out = path.join("run");
     go(&config, &out, false, usize::MAX);
     let result = scores(path, &config.readers, &out, (3, 2));
-    let ged = result.classes[0].ged.unwrap();
+    let ged = result.classes[0].readers.unwrap();
     // Two discs of radius 4 to 8, two pixels apart: Jaccard distance about 0.3, counted twice.
-    assert!((0.3..1.0).contains(&ged.readers) && ged.ensemble >= 0.0, "{ged:?}");
+    assert!((0.3..1.0).contains(&ged.ged_readers) && ged.ged >= 0.0, "{ged:?}");
     assert_eq!(result.rows.len(), 2);
     // One member is the first sample, three of three would be the mean itself.
     let class = &result.classes[0];

@@ -1,0 +1,152 @@
+//! 2-D convolution away from the CPU. The forward pass is candle's; its input gradient is a plain
+//! kernel that takes most of a training step, and fails for odd sizes at stride 2. Here the input
+//! gradient is a convolution too, and the weight gradient one matrix product.
+
+use candle_core::{CpuStorage, CudaStorage, CustomOp2, Layout, Result, Shape, Storage, Tensor};
+
+/// As [`super::conv2d`], without the bias, on any device (on Metal with candle's own gradient).
+pub(super) fn conv2d(x: &Tensor, k: &Tensor, stride: usize, pad: usize) -> Result<Tensor> {
+    let ours = (x.track_op() || k.track_op()) && !x.device().is_metal();
+    if !ours {
+        return x.conv2d(k, pad, stride, 1, 1);
+    }
+    let y = x.detach().conv2d(&k.detach(), pad, stride, 1, 1)?;
+    x.apply_op2(k, Known { y, stride, pad })
+}
+
+/// A convolution whose result is known: what is left is its gradient.
+struct Known {
+    y: Tensor,
+    stride: usize,
+    pad: usize,
+}
+
+impl CustomOp2 for Known {
+    fn name(&self) -> &'static str {
+        "conv2d-on-device"
+    }
+    fn cpu_fwd(
+        &self,
+        _: &CpuStorage,
+        _: &Layout,
+        _: &CpuStorage,
+        _: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        match &*self.y.storage_and_layout().0 {
+            Storage::Cpu(y) => Ok((y.clone(), self.y.shape().clone())),
+            _ => candle_core::bail!("conv2d: input and kernel lie on different devices"),
+        }
+    }
+    fn cuda_fwd(
+        &self,
+        _: &CudaStorage,
+        _: &Layout,
+        _: &CudaStorage,
+        _: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        use candle_core::backend::BackendStorage;
+        let (storage, layout) = self.y.storage_and_layout();
+        match &*storage {
+            Storage::Cuda(y) => Ok((y.try_clone(layout)?, self.y.shape().clone())),
+            _ => candle_core::bail!("conv2d: input and kernel lie on different devices"),
+        }
+    }
+    fn bwd(
+        &self,
+        x: &Tensor,
+        k: &Tensor,
+        _y: &Tensor,
+        dy: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let wanted = |t: &Tensor, f: &dyn Fn() -> Result<Tensor>| t.track_op().then(f).transpose();
+        let (x0, k0, dy) = (x.detach(), k.detach(), dy.contiguous()?.detach());
+        Ok((
+            wanted(x, &|| self.input_gradient(x.shape(), &k0, &dy))?,
+            wanted(k, &|| self.weight_gradient(&x0, k.shape(), &dy))?,
+        ))
+    }
+}
+
+impl Known {
+    /// The convolution of the output's gradient, `stride - 1` zeros between its elements, with the
+    /// kernel turned by 180 degrees.
+    fn input_gradient(&self, x: &Shape, k: &Tensor, dy: &Tensor) -> Result<Tensor> {
+        let ((b, _, h, w), (_, _, kh, kw)) = (x.dims4()?, k.dims4()?);
+        let (_, co, oh, ow) = dy.dims4()?;
+        let s = self.stride;
+        let mut spread = dy.clone();
+        if s > 1 {
+            spread = dy.reshape((b, co, oh, 1, ow, 1))?;
+            spread = spread.pad_with_zeros(3, 0, s - 1)?.pad_with_zeros(5, 0, s - 1)?;
+            spread = spread.reshape((b, co, oh * s, ow * s))?;
+            spread = spread.narrow(2, 0, (oh - 1) * s + 1)?.narrow(3, 0, (ow - 1) * s + 1)?;
+        }
+        // As much round it as makes the result the input's size; a kernel smaller than the padding
+        // never saw the outermost gradient.
+        for (axis, size, kernel) in [(2, h, kh), (3, w, kw)] {
+            let have = spread.dim(axis)?;
+            let before = kernel as isize - 1 - self.pad as isize;
+            let after = (size + kernel - 1) as isize - before - have as isize;
+            let cut = |n: isize| n.min(0).unsigned_abs();
+            let kept = have - cut(before) - cut(after);
+            spread = spread.narrow(axis, cut(before), kept)?;
+            spread = spread.pad_with_zeros(axis, before.max(0) as usize, after.max(0) as usize)?;
+        }
+        let turned = k.contiguous()?.flip(&[2, 3])?.transpose(0, 1)?.contiguous()?;
+        spread.contiguous()?.conv2d(&turned, 0, 1, 1, 1)
+    }
+
+    /// The product of the output's gradient `[Cout, B·H'·W']` with the shifted inputs, one per tap.
+    fn weight_gradient(&self, x: &Tensor, k: &Shape, dy: &Tensor) -> Result<Tensor> {
+        let (co, ci, kh, kw) = k.dims4()?;
+        let (b, _, oh, ow) = dy.dims4()?;
+        if self.stride > 1 {
+            let (x, dy) = (x.transpose(0, 1)?, dy.transpose(0, 1)?);
+            let all = x.contiguous()?.conv2d(&dy.contiguous()?, self.pad, 1, self.stride, 1)?;
+            return all.narrow(2, 0, kh)?.narrow(3, 0, kw)?.transpose(0, 1)?.contiguous();
+        }
+        let (p, n) = (self.pad, b * oh * ow);
+        let x = x.transpose(0, 1)?.pad_with_zeros(2, p, p)?.pad_with_zeros(3, p, p)?;
+        let mut taps = Vec::with_capacity(kh * kw);
+        for ky in 0..kh {
+            for kx in 0..kw {
+                let shifted = x.narrow(2, ky, oh)?.narrow(3, kx, ow)?;
+                taps.push(shifted.contiguous()?.reshape((ci, n))?);
+            }
+        }
+        let columns = Tensor::cat(&taps, 0)?;
+        let dy = dy.transpose(0, 1)?.contiguous()?.reshape((co, n))?;
+        let sums = dy.matmul(&columns.t()?)?.reshape((co, kh, kw, ci))?;
+        sums.permute((0, 3, 1, 2))?.contiguous()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::gradcheck::{check, close, noise};
+    use super::*;
+
+    #[test]
+    fn the_device_convolution_has_the_gradient_of_differences_and_of_the_fused_one() {
+        for (b, ci, co, h, w, kh, kw, stride, pad) in [
+            (2, 3, 4, 8, 8, 3, 3, 1, 1),
+            (2, 3, 4, 7, 9, 3, 3, 1, 1),
+            (1, 2, 3, 6, 5, 3, 3, 1, 0),
+            (2, 3, 2, 8, 6, 3, 3, 2, 1),
+            (2, 3, 2, 7, 9, 3, 3, 2, 1),
+            (2, 3, 4, 5, 6, 1, 1, 1, 0),
+            (1, 2, 2, 8, 8, 1, 1, 2, 0),
+            (1, 2, 2, 9, 9, 7, 7, 2, 3),
+            (1, 2, 2, 6, 7, 3, 1, 1, 0),
+            (1, 2, 2, 4, 3, 5, 5, 1, 2),
+            (1, 2, 2, 5, 5, 1, 1, 1, 1),
+        ] {
+            let shapes = [vec![b, ci, h, w], vec![co, ci, kh, kw]];
+            let (x, k) = (noise(&shapes[0], 1), noise(&shapes[1], 2));
+            let bias = Tensor::zeros(co, x.dtype(), x.device()).unwrap();
+            let fused = super::super::conv2d(&x, &k, &bias, stride, pad).unwrap();
+            close(&conv2d(&x, &k, stride, pad).unwrap(), &fused, 1e-12);
+            check(&shapes, |v| conv2d(&v[0], &v[1], stride, pad));
+        }
+    }
+}
