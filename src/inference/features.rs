@@ -22,7 +22,11 @@ pub fn features(
     let few = all.min(most);
     let mut found = Vec::with_capacity(few);
     for k in (0..few).map(|j| (2 * j + 1) * all / (2 * few)) {
-        found.extend(Scene::new(network, shape, &input.slice(k), card.size)?.features);
+        let features = Scene::new(network, shape, &input.slice(k), card.size)?.features;
+        if features.is_empty() {
+            break;
+        }
+        found.extend(features);
     }
     Ok(found)
 }

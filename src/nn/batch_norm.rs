@@ -28,11 +28,12 @@ pub fn batch_norm(x: &Tensor, gamma: &Tensor, beta: &Tensor, relu: bool) -> Resu
             BatchNorm { relu },
         );
     }
+    let (b, _, h, w) = x.dims4()?;
     let wide = |t: &Tensor| t.reshape((1, c, 1, 1));
-    let centred = x.broadcast_sub(&channel_mean(x)?)?;
-    let variance = channel_mean(&centred.sqr()?)?;
-    let y = centred.broadcast_div(&(variance + BATCH_NORM_EPS)?.sqrt()?)?;
-    let y = y.broadcast_mul(&wide(gamma)?)?.broadcast_add(&wide(beta)?)?;
+    let channels = x.transpose(0, 1)?.contiguous()?.reshape((1, c, 1, b * h * w))?;
+    let affine = (&wide(gamma)?, &wide(beta)?);
+    let y = super::device::normalise(&channels, affine, BATCH_NORM_EPS, false)?;
+    let y = y.reshape((c, b, h, w))?.transpose(0, 1)?.contiguous()?;
     if relu { y.relu() } else { Ok(y) }
 }
 

@@ -32,8 +32,7 @@ pub fn conv2d(
     pad: usize,
 ) -> Result<Tensor> {
     if !super::fused(x) {
-        let y = super::conv_device::conv2d(x, weight, stride, pad)?;
-        return y.broadcast_add(&bias.reshape((1, bias.elem_count(), 1, 1))?);
+        return super::conv_device::conv2d(x, weight, bias, stride, pad);
     }
     let op = Conv { stride, pad };
     x.contiguous()?.apply_op3(&weight.contiguous()?, &bias.contiguous()?, op)

@@ -2,75 +2,41 @@
 //! kernel that takes most of a training step, and fails for odd sizes at stride 2. Here the input
 //! gradient is a convolution too, and the weight gradient one matrix product.
 
-use candle_core::{CpuStorage, CudaStorage, CustomOp2, Layout, Result, Shape, Storage, Tensor};
+use super::device::with_gradient;
+use candle_core::{Result, Shape, Tensor};
 
-/// As [`super::conv2d`], without the bias, on any device (on Metal with candle's own gradient).
-pub(super) fn conv2d(x: &Tensor, k: &Tensor, stride: usize, pad: usize) -> Result<Tensor> {
-    let ours = (x.track_op() || k.track_op()) && !x.device().is_metal();
-    if !ours {
-        return x.conv2d(k, pad, stride, 1, 1);
+/// As [`super::conv2d`] on any device (on Metal with candle's own gradient).
+pub(super) fn conv2d(
+    x: &Tensor,
+    k: &Tensor,
+    bias: &Tensor,
+    stride: usize,
+    pad: usize,
+) -> Result<Tensor> {
+    let wide = |b: &Tensor| b.reshape((1, b.elem_count(), 1, 1));
+    if x.device().is_metal() {
+        return x.conv2d(k, pad, stride, 1, 1)?.broadcast_add(&wide(bias)?);
     }
-    let y = x.detach().conv2d(&k.detach(), pad, stride, 1, 1)?;
-    x.apply_op2(k, Known { y, stride, pad })
+    let (x0, k0) = (x.detach(), k.detach());
+    let y = x0.conv2d(&k0, pad, stride, 1, 1)?.broadcast_add(&wide(&bias.detach())?)?;
+    let (conv, image) = (Conv { stride, pad }, x.track_op());
+    with_gradient(y, [x, k, bias], move |dy| {
+        // The picture itself needs none.
+        let dx = if image { conv.input_gradient(x0.shape(), &k0, dy)? } else { x0.zeros_like()? };
+        Ok([dx, conv.weight_gradient(&x0, k0.shape(), dy)?, dy.sum((0, 2, 3))?])
+    })
 }
 
-/// A convolution whose result is known: what is left is its gradient.
-struct Known {
-    y: Tensor,
+#[derive(Clone, Copy)]
+struct Conv {
     stride: usize,
     pad: usize,
 }
 
-impl CustomOp2 for Known {
-    fn name(&self) -> &'static str {
-        "conv2d-on-device"
-    }
-    fn cpu_fwd(
-        &self,
-        _: &CpuStorage,
-        _: &Layout,
-        _: &CpuStorage,
-        _: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        match &*self.y.storage_and_layout().0 {
-            Storage::Cpu(y) => Ok((y.clone(), self.y.shape().clone())),
-            _ => candle_core::bail!("conv2d: input and kernel lie on different devices"),
-        }
-    }
-    fn cuda_fwd(
-        &self,
-        _: &CudaStorage,
-        _: &Layout,
-        _: &CudaStorage,
-        _: &Layout,
-    ) -> Result<(CudaStorage, Shape)> {
-        use candle_core::backend::BackendStorage;
-        let (storage, layout) = self.y.storage_and_layout();
-        match &*storage {
-            Storage::Cuda(y) => Ok((y.try_clone(layout)?, self.y.shape().clone())),
-            _ => candle_core::bail!("conv2d: input and kernel lie on different devices"),
-        }
-    }
-    fn bwd(
-        &self,
-        x: &Tensor,
-        k: &Tensor,
-        _y: &Tensor,
-        dy: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let wanted = |t: &Tensor, f: &dyn Fn() -> Result<Tensor>| t.track_op().then(f).transpose();
-        let (x0, k0, dy) = (x.detach(), k.detach(), dy.contiguous()?.detach());
-        Ok((
-            wanted(x, &|| self.input_gradient(x.shape(), &k0, &dy))?,
-            wanted(k, &|| self.weight_gradient(&x0, k.shape(), &dy))?,
-        ))
-    }
-}
-
-impl Known {
+impl Conv {
     /// The convolution of the output's gradient, `stride - 1` zeros between its elements, with the
     /// kernel turned by 180 degrees.
-    fn input_gradient(&self, x: &Shape, k: &Tensor, dy: &Tensor) -> Result<Tensor> {
+    fn input_gradient(self, x: &Shape, k: &Tensor, dy: &Tensor) -> Result<Tensor> {
         let ((b, _, h, w), (_, _, kh, kw)) = (x.dims4()?, k.dims4()?);
         let (_, co, oh, ow) = dy.dims4()?;
         let s = self.stride;
@@ -97,7 +63,7 @@ impl Known {
     }
 
     /// The product of the output's gradient `[Cout, B·H'·W']` with the shifted inputs, one per tap.
-    fn weight_gradient(&self, x: &Tensor, k: &Shape, dy: &Tensor) -> Result<Tensor> {
+    fn weight_gradient(self, x: &Tensor, k: &Shape, dy: &Tensor) -> Result<Tensor> {
         let (co, ci, kh, kw) = k.dims4()?;
         let (b, _, oh, ow) = dy.dims4()?;
         if self.stride > 1 {
@@ -141,12 +107,11 @@ mod tests {
             (1, 2, 2, 4, 3, 5, 5, 1, 2),
             (1, 2, 2, 5, 5, 1, 1, 1, 1),
         ] {
-            let shapes = [vec![b, ci, h, w], vec![co, ci, kh, kw]];
-            let (x, k) = (noise(&shapes[0], 1), noise(&shapes[1], 2));
-            let bias = Tensor::zeros(co, x.dtype(), x.device()).unwrap();
+            let shapes = [vec![b, ci, h, w], vec![co, ci, kh, kw], vec![co]];
+            let [x, k, bias] = [0, 1, 2].map(|i| noise(&shapes[i], i as u64));
             let fused = super::super::conv2d(&x, &k, &bias, stride, pad).unwrap();
-            close(&conv2d(&x, &k, stride, pad).unwrap(), &fused, 1e-12);
-            check(&shapes, |v| conv2d(&v[0], &v[1], stride, pad));
+            close(&conv2d(&x, &k, &bias, stride, pad).unwrap(), &fused, 1e-12);
+            check(&shapes, |v| conv2d(&v[0], &v[1], &v[2], stride, pad));
         }
     }
 }

@@ -2,7 +2,7 @@
 //! embedding can scale and shift) and, if wanted, SiLU. One pass for the statistics, one to write.
 
 use super::element::{Real, best_of, by_type, lane_sum};
-use candle_core::{CpuStorage, CustomOp3, D, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 use std::mem::MaybeUninit;
 
@@ -26,11 +26,10 @@ pub fn group_norm(
         bail!("group_norm: {c} channels cannot be split into {groups} groups");
     }
     if !super::fused(x) {
-        let rows = x.reshape((b, groups, c / groups * h * w))?;
-        let y = standardise(&rows)?.reshape((b, c, h, w))?;
-        let rows = |t: &Tensor| t.unsqueeze(2)?.unsqueeze(3);
-        let y = y.broadcast_mul(&rows(gamma)?)?.broadcast_add(&rows(beta)?)?;
-        return if silu { y.silu() } else { Ok(y) };
+        let of_group = |t: &Tensor| t.reshape(((), groups, c / groups, 1));
+        let affine = (&of_group(gamma)?, &of_group(beta)?);
+        let sets = x.reshape((b, groups, c / groups, h * w))?;
+        return super::device::normalise(&sets, affine, EPS, silu)?.reshape((b, c, h, w));
     }
     let op = Norm { silu, kind: Kind::Group { groups } };
     x.contiguous()?.apply_op3(&gamma.contiguous()?, &beta.contiguous()?, op)
@@ -42,21 +41,15 @@ pub fn group_norm(
 /// # Errors
 /// If the shapes do not fit.
 pub fn layer_norm(x: &Tensor, gamma: &Tensor, beta: &Tensor, silu: bool) -> Result<Tensor> {
-    x.dims3()?;
+    let (b, m, d) = x.dims3()?;
     if !super::fused(x) {
-        let y = standardise(x)?;
-        let y = y.broadcast_mul(&gamma.unsqueeze(1)?)?.broadcast_add(&beta.unsqueeze(1)?)?;
-        return if silu { y.silu() } else { Ok(y) };
+        let of_value = |t: &Tensor| t.reshape(((), 1, d, 1));
+        let affine = (&of_value(gamma)?, &of_value(beta)?);
+        let sets = x.reshape((b, m, d, 1))?;
+        return super::device::normalise(&sets, affine, EPS, silu)?.reshape((b, m, d));
     }
     let op = Norm { silu, kind: Kind::Layer };
     x.contiguous()?.apply_op3(&gamma.contiguous()?, &beta.contiguous()?, op)
-}
-
-/// Mean 0 and variance 1 over the last axis, in plain tensor operations.
-fn standardise(x: &Tensor) -> Result<Tensor> {
-    let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
-    let variance = centred.sqr()?.mean_keepdim(D::Minus1)?;
-    centred.broadcast_div(&(variance + EPS)?.sqrt()?)
 }
 
 #[derive(Clone, Copy)]
@@ -405,6 +398,7 @@ impl CustomOp3 for NormGradient {
 mod tests {
     use super::super::gradcheck::{check, close, noise};
     use super::*;
+    use candle_core::D;
 
     fn composed_group(x: &Tensor, g: &Tensor, b: &Tensor, groups: usize, silu: bool) -> Tensor {
         let (n, c, h, w) = x.dims4().unwrap();
@@ -413,6 +407,13 @@ mod tests {
         let y = y.reshape((n, c, h, w)).unwrap().broadcast_mul(&wide(g)).unwrap();
         let y = y.broadcast_add(&wide(b)).unwrap();
         if silu { y.silu().unwrap() } else { y }
+    }
+
+    /// Mean 0 and variance 1 over the last axis, in plain tensor operations.
+    fn standardise(x: &Tensor) -> Result<Tensor> {
+        let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
+        let variance = centred.sqr()?.mean_keepdim(D::Minus1)?;
+        centred.broadcast_div(&(variance + EPS)?.sqrt()?)
     }
 
     #[test]

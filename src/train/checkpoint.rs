@@ -25,7 +25,7 @@ pub(super) struct State {
 pub(super) fn save(path: &Path, state: &State, optimizer: &Optimizer) -> Result<(), TrainError> {
     let refuse = |what: String| TrainError::Checkpoint { what, path: path.into() };
     let mut all: BTreeMap<String, Tensor> = BTreeMap::new();
-    for (name, weight) in &optimizer.weights {
+    for (name, weight) in optimizer.weights()? {
         for (group, part) in weight.parts() {
             all.insert(format!("{group}/{name}"), part.as_detached_tensor());
         }
@@ -61,7 +61,7 @@ pub(super) fn restore(
         ));
     }
     let mut tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu)?;
-    for (name, weight) in &optimizer.weights {
+    for (name, weight) in optimizer.weights_mut() {
         for (group, part) in weight.parts() {
             let key = format!("{group}/{name}");
             let tensor = tensors.remove(&key).ok_or_else(|| refuse(format!("{key} is missing")))?;

@@ -35,7 +35,11 @@ impl Rule {
 }
 
 pub(super) struct Optimizer {
-    pub(super) weights: BTreeMap<String, Weight>,
+    weights: BTreeMap<String, Weight>,
+    /// Away from the CPU, where each small operation costs a launch, weights are changed together:
+    /// what is remembered lies here, ahead of `weights` until they are asked for.
+    together: bool,
+    rows: Vec<Row>,
     /// Updates made so far.
     pub(super) updates: usize,
 }
@@ -82,64 +86,167 @@ pub(super) struct Update {
 
 impl Optimizer {
     pub(super) fn new(vars: BTreeMap<String, Var>) -> Result<Self> {
+        let together = vars.values().any(|v| !v.device().is_cpu());
         let weights = vars.into_iter().map(|(name, var)| Ok((name, Weight::new(var)?)));
-        Ok(Self { weights: weights.collect::<Result<_>>()?, updates: 0 })
+        let weights = weights.collect::<Result<_>>()?;
+        Ok(Self { weights, together, rows: Vec::new(), updates: 0 })
+    }
+
+    /// All weights by name, with what is remembered of them, as of now.
+    pub(super) fn weights(&self) -> Result<&BTreeMap<String, Weight>> {
+        for row in &self.rows {
+            row.settle(&self.weights)?;
+        }
+        Ok(&self.weights)
+    }
+
+    /// Weights to be overwritten.
+    pub(super) fn weights_mut(&mut self) -> &BTreeMap<String, Weight> {
+        self.rows.clear();
+        &self.weights
     }
 
     /// The averaged weights. They change with the next update: use them before it.
-    pub(super) fn averages(&self) -> BTreeMap<String, Tensor> {
+    pub(super) fn averages(&self) -> Result<BTreeMap<String, Tensor>> {
         let average =
             |(name, w): (&String, &Weight)| (name.clone(), w.average.as_detached_tensor());
-        self.weights.iter().map(average).collect()
+        Ok(self.weights()?.iter().map(average).collect())
     }
 
     /// Applies one update; gives the gradient's norm before clipping. A norm that is not finite
     /// changes nothing.
     pub(super) fn step(&mut self, grads: &GradStore, update: &Update) -> Result<f64> {
-        let mut pairs = Vec::with_capacity(self.weights.len());
-        for (name, weight) in &self.weights {
-            let Some(g) = grads.get(&weight.value) else {
-                candle_core::bail!("weight {name} has no gradient: it is cut off from the loss");
-            };
-            pairs.push((weight, g));
+        let gradient = |name: &str, weight: &Weight| match grads.get(&weight.value) {
+            Some(g) => Ok(g.clone()),
+            None => {
+                candle_core::bail!("weight {name} has no gradient: it is cut off from the loss")
+            }
+        };
+        if self.together && self.rows.is_empty() {
+            self.rows = Row::all(&self.weights)?;
         }
-        let norm = norm(pairs.iter().map(|&(_, g)| g))?;
+        let mut pairs = Vec::with_capacity(self.weights.len());
+        for row in &self.rows {
+            let part = |name: &String| gradient(name, &self.weights[name])?.flatten_all();
+            let parts = row.names.iter().map(part).collect::<Result<Vec<_>>>()?;
+            pairs.push((&row.all, row.decays, Tensor::cat(&parts, 0)?));
+        }
+        if !self.together {
+            for (name, weight) in &self.weights {
+                pairs.push((weight, weight.decays()?, gradient(name, weight)?));
+            }
+        }
+        let norm = norm(pairs.iter().map(|(_, _, g)| g))?;
         if !norm.is_finite() {
             return Ok(norm);
         }
         let shrink = (update.clip / (norm + 1e-6)).min(1.0);
         self.updates += 1;
-        let n = self.updates as f64;
-        let (correct1, correct2) = (1.0 - BETA1.powf(n), 1.0 - BETA2.powf(n));
-        // A young average must forget its random start quickly.
-        let decay = update.ema.min(n / (n + 10.0));
-        for (w, g) in pairs {
-            // Norms' scales, biases and single numbers are not pulled to zero.
-            let decays = w.value.rank() >= 2 && w.value.dim(0)? > 1;
-            let keep = if decays { 1.0 - update.learning_rate * update.weight_decay } else { 1.0 };
-            match update.rule {
-                Rule::AdamW => {
-                    let mean = Blend { keep: BETA1, add: (1.0 - BETA1) * shrink, square: false };
-                    let add = (1.0 - BETA2) * shrink * shrink;
-                    blend(&w.first, g, mean)?;
-                    blend(&w.second, g, Blend { keep: BETA2, add, square: true })?;
-                    let descent = Descent {
-                        keep,
-                        rate: update.learning_rate / correct1,
-                        correct: 1.0 / correct2,
-                        eps: EPS,
-                    };
-                    descend(&w.value, &w.first, &w.second, descent)?;
-                }
-                Rule::Sgd { momentum } => {
-                    let add = -update.learning_rate * shrink;
-                    blend(&w.first, g, Blend { keep: momentum, add, square: false })?;
-                    blend(&w.value, &w.first, Blend { keep, add: 1.0, square: false })?;
-                }
-            }
-            blend(&w.average, &w.value, Blend { keep: decay, add: 1.0 - decay, square: false })?;
+        for (weight, decays, g) in pairs {
+            weight.change(&g, decays, shrink, self.updates, update)?;
+        }
+        for row in &self.rows {
+            row.hand_out(&self.weights)?;
         }
         Ok(norm)
+    }
+}
+
+impl Weight {
+    /// Norms' scales, biases and single numbers are not pulled to zero.
+    fn decays(&self) -> Result<bool> {
+        Ok(self.value.rank() >= 2 && self.value.dim(0)? > 1)
+    }
+
+    /// Update number `updates` by a gradient that is to be multiplied by `shrink`.
+    fn change(
+        &self,
+        g: &Tensor,
+        decays: bool,
+        shrink: f64,
+        updates: usize,
+        update: &Update,
+    ) -> Result<()> {
+        let n = updates as f64;
+        let keep = if decays { 1.0 - update.learning_rate * update.weight_decay } else { 1.0 };
+        match update.rule {
+            Rule::AdamW => {
+                let mean = Blend { keep: BETA1, add: (1.0 - BETA1) * shrink, square: false };
+                let add = (1.0 - BETA2) * shrink * shrink;
+                blend(&self.first, g, mean)?;
+                blend(&self.second, g, Blend { keep: BETA2, add, square: true })?;
+                let descent = Descent {
+                    keep,
+                    rate: update.learning_rate / (1.0 - BETA1.powf(n)),
+                    correct: 1.0 / (1.0 - BETA2.powf(n)),
+                    eps: EPS,
+                };
+                descend(&self.value, &self.first, &self.second, descent)?;
+            }
+            Rule::Sgd { momentum } => {
+                let add = -update.learning_rate * shrink;
+                blend(&self.first, g, Blend { keep: momentum, add, square: false })?;
+                blend(&self.value, &self.first, Blend { keep, add: 1.0, square: false })?;
+            }
+        }
+        // A young average must forget its random start quickly.
+        let decay = update.ema.min(n / (n + 10.0));
+        blend(&self.average, &self.value, Blend { keep: decay, add: 1.0 - decay, square: false })
+    }
+}
+
+/// Weights that are treated alike, one after another in one.
+struct Row {
+    names: Vec<String>,
+    decays: bool,
+    all: Weight,
+}
+
+impl Row {
+    /// The weights that decay, and the others.
+    fn all(weights: &BTreeMap<String, Weight>) -> Result<Vec<Self>> {
+        let mut rows = Vec::new();
+        for decays in [true, false] {
+            let mut names = Vec::new();
+            for (name, weight) in weights {
+                if weight.decays()? == decays {
+                    names.push(name.clone());
+                }
+            }
+            if names.is_empty() {
+                continue;
+            }
+            let row = |part: usize| {
+                let flat = |name: &String| weights[name].parts()[part].1.flatten_all();
+                let all = names.iter().map(flat).collect::<Result<Vec<_>>>()?;
+                Var::from_tensor(&Tensor::cat(&all, 0)?.detach())
+            };
+            let all = Weight { value: row(0)?, first: row(1)?, second: row(2)?, average: row(3)? };
+            rows.push(Self { names, decays, all });
+        }
+        Ok(rows)
+    }
+
+    /// Copies what is remembered back to each weight.
+    fn settle(&self, weights: &BTreeMap<String, Weight>) -> Result<()> {
+        (0..4).try_for_each(|part| self.copy(part, weights))
+    }
+
+    /// Copies the new values to the weights of the network.
+    fn hand_out(&self, weights: &BTreeMap<String, Weight>) -> Result<()> {
+        self.copy(0, weights)
+    }
+
+    fn copy(&self, part: usize, weights: &BTreeMap<String, Weight>) -> Result<()> {
+        let mut at = 0;
+        for name in &self.names {
+            let to = weights[name].parts()[part].1;
+            let n = to.elem_count();
+            let from = self.all.parts()[part].1.as_detached_tensor();
+            to.set(&from.narrow(0, at, n)?.reshape(to.shape())?)?;
+            at += n;
+        }
+        Ok(())
     }
 }
 
@@ -189,5 +296,44 @@ mod tests {
         let found = value.as_tensor().to_vec1::<f64>().unwrap();
         assert!(found.iter().zip(w).all(|(a, b)| (a - b).abs() < 1e-9), "{found:?} {w:?}");
         assert!(Rule::Sgd { momentum: 1.0 }.check().unwrap_err().contains("less than 1"));
+    }
+
+    #[test]
+    fn weights_changed_together_are_changed_alike() {
+        let vars = || -> BTreeMap<String, Var> {
+            let values =
+                |n: usize, k: f32| (0..n).map(|i| (i as f32 * k).sin()).collect::<Vec<_>>();
+            let var = |n: usize, k: f32, shape: &[usize]| {
+                Var::from_tensor(&Tensor::from_vec(values(n, k), shape, &Device::Cpu).unwrap())
+            };
+            let (a, b, c) = (var(6, 0.7, &[2, 3]), var(4, 1.3, &[4]), var(2, 2.1, &[2, 1]));
+            [("a", a), ("b", b), ("c", c)].map(|(n, v)| (n.to_owned(), v.unwrap())).into()
+        };
+        for rule in [Rule::AdamW, Rule::Sgd { momentum: 0.9 }] {
+            let (one, other) = (vars(), vars());
+            let mut each = Optimizer::new(one.clone()).unwrap();
+            let mut together = Optimizer::new(other.clone()).unwrap();
+            together.together = true;
+            let rate = Update { rule, learning_rate: 0.02, weight_decay: 0.3, clip: 0.5, ema: 0.9 };
+            for _ in 0..3 {
+                let grads = |v: &BTreeMap<String, Var>| {
+                    let cube = |v: &Var| (v.sqr().unwrap() * v.as_tensor()).unwrap().sum_all();
+                    let sum = v.values().map(|v| cube(v).unwrap());
+                    sum.reduce(|a, b| (a + b).unwrap()).unwrap().backward().unwrap()
+                };
+                let a = each.step(&grads(&one), &rate).unwrap();
+                let b = together.step(&grads(&other), &rate).unwrap();
+                assert!((a - b).abs() < 1e-6 * a, "{a} {b}");
+            }
+            let (each, together) = (each.weights().unwrap(), together.weights().unwrap());
+            for (name, weight) in each {
+                for ((part, a), (_, b)) in weight.parts().iter().zip(together[name].parts()) {
+                    let worst = (a.as_tensor() - b.as_tensor()).unwrap().abs().unwrap();
+                    let worst = worst.flatten_all().unwrap().max(0).unwrap();
+                    let worst = worst.to_scalar::<f32>().unwrap();
+                    assert!(worst < 1e-6, "{part}/{name} differs by {worst}");
+                }
+            }
+        }
     }
 }

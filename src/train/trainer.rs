@@ -13,7 +13,7 @@ use crate::diffusion::{Plan, SamplerKind, Start, member_seed};
 use crate::inference::{DeviceChoice, Scene, open_device};
 use crate::metrics::{Counts, EmptyRule};
 use crate::models::{Contract, NetworkConfig, Shape, WeightsHeader, write_weights};
-use crate::nn::SeededInit;
+use crate::nn::{LaunchCache, SeededInit};
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use rand::seq::SliceRandom;
@@ -94,6 +94,7 @@ fn run(
         DeviceChoice::Auto => open_device(DeviceChoice::Cpu)?,
         choice => open_device(choice)?,
     };
+    let _cache = LaunchCache::new(&device);
     let network = config.network().map_err(|what| TrainError::Config { what, path: out.into() })?;
     let shape = network.shape();
     std::fs::create_dir_all(out).map_err(|e| TrainError::Data {
@@ -262,9 +263,9 @@ impl Trainer {
 
     /// The averaged weights with all that the network's use needs.
     fn weights(&self) -> Result<BTreeMap<String, Tensor>, TrainError> {
-        let mut weights = self.optimizer.averages();
+        let mut weights = self.optimizer.averages()?;
         let mut batches = |i: usize| self.draw(i, &mut generator(!self.config.seed, i));
-        weights.extend(self.objective.settle(&self.optimizer.averages(), &mut batches)?);
+        weights.extend(self.objective.settle(&self.optimizer.averages()?, &mut batches)?);
         Ok(weights)
     }
 
