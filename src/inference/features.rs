@@ -22,11 +22,14 @@ pub fn features(
     let few = all.min(most);
     let mut found = Vec::with_capacity(few);
     for k in (0..few).map(|j| (2 * j + 1) * all / (2 * few)) {
-        let features = Scene::new(network, shape, &input.slice(k), card.size)?.features;
-        if features.is_empty() {
-            break;
+        let slice = input.slice(k);
+        match network.windows() {
+            Some(windows) => found.push(windows.features(&slice, prepared.canvas_size())?),
+            None => found.extend(Scene::new(network, shape, &slice, card.size)?.features),
         }
-        found.extend(features);
+        if found.last().is_none_or(Vec::is_empty) {
+            return Ok(Vec::new());
+        }
     }
     Ok(found)
 }

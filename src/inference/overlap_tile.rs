@@ -44,6 +44,12 @@ impl Segmenter for OverlapTile {
             let at = Instant::now();
             let planes = request.input.slice(slice);
             sink.times().prepare_s += at.elapsed().as_secs_f64();
+            let at = Instant::now();
+            let features = network.features(&planes, size)?;
+            sink.times().condition_s += at.elapsed().as_secs_f64();
+            if !features.is_empty() {
+                sink.features(&[features]);
+            }
             let mut canvas = Vec::new();
             for (step, window) in network.plan(size).into_iter().enumerate() {
                 let at = Instant::now();

@@ -1,13 +1,14 @@
 //! Where in a whole scan the structure lies that a model was trained on crops of: from "open" to
 //! "segment" in one click.
 //!
-//! Each locator is a tiny direct network of ours that looks at all of the scan once, coarsely; what
-//! it draws is a place, never a result. The weights and what they are worth: `assets/weights/
+//! A locator is a tiny direct network of ours that looks at all of the scan once, coarsely, or knows
+//! only how much round a place that a person shows is wanted; what it draws is a place, never a result. The weights and what they are worth: `assets/weights/
 //! locate-*.md`. A click of a person is a place too: [`around`] makes a region of either.
 
 mod around;
 mod found;
 mod hippocampi;
+mod lung_nodule;
 mod optic_disc;
 mod scout;
 mod thumbnail;
@@ -15,11 +16,12 @@ mod thumbnail;
 pub use around::{Extent, around};
 pub use found::{Found, LocateError, Located, Locator};
 pub use hippocampi::Hippocampi;
+pub use lung_nodule::LungNodule;
 pub use optic_disc::OpticDisc;
 
 /// All there are.
 pub fn locators() -> &'static [&'static dyn Locator] {
-    &[&OpticDisc, &Hippocampi]
+    &[&OpticDisc, &Hippocampi, &LungNodule]
 }
 
 /// The one that looks for this structure.

@@ -33,6 +33,10 @@ const EMBEDDED: &[(&[u8], &str)] = &[
         include_str!("../../assets/weights/chest-xray.md"),
     ),
     (
+        include_bytes!("../../assets/weights/lung-nodule-ct.safetensors"),
+        include_str!("../../assets/weights/lung-nodule-ct.md"),
+    ),
+    (
         include_bytes!("../../assets/weights/membrane-em.safetensors"),
         include_str!("../../assets/weights/membrane-em.md"),
     ),

@@ -98,6 +98,15 @@ pub trait Windows {
     /// If the network fails.
     fn draw(&self, planes: &[f32], size: [usize; 2], window: &Window) -> Result<Vec<f32>>;
 
+    /// What kind of picture `[C, height, width]` it is, in the network's own words; nothing of one
+    /// that has none.
+    ///
+    /// # Errors
+    /// If the network fails.
+    fn features(&self, _planes: &[f32], _size: [usize; 2]) -> Result<Vec<f32>> {
+        Ok(Vec::new())
+    }
+
     /// Probability `[K, height, width]` of the whole picture.
     ///
     /// # Errors

@@ -5,11 +5,13 @@ use crate::window::{Window, card};
 use sfumato::app::{ExportOptions, RunCommand};
 use sfumato::diffusion::{Denoiser, DiffusionError, ScheduleKind};
 use sfumato::inference::{
-    Agenda, DeviceChoice, Engine, Estimates, Event, InferenceError, Job, Loaded, Loader, Request,
-    Segmenter, Settings, Sink, SliceSegmenter, Work, Worker,
+    Agenda, DeviceChoice, Engine, Estimates, Event, InferenceError, Job, Loaded, Loader,
+    OverlapTile, Request, Segmenter, Settings, Sink, SliceSegmenter, Work, Worker,
 };
 use sfumato::io::NiftiData;
-use sfumato::models::{Diffusion, Look, ModelCard, ModelError, Sampling, Shape, SliceNetwork};
+use sfumato::models::{
+    Diffusion, Look, ModelCard, ModelError, Sampling, Shape, SliceNetwork, Window as Part, Windows,
+};
 use sfumato::volume::{Class, ClassKind, Geometry, Modality, Volume, Voxels};
 use std::ops::{ControlFlow, Range};
 use std::path::Path;
@@ -23,6 +25,7 @@ const SLICES: usize = 6;
 const SAMPLED: &str = "slice-diffusion";
 const TILED: &str = "tiler";
 const WHOLE: &str = "whole-volume";
+const PARTS: &str = "windows";
 
 /// A bright core (255) in a grey rim (150) on black; the rim grows with the slice.
 fn voxel(x: usize, y: usize, z: usize) -> u8 {
@@ -88,6 +91,40 @@ struct Tiler;
 /// Needs the whole volume: a pixel is inside if it is bright in most slices.
 struct WholeVolume;
 
+/// Draws a picture in four windows.
+struct Quarters;
+
+impl SliceNetwork for Quarters {
+    fn look(&self, _: &[f32]) -> candle_core::Result<Box<dyn Look>> {
+        candle_core::bail!("it draws windows")
+    }
+
+    fn windows(&self) -> Option<&dyn Windows> {
+        Some(self)
+    }
+}
+
+impl Windows for Quarters {
+    fn plan(&self, [width, height]: [usize; 2]) -> Vec<Part> {
+        let half = [width / 2, height / 2];
+        let at = |i: usize| [i % 2 * half[0], i / 2 * half[1]];
+        (0..4).map(|i| Part { origin: at(i), shape: half, output: half }).collect()
+    }
+
+    fn draw(
+        &self,
+        planes: &[f32],
+        [width, _]: [usize; 2],
+        part: &Part,
+    ) -> candle_core::Result<Vec<f32>> {
+        let pixel = |i: usize| {
+            let (x, y) = (part.origin[0] + i % part.shape[0], part.origin[1] + i / part.shape[0]);
+            f32::from(u8::from(planes[y * width + x] > 0.0))
+        };
+        Ok((0..part.shape[0] * part.shape[1]).map(pixel).collect())
+    }
+}
+
 /// One mask per unit, and a step that shows it.
 fn draw(unit: &Range<usize>, masks: &[f32], sink: &mut dyn Sink) -> ControlFlow<()> {
     sink.direct(unit, masks);
@@ -135,7 +172,7 @@ impl Segmenter for WholeVolume {
 
 fn cards() -> Vec<ModelCard> {
     let classes = vec![Class { name: "core".into(), label: 1, color: [86, 180, 233] }];
-    [SAMPLED, TILED, WHOLE]
+    [SAMPLED, TILED, WHOLE, PARTS]
         .map(|id| ModelCard {
             id: id.into(),
             classes: classes.clone(),
@@ -155,6 +192,10 @@ fn loader() -> Loader {
         let segmenter: Box<dyn Segmenter> = match id {
             TILED => Box::new(Tiler),
             WHOLE => Box::new(WholeVolume),
+            PARTS => match OverlapTile::new(Box::new(Quarters)) {
+                Ok(windows) => Box::new(windows),
+                Err(_) => panic!("it has windows"),
+            },
             _ => {
                 let shape = Shape {
                     channels: 1,
@@ -236,6 +277,32 @@ fn any_segmenter_goes_from_the_button_to_the_files() {
     let least = members.iter().map(count).min().unwrap();
     let votes = findings.count(0);
     assert_eq!(votes.iter().filter(|v| **v == 5).count(), least);
+}
+
+#[test]
+fn a_picture_in_windows_stops_between_two_of_them_and_keeps_no_half_of_a_slice() {
+    let geometry = Geometry::picture(SIDE, SIDE, SLICES).unwrap();
+    let volume = Arc::new(Volume::new(geometry, 1, Voxels::U8(voxels())).unwrap());
+    let settings = Settings { device: DeviceChoice::Cpu, ..<_>::default() };
+    let job = Job { volume, time: 0, model: PARTS.to_owned(), settings };
+    let mut engine = Engine::with(loader());
+    let expected: Vec<bool> = voxels().iter().map(|&v| v >= 150).collect();
+    // Told to stop at the second window of the third slice, of four each.
+    for stop in [None, Some(10), Some(1)] {
+        let (cancel, mut steps) = (AtomicBool::new(false), 0);
+        let (outcome, cancelled) = engine
+            .run(&job, &cancel, &mut |event| {
+                steps += usize::from(matches!(event, Event::Step(_)));
+                cancel.store(stop == Some(steps), Ordering::Relaxed);
+            })
+            .unwrap();
+        assert_eq!(cancelled, stop.is_some());
+        assert_eq!(steps, stop.unwrap_or(4 * SLICES), "it stops at once");
+        let whole = outcome.map(|o| o.direct.iter().map(|&v| v >= 128).collect::<Vec<_>>());
+        let slices = stop.map_or(SLICES, |s| s / 4);
+        let kept = (slices > 0).then(|| expected[..slices * SIDE * SIDE].to_vec());
+        assert_eq!(whole, kept);
+    }
 }
 
 /// Work that is no segmentation: looks from one angle after another, then ranks them.

@@ -236,14 +236,17 @@ impl UNet {
         &self.config
     }
 
-    /// Logits `[B, K + 1, h, w]`, the background first, of images `[B, C, H, W]`.
+    /// What the deepest stage sees in each of the images `[B, C, H, W]`, the mean of each of its
+    /// channels: `[B, width·2^depth]`.
     ///
     /// # Errors
     /// If a side is no legal one.
-    pub fn logits(&self, images: &Tensor, pass: &mut Pass<'_>) -> Result<Tensor> {
-        if let Some(statistics) = &mut pass.statistics {
-            statistics.batches += 1;
-        }
+    pub fn deepest(&self, images: &Tensor) -> Result<Tensor> {
+        self.encode(images, &mut Pass::default())?.0.flatten_from(2)?.mean(2)
+    }
+
+    /// The deepest stage, and the others in order.
+    fn encode(&self, images: &Tensor, pass: &mut Pass<'_>) -> Result<(Tensor, Vec<Tensor>)> {
         let mut skips = Vec::with_capacity(self.decoder.len());
         let mut x = images.clone();
         for (stage, [first, second]) in self.encoder.iter().enumerate() {
@@ -261,6 +264,18 @@ impl UNet {
                 skips.push(x.clone());
             }
         }
+        Ok((x, skips))
+    }
+
+    /// Logits `[B, K + 1, h, w]`, the background first, of images `[B, C, H, W]`.
+    ///
+    /// # Errors
+    /// If a side is no legal one.
+    pub fn logits(&self, images: &Tensor, pass: &mut Pass<'_>) -> Result<Tensor> {
+        if let Some(statistics) = &mut pass.statistics {
+            statistics.batches += 1;
+        }
+        let (mut x, mut skips) = self.encode(images, pass)?;
         for (doubling, [first, second]) in self.decoder.iter().rev() {
             x = doubling.forward(&x)?;
             if let Some(skip) = skips.pop() {

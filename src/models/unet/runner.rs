@@ -10,6 +10,9 @@ use crate::models::{Look, SliceNetwork, Window, Windows};
 use candle_core::{Device, Result, Tensor};
 use candle_nn::{VarBuilder, ops::softmax};
 
+/// Windows of a picture, spread evenly, whose deepest stage says what kind of picture it is.
+const FEATURE_WINDOWS: usize = 3;
+
 /// A U-Net that is ready to be used.
 pub(crate) struct Runner {
     network: UNet,
@@ -25,12 +28,17 @@ impl Runner {
         self.network.config()
     }
 
-    /// Probability `[B, K, h, w]` of images `[B, C, h, w]` or larger, as many as the convolutions
-    /// take.
-    fn probability(&self, images: &[f32], [width, height]: [usize; 2]) -> Result<Tensor> {
+    /// Images `[B, C, h, w]`.
+    fn tensor(&self, images: &[f32], [width, height]: [usize; 2]) -> Result<Tensor> {
         let channels = self.config().image_channels;
         let shape = (images.len() / (channels * width * height), channels, height, width);
-        let images = Tensor::from_slice(images, shape, &Device::Cpu)?.to_device(&self.device)?;
+        Tensor::from_slice(images, shape, &Device::Cpu)?.to_device(&self.device)
+    }
+
+    /// Probability `[B, K, h, w]` of images `[B, C, h, w]` or larger, as many as the convolutions
+    /// take.
+    fn probability(&self, images: &[f32], size: [usize; 2]) -> Result<Tensor> {
+        let images = self.tensor(images, size)?;
         let drawn = |x: &Tensor| softmax(&self.network.logits(x, &mut Pass::default())?, 1);
         let all =
             if self.config().orientations { averaged(&images, drawn)?.0 } else { drawn(&images)? };
@@ -50,25 +58,39 @@ impl Runner {
         origin: [usize; 2],
         shape: [usize; 2],
     ) -> Result<Tensor> {
+        let (pixels, seen) = self.seen(planes, size, origin, shape);
+        self.probability(&pixels, seen)?.squeeze(0)
+    }
+
+    /// What the network must see to draw an output of `shape` whose first pixel is `origin`, and how
+    /// large it is.
+    fn seen(
+        &self,
+        planes: &[f32],
+        size: [usize; 2],
+        origin: [usize; 2],
+        shape: [usize; 2],
+    ) -> (Vec<f32>, [usize; 2]) {
         let (lost, margin) = (loss(self.config().depth), self.config().margin() as isize);
         let (seen, corner) = (shape.map(|s| s + lost), origin.map(|o| o as isize - margin));
-        self.probability(&cut(planes, size, corner, seen), seen)?.squeeze(0)
+        (cut(planes, size, corner, seen), seen)
     }
 }
 
 impl SliceNetwork for Runner {
     fn look(&self, images: &[f32]) -> Result<Box<dyn Look>> {
         let Config { side, image_channels, .. } = *self.config();
-        let probability = if self.config().padding == Padding::Same {
-            self.probability(images, [side; 2])?.flatten_all()?.to_vec1()?
-        } else {
-            let mut all = Vec::new();
-            for planes in images.chunks(image_channels * side * side) {
-                all.extend(self.whole(planes, [side; 2])?);
-            }
-            all
-        };
-        Ok(Box::new(Drawn(probability)))
+        if self.config().padding == Padding::Same {
+            let direct = self.probability(images, [side; 2])?.flatten_all()?.to_vec1()?;
+            let features = self.network.deepest(&self.tensor(images, [side; 2])?)?;
+            return Ok(Box::new(Drawn { direct, features: features.flatten_all()?.to_vec1()? }));
+        }
+        let (mut direct, mut features) = (Vec::new(), Vec::new());
+        for planes in images.chunks(image_channels * side * side) {
+            direct.extend(self.whole(planes, [side; 2])?);
+            features.extend(Windows::features(self, planes, [side; 2])?);
+        }
+        Ok(Box::new(Drawn { direct, features }))
     }
 
     fn windows(&self) -> Option<&dyn Windows> {
@@ -97,13 +119,33 @@ impl Windows for Runner {
         let own = drawn.narrow(1, 0, window.shape[1])?.narrow(2, 0, window.shape[0])?;
         own.flatten_all()?.to_vec1()
     }
+
+    fn features(&self, planes: &[f32], size: [usize; 2]) -> Result<Vec<f32>> {
+        let plan = self.plan(size);
+        let few = plan.len().min(FEATURE_WINDOWS);
+        let mut sum: Option<Tensor> = None;
+        for i in (0..few).map(|j| (2 * j + 1) * plan.len() / (2 * few)) {
+            let (pixels, seen) = self.seen(planes, size, plan[i].origin, plan[i].output);
+            let deepest = self.network.deepest(&self.tensor(&pixels, seen)?)?;
+            sum = Some(if let Some(sum) = sum { (sum + deepest)? } else { deepest });
+        }
+        let Some(sum) = sum else { return Ok(Vec::new()) };
+        sum.affine(1.0 / few as f64, 0.0)?.flatten_all()?.to_vec1()
+    }
 }
 
-struct Drawn(Vec<f32>);
+struct Drawn {
+    direct: Vec<f32>,
+    features: Vec<f32>,
+}
 
 impl Look for Drawn {
     fn direct(&self) -> &[f32] {
-        &self.0
+        &self.direct
+    }
+
+    fn features(&self) -> &[f32] {
+        &self.features
     }
 
     fn denoiser(&mut self) -> Option<&mut dyn Denoiser> {
