@@ -7,7 +7,9 @@
 //! in the tests of the first.
 
 mod bench;
+mod columns3d;
 mod conv;
+mod conv3d;
 mod dft;
 mod element;
 mod filter_network;
@@ -19,20 +21,28 @@ mod init;
 mod lanes;
 mod layers;
 mod norm;
+mod norm3d;
+mod pool3d;
+mod relu;
 mod resample;
 mod shared;
 mod softmax;
 mod update;
 mod winograd;
+mod winograd3d;
 mod winograd_kernels;
 
 pub use bench::{Timing, timings};
 pub use conv::conv2d;
+pub use conv3d::{Steps, conv3d, conv_transpose3d};
 pub use dft::TokenDft;
 pub use filter_network::{FilterLayer, filter_network};
 pub use init::{SeededInit, init_uniform_fan_in};
 pub use layers::{Conv2d, GroupNorm, LayerNorm, Linear, time_embedding};
 pub use norm::{group_norm, layer_norm};
+pub use norm3d::{Norm3d, NormKind};
+pub use pool3d::max_pool3d;
+pub use relu::{add_relu, relu};
 pub use resample::{pixel_shuffle, pixel_unshuffle, upsample_nearest2x};
 pub use softmax::softmax_last;
 pub use update::{Blend, Descent, blend, descend, norm};
