@@ -4,7 +4,7 @@ use super::doubt;
 use super::draft::Draft;
 use super::{
     DeviceChoice, Event, InferenceError, Job, Loaded, Member, ModelInput, ModelRef, Outcome,
-    Prepared, Request, StageTimes,
+    Prepared, Request, StageTimes, region_side,
 };
 use crate::diffusion::member_seed;
 use crate::models::ModelError;
@@ -107,7 +107,11 @@ impl Engine {
             shape: [roi.width, roi.height, slices.len()],
         };
         let geometry = job.volume.geometry();
-        let prepared = Prepared::new(geometry, &block, &card.input, card.size);
+        let size = match region_side(geometry, &block, &card.input) {
+            Some(side) if segmenter.sees_whole_regions() => side,
+            _ => card.size,
+        };
+        let prepared = Prepared::new(geometry, &block, &card.input, size);
         let input = ModelInput::new(&job.volume, job.time, &prepared, &card.input, card.channels);
         let request = Request { prepared: &prepared, input: &input, settings: &job.settings };
         let agenda = segmenter.plan(&request)?;
@@ -150,7 +154,7 @@ impl Engine {
         let found = if cancelled { Vec::new() } else { doubt::shares(&members, classes) };
         let doubt = doubt::doubt(card, &job.volume).or_else(|| doubt::implausible(card, &found));
         let mut notices = job.volume.notices.clone();
-        notices.extend(prepared.notices.iter().cloned());
+        notices.extend(prepared.notices.iter().chain(&agenda.notices).cloned());
         notices.extend(doubt.as_ref().map(Notice::amber));
         let outcome = Outcome {
             model: ModelRef {

@@ -1,7 +1,7 @@
 //! Models that are ready to run, and which segmenter draws with each.
 
-use super::{Segmenter, SliceSegmenter};
-use crate::models::{ModelCard, ModelError, Temperatures, load};
+use super::{Segmenter, SliceSegmenter, WholeVolume};
+use crate::models::{ModelCard, ModelError, Network, Temperatures, load};
 use candle_core::Device;
 
 /// A model that is ready to run.
@@ -20,8 +20,13 @@ impl Loaded {
         let model = load(id, device)?;
         let (card, header) = (model.card, model.header);
         let (shape, diffusion) = (header.network.shape(), header.network.diffusion());
-        let segmenter = SliceSegmenter::new(model.network, shape, diffusion, card.size);
+        let segmenter: Box<dyn Segmenter> = match model.network {
+            Network::Slices(network) => {
+                Box::new(SliceSegmenter::new(network, shape, diffusion, card.size))
+            }
+            Network::Volumes(network) => Box::new(WholeVolume::new(network, shape.channels)),
+        };
         let temperatures = header.temperatures;
-        Ok(Self { card, temperatures, segmenter: Box::new(segmenter) })
+        Ok(Self { card, temperatures, segmenter })
     }
 }

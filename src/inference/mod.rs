@@ -12,6 +12,7 @@ mod placement;
 mod prepare;
 mod segmenter;
 mod slices;
+mod whole_volume;
 mod worker;
 
 pub use doubt::doubt;
@@ -21,7 +22,8 @@ pub use input::ModelInput;
 pub use job::{DeviceChoice, Job, Member, ModelRef, Outcome, Settings, StageTimes};
 pub use loaded::Loaded;
 pub use placement::{Placement, Taps};
-pub use prepare::{Prepared, slice_axis};
+pub use prepare::{Prepared, region_side, slice_axis};
 pub use segmenter::{Agenda, Estimates, InferenceError, Request, Segmenter, Sink};
 pub use slices::{Scene, SliceSegmenter};
+pub use whole_volume::{Blended, Frame, WholeVolume, probability};
 pub use worker::{Handle, Work, Worker};

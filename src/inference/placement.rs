@@ -29,10 +29,16 @@ impl Placement {
         let fit = (w * pixel[0]).max(h * pixel[1]);
         let side = spacing.map_or(fit, |s| fit.max(s * size as f64));
         let [across, down] = pixel.map(|p| side / p);
+        let scale = [across / size as f64, down / size as f64];
+        // Pixels of the model's own size are not cut in halves.
+        let beside = |scale: f64, room: f64| {
+            let half = 0.5 * room;
+            if (scale - 1.0).abs() < 1e-9 { half.floor() } else { half }
+        };
         Self {
-            left: roi.x as f64 - 0.5 * (across - w),
-            top: roi.y as f64 - 0.5 * (down - h),
-            scale: [across / size as f64, down / size as f64],
+            left: roi.x as f64 - beside(scale[0], across - w),
+            top: roi.y as f64 - beside(scale[1], down - h),
+            scale,
             size,
             roi,
         }

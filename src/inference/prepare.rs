@@ -169,6 +169,23 @@ impl Prepared {
         (whole > 0).then(|| self.turn.stored_block(self.shape, &turned))
     }
 
+    /// Side of the canvas, in model pixels.
+    pub fn canvas_side(&self) -> usize {
+        self.placement.size()
+    }
+
+    /// Columns and rows of the canvas that lie in the region.
+    pub fn inside(&self) -> [std::ops::Range<usize>; 2] {
+        let side = self.placement.size() as f64;
+        let [left, top, width, height] = self.placement.region();
+        [(left, width), (top, height)].map(|(start, share)| {
+            // Pixels whose middle is inside; a rounding error does not count.
+            let low = (start * side - 0.5 - 1e-6).ceil().max(0.0) as usize;
+            let high = ((start + share) * side - 0.5 + 1e-6).floor().min(side - 1.0) as usize;
+            low..(high + 1).max(low + 1)
+        })
+    }
+
     /// Columns and rows of the region in the turned axes.
     pub fn plane(&self) -> [usize; 2] {
         let roi = self.placement.roi();
@@ -257,6 +274,20 @@ impl Prepared {
     pub(super) fn turn(&self) -> &Turn {
         &self.turn
     }
+}
+
+/// Side in model pixels of a square that holds a region at the contract's spacing; `None` where
+/// either is not known.
+pub fn region_side(geometry: &Geometry, region: &Block, contract: &Contract) -> Option<usize> {
+    let target = contract.spacing_mm[0]?;
+    if geometry.unit() != LengthUnit::Millimetre {
+        return None;
+    }
+    let turn = turn(geometry, contract, &mut Vec::new());
+    let shape = turn.block(geometry.shape(), region).shape;
+    let spacing = turn.reorder(geometry.spacing());
+    let longest = (shape[0] as f64 * spacing[0]).max(shape[1] as f64 * spacing[1]);
+    Some(((longest / target - 1e-3).ceil() as usize).max(1))
 }
 
 /// The axis of a scan's voxels across which a model's slices lie.

@@ -4,6 +4,7 @@
 use super::{ModelInput, Prepared, Settings, StageTimes};
 use crate::diffusion::DiffusionError;
 use crate::models::ModelError;
+use crate::volume::Notice;
 use std::ops::{ControlFlow, Range};
 
 #[derive(Debug, thiserror::Error)]
@@ -39,12 +40,14 @@ pub struct Agenda {
     pub units: Vec<Range<usize>>,
     /// Members that are drawn together.
     pub batch: usize,
+    /// What a reader of the result should know of how it was drawn.
+    pub notices: Vec<Notice>,
 }
 
 impl Agenda {
     /// Of one mask per unit.
     pub fn deterministic(units: Vec<Range<usize>>) -> Self {
-        Self { seeds: Vec::new(), steps: 1, units, batch: 1 }
+        Self { seeds: Vec::new(), steps: 1, units, batch: 1, notices: Vec::new() }
     }
 
     pub fn is_deterministic(&self) -> bool {
@@ -87,6 +90,12 @@ pub trait Sink {
 
 /// A way from a scan to masks.
 pub trait Segmenter: Send {
+    /// Whether the canvas grows with the region, at the contract's spacing, so that all of it is
+    /// seen at its own size.
+    fn sees_whole_regions(&self) -> bool {
+        false
+    }
+
     /// # Errors
     /// If the settings do not suit it.
     fn plan(&self, request: &Request<'_>) -> Result<Agenda, InferenceError>;

@@ -164,6 +164,7 @@ impl Segmenter for SliceSegmenter {
             steps: plan.steps(),
             units,
             batch: members.min(most),
+            notices: Vec::new(),
         })
     }
 

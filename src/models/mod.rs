@@ -7,10 +7,12 @@ mod header;
 pub mod medsegdiff;
 mod network;
 mod registry;
+pub mod resnet3d;
 mod slice_network;
 mod tiles;
 #[cfg(test)]
 pub(crate) mod toy;
+mod volume_network;
 mod weights;
 
 pub use card::ModelCard;
@@ -21,4 +23,5 @@ pub use network::NetworkConfig;
 pub use registry::{card, cards, header, load, load_bytes, load_weights, suggest, with_findings};
 pub use slice_network::{Diffusion, Look, Sampling, Shape, SliceNetwork};
 pub use tiles::Tiles;
+pub use volume_network::{Network, VolumeNetwork};
 pub use weights::{LoadedModel, write_weights};

@@ -2,7 +2,7 @@
 //!
 //! A new kind is an arm of [`NetworkConfig`], a folder of its own, and an objective in `train`.
 
-use super::{Diffusion, Sampling, Shape, SliceNetwork, medsegdiff};
+use super::{Diffusion, Network, Sampling, Shape, medsegdiff, resnet3d};
 use candle_core::{Device, Result};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum NetworkConfig {
     MedSegDiff(medsegdiff::Setup),
+    ResNet3d(resnet3d::Config),
     #[cfg(test)]
     Toy(super::toy::Config),
 }
@@ -25,6 +26,7 @@ impl NetworkConfig {
     pub fn check(&self) -> std::result::Result<(), String> {
         match self {
             Self::MedSegDiff(setup) => setup.check(),
+            Self::ResNet3d(config) => config.check(),
             #[cfg(test)]
             Self::Toy(_) => Ok(()),
         }
@@ -33,6 +35,7 @@ impl NetworkConfig {
     pub fn shape(&self) -> Shape {
         match self {
             Self::MedSegDiff(setup) => setup.network.shape(),
+            Self::ResNet3d(config) => config.shape(),
             #[cfg(test)]
             Self::Toy(toy) => toy.shape(),
         }
@@ -42,6 +45,7 @@ impl NetworkConfig {
     pub fn diffusion(&self) -> Option<Diffusion> {
         match self {
             Self::MedSegDiff(setup) => setup.diffusion(),
+            Self::ResNet3d(_) => None,
             #[cfg(test)]
             Self::Toy(_) => None,
         }
@@ -52,6 +56,7 @@ impl NetworkConfig {
     pub fn sampled(mut self, by: Sampling) -> Self {
         match &mut self {
             Self::MedSegDiff(setup) => setup.sampling = by,
+            Self::ResNet3d(_) => {}
             #[cfg(test)]
             Self::Toy(_) => {}
         }
@@ -62,13 +67,14 @@ impl NetworkConfig {
     ///
     /// # Errors
     /// If weights are missing or of another shape.
-    pub fn build(&self, vb: &VarBuilder<'_>, device: &Device) -> Result<Box<dyn SliceNetwork>> {
+    pub fn build(&self, vb: &VarBuilder<'_>, device: &Device) -> Result<Network> {
         Ok(match self {
             Self::MedSegDiff(setup) => {
-                Box::new(medsegdiff::Runner::new(&setup.network, vb, device)?)
+                Network::Slices(Box::new(medsegdiff::Runner::new(&setup.network, vb, device)?))
             }
+            Self::ResNet3d(config) => Network::Volumes(Box::new(config.build(vb)?)),
             #[cfg(test)]
-            Self::Toy(toy) => Box::new(toy.build(vb)?),
+            Self::Toy(toy) => Network::Slices(Box::new(toy.build(vb)?)),
         })
     }
 }

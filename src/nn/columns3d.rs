@@ -214,7 +214,9 @@ pub(super) fn weight_gradient<T: Real>(x: &[T], dy: &[T], s: &Sizes) -> Vec<T> {
                 let dy = dy[b * s.co * plane + r0 * ow..].as_ptr();
                 let dy = Matrix { at: dy, row: plane, column: 1 };
                 // SAFETY: `dw` is this task's own; the other two were sized above.
-                unsafe { product((s.co, depth, n), dw.as_mut_ptr(), depth, true, &dy, &transposed) };
+                unsafe {
+                    product((s.co, depth, n), dw.as_mut_ptr(), depth, true, &dy, &transposed)
+                };
             }
             dw
         })

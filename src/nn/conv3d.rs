@@ -105,7 +105,9 @@ impl Transposed {
             let good = stride[a] > 0 && kernel[a] > 0 && output[a] > 0 && self.more[a] < stride[a];
             if !good || ci != ki || grown <= 2 * pad[a] {
                 let (steps, more) = (self.steps, self.more);
-                bail!("conv_transpose3d: input {x:?}, kernel {k:?}, {steps:?}, {more:?} do not fit");
+                bail!(
+                    "conv_transpose3d: input {x:?}, kernel {k:?}, {steps:?}, {more:?} do not fit"
+                );
             }
             input[a] = grown - 2 * pad[a];
         }

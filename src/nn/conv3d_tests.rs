@@ -76,9 +76,8 @@ fn f32_with_the_fastest_kernels_is_close_to_f64_in_many_blocks_and_tiles() {
         let x = noise(&[b, ci, d, h, w], 1);
         let k = noise(&[co, ci, kd, kh, kw], 2);
         let exact = [x, k].map(|t| Var::from_tensor(&t).unwrap());
-        let single = exact
-            .each_ref()
-            .map(|t| Var::from_tensor(&t.to_dtype(DType::F32).unwrap()).unwrap());
+        let single =
+            exact.each_ref().map(|t| Var::from_tensor(&t.to_dtype(DType::F32).unwrap()).unwrap());
         let run = |v: &[Var; 2]| {
             let y = conv3d(&v[0], &v[1], steps).unwrap();
             let weight = Tensor::arange(0f64, y.elem_count() as f64, y.device()).unwrap();

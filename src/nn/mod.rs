@@ -25,6 +25,7 @@ mod norm3d;
 mod pool3d;
 mod relu;
 mod resample;
+mod resize3d;
 mod shared;
 mod softmax;
 mod update;
@@ -34,7 +35,7 @@ mod winograd_kernels;
 
 pub use bench::{Timing, timings};
 pub use conv::conv2d;
-pub use conv3d::{Steps, conv3d, conv_transpose3d};
+pub use conv3d::{Steps, conv_transpose3d, conv3d};
 pub use dft::TokenDft;
 pub use filter_network::{FilterLayer, filter_network};
 pub use init::{SeededInit, init_uniform_fan_in};
@@ -44,6 +45,7 @@ pub use norm3d::{Norm3d, NormKind};
 pub use pool3d::max_pool3d;
 pub use relu::{add_relu, relu};
 pub use resample::{pixel_shuffle, pixel_unshuffle, upsample_nearest2x};
+pub use resize3d::resize_linear3d;
 pub use softmax::softmax_last;
 pub use update::{Blend, Descent, blend, descend, norm};
 

@@ -28,8 +28,15 @@ pub struct Norm3d(Kind);
 #[derive(Clone, Debug)]
 enum Kind {
     /// y = x·scale + shift, `[1, C, 1, 1, 1]` each.
-    Fixed { scale: Tensor, shift: Tensor },
-    Groups { gamma: Tensor, beta: Tensor, groups: usize },
+    Fixed {
+        scale: Tensor,
+        shift: Tensor,
+    },
+    Groups {
+        gamma: Tensor,
+        beta: Tensor,
+        groups: usize,
+    },
 }
 
 impl Norm3d {
@@ -92,7 +99,12 @@ mod tests {
     fn norm(kind: NormKind, w: &Tensor, b: &Tensor) -> Norm3d {
         let mean = noise(&[CHANNELS], 5);
         let variance = (noise(&[CHANNELS], 6).sqr().unwrap() + 0.3).unwrap();
-        let all = [("weight", w.clone()), ("bias", b.clone()), ("running_mean", mean), ("running_var", variance)];
+        let all = [
+            ("weight", w.clone()),
+            ("bias", b.clone()),
+            ("running_mean", mean),
+            ("running_var", variance),
+        ];
         let all: HashMap<String, Tensor> = all.map(|(n, t)| (n.to_owned(), t)).into();
         let vb = VarBuilder::from_tensors(all, DType::F64, &Device::Cpu);
         Norm3d::new(kind, CHANNELS, 1.0, &vb).unwrap()
@@ -114,7 +126,8 @@ mod tests {
 
     #[test]
     fn channels_that_cannot_be_grouped_stand_alone() {
-        let (x, one) = (noise(&[1, CHANNELS, 3, 4, 2], 1), noise(&[CHANNELS], 2).ones_like().unwrap());
+        let (x, one) =
+            (noise(&[1, CHANNELS, 3, 4, 2], 1), noise(&[CHANNELS], 2).ones_like().unwrap());
         let zero = one.zeros_like().unwrap();
         let by = |kind| norm(kind, &one, &zero).forward(&x).unwrap();
         close(&by(NormKind::Group(4)), &by(NormKind::Instance), 1e-12);

@@ -211,7 +211,10 @@ mod tests {
 
     #[test]
     fn the_first_of_equal_values_gets_all_of_the_gradient() {
-        let x = Var::from_tensor(&Tensor::zeros((1, 1, 2, 2, 2), candle_core::DType::F64, &Device::Cpu).unwrap()).unwrap();
+        let x = Var::from_tensor(
+            &Tensor::zeros((1, 1, 2, 2, 2), candle_core::DType::F64, &Device::Cpu).unwrap(),
+        )
+        .unwrap();
         let y = max_pool3d(&x, [2; 3], [2; 3], [0; 3]).unwrap();
         let grads = y.sum_all().unwrap().backward().unwrap();
         assert_eq!(values(grads.get(&x).unwrap()), [1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);

@@ -8,9 +8,7 @@
 
 use super::element::Real;
 use super::shared::Shared;
-use super::winograd::{
-    BLOCK_ELEMENTS, GRADIENT_CHANNELS, GRADIENT_TASKS, Room, padded,
-};
+use super::winograd::{BLOCK_ELEMENTS, GRADIENT_CHANNELS, GRADIENT_TASKS, Room, padded};
 use super::winograd_kernels::{BLOCK_ROWS, Kernels, POINTS, Patch, Points, Product, Weights};
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -88,7 +86,11 @@ impl Block {
     /// Row `e` of each tile among its slices.
     fn at<T>(&self, s: &Sizes, points: Points<T>, e: usize) -> Points<T> {
         let row = points.row;
-        Points { at: points.at.wrapping_add(e * row), row: (self.slices + s.halo()) * row, ..points }
+        Points {
+            at: points.at.wrapping_add(e * row),
+            row: (self.slices + s.halo()) * row,
+            ..points
+        }
     }
 
     /// Transforms the block's slices and their neighbours; those outside the image are 0.
@@ -138,7 +140,11 @@ unsafe fn clear<T: Real>(to: Points<T>, rows: usize, width: usize) {
 }
 
 /// The kernels `[co, ci, kd, 9]` as `[co, kd·cip, 9]`: what the rows of the overlapping matrix meet.
-pub(super) fn arranged<T: Real>(k: &[T], (co, ci, kd): (usize, usize, usize), cip: usize) -> Vec<T> {
+pub(super) fn arranged<T: Real>(
+    k: &[T],
+    (co, ci, kd): (usize, usize, usize),
+    cip: usize,
+) -> Vec<T> {
     let mut out = vec![T::default(); co * kd * cip * 9];
     for o in 0..co {
         for i in 0..ci {

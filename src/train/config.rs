@@ -126,6 +126,10 @@ impl TrainConfig {
             }
         }
         self.objective.check(self.batch)?;
+        let volumes = self.objective.pieces(&self.augment, self.input.flips).is_some();
+        if volumes && self.kind != ClassKind::Exclusive {
+            return Err("classes that contain one another, expected exclusive ones".to_owned());
+        }
         if self.readers.is_empty() {
             return Err("readers is empty, expected at least one folder of labels".to_owned());
         }

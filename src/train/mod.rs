@@ -1,6 +1,7 @@
 //! Training and evaluation: data sets, augmentation, losses, the loop, checkpoints.
 
 mod augment;
+mod augment3d;
 mod checkpoint;
 mod config;
 mod dataset;
@@ -11,11 +12,13 @@ mod objective;
 mod objective_config;
 mod optimizer;
 mod recipe;
+mod resnet3d;
 mod splits;
 #[cfg(test)]
 mod toy_tests;
 mod trainer;
 mod transfer;
+mod volumes;
 mod voxel_size;
 
 pub use config::{Augmentation, TrainConfig};
@@ -24,6 +27,7 @@ pub use evaluate::{ByMembers, CaseScores, ClassScores, Evaluation, Scores, Ways,
 pub use medsegdiff::{LossWeights, Training};
 pub use objective_config::ObjectiveConfig;
 pub use recipe::Recipe;
+pub use resnet3d::VolumeTraining;
 pub use trainer::{Progress, train};
 
 use std::path::PathBuf;

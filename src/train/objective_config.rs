@@ -1,7 +1,8 @@
 //! The kinds of objectives: one per kind of network.
 
-use super::medsegdiff;
+use super::augment3d::Changes;
 use super::objective::Objective;
+use super::{Augmentation, medsegdiff, resnet3d};
 use crate::models::{NetworkConfig, Sampling};
 use candle_core::{Device, Result, Tensor};
 use candle_nn::VarBuilder;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum ObjectiveConfig {
     MedSegDiff(medsegdiff::Training),
+    ResNet3d(resnet3d::VolumeTraining),
     #[cfg(test)]
     Toy(crate::models::toy::Config),
 }
@@ -39,6 +41,9 @@ impl ObjectiveConfig {
             Self::MedSegDiff(training) => {
                 training.setup(channels, classes).map(NetworkConfig::MedSegDiff)
             }
+            Self::ResNet3d(training) => {
+                training.config(channels, classes).map(NetworkConfig::ResNet3d)
+            }
             #[cfg(test)]
             Self::Toy(toy) => Ok(NetworkConfig::Toy(*toy)),
         }
@@ -48,6 +53,7 @@ impl ObjectiveConfig {
     pub(super) fn check(&self, batch: usize) -> std::result::Result<(), String> {
         match self {
             Self::MedSegDiff(training) => training.check(batch),
+            Self::ResNet3d(_) => Ok(()),
             #[cfg(test)]
             Self::Toy(_) => Ok(()),
         }
@@ -59,7 +65,6 @@ impl ObjectiveConfig {
             (Self::MedSegDiff(training), NetworkConfig::MedSegDiff(setup)) => {
                 training.follow(setup, side);
             }
-            #[cfg(test)]
             _ => {}
         }
     }
@@ -68,6 +73,7 @@ impl ObjectiveConfig {
     pub(super) fn resize(&mut self, side: usize) {
         match self {
             Self::MedSegDiff(training) => training.resize(side),
+            Self::ResNet3d(training) => training.patch = [side; 3],
             #[cfg(test)]
             Self::Toy(toy) => toy.side = side,
         }
@@ -77,8 +83,25 @@ impl ObjectiveConfig {
     pub fn sample_by(&mut self, sampling: Sampling) {
         match self {
             Self::MedSegDiff(training) => training.sampling = sampling,
+            Self::ResNet3d(_) => {}
             #[cfg(test)]
             Self::Toy(_) => {}
+        }
+    }
+
+    /// Size of the pieces of volumes that a step sees, and how they are changed; `None` of networks
+    /// that see slices.
+    pub(super) fn pieces<'a>(
+        &self,
+        settings: &'a Augmentation,
+        flips: [bool; 2],
+    ) -> Option<([usize; 3], Changes<'a>)> {
+        match self {
+            Self::ResNet3d(training) => {
+                let bias_field = training.bias_field;
+                Some((training.patch, Changes { settings, flips, bias_field }))
+            }
+            _ => None,
         }
     }
 
@@ -94,9 +117,14 @@ impl ObjectiveConfig {
             (Self::MedSegDiff(training), NetworkConfig::MedSegDiff(setup)) => {
                 Ok(Box::new(medsegdiff::InTraining::new(training, setup, batch, vb, device)?))
             }
+            (Self::ResNet3d(training), NetworkConfig::ResNet3d(config)) => {
+                Ok(Box::new(resnet3d::InTraining {
+                    network: config.build(vb)?,
+                    dice: training.dice,
+                }))
+            }
             #[cfg(test)]
             (Self::Toy(_), NetworkConfig::Toy(toy)) => Ok(Box::new(toy.build(vb)?)),
-            #[cfg(test)]
             _ => candle_core::bail!("the objective is of another network"),
         }
     }
@@ -113,7 +141,6 @@ pub(super) fn fitted(
         (NetworkConfig::MedSegDiff(source), NetworkConfig::MedSegDiff(target)) => {
             medsegdiff::fitted(name, weight, &source.network, &target.network)
         }
-        #[cfg(test)]
         _ => Ok(weight.clone()),
     }
 }

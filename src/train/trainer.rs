@@ -7,11 +7,12 @@ use super::dataset::{Case, Dataset};
 use super::objective::{Batch, Objective};
 use super::optimizer::{AdamW, Update};
 use super::transfer::start_from;
+use super::volumes::Volumes;
 use super::{TrainConfig, TrainError};
 use crate::diffusion::{Plan, SamplerKind, Start, member_seed};
 use crate::inference::{DeviceChoice, Scene, open_device};
 use crate::metrics::{Counts, EmptyRule};
-use crate::models::{Contract, NetworkConfig, Shape, WeightsHeader, write_weights};
+use crate::models::{Contract, Network, NetworkConfig, Shape, WeightsHeader, write_weights};
 use crate::nn::SeededInit;
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
@@ -51,7 +52,56 @@ struct Trainer {
     objective: Box<dyn Objective>,
     optimizer: AdamW,
     device: Device,
-    train: Dataset,
+    train: Examples,
+}
+
+/// The cases of a split, as the network sees them.
+enum Examples {
+    Slices(Dataset),
+    Volumes(Volumes),
+}
+
+impl Examples {
+    /// How many a step may choose from.
+    fn count(&self) -> usize {
+        match self {
+            Self::Slices(set) => set.images.len(),
+            Self::Volumes(set) => set.count(),
+        }
+    }
+
+    /// An image and its masks, changed at random; `side` of a square of a slice.
+    fn example(
+        &self,
+        config: &TrainConfig,
+        side: usize,
+        i: usize,
+        seed: u64,
+    ) -> (Vec<f32>, Vec<f32>) {
+        let flips = config.input.flips;
+        match self {
+            Self::Slices(set) => {
+                let mut rng = ChaCha8Rng::seed_from_u64(seed);
+                let (image, readers) = (&set.images[i], &set.masks[i]);
+                let mask = &readers[rng.random_range(0..readers.len())];
+                let sides = Sides { canvas: set.size, square: side };
+                augment(image, mask, sides, (&config.augment, flips), &mut rng)
+            }
+            Self::Volumes(set) => {
+                let pieces = config.objective.pieces(&config.augment, flips);
+                pieces.map_or_else(Default::default, |(patch, changes)| {
+                    set.piece(i, patch, changes, seed)
+                })
+            }
+        }
+    }
+
+    fn shares(&self) -> Vec<[f64; 2]> {
+        match self {
+            Self::Slices(set) => set.shares(),
+            Self::Volumes(set) => set.shares(),
+        }
+    }
 }
 
 /// Trains as `config` says, in the folder `out`: `checkpoint.safetensors`, `metrics.jsonl`, and at
@@ -108,8 +158,14 @@ fn run(
     let (mut train, mut validation) = Case::list_training(&config.data, &config.readers)?;
     thin(&mut train, config.train_cases.unwrap_or(usize::MAX));
     thin(&mut validation, config.validate_cases);
-    let train = Dataset::read(&train, config, canvas, config.augment.lattices)?;
-    let validation = Dataset::read(&validation, config, canvas, 0)?;
+    let pieces = config.objective.pieces(&config.augment, config.input.flips);
+    let read = |cases: &[Case], lattices: usize| -> Result<Examples, TrainError> {
+        Ok(match pieces {
+            Some(_) => Examples::Volumes(Volumes::read(cases, config)?),
+            None => Examples::Slices(Dataset::read(cases, config, canvas, lattices)?),
+        })
+    };
+    let (train, validation) = (read(&train, config.augment.lattices)?, read(&validation, 0)?);
     let init = SeededInit::new(config.seed);
     let vb = VarBuilder::from_backend(Box::new(init.clone()), DType::F32, device.clone());
     let objective = config.objective.build(&network, config.batch, &vb, &device)?;
@@ -207,7 +263,7 @@ fn generator(seed: u64, step: usize) -> ChaCha8Rng {
 impl Trainer {
     /// Which cases step `step` sees: every epoch visits all of them in an order of its own.
     fn batch(&self, step: usize) -> Vec<usize> {
-        let (n, b) = (self.train.images.len(), self.config.batch);
+        let (n, b) = (self.train.count(), self.config.batch);
         let order = |epoch: usize| {
             let mut order: Vec<usize> = (0..n).collect();
             order.shuffle(&mut generator(self.config.seed ^ 0x0DA7_A5E7, epoch));
@@ -219,32 +275,31 @@ impl Trainer {
         (step * b..(step + 1) * b).map(|p| orders[p / n - first][p % n]).collect()
     }
 
-    /// Squares of the network's size.
+    /// Squares, or pieces of volumes, of the network's size.
     fn tensor(&self, rows: &[Vec<f32>], channels: usize) -> Result<Tensor, TrainError> {
-        let s = self.shape.side;
-        let shape = (rows.len(), channels, s, s);
+        let config = &self.config;
+        let mut shape = vec![rows.len(), channels];
+        match config.objective.pieces(&config.augment, config.input.flips) {
+            Some((patch, _)) => shape.extend(patch),
+            None => shape.extend([self.shape.side; 2]),
+        }
         Ok(Tensor::from_vec(rows.concat(), shape, &Device::Cpu)?.to_device(&self.device)?)
     }
 
     /// One update; the loss, and the gradient's norm before clipping.
     fn step(&mut self, step: usize) -> Result<(f64, f64), TrainError> {
         let config = &self.config;
-        let sides = Sides { canvas: self.train.size, square: self.shape.side };
+        let (train, side) = (&self.train, self.shape.side);
         let mut rng = generator(config.seed, step);
         let seeds: Vec<u64> = (0..config.batch).map(|_| rng.random()).collect();
         let (images, masks): (Vec<_>, Vec<_>) = self
             .batch(step)
             .into_par_iter()
             .zip(seeds)
-            .map(|(i, seed)| {
-                let mut rng = ChaCha8Rng::seed_from_u64(seed);
-                let (image, readers) = (&self.train.images[i], &self.train.masks[i]);
-                let mask = &readers[rng.random_range(0..readers.len())];
-                augment(image, mask, sides, (&config.augment, config.input.flips), &mut rng)
-            })
+            .map(|(i, seed)| train.example(config, side, i, seed))
             .unzip();
-        let image = self.tensor(&images, self.train.channels)?;
-        let mask = self.tensor(&masks, self.train.classes)?;
+        let image = self.tensor(&images, config.image_channels)?;
+        let mask = self.tensor(&masks, config.classes.len())?;
         let loss = self.objective.loss(&Batch { image, mask }, &mut rng)?;
         let value = f64::from(loss.to_scalar::<f32>()?);
         let grads = loss.backward()?;
@@ -259,10 +314,18 @@ impl Trainer {
     }
 
     /// Mean Dice per class, on the canvas, with the averaged weights: ensemble mean, direct.
-    fn validate(&self, cases: &Dataset) -> Result<(Vec<f64>, Vec<f64>), TrainError> {
+    fn validate(&self, examples: &Examples) -> Result<(Vec<f64>, Vec<f64>), TrainError> {
         let weights: HashMap<String, Tensor> = self.optimizer.averages().into_iter().collect();
         let vb = VarBuilder::from_tensors(weights, DType::F32, &self.device);
         let network = self.network.build(&vb, &self.device)?;
+        let (network, cases) = match (network, examples) {
+            (Network::Slices(network), Examples::Slices(cases)) => (network, cases),
+            (Network::Volumes(network), Examples::Volumes(cases)) => {
+                let dice = cases.validate(&*network)?;
+                return Ok((dice.clone(), dice));
+            }
+            _ => return Err(TrainError::Thread("the cases are of another network".to_owned())),
+        };
         let plan = match self.network.diffusion() {
             Some(diffusion) => Some(Plan::new(&diffusion.levels(), VALIDATION_STEPS)?),
             None => None,

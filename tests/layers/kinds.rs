@@ -4,18 +4,31 @@ use super::source::{Token, source_files, tokens};
 use std::path::Path;
 
 /// Names of a kind, and where they may stand.
-const KINDS: &[(&[&str], &[&str])] = &[(
-    &["medsegdiff", "MedSegDiff"],
-    &[
-        "models/medsegdiff/",
-        "models/mod.rs",
-        "models/network.rs",
-        "train/medsegdiff/",
-        "train/mod.rs",
-        "train/objective_config.rs",
-        "train/trainer_tests.rs",
-    ],
-)];
+const KINDS: &[(&[&str], &[&str])] = &[
+    (
+        &["medsegdiff", "MedSegDiff"],
+        &[
+            "models/medsegdiff/",
+            "models/mod.rs",
+            "models/network.rs",
+            "train/medsegdiff/",
+            "train/mod.rs",
+            "train/objective_config.rs",
+            "train/trainer_tests.rs",
+        ],
+    ),
+    (
+        &["resnet3d", "ResNet3d"],
+        &[
+            "models/resnet3d/",
+            "models/mod.rs",
+            "models/network.rs",
+            "train/resnet3d.rs",
+            "train/mod.rs",
+            "train/objective_config.rs",
+        ],
+    ),
+];
 
 #[test]
 fn no_room_knows_a_kind_of_network() {
