@@ -215,7 +215,7 @@ pub(super) fn weight_gradient<T: Real>(x: &[T], dy: &[T], s: &Sizes) -> Vec<T> {
                 let dy = Matrix { at: dy, row: plane, column: 1 };
                 // SAFETY: `dw` is this task's own; the other two were sized above.
                 unsafe {
-                    product((s.co, depth, n), dw.as_mut_ptr(), depth, true, &dy, &transposed)
+                    product((s.co, depth, n), dw.as_mut_ptr(), depth, true, &dy, &transposed);
                 };
             }
             dw

@@ -133,7 +133,7 @@ mod tests {
         let (a, b) = (noise(&shape, 1), noise(&shape, 2));
         close(&relu(&a).unwrap(), &a.relu().unwrap(), 0.0);
         close(&add_relu(&a, &b).unwrap(), &(&a + &b).unwrap().relu().unwrap(), 0.0);
-        check(&[shape.clone()], |v| relu(&v[0]));
+        check(std::slice::from_ref(&shape), |v| relu(&v[0]));
         check(&[shape.clone(), shape], |v| add_relu(&v[0], &v[1]));
         assert!(add_relu(&a, &noise(&[2, 3], 1)).is_err());
     }

@@ -84,7 +84,7 @@ impl Block {
     }
 
     /// Row `e` of each tile among its slices.
-    fn at<T>(&self, s: &Sizes, points: Points<T>, e: usize) -> Points<T> {
+    fn at<T: Copy>(&self, s: &Sizes, points: Points<T>, e: usize) -> Points<T> {
         let row = points.row;
         Points {
             at: points.at.wrapping_add(e * row),

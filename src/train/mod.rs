@@ -18,6 +18,8 @@ mod splits;
 mod toy_tests;
 mod trainer;
 mod transfer;
+#[cfg(test)]
+mod volume_tests;
 mod volumes;
 mod voxel_size;
 

@@ -61,11 +61,8 @@ impl ObjectiveConfig {
 
     /// Takes over what the weights of `network` depend on; `side` of the image unless given.
     pub(super) fn follow(&mut self, network: &NetworkConfig, side: Option<usize>) {
-        match (self, network) {
-            (Self::MedSegDiff(training), NetworkConfig::MedSegDiff(setup)) => {
-                training.follow(setup, side);
-            }
-            _ => {}
+        if let (Self::MedSegDiff(training), NetworkConfig::MedSegDiff(setup)) = (self, network) {
+            training.follow(setup, side);
         }
     }
 
