@@ -44,6 +44,22 @@ impl Placement {
         }
     }
 
+    /// The same square of a slice whose columns, or rows, run the other way: what lay before the
+    /// region lies behind it.
+    #[must_use]
+    pub(super) fn mirrored(self, flips: [bool; 2]) -> Self {
+        let other = |first: usize, count: usize, edge: f64, scale: f64, flip: bool| {
+            let (first, room) = (first as f64, scale * self.size as f64 - count as f64);
+            if flip { first - (room - (first - edge)) } else { edge }
+        };
+        let Roi { x, y, width, height } = self.roi;
+        Self {
+            left: other(x, width, self.left, self.scale[0], flips[0]),
+            top: other(y, height, self.top, self.scale[1], flips[1]),
+            ..self
+        }
+    }
+
     /// The region on the slice.
     pub fn roi(&self) -> Roi {
         self.roi

@@ -99,6 +99,8 @@ impl Prepared {
         };
         let upright = turn.axis[0] < turn.axis[1];
         let [a, b] = [turn.axis[0].min(turn.axis[1]), turn.axis[0].max(turn.axis[1])];
+        let [x, y, _] = turn.flip;
+        let stored_flips = if upright { [x, y] } else { [y, x] };
         let stored_pixel = if upright { pixel } else { [pixel[1], pixel[0]] };
         if let Some(target) = in_plane {
             let needed = (turned.shape[0] as f64 * spacing[0])
@@ -125,7 +127,7 @@ impl Prepared {
             stored: *region,
             turn,
             placement: place(&turned, [0, 1], pixel),
-            stored_placement: place(region, [a, b], stored_pixel),
+            stored_placement: place(region, [a, b], stored_pixel).mirrored(stored_flips),
             slices: Slices::new(turned.origin[2], turned.shape[2], turn.reorder(shape)[2], scale),
             notices,
         }

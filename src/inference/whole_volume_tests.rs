@@ -101,10 +101,31 @@ fn a_mask_lies_on_the_scan_in_all_48_orders_of_storage_and_its_volume_stays() {
     for (order, flip) in orders() {
         let volume = stored(order, flip);
         let geometry = volume.geometry().clone();
-        let outcome = run(&mut engine, volume).unwrap();
+        let settings = Settings { device: DeviceChoice::Cpu, ..Settings::default() };
+        let job = Job { volume: Arc::new(volume), time: 0, model: "bright".to_owned(), settings };
+        let mut seen = None;
+        let on_event = &mut |event| {
+            if let Event::Step(step) = event {
+                seen = Some(step);
+            }
+        };
+        let (outcome, _) = engine.run(&job, &AtomicBool::new(false), on_event).unwrap();
+        let outcome = outcome.unwrap();
         assert!(outcome.deterministic && outcome.members.len() == 1);
         assert_eq!(outcome.block_shape(), geometry.shape());
         let [w, h, _] = geometry.shape();
+        // What is shown while it runs lies where the result does.
+        let step = seen.unwrap();
+        let shown: Vec<f32> = step.previews[0].probability.iter().map(|&p| f32::from(p)).collect();
+        let shown = step.placement.enlarge(&shown);
+        let plane: Vec<u8> = (0..outcome.direct.len())
+            .filter(|i| [i % w, i / w % h, i / (w * h)][step.axis] == step.slice)
+            .map(|i| outcome.direct[i])
+            .collect();
+        assert_eq!(shown.len(), plane.len());
+        for (a, &b) in shown.iter().zip(&plane) {
+            assert!((a - f32::from(b)).abs() <= 1.0, "{order:?} {flip:?}: {a} shown, {b} drawn");
+        }
         for (i, &soft) in outcome.direct.iter().enumerate() {
             let v = [i % w, i / w % h, i / (w * h)].map(|v| v as f64);
             let expected = brightness(geometry.world_from_voxel().apply(v)) * 2.55;

@@ -32,6 +32,10 @@ const EMBEDDED: &[(&[u8], &str)] = &[
         include_bytes!("../../assets/weights/chest-xray.safetensors"),
         include_str!("../../assets/weights/chest-xray.md"),
     ),
+    (
+        include_bytes!("../../assets/weights/hippocampus-3d.safetensors"),
+        include_str!("../../assets/weights/hippocampus-3d.md"),
+    ),
 ];
 
 /// The embedded models: their cards, and the bytes of their weights.

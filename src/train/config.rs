@@ -126,7 +126,7 @@ impl TrainConfig {
             }
         }
         self.objective.check(self.batch)?;
-        let volumes = self.objective.pieces(&self.augment, self.input.flips).is_some();
+        let volumes = self.objective.pieces().is_some();
         if volumes && self.kind != ClassKind::Exclusive {
             return Err("classes that contain one another, expected exclusive ones".to_owned());
         }

@@ -1,8 +1,7 @@
 //! The kinds of objectives: one per kind of network.
 
-use super::augment3d::Changes;
 use super::objective::Objective;
-use super::{Augmentation, medsegdiff, resnet3d};
+use super::{medsegdiff, resnet3d};
 use crate::models::{NetworkConfig, Sampling};
 use candle_core::{Device, Result, Tensor};
 use candle_nn::VarBuilder;
@@ -86,18 +85,11 @@ impl ObjectiveConfig {
         }
     }
 
-    /// Size of the pieces of volumes that a step sees, and how they are changed; `None` of networks
-    /// that see slices.
-    pub(super) fn pieces<'a>(
-        &self,
-        settings: &'a Augmentation,
-        flips: [bool; 2],
-    ) -> Option<([usize; 3], Changes<'a>)> {
+    /// Size of the pieces of volumes that a step sees, and the deviation of their bias field; `None`
+    /// of networks that see slices.
+    pub(super) fn pieces(&self) -> Option<([usize; 3], f64)> {
         match self {
-            Self::ResNet3d(training) => {
-                let bias_field = training.bias_field;
-                Some((training.patch, Changes { settings, flips, bias_field }))
-            }
+            Self::ResNet3d(training) => Some((training.patch, training.bias_field)),
             _ => None,
         }
     }

@@ -2,6 +2,7 @@
 //! run repeats an uninterrupted one bit for bit on the CPU.
 
 use super::augment::{Sides, augment};
+use super::augment3d::Changes;
 use super::checkpoint::{self, State};
 use super::dataset::{Case, Dataset};
 use super::objective::{Batch, Objective};
@@ -88,10 +89,11 @@ impl Examples {
                 augment(image, mask, sides, (&config.augment, flips), &mut rng)
             }
             Self::Volumes(set) => {
-                let pieces = config.objective.pieces(&config.augment, flips);
-                pieces.map_or_else(Default::default, |(patch, changes)| {
+                let piece = |(patch, bias_field)| {
+                    let changes = Changes { settings: &config.augment, flips, bias_field };
                     set.piece(i, patch, changes, seed)
-                })
+                };
+                config.objective.pieces().map(piece).unwrap_or_default()
             }
         }
     }
@@ -158,7 +160,7 @@ fn run(
     let (mut train, mut validation) = Case::list_training(&config.data, &config.readers)?;
     thin(&mut train, config.train_cases.unwrap_or(usize::MAX));
     thin(&mut validation, config.validate_cases);
-    let pieces = config.objective.pieces(&config.augment, config.input.flips);
+    let pieces = config.objective.pieces();
     let read = |cases: &[Case], lattices: usize| -> Result<Examples, TrainError> {
         Ok(match pieces {
             Some(_) => Examples::Volumes(Volumes::read(cases, config)?),
@@ -279,7 +281,7 @@ impl Trainer {
     fn tensor(&self, rows: &[Vec<f32>], channels: usize) -> Result<Tensor, TrainError> {
         let config = &self.config;
         let mut shape = vec![rows.len(), channels];
-        match config.objective.pieces(&config.augment, config.input.flips) {
+        match config.objective.pieces() {
             Some((patch, _)) => shape.extend(patch),
             None => shape.extend([self.shape.side; 2]),
         }
