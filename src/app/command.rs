@@ -38,6 +38,7 @@ pub enum Action {
     CloseImage,
     ExportPanel,
     Segment,
+    InstantLook,
     CancelRun,
     ToggleSegmentation,
     ToggleHeat,
@@ -159,7 +160,11 @@ pub enum RunCommand {
     SetRegion(RegionChoice),
     /// A person's own region.
     FrameRegion(Block),
+    /// A person's own region round a voxel, as large as the model knows them.
+    FrameRegionRound([usize; 3]),
     Start,
+    /// The mask that the model draws at once: the same every time, no samples.
+    Look,
     /// Stops after the step it is in; finished samples are kept.
     Cancel,
 }

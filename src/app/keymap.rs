@@ -105,6 +105,7 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::ExportPanel, ctrl("E"), Group::File, "Export results…"),
     row(Action::CloseImage, ctrl("W"), Group::File, "Close the image"),
     row(Action::Segment, ctrl("Enter"), Group::Model, "Segment"),
+    row(Action::InstantLook, ctrl("I"), Group::Model, "Instant look"),
     row(Action::CancelRun, ctrl("Period"), Group::Model, "Cancel the run"),
     row(Action::NextMember, plain("M"), Group::Model, "Next sample alone"),
     row(Action::PreviousMember, shift("M"), Group::Model, "Previous sample alone"),

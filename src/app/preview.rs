@@ -14,10 +14,9 @@ pub fn mean_preview<'a>(
     let roi = placement.roi();
     let mut labels = vec![0; roi.width * roi.height];
     let mut sum: Vec<f32> = Vec::new();
-    let (size, mut count) = (placement.size(), 0u16);
+    let ([width, height], mut count) = (placement.size(), 0u16);
     for p in previews {
-        let usable = p.width == placement.size()
-            && p.height == placement.size()
+        let usable = [p.width, p.height] == placement.size()
             && p.classes == classes.len()
             && p.probability.len() == p.width * p.height * p.classes;
         if usable && sum.is_empty() {
@@ -30,11 +29,11 @@ pub fn mean_preview<'a>(
             count += 1;
         }
     }
-    if count == 0 || size == 0 {
+    if count == 0 || width * height == 0 {
         return labels;
     }
     let half = 127.5 * f32::from(count);
-    for (plane, class) in sum.chunks_exact(size * size).zip(classes) {
+    for (plane, class) in sum.chunks_exact(width * height).zip(classes) {
         for (label, mean) in labels.iter_mut().zip(placement.enlarge(plane)) {
             if mean >= half {
                 *label = class.label;

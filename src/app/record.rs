@@ -33,6 +33,7 @@ pub(super) fn record(
         "statement": statement,
         "notices": outcome.notices,
         "doubt": outcome.doubt,
+        "fit": outcome.fit,
         "input": {
             "format": outcome.source.format,
             "sha256": outcome.source.sha256,

@@ -2,7 +2,7 @@
 
 use super::task::Task;
 use super::{Document, Wake};
-use crate::locate::{Found, Located, locator};
+use crate::locate::{Extent, Found, Located, around, locator};
 use crate::models::ModelCard;
 use crate::volume::{Block, Geometry};
 
@@ -95,12 +95,25 @@ impl Regions {
         self.choice = choice;
     }
 
-    /// Sets the person's own frame, cut off at the image's border.
+    /// Sets the person's own frame; nothing changes if it leaves the image.
     pub(super) fn frame(&mut self, block: Block, image: &Geometry) {
         if Block::whole(image).contains(&block) {
             self.own = Some(block);
             self.choice = RegionChoice::Own;
         }
+    }
+
+    /// Sets the person's own frame round a voxel: as large as what was found, else as the model's
+    /// structure usually is, else as the frame that there is.
+    pub(super) fn frame_round(&mut self, voxel: [usize; 3], image: &Geometry) {
+        let structure = self.asked.as_ref().and_then(|a| a.structure.as_deref());
+        let size = |block: Block| Extent::Voxels(block.shape.map(|n| n as f64));
+        let extent = match (self.found().first(), structure.and_then(locator)) {
+            (Some(found), _) => size(found.block),
+            (None, Some(locator)) => locator.usual(image),
+            (None, None) => size(self.own.unwrap_or_else(|| middle(image))),
+        };
+        self.frame(around(image, voxel.map(|v| v as f64), extent), image);
     }
 
     /// What is looked for at this moment.

@@ -20,8 +20,8 @@ pub struct Runs {
     one_slice: bool,
     model: Option<String>,
     regions: Regions,
-    /// A run is to start as soon as the region is known.
-    wanted: bool,
+    /// What is to start as soon as the region is known.
+    wanted: Option<RunCommand>,
 }
 
 impl Runs {
@@ -37,7 +37,7 @@ impl Runs {
             one_slice: false,
             model: None,
             regions,
-            wanted: false,
+            wanted: None,
         };
         runs.choose_model(first);
         runs
@@ -107,10 +107,17 @@ impl Runs {
                     self.regions.frame(block, document.volume.geometry());
                 }
             }
-            RunCommand::Start if self.regions.looking_for().is_some() => self.wanted = true,
-            RunCommand::Start => {
+            RunCommand::FrameRegionRound(voxel) => {
+                if let Some(document) = document {
+                    self.regions.frame_round(voxel, document.volume.geometry());
+                }
+            }
+            RunCommand::Start | RunCommand::Look if self.regions.looking_for().is_some() => {
+                self.wanted = Some(command);
+            }
+            RunCommand::Start | RunCommand::Look => {
                 if let (Some(card), Some(document)) = (self.card().cloned(), document) {
-                    self.start(card, document, shell);
+                    self.start(card, document, command == RunCommand::Look, shell);
                 }
             }
             RunCommand::Cancel => {
@@ -121,8 +128,8 @@ impl Runs {
         }
     }
 
-    fn start(&mut self, card: ModelCard, document: &Document, shell: &mut Shell) {
-        let mut settings = self.settings.clone();
+    fn start(&mut self, card: ModelCard, document: &Document, instant: bool, shell: &mut Shell) {
+        let mut settings = Settings { instant, ..self.settings.clone() };
         let g = document.volume.geometry();
         let mut block = Block::whole(g);
         if let Some((region, what)) = self.regions.chosen() {
@@ -168,15 +175,18 @@ impl Runs {
         self.settings.roi = None;
     }
 
-    /// Looks where the model may look. Returns whether a run that waited for that can start.
-    pub(super) fn look(&mut self, document: Option<&Document>) -> bool {
+    /// Looks where the model may look. Returns the run that waited for that and can start.
+    pub(super) fn look(&mut self, document: Option<&Document>) -> Option<RunCommand> {
         let id = self.model.as_deref();
         let card = self.engine.cards().iter().find(|c| Some(c.id.as_str()) == id);
         if self.regions.sync(document, card) {
             // Of another image or model nobody asked to segment anything.
-            self.wanted = false;
+            self.wanted = None;
         }
-        self.regions.looking_for().is_none() && std::mem::take(&mut self.wanted)
+        if self.regions.looking_for().is_some() {
+            return None;
+        }
+        self.wanted.take()
     }
 
     /// The person has chosen a slice.

@@ -99,7 +99,7 @@ impl Session {
                 }
             }
             Command::Run(command) => match self.segment_blocker() {
-                Some(why) if command == RunCommand::Start => {
+                Some(why) if matches!(command, RunCommand::Start | RunCommand::Look) => {
                     self.shell.note(Level::Info, format!("Cannot segment now: {why}."));
                 }
                 _ => self.runs.apply(command, self.documents.open(), &mut self.shell),
@@ -121,8 +121,8 @@ impl Session {
         if let Some(loaded) = self.opening.poll(&self.documents, &mut self.shell) {
             self.accept(loaded);
         }
-        if self.runs.look(self.documents.open()) {
-            self.apply(RunCommand::Start);
+        if let Some(wanted) = self.runs.look(self.documents.open()) {
+            self.apply(wanted);
         }
         if let Some((run, outcome)) = self.runs.poll(&mut self.documents, &mut self.shell) {
             self.results.accept(run, outcome, &self.documents, &mut self.shell);

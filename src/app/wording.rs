@@ -97,14 +97,18 @@ pub fn measure(extent: Extent, spread: &Spread, samples: usize) -> String {
     }
 }
 
-/// "fundus · 128 × 128 input, RGB".
+/// "fundus · 128 × 128 input, RGB", or "SM · pictures of any size, grey".
 pub fn model_input(card: &ModelCard) -> String {
     let channels = match (card.input.context, card.channels) {
         (Context::Neighbours, n) => format!("{n} neighbouring slices"),
         (Context::Slice, 3) => "RGB".to_owned(),
         (Context::Slice, _) => "grey".to_owned(),
     };
-    format!("{} · {} × {} input, {channels}", card.modality.name(), card.size, card.size)
+    let modality = card.modality.name();
+    if card.input.pixelwise {
+        return format!("{modality} · pictures of any size, {channels}");
+    }
+    format!("{modality} · {} × {} input, {channels}", card.size, card.size)
 }
 
 /// Stands below every number that comes from the samples.
@@ -185,6 +189,11 @@ pub fn agreement_of(
         });
     }
     Some(agreement(mean_dice, samples, empty))
+}
+
+/// That the model knows such pictures; what is unlike them stands among the cautions.
+pub fn fit_of(outcome: &Outcome) -> Option<&'static str> {
+    outcome.fit.filter(|f| !f.unlike).map(|_| "like the training images")
 }
 
 /// The extent of one class: over the samples, or of the one mask.

@@ -3,9 +3,9 @@
 use super::Failure;
 use super::sampling_arguments::SamplingArguments;
 use crate::inference::Engine;
-use crate::metrics::cell;
+use crate::metrics::{MembraneFigures, cell};
 use crate::models::{Sampling, with_findings};
-use crate::train::{Evaluation, Scores, evaluate};
+use crate::train::{Evaluation, Scores, evaluate, evaluate_membranes};
 use std::path::PathBuf;
 
 /// Compare a model with the labels of a data set: overlap, distances, calibration, agreement.
@@ -24,6 +24,10 @@ pub(super) struct Arguments {
     readers: Vec<String>,
     #[command(flatten)]
     sampling: SamplingArguments,
+    /// The first class is the inside of cells, parted by membranes: the figures of the ISBI 2012
+    /// challenge, and of a mask that is inside everywhere.
+    #[arg(long, conflicts_with_all = ["csv", "calibrate"])]
+    membranes: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -39,6 +43,16 @@ pub(super) struct Arguments {
 
 pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
     let settings = a.sampling.settings(&a.model)?;
+    if a.membranes {
+        let reader = a.readers.first().map_or("labels", String::as_str);
+        let data = (a.data.as_path(), reader);
+        let figures = evaluate_membranes(&mut Engine::new(), &a.model, data, &a.split, &settings)?;
+        return if a.json {
+            super::print_json(&figures)
+        } else {
+            super::print(membrane_table(&a.model, &a.split, &figures).trim_end())
+        };
+    }
     let report = &mut |done, all| tracing::info!("{done} of {all} cases");
     let data = (a.data.as_path(), a.readers.as_slice());
     let result = evaluate(&mut Engine::new(), &a.model, data, &a.split, &settings, report)?;
@@ -72,6 +86,29 @@ fn csv(e: &Evaluation) -> String {
             let (case, class) = (quoted(&row.case), quoted(&row.class));
             out += &format!("{case},{class},{way},{figures},{ged},{readers},{}\n", e.empty_rule);
         }
+    }
+    out
+}
+
+fn membrane_table(model: &str, split: &str, figures: &[MembraneFigures; 2]) -> String {
+    let cell = |v: Option<f64>| v.map_or_else(|| "–".to_owned(), |v| format!("{v:.4}"));
+    let [own, all] = figures;
+    let mut out = format!("{model} on {split}, best of ten thresholds\n");
+    out += &format!("  {:<26} {:>8} {:>12}\n", "", "model", "all inside");
+    for (name, f) in [
+        ("V_Rand thinned", (|f| f.rand_thinned) as fn(&MembraneFigures) -> Option<f64>),
+        ("V_Info thinned", |f| f.information_thinned),
+        ("Rand error, not thinned", |f| f.rand_error),
+        ("pixel error (1 - F)", |f| f.pixel_error),
+        ("SEG, thinned", |f| f.seg),
+    ] {
+        out += &format!("  {name:<26} {:>8} {:>12}\n", cell(f(own)), cell(f(all)));
+    }
+    for (name, a, b) in [
+        ("warping error", own.warping_error, all.warping_error),
+        ("  all that is left", own.warping_all, all.warping_all),
+    ] {
+        out += &format!("  {name:<26} {a:>8.6} {b:>12.6}\n");
     }
     out
 }

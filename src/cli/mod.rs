@@ -7,6 +7,7 @@ mod bench;
 mod convert;
 mod demo;
 mod evaluate;
+mod familiarize;
 mod info;
 mod mask;
 mod models;
@@ -50,6 +51,8 @@ enum Verb {
     Train(train::Arguments),
     /// Compare a model with the labels of a data set.
     Evaluate(evaluate::Arguments),
+    /// Write a model with what its training pictures look like.
+    Familiarize(familiarize::Arguments),
     /// Time the tensor operations.
     #[command(hide = true)]
     Bench(bench::Arguments),
@@ -80,6 +83,7 @@ pub fn main(open_window: OpenWindow) -> ExitCode {
         Some(Verb::Demo(a)) => demo::run(&a),
         Some(Verb::Train(a)) => train::run(&a),
         Some(Verb::Evaluate(a)) => evaluate::run(&a),
+        Some(Verb::Familiarize(a)) => familiarize::run(&a),
         Some(Verb::Bench(a)) => bench::run(&a),
         None => open_window(arguments.paths).map_err(Failure::Internal),
     };

@@ -10,6 +10,9 @@ pub(super) struct SamplingArguments {
     /// Masks to draw.
     #[arg(long, default_value_t = 8)]
     members: usize,
+    /// One mask that is the same every time, no samples.
+    #[arg(long)]
+    instant: bool,
     /// Denoising steps per member [default: the model's own].
     #[arg(long)]
     steps: Option<usize>,
@@ -38,6 +41,7 @@ impl SamplingArguments {
             start: self.start.unwrap_or(sampling.start),
             seed: self.seed,
             device: self.device,
+            instant: self.instant,
             slices: None,
             roi: None,
             region: None,

@@ -37,12 +37,16 @@ pub(super) struct Arguments {
 #[derive(clap::Args)]
 struct Own {
     /// Folder with images, labels (PNG or NIfTI, 0 is background) and splits.csv (name,split: train
-    /// or val).
+    /// or val). Without that file all are trained on, but for one in five.
     #[arg(long)]
     data: Option<PathBuf>,
+    /// Kind of network: medsegdiff draws ensembles, unet one mask at once.
+    #[arg(long, value_parser = ["medsegdiff", "unet"], default_value = "medsegdiff", conflicts_with = "config")]
+    network: String,
     /// Size of the network: desk, interactive on a CPU (128x128, about 4 M parameters), or paper,
-    /// close to the publication (256x256, about 46 M).
-    #[arg(long, value_parser = ["desk", "paper"], default_value = "desk", conflicts_with = "config")]
+    /// close to the publication (256x256, about 46 M). Of unet: desk (256x256), tiles
+    /// (the picture's own pixels, any size) or paper.
+    #[arg(long, value_parser = ["desk", "tiles", "paper"], default_value = "desk", conflicts_with = "config")]
     preset: String,
     /// Fine-tune this model instead of starting from nothing.
     #[arg(long, value_name = "MODEL", conflicts_with = "config")]
@@ -80,6 +84,7 @@ impl Own {
         let id = self.id.clone().unwrap_or(named);
         let recipe = Recipe {
             data: data.to_owned(),
+            network: self.network.clone(),
             preset: self.preset.clone(),
             from: self.from.clone(),
             title: id.clone(),
@@ -135,7 +140,13 @@ fn show(p: &Progress, smooth: &mut Option<f64>, live: bool) {
     let written = match &p.validation {
         Some((mean, direct)) => {
             let start = if live { "\r" } else { "" };
-            writeln!(err, "{start}{line}  val Dice {} (direct {})", figures(mean), figures(direct))
+            let n = p.validated_on;
+            let images = if n == 1 { "image" } else { "images" };
+            let (mean, direct) = (figures(mean), figures(direct));
+            writeln!(
+                err,
+                "{start}{line}  val Dice {mean} (direct {direct}), validated on {n} {images}"
+            )
         }
         None if live => write!(err, "\r{line}").and_then(|()| err.flush()),
         None if p.step.is_multiple_of(50) => writeln!(err, "{line}"),

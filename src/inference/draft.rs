@@ -19,6 +19,8 @@ pub(super) struct Draft<'a> {
     pub(super) direct: Vec<u8>,
     pub(super) members: Vec<Member>,
     pub(super) times: StageTimes,
+    /// Of each slice that the network has looked at.
+    pub(super) features: Vec<Vec<f32>>,
     /// Members whose masks of the unit that is being drawn are finished.
     pub(super) members_done: usize,
     start: Instant,
@@ -50,6 +52,7 @@ impl<'a> Draft<'a> {
             direct: empty(),
             members: agenda.seeds.iter().enumerate().map(member).collect(),
             times: StageTimes::default(),
+            features: Vec::new(),
             members_done: 0,
             start: Instant::now(),
             done: 0,
@@ -88,13 +91,13 @@ impl Sink for Draft<'_> {
         self.heard += 1;
         let elapsed = self.start.elapsed();
         let left = self.total.saturating_sub(self.done) as f64 / self.done as f64;
-        let side = self.placement.size();
+        let [width, height] = self.placement.size();
         let preview = |(m, probability): (usize, &Vec<f32>)| {
             let seen: Vec<u8> = probability.iter().map(|&p| byte(p)).collect();
             Preview {
                 member: estimates.first + m,
-                width: side,
-                height: side,
+                width,
+                height,
                 classes: self.classes,
                 probability: self.prepared.stored_canvas(&seen),
             }
@@ -123,6 +126,10 @@ impl Sink for Draft<'_> {
     fn direct(&mut self, unit: &Range<usize>, probability: &[f32]) {
         self.members_done = 0;
         self.put(None, unit, probability);
+    }
+
+    fn features(&mut self, slices: &[Vec<f32>]) {
+        self.features.extend_from_slice(slices);
     }
 
     fn member(&mut self, index: usize, unit: &Range<usize>, probability: &[f32]) {

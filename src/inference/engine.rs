@@ -4,7 +4,7 @@ use super::doubt;
 use super::draft::Draft;
 use super::{
     DeviceChoice, Event, InferenceError, Job, Loaded, Member, ModelInput, ModelRef, Outcome,
-    Prepared, Request, StageTimes, region_side,
+    Prepared, Request, StageTimes,
 };
 use crate::diffusion::member_seed;
 use crate::models::ModelError;
@@ -98,7 +98,7 @@ impl Engine {
         on_event: &mut dyn FnMut(Event),
     ) -> Result<(Option<Outcome>, bool), InferenceError> {
         let start = Instant::now();
-        let (Loaded { card, temperatures, segmenter }, device) =
+        let (Loaded { card, temperatures, familiarity, segmenter }, device) =
             self.model(&job.model, job.settings.device)?;
         let load_s = start.elapsed().as_secs_f64();
         let (roi, slices) = check(job)?;
@@ -107,11 +107,7 @@ impl Engine {
             shape: [roi.width, roi.height, slices.len()],
         };
         let geometry = job.volume.geometry();
-        let size = match region_side(geometry, &block, &card.input) {
-            Some(side) if segmenter.sees_whole_regions() => side,
-            _ => card.size,
-        };
-        let prepared = Prepared::new(geometry, &block, &card.input, size);
+        let prepared = Prepared::new(geometry, &block, &card.input, card.size);
         let input = ModelInput::new(&job.volume, job.time, &prepared, &card.input, card.channels);
         let request = Request { prepared: &prepared, input: &input, settings: &job.settings };
         let agenda = segmenter.plan(&request)?;
@@ -132,7 +128,7 @@ impl Engine {
             }
             done = unit.end;
         }
-        let Draft { mut direct, mut members, mut times, members_done, .. } = draft;
+        let Draft { mut direct, mut members, mut times, features, members_done, .. } = draft;
         let cancelled = done < prepared.slices();
         // Of a single slice the members that were finished are kept, else the slices.
         if cancelled && prepared.slices() == 1 && members_done > 0 {
@@ -151,11 +147,16 @@ impl Engine {
         }
         times.restore_s += at.elapsed().as_secs_f64();
         times = StageTimes { load_s, total_s: start.elapsed().as_secs_f64(), ..times };
-        let found = if cancelled { Vec::new() } else { doubt::shares(&members, classes) };
-        let doubt = doubt::doubt(card, &job.volume).or_else(|| doubt::implausible(card, &found));
+        let fit = familiarity.as_ref().and_then(|f| f.fit(&features));
+        let mut doubts: Vec<String> = doubt::doubt(card, &job.volume).into_iter().collect();
+        doubts.extend(fit.as_ref().and_then(doubt::unlike));
+        if !cancelled {
+            let majority = doubt::Majority::new(&members, classes, finished.shape, prepared.axis());
+            doubts.extend(doubt::implausible(card, &majority));
+        }
         let mut notices = job.volume.notices.clone();
         notices.extend(prepared.notices.iter().chain(&agenda.notices).cloned());
-        notices.extend(doubt.as_ref().map(Notice::amber));
+        notices.extend(doubts.iter().map(Notice::amber));
         let outcome = Outcome {
             model: ModelRef {
                 id: card.id.clone(),
@@ -169,7 +170,8 @@ impl Engine {
             time: job.time,
             time_points: job.volume.times(),
             notices,
-            doubt,
+            doubt: doubts.into_iter().next(),
+            fit,
             deterministic: agenda.is_deterministic(),
             geometry: geometry.clone(),
             roi: finished.roi(),

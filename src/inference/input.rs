@@ -111,6 +111,8 @@ mod tests {
             flips: [false; 2],
             region: None,
             shares: Vec::new(),
+            borders: Vec::new(),
+            pixelwise: false,
         }
     }
 

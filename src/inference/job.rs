@@ -1,7 +1,7 @@
 //! What is asked of the worker, and what comes back.
 
 use crate::diffusion::{SamplerKind, Start};
-use crate::models::Temperatures;
+use crate::models::{Fit, Temperatures};
 use crate::volume::{Class, ClassKind, Geometry, Notice, Roi, Source, Volume};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -32,6 +32,9 @@ pub struct Settings {
     pub start: Start,
     pub seed: u64,
     pub device: DeviceChoice,
+    /// The mask that the model draws at once, and no samples: the same every time.
+    #[serde(default)]
+    pub instant: bool,
     /// Slices to segment, `None` for all.
     pub slices: Option<Range<usize>>,
     /// Rectangle of each slice that is shown to the model, `None` for the whole slice.
@@ -50,6 +53,7 @@ impl Default for Settings {
             start: Start::default(),
             seed: 1,
             device: DeviceChoice::Auto,
+            instant: false,
             slices: None,
             roi: None,
             region: None,
@@ -114,8 +118,10 @@ pub struct Outcome {
     /// shows or writes the amber ones.
     pub notices: Vec<Notice>,
     /// Why the model was not made for such a picture, if that is known (it stands among `notices`
-    /// too): agreement between samples says nothing then.
+    /// too, with whatever else is doubted): agreement between samples says nothing then.
     pub doubt: Option<String>,
+    /// Where the scan stands among the pictures that the model learnt from, if it knows.
+    pub fit: Option<Fit>,
     /// The network has no diffusion part: there is one member, the direct mask itself, and nothing
     /// varies between samples.
     pub deterministic: bool,

@@ -1,13 +1,15 @@
 //! Models that are ready to run, and which segmenter draws with each.
 
-use super::{Segmenter, SliceSegmenter, WholeVolume};
-use crate::models::{ModelCard, ModelError, Network, Temperatures, load};
+use super::{OverlapTile, Segmenter, SliceSegmenter, WholeVolume};
+use crate::models::{Familiarity, ModelCard, ModelError, Network, Temperatures, load};
 use candle_core::Device;
 
 /// A model that is ready to run.
 pub struct Loaded {
     pub card: ModelCard,
     pub temperatures: Option<Temperatures>,
+    /// What its training pictures look like, if it says so.
+    pub familiarity: Option<Familiarity>,
     pub segmenter: Box<dyn Segmenter>,
 }
 
@@ -21,12 +23,13 @@ impl Loaded {
         let (card, header) = (model.card, model.header);
         let (shape, diffusion) = (header.network.shape(), header.network.diffusion());
         let segmenter: Box<dyn Segmenter> = match model.network {
-            Network::Slices(network) => {
-                Box::new(SliceSegmenter::new(network, shape, diffusion, card.size))
-            }
+            Network::Slices(network) => match OverlapTile::new(network) {
+                Ok(windows) => Box::new(windows),
+                Err(network) => Box::new(SliceSegmenter::new(network, shape, diffusion, card.size)),
+            },
             Network::Volumes(network) => Box::new(WholeVolume::new(network, shape.channels)),
         };
-        let temperatures = header.temperatures;
-        Ok(Self { card, temperatures, segmenter })
+        let (temperatures, familiarity) = (header.temperatures, header.familiarity);
+        Ok(Self { card, temperatures, familiarity, segmenter })
     }
 }

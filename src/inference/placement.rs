@@ -1,4 +1,5 @@
-//! From a region of a slice to the square that the model sees, and back.
+//! From a region of a slice to the canvas that the model sees, a square or as large as the region, and
+//! back.
 //!
 //! The region is put in the middle of a square of the model's size with one scale in the patient for
 //! both axes, so shapes keep their proportions, whatever the pixels' own; what lies outside the
@@ -11,12 +12,13 @@ use crate::volume::Roi;
 /// Where the model's square lies on the slice.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Placement {
-    /// Left and top edge of the square in slice pixels (edges, not centres; may be negative).
+    /// Left and top edge of the canvas in slice pixels (edges, not centres; may be negative).
     left: f64,
     top: f64,
     /// Slice pixels per model pixel, along columns and rows.
     scale: [f64; 2],
-    size: usize,
+    /// Columns and rows.
+    size: [usize; 2],
     roi: Roi,
 }
 
@@ -29,35 +31,24 @@ impl Placement {
         let fit = (w * pixel[0]).max(h * pixel[1]);
         let side = spacing.map_or(fit, |s| fit.max(s * size as f64));
         let [across, down] = pixel.map(|p| side / p);
-        let scale = [across / size as f64, down / size as f64];
-        // Pixels of the model's own size are not cut in halves.
-        let beside = |scale: f64, room: f64| {
-            let half = 0.5 * room;
-            if (scale - 1.0).abs() < 1e-9 { half.floor() } else { half }
-        };
         Self {
-            left: roi.x as f64 - beside(scale[0], across - w),
-            top: roi.y as f64 - beside(scale[1], down - h),
-            scale,
-            size,
+            left: roi.x as f64 - 0.5 * (across - w),
+            top: roi.y as f64 - 0.5 * (down - h),
+            scale: [across / size as f64, down / size as f64],
+            size: [size; 2],
             roi,
         }
     }
 
-    /// The same square of a slice whose columns, or rows, run the other way: what lay before the
-    /// region lies behind it.
-    #[must_use]
-    pub(super) fn mirrored(self, flips: [bool; 2]) -> Self {
-        let other = |first: usize, count: usize, edge: f64, scale: f64, flip: bool| {
-            let (first, room) = (first as f64, scale * self.size as f64 - count as f64);
-            if flip { first - (room - (first - edge)) } else { edge }
-        };
-        let Roi { x, y, width, height } = self.roi;
-        Self {
-            left: other(x, width, self.left, self.scale[0], flips[0]),
-            top: other(y, height, self.top, self.scale[1], flips[1]),
-            ..self
-        }
+    /// All pixels of `roi`, whose pixels are `pixel` wide and high. With `spacing`, in the same unit,
+    /// a model pixel is so large; without, pixels that are not square become so.
+    pub fn pixelwise(roi: Roi, pixel: [f64; 2], spacing: Option<f64>) -> Self {
+        let side = spacing.unwrap_or(pixel[0].min(pixel[1]));
+        let scale = pixel.map(|p| side / p);
+        let own = [roi.width, roi.height];
+        let size = [0, 1].map(|a| ((own[a] as f64 / scale[a] - 1e-6).ceil() as usize).max(1));
+        let over = [0, 1].map(|a| 0.5 * (size[a] as f64 * scale[a] - own[a] as f64));
+        Self { left: roi.x as f64 - over[0], top: roi.y as f64 - over[1], scale, size, roi }
     }
 
     /// The region on the slice.
@@ -65,14 +56,14 @@ impl Placement {
         self.roi
     }
 
-    /// Side of the square, in model pixels.
-    pub fn size(&self) -> usize {
+    /// Columns and rows of the canvas, in model pixels.
+    pub fn size(&self) -> [usize; 2] {
         self.size
     }
 
-    /// Where the region lies in the square, as fractions of its side: left, top, width, height.
+    /// Where the region lies on the canvas, as fractions of its sides: left, top, width, height.
     pub fn region(&self) -> [f64; 4] {
-        let [across, down] = self.scale.map(|s| s * self.size as f64);
+        let [across, down] = [0, 1].map(|a| self.scale[a] * self.size[a] as f64);
         [
             (self.roi.x as f64 - self.left) / across,
             (self.roi.y as f64 - self.top) / down,
@@ -81,25 +72,24 @@ impl Placement {
         ]
     }
 
-    /// The region of a plane `[height, width]` as the model sees it, `[size, size]`.
+    /// The region of a plane `[height, width]` as the model sees it, `[rows, columns]`.
     pub fn shrink(&self, plane: &[f32], width: usize, height: usize, outside: f32) -> Vec<f32> {
         let [across, down] = self.scale;
-        let columns = Taps::new(self.size, across, self.left, self.roi.x, self.roi.width);
-        let rows = Taps::new(self.size, down, self.top, self.roi.y, self.roi.height);
+        let columns = Taps::new(self.size[0], across, self.left, self.roi.x, self.roi.width);
+        let rows = Taps::new(self.size[1], down, self.top, self.roi.y, self.roi.height);
         debug_assert_eq!(plane.len(), width * height);
         resample(plane, width, &rows, &columns, outside)
     }
 
-    /// A plane `[size, size]` of the model on the region, `[roi.height, roi.width]`.
+    /// A plane `[rows, columns]` of the model on the region, `[roi.height, roi.width]`.
     pub fn enlarge(&self, plane: &[f32]) -> Vec<f32> {
-        let taps = |scale: f64, edge: f64, first: usize, count: usize| {
-            let inverse = 1.0 / scale;
-            Taps::new(count, inverse, (first as f64 - edge) * inverse, 0, self.size)
+        let taps = |axis: usize, edge: f64, first: usize, count: usize| {
+            let inverse = 1.0 / self.scale[axis];
+            Taps::new(count, inverse, (first as f64 - edge) * inverse, 0, self.size[axis])
         };
-        let [across, down] = self.scale;
-        let columns = taps(across, self.left, self.roi.x, self.roi.width);
-        let rows = taps(down, self.top, self.roi.y, self.roi.height);
-        resample(plane, self.size, &rows, &columns, 0.0)
+        let columns = taps(0, self.left, self.roi.x, self.roi.width);
+        let rows = taps(1, self.top, self.roi.y, self.roi.height);
+        resample(plane, self.size[0], &rows, &columns, 0.0)
     }
 }
 
@@ -256,5 +246,20 @@ mod tests {
         let placement = Placement::new(roi, 8, [1.0; 2], None);
         assert_eq!(placement.shrink(&plane, 8, 8, 0.0), plane);
         assert_eq!(placement.enlarge(&plane), plane);
+    }
+
+    #[test]
+    fn pixel_by_pixel_nothing_is_changed_and_a_spacing_is_kept() {
+        let plane: Vec<f32> = (0..12 * 9).map(|v| v as f32).collect();
+        let roi = Roi { x: 3, y: 2, width: 7, height: 4 };
+        let placement = Placement::pixelwise(roi, [1.0; 2], None);
+        assert_eq!(placement.size(), [7, 4]);
+        let seen = placement.shrink(&plane, 12, 9, -1.0);
+        let own: Vec<f32> = (0..28).map(|i| plane[(2 + i / 7) * 12 + 3 + i % 7]).collect();
+        assert_eq!(seen, own);
+        assert_eq!(placement.enlarge(&seen), own);
+        // Twice as fine columns as rows, and a model of 2 mm for pixels of 1 mm.
+        assert_eq!(Placement::pixelwise(roi, [0.5, 1.0], None).size(), [7, 8]);
+        assert_eq!(Placement::pixelwise(roi, [1.0; 2], Some(2.0)).size(), [4, 2]);
     }
 }

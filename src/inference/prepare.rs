@@ -2,7 +2,7 @@
 //!
 //! The region is read in the contract's axes (a permutation and flips, exact), its slices are
 //! interpolated where they lie more than 2 % closer or further than the contract says, and each is
-//! put on the model's square ([`Placement`]). Oblique scans are taken along their nearest axes.
+//! put on the model's canvas ([`Placement`]). Oblique scans are taken along their nearest axes.
 
 use super::Placement;
 use super::placement::{Taps, cubic};
@@ -78,7 +78,7 @@ impl Slices {
 }
 
 impl Prepared {
-    /// Of a region of a scan, for a canvas of `size` pixels.
+    /// Of a region of a scan, for a square canvas of `size` pixels, or one as large as the region.
     pub fn new(geometry: &Geometry, region: &Block, contract: &Contract, size: usize) -> Self {
         let mut notices = Vec::new();
         let shape = geometry.shape();
@@ -95,14 +95,15 @@ impl Prepared {
         let place = |b: &Block, [x, y]: [usize; 2], pixel: [f64; 2]| {
             let [width, height] = [b.shape[x], b.shape[y]];
             let roi = Roi { x: b.origin[x], y: b.origin[y], width, height };
+            if contract.pixelwise {
+                return Placement::pixelwise(roi, pixel, in_plane);
+            }
             Placement::new(roi, size, pixel, in_plane)
         };
         let upright = turn.axis[0] < turn.axis[1];
         let [a, b] = [turn.axis[0].min(turn.axis[1]), turn.axis[0].max(turn.axis[1])];
-        let [x, y, _] = turn.flip;
-        let stored_flips = if upright { [x, y] } else { [y, x] };
         let stored_pixel = if upright { pixel } else { [pixel[1], pixel[0]] };
-        if let Some(target) = in_plane {
+        if let Some(target) = in_plane.filter(|_| !contract.pixelwise) {
             let needed = (turned.shape[0] as f64 * spacing[0])
                 .max(turned.shape[1] as f64 * spacing[1])
                 / size as f64;
@@ -127,7 +128,7 @@ impl Prepared {
             stored: *region,
             turn,
             placement: place(&turned, [0, 1], pixel),
-            stored_placement: place(region, [a, b], stored_pixel).mirrored(stored_flips),
+            stored_placement: place(region, [a, b], stored_pixel),
             slices: Slices::new(turned.origin[2], turned.shape[2], turn.reorder(shape)[2], scale),
             notices,
         }
@@ -171,23 +172,6 @@ impl Prepared {
         (whole > 0).then(|| self.turn.stored_block(self.shape, &turned))
     }
 
-    /// Side of the canvas, in model pixels.
-    pub fn canvas_side(&self) -> usize {
-        self.placement.size()
-    }
-
-    /// Columns and rows of the canvas that lie in the region.
-    pub fn inside(&self) -> [std::ops::Range<usize>; 2] {
-        let side = self.placement.size() as f64;
-        let [left, top, width, height] = self.placement.region();
-        [(left, width), (top, height)].map(|(start, share)| {
-            // Pixels whose middle is inside; a rounding error does not count.
-            let low = (start * side - 0.5 - 1e-6).ceil().max(0.0) as usize;
-            let high = ((start + share) * side - 0.5 + 1e-6).floor().min(side - 1.0) as usize;
-            low..(high + 1).max(low + 1)
-        })
-    }
-
     /// Columns and rows of the region in the turned axes.
     pub fn plane(&self) -> [usize; 2] {
         let roi = self.placement.roi();
@@ -200,16 +184,21 @@ impl Prepared {
         self.stored_placement
     }
 
-    /// Values of the canvas, `[n, size, size]`, in the directions of [`Self::stored_placement`].
+    /// Columns and rows of the canvas.
+    pub fn canvas_size(&self) -> [usize; 2] {
+        self.placement.size()
+    }
+
+    /// Values of the canvas, `[n, rows, columns]`, in the directions of [`Self::stored_placement`].
     pub fn stored_canvas<T: Copy + Default>(&self, canvas: &[T]) -> Vec<T> {
-        let n = self.placement.size();
+        let [w, h] = self.stored_placement.size();
         let upright = self.turn.axis[0] < self.turn.axis[1];
         let axis = if upright { [0, 1, 2] } else { [1, 0, 2] };
         let [x, y, _] = self.turn.flip;
-        Turn { axis, flip: [x, y, false] }.undo([n, n, canvas.len() / (n * n).max(1)], canvas)
+        Turn { axis, flip: [x, y, false] }.undo([w, h, canvas.len() / (w * h).max(1)], canvas)
     }
 
-    /// A probability of the model, `[size, size]`, on the region's pixels in the turned axes.
+    /// A probability of the model, `[rows, columns]`, on the region's pixels in the turned axes.
     pub fn enlarge(&self, canvas: &[f32]) -> Vec<f32> {
         self.placement.enlarge(canvas)
     }
@@ -241,7 +230,7 @@ impl Prepared {
         out
     }
 
-    /// The canvas `[size, size]` of model slice `k`: `plane` gives the turned slices of the scan,
+    /// The canvas `[rows, columns]` of model slice `k`: `plane` gives the turned slices of the scan,
     /// `outside` stands beside the region.
     pub fn canvas(
         &self,
@@ -276,20 +265,6 @@ impl Prepared {
     pub(super) fn turn(&self) -> &Turn {
         &self.turn
     }
-}
-
-/// Side in model pixels of a square that holds a region at the contract's spacing; `None` where
-/// either is not known.
-pub fn region_side(geometry: &Geometry, region: &Block, contract: &Contract) -> Option<usize> {
-    let target = contract.spacing_mm[0]?;
-    if geometry.unit() != LengthUnit::Millimetre {
-        return None;
-    }
-    let turn = turn(geometry, contract, &mut Vec::new());
-    let shape = turn.block(geometry.shape(), region).shape;
-    let spacing = turn.reorder(geometry.spacing());
-    let longest = (shape[0] as f64 * spacing[0]).max(shape[1] as f64 * spacing[1]);
-    Some(((longest / target - 1e-3).ceil() as usize).max(1))
 }
 
 /// The axis of a scan's voxels across which a model's slices lie.
@@ -389,6 +364,8 @@ mod tests {
             flips: [false; 2],
             region: None,
             shares: Vec::new(),
+            borders: Vec::new(),
+            pixelwise: false,
         }
     }
 

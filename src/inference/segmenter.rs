@@ -82,6 +82,8 @@ pub trait Sink {
     fn step(&mut self, unit: &Range<usize>, estimates: Estimates) -> ControlFlow<()>;
     /// The masks drawn at once, slice after slice.
     fn direct(&mut self, unit: &Range<usize>, probability: &[f32]);
+    /// What kind of pictures the unit's slices are, of a network that says so.
+    fn features(&mut self, _slices: &[Vec<f32>]) {}
     /// A finished member, slice after slice.
     fn member(&mut self, index: usize, unit: &Range<usize>, probability: &[f32]);
     /// The clock of the run.
@@ -90,12 +92,6 @@ pub trait Sink {
 
 /// A way from a scan to masks.
 pub trait Segmenter: Send {
-    /// Whether the canvas grows with the region, at the contract's spacing, so that all of it is
-    /// seen at its own size.
-    fn sees_whole_regions(&self) -> bool {
-        false
-    }
-
     /// # Errors
     /// If the settings do not suit it.
     fn plan(&self, request: &Request<'_>) -> Result<Agenda, InferenceError>;

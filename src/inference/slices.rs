@@ -2,7 +2,7 @@
 //! each with its condition. The squares' estimates are blended at every step and the sampler runs on
 //! the canvas, so a member is one mask without seams (as MultiDiffusion, arXiv 2302.08113).
 
-use super::{Agenda, Estimates, InferenceError, Request, Segmenter, Sink};
+use super::{Agenda, Estimates, InferenceError, Request, Segmenter, Settings, Sink};
 use crate::diffusion::{Denoiser, DiffusionError, Plan, SamplerKind, Start, member_seed};
 use crate::models::{Diffusion, Look, Shape, SliceNetwork, Tiles};
 use std::ops::{ControlFlow, Range};
@@ -27,6 +27,9 @@ pub struct Scene {
     canvas: usize,
     /// Probability of the masks drawn at once, `[K, canvas, canvas]` each.
     pub direct: Vec<f32>,
+    /// Of each slice: mean and standard deviation of each channel, then what its squares' looks say
+    /// on average ([`Look::features`]). Empty of a network that says nothing.
+    pub features: Vec<Vec<f32>>,
 }
 
 impl Scene {
@@ -41,20 +44,41 @@ impl Scene {
         canvas: usize,
     ) -> candle_core::Result<Self> {
         let tiles = Tiles::new(canvas, shape.side);
+        let (of_image, square) =
+            (shape.channels * canvas * canvas, shape.classes * shape.side.pow(2));
+        let size = shape.classes * canvas * canvas;
+        if let Some(windows) = network.windows() {
+            let masks = images.chunks(of_image).map(|image| windows.whole(image, [canvas; 2]));
+            let direct = masks.collect::<Result<Vec<_>, _>>()?.concat();
+            let (looks, features) = (Vec::new(), Vec::new());
+            return Ok(Self { tiles, looks, square, canvas: size, direct, features });
+        }
         let looks = (0..tiles.count())
             .map(|tile| network.look(&tiles.cut(images, tile)))
             .collect::<Result<Vec<_>, _>>()?;
-        let square = shape.classes * shape.side * shape.side;
-        let mut scene = Self {
-            tiles,
-            looks,
-            square,
-            canvas: shape.classes * canvas * canvas,
-            direct: Vec::new(),
-        };
+        let mut scene =
+            Self { tiles, looks, square, canvas: size, direct: Vec::new(), features: Vec::new() };
         let parts: Vec<Vec<f32>> = scene.looks.iter().map(|l| l.direct().to_vec()).collect();
         scene.direct = scene.blend(&parts);
+        scene.features = scene.features(images, canvas * canvas);
         Ok(scene)
+    }
+
+    fn features(&self, images: &[f32], plane: usize) -> Vec<Vec<f32>> {
+        let slices = (self.direct.len() / self.canvas).max(1);
+        let all: Vec<&[f32]> = self.looks.iter().map(|l| l.features()).collect();
+        let count = all.first().map_or(0, |f| f.len()) / slices;
+        if count == 0 {
+            return Vec::new();
+        }
+        let mean = |i: usize| all.iter().map(|f| f[i]).sum::<f32>() / all.len() as f32;
+        let looks = |k: usize| (k * count..(k + 1) * count).map(mean);
+        let images = images.chunks(images.len() / slices);
+        let seen = |image: &[f32]| image.chunks(plane).flat_map(moments).collect::<Vec<_>>();
+        images
+            .enumerate()
+            .map(|(k, image)| seen(image).into_iter().chain(looks(k)).collect())
+            .collect()
     }
 
     /// Masks of canvases from those of their squares.
@@ -134,9 +158,12 @@ impl SliceSegmenter {
         Self { network, shape, diffusion, canvas }
     }
 
-    /// The noise levels that the steps visit, of a network that samples.
-    fn steps(&self, steps: usize, start: Start) -> Result<Option<Plan>, DiffusionError> {
-        let Some(diffusion) = &self.diffusion else { return Ok(None) };
+    /// The noise levels that the steps visit, of a network that is to sample.
+    fn steps(&self, steps: usize, settings: &Settings) -> Result<Option<Plan>, DiffusionError> {
+        let Some(diffusion) = self.diffusion.as_ref().filter(|_| !settings.instant) else {
+            return Ok(None);
+        };
+        let start = settings.start;
         let levels = diffusion.levels();
         let first = match start {
             Start::Noise => levels.len() - 1,
@@ -149,7 +176,7 @@ impl SliceSegmenter {
 impl Segmenter for SliceSegmenter {
     fn plan(&self, request: &Request<'_>) -> Result<Agenda, InferenceError> {
         let settings = request.settings;
-        let plan = self.steps(settings.steps, settings.start)?;
+        let plan = self.steps(settings.steps, settings)?;
         let members = if plan.is_some() { settings.members } else { 1 };
         let tiles = Tiles::new(self.canvas, self.shape.side).count();
         let most = (BATCH_BYTES / self.shape.bytes.max(1)).max(1);
@@ -182,9 +209,10 @@ impl Segmenter for SliceSegmenter {
         let mut scene = Scene::new(&*self.network, &self.shape, &images, self.canvas)?;
         sink.times().condition_s += at.elapsed().as_secs_f64();
         sink.direct(unit, &scene.direct);
+        sink.features(&scene.features);
         let size = scene.canvas;
         let shown = unit.len() / 2;
-        let Some(plan) = self.steps(agenda.steps, request.settings.start)? else {
+        let Some(plan) = self.steps(agenda.steps, request.settings)? else {
             let probability = vec![scene.direct[shown * size..(shown + 1) * size].to_vec()];
             let slice = unit.start + shown;
             return Ok(
@@ -211,6 +239,13 @@ impl Segmenter for SliceSegmenter {
         }
         Ok(ControlFlow::Continue(()))
     }
+}
+
+/// Mean and standard deviation.
+fn moments(values: &[f32]) -> [f32; 2] {
+    let n = values.len() as f32;
+    let mean = values.iter().sum::<f32>() / n;
+    [mean, (values.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / n).sqrt()]
 }
 
 /// Of a mask in -1…1.

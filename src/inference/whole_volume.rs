@@ -15,55 +15,23 @@ const FEWEST_SLICES: usize = 4;
 /// A window's weights fall to a standard deviation of this share of its side.
 const SPREAD: f64 = 0.125;
 
-/// A region as the model sees it, without what stands beside it on the canvas.
-pub struct Frame {
-    canvas: usize,
-    columns: Range<usize>,
-    rows: Range<usize>,
-    slices: usize,
+/// Depth, height and width of a region as the model sees it.
+pub fn volume_size(prepared: &Prepared) -> [usize; 3] {
+    let [width, height] = prepared.canvas_size();
+    [prepared.slices(), height, width]
 }
 
-impl Frame {
-    pub fn new(prepared: &Prepared) -> Self {
-        let canvas = prepared.canvas_side();
-        let [columns, rows] = prepared.inside();
-        Self { canvas, columns, rows, slices: prepared.slices() }
-    }
-
-    /// Depth, height, width.
-    pub fn size(&self) -> [usize; 3] {
-        [self.slices, self.rows.len(), self.columns.len()]
-    }
-
-    /// The region's part of planes `[n, canvas, canvas]`.
-    pub fn cut(&self, planes: &[f32]) -> Vec<f32> {
-        let rows = |plane: &[f32]| -> Vec<f32> {
-            let row = |y: usize| &plane[y * self.canvas..][self.columns.clone()];
-            self.rows.clone().flat_map(row).copied().collect()
-        };
-        planes.chunks(self.canvas * self.canvas).flat_map(rows).collect()
-    }
-
-    /// The canvas `[canvas, canvas]` with a plane `[height, width]` of the region.
-    fn put(&self, plane: &[f32]) -> Vec<f32> {
-        let mut canvas = vec![0.0; self.canvas * self.canvas];
-        for (row, y) in plane.chunks(self.columns.len()).zip(self.rows.clone()) {
-            canvas[y * self.canvas..][self.columns.clone()].copy_from_slice(row);
+/// The region as the model sees it, `[channels, depth, height, width]`.
+pub fn input_volume(prepared: &Prepared, input: &ModelInput<'_>, channels: usize) -> Vec<f32> {
+    let [slices, height, width] = volume_size(prepared);
+    let area = height * width;
+    let mut volume = vec![0.0; channels * slices * area];
+    for k in 0..slices {
+        for (c, plane) in input.slice(k).chunks(area).enumerate() {
+            volume[(c * slices + k) * area..][..area].copy_from_slice(plane);
         }
-        canvas
     }
-
-    /// The volume `[channels, depth, height, width]`.
-    pub fn volume(&self, input: &ModelInput<'_>, channels: usize) -> Vec<f32> {
-        let area = self.rows.len() * self.columns.len();
-        let mut volume = vec![0.0; channels * self.slices * area];
-        for k in 0..self.slices {
-            for (c, plane) in self.cut(&input.slice(k)).chunks(area).enumerate() {
-                volume[(c * self.slices + k) * area..][..area].copy_from_slice(plane);
-            }
-        }
-        volume
-    }
+    volume
 }
 
 /// How a volume is taken: its padded size, and the windows on it.
@@ -253,12 +221,7 @@ impl WholeVolume {
 }
 
 impl Segmenter for WholeVolume {
-    fn sees_whole_regions(&self) -> bool {
-        true
-    }
-
     fn plan(&self, request: &Request<'_>) -> Result<Agenda, InferenceError> {
-        let frame = Frame::new(request.prepared);
         let slices = request.prepared.scan_slices();
         if slices < FEWEST_SLICES {
             return Err(InferenceError::Settings {
@@ -270,7 +233,7 @@ impl Segmenter for WholeVolume {
                 ),
             });
         }
-        let windows = Windows::new(frame.size(), self.network.stride(), self.most);
+        let windows = Windows::new(volume_size(request.prepared), self.network.stride(), self.most);
         let mut agenda =
             Agenda::deterministic(std::iter::once(0..request.prepared.slices()).collect());
         agenda.steps = windows.offsets.len();
@@ -298,9 +261,8 @@ impl Segmenter for WholeVolume {
         sink: &mut dyn Sink,
     ) -> Result<ControlFlow<()>, InferenceError> {
         let at = Instant::now();
-        let frame = Frame::new(request.prepared);
-        let size = frame.size();
-        let volume = frame.volume(request.input, self.channels);
+        let size = volume_size(request.prepared);
+        let volume = input_volume(request.prepared, request.input, self.channels);
         sink.times().prepare_s += at.elapsed().as_secs_f64();
         let windows = Windows::new(size, self.network.stride(), self.most);
         let at = Instant::now();
@@ -308,19 +270,18 @@ impl Segmenter for WholeVolume {
         let on_window = |step: usize, blended: &Blended| {
             let middle = windows.offsets[step][0] + windows.window[0] / 2;
             let slice = middle.min(size[0] - 1);
-            let planes = blended.slice(slice);
-            let canvas = planes.chunks(area).flat_map(|p| frame.put(p)).collect();
-            let estimates = Estimates { step, t: None, first: 0, slice, probability: vec![canvas] };
+            let probability = vec![blended.slice(slice)];
+            let estimates = Estimates { step, t: None, first: 0, slice, probability };
             sink.step(unit, estimates)
         };
         let drawn = run(&*self.network, &volume, size, &windows, on_window)?;
         sink.times().condition_s += at.elapsed().as_secs_f64();
         let Some(drawn) = drawn else { return Ok(ControlFlow::Break(())) };
         let classes = drawn.len() / (size[0] * area);
-        let mut masks = Vec::with_capacity(size[0] * classes * frame.canvas * frame.canvas);
+        let mut masks = Vec::with_capacity(drawn.len());
         for k in 0..size[0] {
             for c in 0..classes {
-                masks.extend(frame.put(&drawn[(c * size[0] + k) * area..][..area]));
+                masks.extend_from_slice(&drawn[(c * size[0] + k) * area..][..area]);
             }
         }
         sink.direct(unit, &masks);

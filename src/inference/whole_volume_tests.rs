@@ -26,8 +26,7 @@ impl VolumeNetwork for Bright {
     }
 }
 
-const AXES: &str =
-    r#"{"axes":"RAS","spacing_mm":[1.0,1.0,1.0],"values":{"window":{"low":0.0,"high":100.0}}}"#;
+const AXES: &str = r#"{"axes":"RAS","spacing_mm":[1.0,1.0,1.0],"pixelwise":true,"values":{"window":{"low":0.0,"high":100.0}}}"#;
 
 fn engine(most: usize) -> Engine {
     let loader: Loader = Arc::new(move |id, _| {
@@ -49,7 +48,7 @@ fn engine(most: usize) -> Engine {
             markdown: String::new(),
         };
         let segmenter = WholeVolume::new(Box::new(Bright), 1).in_passes_of(most);
-        Ok(Loaded { card, temperatures: None, segmenter: Box::new(segmenter) })
+        Ok(Loaded { card, temperatures: None, familiarity: None, segmenter: Box::new(segmenter) })
     });
     Engine::with(loader)
 }

@@ -1,7 +1,8 @@
 //! What a locator says of a scan.
 
+use super::Extent;
 use crate::models::ModelError;
-use crate::volume::{Block, Volume};
+use crate::volume::{Block, Geometry, Volume};
 
 /// A structure in a scan.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,6 +46,9 @@ pub enum LocateError {
 pub trait Locator: Sync {
     /// What it looks for, as in [`Found::what`] or a word for all of them.
     fn structure(&self) -> &'static str;
+
+    /// How large the regions usually are in such a scan: for a place that a person shows.
+    fn usual(&self, geometry: &Geometry) -> Extent;
 
     /// Looks at one time point. Takes less than a second; call it off the window's thread.
     ///

@@ -10,7 +10,8 @@ static SCOUT: Scout =
 /// Room beside the structure in the crops that `hippocampus-mri` learnt from, millimetres on both
 /// sides together, less what the network's outlines are broader.
 const ROOM: f64 = 12.0;
-/// The crops themselves (mean 36 x 50 x 36 mm, at most so large) and the least that shows a brain.
+/// The crops themselves (on average and at most) and the least that shows a brain.
+const USUAL: [f64; 3] = [36.0, 50.0, 36.0];
 const CROP: f64 = 60.0;
 const BRAIN: f64 = 100.0;
 /// Least mean probability, and the volumes that the network's broad outlines may have, mm³.
@@ -25,6 +26,10 @@ pub struct Hippocampi;
 impl Locator for Hippocampi {
     fn structure(&self) -> &'static str {
         "hippocampi"
+    }
+
+    fn usual(&self, _: &Geometry) -> Extent {
+        Extent::Patient(USUAL)
     }
 
     fn locate(&self, volume: &Volume, time: usize) -> Result<Located, LocateError> {

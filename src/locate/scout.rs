@@ -199,6 +199,8 @@ mod tests {
             flips: [false; 2],
             region: None,
             shares: Vec::new(),
+            borders: Vec::new(),
+            pixelwise: false,
         };
         let [nx, ny, _] = geometry.shape();
         let mask: Vec<bool> = (0..geometry.voxel_count())

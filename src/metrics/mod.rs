@@ -10,26 +10,41 @@
 //! | `surface` | Hausdorff distances, ASSD, MASD, surface Dice |
 //! | `energy` | generalised energy distance between two families of masks |
 //! | `calibration` | ECE, Brier score near the border; temperature |
+//! | `components` | 4-connected objects of a plane |
+//! | `segments` | Rand and information scores of many objects, SEG |
+//! | `thin` | cells grown until lines part them |
+//! | `warping` | errors of topology |
+//! | `membranes` | the figures of the ISBI 2012 challenge |
 //! | `bootstrap` | interval of a mean over cases |
 //! | `report` | all measures of one pair of masks, in the order of a table |
 
 mod bootstrap;
 mod calibration;
+mod components;
 mod distance;
 mod energy;
+mod membranes;
 mod overlap;
 mod report;
+mod segments;
 mod surface;
+mod thin;
+mod warping;
 
 pub use bootstrap::mean_interval;
 pub use calibration::{
     Bin, Calibration, best_temperature, boundary_band, calibration, expected_error, tempered,
 };
+pub use components::components;
 pub use distance::squared_distance_transform;
 pub use energy::{ged_squared, ged_squared_labels};
+pub use membranes::{MembraneFigures, Slice, membranes};
 pub use overlap::{Counts, Overlap, overlap};
 pub use report::{Measures, cell, compare};
+pub use segments::{SegmentScores, seg};
 pub use surface::{SurfaceDistances, surface, surface_distances};
+pub use thin::thinned;
+pub use warping::{Warped, warp};
 
 /// What is said of masks without a voxel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

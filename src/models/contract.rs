@@ -83,6 +83,10 @@ pub struct Contract {
     /// unless given. A larger one is segmented in overlapping squares of the network's size.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub canvas: Option<usize>,
+    /// The region is seen pixel by pixel (of `spacing_mm`, if that is given), whatever its size: for
+    /// a network that draws pictures of any size. The canvas is that of training.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pixelwise: bool,
     /// Whether the picture mirrored left to right, and top to bottom, is as good a picture (left and
     /// right eye): training shows both.
     #[serde(default)]
@@ -95,6 +99,10 @@ pub struct Contract {
     /// far outside is doubted. Found by training.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shares: Vec<[f64; 2]>,
+    /// Share of the region's border that each class covers at most in the training cases: what
+    /// reaches further was cut off there. Found after training.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub borders: Vec<f64>,
 }
 
 impl Contract {
@@ -120,6 +128,15 @@ impl Contract {
             && !(low.is_finite() && high.is_finite() && low < high)
         {
             return Err(format!("a window from {low} to {high}, expected a rising one"));
+        }
+        let border = |b: &f64| (0.0..=1.0).contains(b);
+        if !self.borders.is_empty()
+            && (self.borders.len() != classes || !self.borders.iter().all(border))
+        {
+            return Err(format!(
+                "borders {:?}, expected one from 0 to 1 for each of {classes} classes",
+                self.borders
+            ));
         }
         let share = |s: &[f64; 2]| s[0] >= 0.0 && s[0] <= s[1] && s[1] <= 1.0;
         if !self.shares.is_empty()
@@ -151,6 +168,8 @@ mod tests {
         assert_eq!(contract.check(3, 1), Ok(()));
         assert!(contract.check(2, 1).unwrap_err().contains("odd"));
         assert!(contract.check(3, 2).unwrap_err().contains("2 classes"));
+        let bordered = Contract { borders: vec![0.5, 1.5], shares: Vec::new(), ..contract };
+        assert!(bordered.check(3, 2).unwrap_err().contains("from 0 to 1"));
         for (json, why) in [
             (r#"{"axes":"RAR","values":"percentiles"}"#, "RAS"),
             (r#"{"values":"percentiles","space":1}"#, "space"),

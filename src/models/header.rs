@@ -1,6 +1,6 @@
 //! What the header of a weights file says: everything needed to use the weights and to repeat them.
 
-use super::{Contract, ModelError, NetworkConfig, Tiles};
+use super::{Contract, Familiarity, ModelError, NetworkConfig, Shape, Tiles};
 use crate::volume::{Class, ClassKind, Modality};
 use safetensors::tensor::Metadata;
 use serde::{Deserialize, Serialize};
@@ -40,6 +40,9 @@ pub struct WeightsHeader {
     /// Found after training.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temperatures: Option<Temperatures>,
+    /// What its training pictures look like. Found after training.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub familiarity: Option<Familiarity>,
     pub network: NetworkConfig,
     /// The training configuration, steps done, git revision and validation figures.
     pub training: Value,
@@ -76,6 +79,10 @@ impl WeightsHeader {
         check_canvas(self.canvas(), &self.network)?;
         let shape = self.network.shape();
         self.input.check(shape.channels, shape.classes)?;
+        if let Some(familiarity) = &self.familiarity {
+            familiarity.check()?;
+        }
+        check_pixelwise(&self.input, &self.network)?;
         let n = self.classes.len();
         if let Some(t) = &self.temperatures {
             let good = |t: &f64| t.is_finite() && *t > 0.0;
@@ -121,15 +128,36 @@ fn current(mut header: Value) -> Value {
     header
 }
 
+/// Whether the network draws pictures of any size, if that is asked of it, and is asked for them if
+/// it draws volumes.
+///
+/// # Errors
+/// Says why not.
+pub fn check_pixelwise(input: &Contract, network: &NetworkConfig) -> Result<(), String> {
+    let (shape, volumes) = (network.shape(), network.sees_volumes());
+    if input.pixelwise && !volumes && shape.margin == 0 {
+        return Err(format!(
+            "the input is pixelwise, the network sees squares of {} pixels only: expected one with \
+             valid convolutions",
+            shape.side
+        ));
+    }
+    if volumes && !input.pixelwise {
+        return Err("the input is not pixelwise, expected so for a network of volumes".to_owned());
+    }
+    Ok(())
+}
+
 /// Whether a canvas of this side suits the network.
 ///
 /// # Errors
 /// Says why not.
 pub fn check_canvas(canvas: usize, network: &NetworkConfig) -> Result<(), String> {
-    let side = network.shape().side;
+    let Shape { side, margin, .. } = network.shape();
     let most = side.saturating_mul(12);
-    if !(side..=most).contains(&canvas) || Tiles::new(canvas, side).count() > MOST_TILES {
-        return Err(format!("a canvas of {canvas} pixels, expected {side} to {most}"));
+    let least = side.saturating_sub(2 * margin);
+    if !(least..=most).contains(&canvas) || Tiles::new(canvas, side).count() > MOST_TILES {
+        return Err(format!("a canvas of {canvas} pixels, expected {least} to {most}"));
     }
     Ok(())
 }

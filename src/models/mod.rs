@@ -3,6 +3,7 @@
 mod card;
 mod contract;
 mod error;
+mod familiarity;
 mod header;
 pub mod medsegdiff;
 mod network;
@@ -12,16 +13,20 @@ mod slice_network;
 mod tiles;
 #[cfg(test)]
 pub(crate) mod toy;
+pub mod unet;
 mod volume_network;
 mod weights;
 
 pub use card::ModelCard;
 pub use contract::{Axes, Context, Contract, Normalisation};
 pub use error::ModelError;
-pub use header::{Temperatures, WeightsHeader, check_canvas};
+pub use familiarity::{Familiarity, Fit};
+pub use header::{Temperatures, WeightsHeader, check_canvas, check_pixelwise};
 pub use network::NetworkConfig;
-pub use registry::{card, cards, header, load, load_bytes, load_weights, suggest, with_findings};
-pub use slice_network::{Diffusion, Look, Sampling, Shape, SliceNetwork};
-pub use tiles::Tiles;
+pub use registry::{
+    card, cards, header, load, load_bytes, load_weights, suggest, with_familiarity, with_findings,
+};
+pub use slice_network::{Diffusion, Look, Sampling, Shape, SliceNetwork, Window, Windows};
+pub use tiles::{Tiles, mirrored};
 pub use volume_network::{Network, VolumeNetwork};
 pub use weights::{LoadedModel, write_weights};

@@ -2,7 +2,7 @@
 //!
 //! A new kind is an arm of [`NetworkConfig`], a folder of its own, and an objective in `train`.
 
-use super::{Diffusion, Network, Sampling, Shape, medsegdiff, resnet3d};
+use super::{Diffusion, Network, Sampling, Shape, medsegdiff, resnet3d, unet};
 use candle_core::{Device, Result};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 pub enum NetworkConfig {
     MedSegDiff(medsegdiff::Setup),
     ResNet3d(resnet3d::Config),
+    UNet(unet::Config),
     #[cfg(test)]
     Toy(super::toy::Config),
 }
@@ -27,6 +28,7 @@ impl NetworkConfig {
         match self {
             Self::MedSegDiff(setup) => setup.check(),
             Self::ResNet3d(config) => config.check(),
+            Self::UNet(config) => config.check(),
             #[cfg(test)]
             Self::Toy(_) => Ok(()),
         }
@@ -36,16 +38,22 @@ impl NetworkConfig {
         match self {
             Self::MedSegDiff(setup) => setup.network.shape(),
             Self::ResNet3d(config) => config.shape(),
+            Self::UNet(config) => config.shape(),
             #[cfg(test)]
             Self::Toy(toy) => toy.shape(),
         }
+    }
+
+    /// Whether it sees a scan as one volume, not slice by slice.
+    pub fn sees_volumes(&self) -> bool {
+        matches!(self, Self::ResNet3d(_))
     }
 
     /// Of a network that samples.
     pub fn diffusion(&self) -> Option<Diffusion> {
         match self {
             Self::MedSegDiff(setup) => setup.diffusion(),
-            Self::ResNet3d(_) => None,
+            Self::ResNet3d(_) | Self::UNet(_) => None,
             #[cfg(test)]
             Self::Toy(_) => None,
         }
@@ -56,7 +64,7 @@ impl NetworkConfig {
     pub fn sampled(mut self, by: Sampling) -> Self {
         match &mut self {
             Self::MedSegDiff(setup) => setup.sampling = by,
-            Self::ResNet3d(_) => {}
+            Self::ResNet3d(_) | Self::UNet(_) => {}
             #[cfg(test)]
             Self::Toy(_) => {}
         }
@@ -73,6 +81,7 @@ impl NetworkConfig {
                 Network::Slices(Box::new(medsegdiff::Runner::new(&setup.network, vb, device)?))
             }
             Self::ResNet3d(config) => Network::Volumes(Box::new(config.build(vb)?)),
+            Self::UNet(config) => Network::Slices(Box::new(unet::Runner::new(config, vb, device)?)),
             #[cfg(test)]
             Self::Toy(toy) => Network::Slices(Box::new(toy.build(vb)?)),
         })

@@ -1,8 +1,8 @@
 //! The models that come with the program, and those that a person trained.
 
-use super::Context;
 use super::weights::{self, LoadedModel, build, read_header, read_weights, with_header};
-use super::{ModelCard, ModelError, Sampling, Temperatures, WeightsHeader};
+use super::{Context, Contract};
+use super::{Familiarity, ModelCard, ModelError, Sampling, Temperatures, WeightsHeader};
 use crate::volume::{Modality, Volume};
 use candle_core::{Device, Tensor};
 use std::borrow::Cow;
@@ -31,6 +31,10 @@ const EMBEDDED: &[(&[u8], &str)] = &[
     (
         include_bytes!("../../assets/weights/chest-xray.safetensors"),
         include_str!("../../assets/weights/chest-xray.md"),
+    ),
+    (
+        include_bytes!("../../assets/weights/membrane-em.safetensors"),
+        include_str!("../../assets/weights/membrane-em.md"),
     ),
     (
         include_bytes!("../../assets/weights/hippocampus-3d.safetensors"),
@@ -138,6 +142,22 @@ pub fn with_findings(
     let header = read_header(id, &bytes)?;
     let network = header.network.sampled(sampling);
     with_header(id, &bytes, &WeightsHeader { temperatures, network, ..header })
+}
+
+/// The bytes of a model's weights file with what its training pictures look like, and how far each
+/// class reaches to their border, in its header.
+///
+/// # Errors
+/// If there is no such model, or these do not suit it.
+pub fn with_familiarity(
+    id: &str,
+    familiarity: Option<Familiarity>,
+    borders: Vec<f64>,
+) -> Result<Vec<u8>, ModelError> {
+    let (bytes, _) = find(id)?;
+    let header = read_header(id, &bytes)?;
+    let input = Contract { borders, ..header.input.clone() };
+    with_header(id, &bytes, &WeightsHeader { familiarity, input, ..header })
 }
 
 /// The weights of a model (`f32`), to go on training from.

@@ -12,6 +12,9 @@ pub struct Shape {
     pub classes: usize,
     /// Side of the square, in pixels.
     pub side: usize,
+    /// Pixels on each side of the square that are seen and not drawn: there the picture goes on, or
+    /// is mirrored.
+    pub margin: usize,
     /// Memory that one mask takes while it is computed, bytes.
     pub bytes: usize,
     /// 10⁹ floating-point operations per mask and step (FLOP = 2 × MAC); of a network that draws at
@@ -66,12 +69,74 @@ pub trait SliceNetwork: Send {
     /// # Errors
     /// If the network fails.
     fn look(&self, images: &[f32]) -> Result<Box<dyn Look>>;
+
+    /// Of a network that draws pictures of any size.
+    fn windows(&self) -> Option<&dyn Windows> {
+        None
+    }
+}
+
+/// One window of a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Column and row of the first pixel that it gives, and how many columns and rows it gives.
+    pub origin: [usize; 2],
+    pub shape: [usize; 2],
+    /// Columns and rows that the network draws for that.
+    pub output: [usize; 2],
+}
+
+/// A network that draws pictures of any size window by window; all windows together give the same
+/// mask as one of the whole picture would.
+pub trait Windows {
+    /// The windows of a picture of so many columns and rows: each pixel is given by one of them.
+    fn plan(&self, size: [usize; 2]) -> Vec<Window>;
+
+    /// Probability `[K, height, width]` of what a window of the picture `[C, height, width]` gives.
+    ///
+    /// # Errors
+    /// If the network fails.
+    fn draw(&self, planes: &[f32], size: [usize; 2], window: &Window) -> Result<Vec<f32>>;
+
+    /// Probability `[K, height, width]` of the whole picture.
+    ///
+    /// # Errors
+    /// If the network fails.
+    fn whole(&self, planes: &[f32], size: [usize; 2]) -> Result<Vec<f32>> {
+        let mut canvas = Vec::new();
+        for window in self.plan(size) {
+            window.put(&self.draw(planes, size, &window)?, size, &mut canvas);
+        }
+        Ok(canvas)
+    }
+}
+
+impl Window {
+    /// Writes what the window gives, `[K, height, width]`, on the canvas of the picture, which is
+    /// made if it is empty.
+    pub fn put(&self, given: &[f32], [width, height]: [usize; 2], canvas: &mut Vec<f32>) {
+        let [x, y] = self.origin;
+        let [columns, rows] = self.shape;
+        canvas.resize(given.len() / (columns * rows) * width * height, 0.0);
+        let planes = given.chunks(columns * rows).zip(canvas.chunks_mut(width * height));
+        for (from, to) in planes {
+            for (r, row) in from.chunks(columns).enumerate() {
+                to[(y + r) * width + x..][..columns].copy_from_slice(row);
+            }
+        }
+    }
 }
 
 /// Images that a network has looked at.
 pub trait Look: Send {
     /// Probability of the masks drawn at once, `[K, S, S]` each.
     fn direct(&self) -> &[f32];
+
+    /// What kind of picture each image is, as many numbers of each ([`crate::models::Familiarity`]);
+    /// none of a network that does not say.
+    fn features(&self) -> &[f32] {
+        &[]
+    }
 
     /// What denoises `[K, S, S]` states under these images: as many of the first image, then of the
     /// second, and so on. `None` of a network that does not sample.

@@ -75,6 +75,17 @@ impl Tiles {
     }
 }
 
+/// The pixel of `n` that stands at place `i`, which may lie beside the picture: it is mirrored there,
+/// edges not repeated.
+pub fn mirrored(i: isize, n: usize) -> usize {
+    if n == 1 {
+        return 0;
+    }
+    let period = 2 * (n - 1);
+    let j = i.rem_euclid(period as isize) as usize;
+    if j >= n { period - j } else { j }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

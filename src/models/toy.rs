@@ -25,7 +25,7 @@ impl Config {
         let Self { side, channels, classes } = *self;
         let values = side * side * classes;
         let gflop = 2e-9 * (values * channels) as f64;
-        Shape { channels, classes, side, bytes: 4 * values, gflop }
+        Shape { channels, classes, side, margin: 0, bytes: 4 * values, gflop }
     }
 
     pub(crate) fn build(self, vb: &VarBuilder<'_>) -> Result<Toy> {

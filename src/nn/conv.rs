@@ -1,7 +1,7 @@
 //! 2-D convolution: im2col by row copies in tiles that stay in the cache, then a matrix product;
-//! 3x3 "same" convolutions of enough pixels and channels by [`super::winograd`].
+//! 3x3 convolutions of enough pixels and channels by [`super::winograd`].
 //!
-//! The input gradient of a "same" convolution is a convolution with the flipped kernel; the weight
+//! The input gradient of a convolution of stride 1 is a convolution with the flipped kernel; the weight
 //! gradient sums per-tile products in a fixed order, so results do not depend on thread timing.
 
 use super::element::{Real, by_type};
@@ -86,10 +86,10 @@ impl Sizes {
     }
     /// Sizes and kernels for [`winograd`], where it pays.
     fn winograd<T: Winograd>(&self) -> Option<(winograd::Sizes, Kernels<T>)> {
-        let &Self { b, ci, co, h, w, .. } = self;
-        let sizes = winograd::Sizes { b, ci, co, h, w };
-        let same = (self.kh, self.kw, self.stride, self.pad) == (3, 3, 1, 1);
-        (same && sizes.pay()).then(T::kernels).flatten().map(|kernels| (sizes, kernels))
+        let &Self { b, ci, co, oh, ow, pad, .. } = self;
+        let sizes = winograd::Sizes { b, ci, co, h: oh, w: ow, pad };
+        let fits = (self.kh, self.kw, self.stride) == (3, 3, 1) && pad <= 2;
+        (fits && sizes.pay()).then(T::kernels).flatten().map(|kernels| (sizes, kernels))
     }
     fn image<'a, T>(&self, x: &'a [T], b: usize) -> &'a [T] {
         &x[b * self.ci * self.h * self.w..][..self.ci * self.h * self.w]
@@ -297,8 +297,9 @@ fn weight_gradient<T: Winograd>(x: &[T], dy: &[T], s: Sizes) -> Vec<T> {
 
 fn input_gradient<T: Winograd>(dy: &[T], k: &[T], s: Sizes) -> Vec<T> {
     let taps = s.kh * s.kw;
-    if s.stride == 1 && s.kh == s.kw && 2 * s.pad + 1 == s.kh {
-        let back = Sizes { ci: s.co, co: s.ci, h: s.oh, w: s.ow, oh: s.h, ow: s.w, ..s };
+    if s.stride == 1 && s.kh == s.kw && s.pad < s.kh {
+        let pad = s.kh - 1 - s.pad;
+        let back = Sizes { ci: s.co, co: s.ci, h: s.oh, w: s.ow, oh: s.h, ow: s.w, pad, ..s };
         if let Some((sizes, kernels)) = back.winograd() {
             return winograd::convolve(dy, &Kernel::Backward(k), None, sizes, &kernels);
         }

@@ -1,4 +1,4 @@
-//! 3x3 "same" convolution by Winograd's minimal filtering F(4x4, 3x3) (Lavin and Gray 2016): four
+//! 3x3 convolution by Winograd's minimal filtering F(4x4, 3x3) (Lavin and Gray 2016): four
 //! times fewer multiplications than the definition, for both gradients as well.
 //!
 //! The image is cut into 4x4 output tiles, each from 6x6 inputs. Blocks of tiles that stay in a
@@ -27,7 +27,7 @@ pub(super) const GRADIENT_CHANNELS: usize = 64;
 /// Elements between the points beyond what they need: powers of two would share cache sets.
 const SPACE: usize = 16;
 
-/// Sizes of one convolution: `[b, ci, h, w]` to `[b, co, h, w]`.
+/// Sizes of one convolution to `[b, co, h, w]`, of `[b, ci, ..]` with `pad` zeros round it (0 to 2).
 #[derive(Clone, Copy)]
 pub(super) struct Sizes {
     pub(super) b: usize,
@@ -35,6 +35,7 @@ pub(super) struct Sizes {
     pub(super) co: usize,
     pub(super) h: usize,
     pub(super) w: usize,
+    pub(super) pad: usize,
 }
 
 impl Sizes {
@@ -45,6 +46,10 @@ impl Sizes {
     }
     fn tiles(&self) -> usize {
         self.h.div_ceil(4) * self.w.div_ceil(4)
+    }
+    /// Pixels of an input plane.
+    fn input(&self) -> usize {
+        (self.h + 2 - 2 * self.pad) * (self.w + 2 - 2 * self.pad)
     }
     /// Blocks of about `target` tiles.
     fn blocks(&self, target: usize) -> Vec<Block> {
@@ -58,8 +63,9 @@ impl Sizes {
             for ty in (0..th).step_by(rows) {
                 for tx in (0..tw).step_by(columns) {
                     let (rows, columns) = (rows.min(th - ty), columns.min(tw - tx));
-                    let plane = self.h * self.w;
-                    let patch = Patch { h: self.h, w: self.w, plane, ty, tx, rows, columns };
+                    let Self { h, w, pad, .. } = *self;
+                    let planes = [self.input(), h * w];
+                    let patch = Patch { h, w, pad, planes, ty, tx, rows, columns };
                     blocks.push(Block { image, images: images.min(self.b - image), patch });
                 }
             }
@@ -137,7 +143,7 @@ pub(super) enum Kernel<'a, T> {
     Backward(&'a [T]),
 }
 
-/// `x` `[b, ci, h, w]` to `[b, co, h, w]`.
+/// `x` `[b, ci, ..]` to `[b, co, h, w]`.
 pub(super) fn convolve<T: Real>(
     x: &[T],
     kernel: &Kernel<'_, T>,
@@ -179,7 +185,7 @@ pub(super) fn convolve<T: Real>(
     let blocks = s.blocks(target);
     let tiles = blocks.iter().map(Block::tiles).max().unwrap_or(0);
     let staging = blocks.iter().map(|b| b.patch.staging(lanes)).max().unwrap_or(0);
-    let (from, to) = (s.ci * s.h * s.w, s.co * s.h * s.w);
+    let (from, to) = (s.ci * s.input(), s.co * s.h * s.w);
     let mut out = Vec::with_capacity(s.b * to);
     let shared = Shared(out.as_mut_ptr());
     let next = AtomicUsize::new(0);
@@ -247,7 +253,7 @@ pub(super) fn weight_gradient<T: Real>(
     let parts = GRADIENT_TASKS.div_ceil(groups).min(blocks.len());
     let tiles = blocks.iter().map(Block::tiles).max().unwrap_or(0);
     let staging = blocks.iter().map(|b| b.patch.staging(lanes)).max().unwrap_or(0);
-    let plane = s.h * s.w;
+    let (input, plane) = (s.input(), s.h * s.w);
     let mut rooms: Vec<Room<T>> = (0..groups * parts)
         .into_par_iter()
         .with_max_len(1)
@@ -268,7 +274,7 @@ pub(super) fn weight_gradient<T: Real>(
                 unsafe {
                     for i in 0..block.images {
                         let (image, row) = (block.image + i, i * per_image);
-                        let from = x[image * s.ci * plane..][..s.ci * plane].as_ptr();
+                        let from = x[image * s.ci * input..][..s.ci * input].as_ptr();
                         (kernels.input)(from, s.ci, block.patch, staging, inputs.skip_rows(row));
                         let from = dy[(image * s.co + c0) * plane..][..channels * plane].as_ptr();
                         (kernels.error)(
@@ -361,21 +367,23 @@ mod tests {
 
     /// Output, input gradient and weight gradient against their definitions, in `f64` sums.
     fn compare<T: Real + Into<f64>>(kernels: &Kernels<T>, largest: f64, mean: f64) {
-        for (b, ci, co, h, w) in SHAPES {
-            let s = Sizes { b, ci, co, h, w };
+        let padded = SHAPES.iter().flat_map(|&shape| [1, 0, 2].map(|pad| (shape, pad)));
+        for ((b, ci, co, h, w), pad) in padded {
+            let s = Sizes { b, ci, co, h, w, pad };
             let at = |seed, n: usize| values(&noise(&[n], seed));
-            let (x, dy) = (at(1, b * ci * h * w), at(2, b * co * h * w));
+            let (ih, iw) = (h + 2 - 2 * pad, w + 2 - 2 * pad);
+            let (x, dy) = (at(1, b * ci * ih * iw), at(2, b * co * h * w));
             let (k, bias) = (at(3, co * ci * 9), at(4, co));
             let mut y: Vec<f64> = (0..dy.len()).map(|i| bias[i / (h * w) % co]).collect();
             let (mut dx, mut dk) = (vec![0.0; x.len()], vec![0.0; k.len()]);
             for (image, o, i, t) in (0..b * co * ci * 9)
                 .map(|n| (n / (9 * ci * co), n / (9 * ci) % co, n / 9 % ci, n % 9))
             {
-                let (from, to) = ((image * ci + i) * h * w, (image * co + o) * h * w);
+                let (from, to) = ((image * ci + i) * ih * iw, (image * co + o) * h * w);
                 let n = (o * ci + i) * 9 + t;
-                for r in (0..h).filter(|r| (1..=h).contains(&(r + t / 3))) {
-                    for c in (0..w).filter(|c| (1..=w).contains(&(c + t % 3))) {
-                        let from = from + (r + t / 3 - 1) * w + c + t % 3 - 1;
+                for r in (0..h).filter(|r| (pad..ih + pad).contains(&(r + t / 3))) {
+                    for c in (0..w).filter(|c| (pad..iw + pad).contains(&(c + t % 3))) {
+                        let from = from + (r + t / 3 - pad) * iw + c + t % 3 - pad;
                         let to = to + r * w + c;
                         y[to] += k[n] * x[from];
                         dx[from] += k[n] * dy[to];
@@ -385,7 +393,7 @@ mod tests {
             }
             let (x, dy, k, bias): (Vec<T>, Vec<T>, Vec<T>, Vec<T>) =
                 (to(&x), to(&dy), to(&k), to(&bias));
-            let back = Sizes { ci: co, co: ci, ..s };
+            let back = Sizes { ci: co, co: ci, h: ih, w: iw, pad: 2 - pad, ..s };
             let found = [
                 errors(&convolve(&x, &Kernel::Forward(&k), Some(&bias), s, kernels), &y),
                 errors(&convolve(&dy, &Kernel::Backward(&k), None, back, kernels), &dx),
@@ -424,7 +432,7 @@ mod tests {
     #[test]
     fn bits_do_not_depend_on_threads_or_batch() {
         let kernels = fastest().unwrap_or_else(plain);
-        let s = Sizes { b: 5, ci: 24, co: 72, h: 20, w: 36 };
+        let s = Sizes { b: 5, ci: 24, co: 72, h: 20, w: 36, pad: 1 };
         let at = |seed, n: usize| to::<f32>(&values(&noise(&[n], seed)));
         let (x, dy) = (at(1, s.b * s.ci * s.h * s.w), at(2, s.b * s.co * s.h * s.w));
         let (k, bias) = (at(3, s.co * s.ci * 9), at(4, s.co));

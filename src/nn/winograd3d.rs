@@ -67,8 +67,8 @@ impl Sizes {
                 for ty in (0..th).step_by(rows) {
                     for tx in (0..tw).step_by(columns) {
                         let (rows, columns) = (rows.min(th - ty), columns.min(tw - tx));
-                        let (h, w, plane) = (self.h, self.w, self.plane());
-                        let patch = Patch { h, w, plane, ty, tx, rows, columns };
+                        let (h, w, planes) = (self.h, self.w, [self.plane(); 2]);
+                        let patch = Patch { h, w, planes, pad: 1, ty, tx, rows, columns };
                         blocks.push(Block { image, first, slices, patch });
                     }
                 }

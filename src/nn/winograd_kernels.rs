@@ -19,13 +19,15 @@ const B: f64 = 1.5;
 const A2: f64 = A * A;
 const B2: f64 = B * B;
 
-/// Tiles `ty..ty+rows`, `tx..tx+columns` of an image of `h` by `w`; a tile is 4x4 output pixels.
+/// Tiles `ty..ty+rows`, `tx..tx+columns` of an output of `h` by `w`, of an input with so many zeros
+/// round it (0 to 2); a tile is 4x4 output pixels.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patch {
     pub(super) h: usize,
     pub(super) w: usize,
-    /// Elements from one channel to the next.
-    pub(super) plane: usize,
+    /// Elements from one channel to the next, of the input and of the output.
+    pub(super) planes: [usize; 2],
+    pub(super) pad: usize,
     pub(super) ty: usize,
     pub(super) tx: usize,
     pub(super) rows: usize,
@@ -35,6 +37,10 @@ pub(super) struct Patch {
 impl Patch {
     pub(super) fn tiles(&self) -> usize {
         self.rows * self.columns
+    }
+    /// Height and width of the input.
+    pub(super) fn input(&self) -> (usize, usize) {
+        (self.h + 2 - 2 * self.pad, self.w + 2 - 2 * self.pad)
     }
     /// Elements of a staging area for one group of `lanes` channels.
     pub(super) fn staging(&self, lanes: usize) -> usize {
@@ -286,14 +292,16 @@ unsafe fn input<L: Lanes>(
     to: Points<L::T>,
 ) {
     let (rows, columns) = (4 * p.rows + 2, 4 * p.columns + 2);
-    let corner = (4 * p.ty as isize - 1, 4 * p.tx as isize - 1);
+    let pad = p.pad as isize;
+    let corner = (4 * p.ty as isize - pad, 4 * p.tx as isize - pad);
+    let (h, w) = p.input();
     let mut c0 = 0;
     while c0 < channels {
         let lanes = L::N.min(channels - c0);
         // SAFETY: the caller gives `channels` planes, a staging area and points of this size.
         unsafe {
-            let planes = image.add(c0 * p.plane);
-            stage::<L>(planes, (lanes, p.plane), (p.h, p.w), corner, (rows, columns), staging);
+            let planes = image.add(c0 * p.planes[0]);
+            stage::<L>(planes, (lanes, p.planes[0]), (h, w), corner, (rows, columns), staging);
             for ty in 0..p.rows {
                 for tx in 0..p.columns {
                     let from = staging.add((4 * ty * columns + 4 * tx) * L::N);
@@ -335,8 +343,8 @@ unsafe fn error<L: Lanes>(
         let lanes = L::N.min(channels - c0);
         // SAFETY: as for `input`.
         unsafe {
-            let planes = image.add(c0 * p.plane);
-            stage::<L>(planes, (lanes, p.plane), (p.h, p.w), corner, (rows, columns), staging);
+            let planes = image.add(c0 * p.planes[1]);
+            stage::<L>(planes, (lanes, p.planes[1]), (p.h, p.w), corner, (rows, columns), staging);
             for ty in 0..p.rows {
                 for tx in 0..p.columns {
                     let from = staging.add((4 * ty * columns + 4 * tx) * L::N);
@@ -408,9 +416,9 @@ unsafe fn output<L: Lanes>(
             }
             let width = columns.min(p.w - x0);
             for r in 0..(4 * p.rows).min(p.h - y0) {
-                let to = image.add(c0 * p.plane + (y0 + r) * p.w + x0);
+                let to = image.add(c0 * p.planes[1] + (y0 + r) * p.w + x0);
                 let from = staging.add(r * columns * L::N);
-                turn_rows::<L>(from, L::N, width, lanes, to, p.plane);
+                turn_rows::<L>(from, L::N, width, lanes, to, p.planes[1]);
             }
         }
         c0 += L::N;

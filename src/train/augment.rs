@@ -1,8 +1,10 @@
 //! Seeded augmentation: flip, rotation, zoom, shift and elastic deformation in one resampling, then
 //! gamma, gain, blur and speckle. The elastic grid is 3x3 with bicubic interpolation, as in U-Net
-//! (arXiv 1505.04597).
+//! (arXiv 1505.04597), over the square, or over the whole canvas ([`super::elastic`]).
 
 use super::Augmentation;
+use super::elastic::Field;
+use crate::models::mirrored;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
@@ -12,34 +14,49 @@ use rand_distr::StandardNormal;
 pub(super) struct Sides {
     pub canvas: usize,
     pub square: usize,
+    /// So much of the square on each side is surroundings, which may lie beside the canvas; there the
+    /// picture is mirrored.
+    pub margin: usize,
 }
 
 /// A warped square, all of the canvas or at a random place of it, of an image
 /// `[channels, canvas, canvas]` (-1…1) and its masks `[classes, canvas, canvas]` (cut at one half).
-/// Outside the canvas the image is black and the mask empty, as round a region that is not square.
+/// Without a margin the image is black outside the canvas and the mask empty, as round a region that
+/// is not square.
 pub(super) fn augment(
     image: &[f32],
     mask: &[f32],
-    Sides { canvas: size, square }: Sides,
+    Sides { canvas: size, square, margin }: Sides,
     (settings, flips): (&Augmentation, [bool; 2]),
     rng: &mut ChaCha8Rng,
 ) -> (Vec<f32>, Vec<f32>) {
     let warp = Warp::draw(settings, flips, rng);
     let share = square as f64 / size as f64;
-    let mut middle = || if square < size { symmetric(rng, 1.0 - share) } else { 0.0 };
+    let room = 1.0 - square.saturating_sub(2 * margin) as f64 / size as f64;
+    let mut middle = || if room > 0.0 { symmetric(rng, room) } else { 0.0 };
     let middle = [middle(), middle()];
+    let deform = settings.deform > 0.0;
+    let field = deform.then(|| Field::draw(settings.deform, [size; 2], rng));
     let plane = size * size;
     let mut points = Vec::with_capacity(square * square);
     for y in 0..square {
         for x in 0..square {
             let [u, v] = warp.source(x, y, square);
             let place = |p: f64, m: f64| ((p * share + m + 1.0) * size as f64 - 1.0) * 0.5;
-            points.push((place(u, middle[0]), place(v, middle[1])));
+            let (x, y) = (place(u, middle[0]), place(v, middle[1]));
+            let [dx, dy] = field.as_ref().map_or([0.0; 2], |field| field.at(x, y));
+            points.push((x + dx, y + dy));
         }
     }
     let within = |i: i64| (0..size as i64).contains(&i);
     let pixel = |plane: &[f32], x: i64, y: i64, outside: f32| {
-        if within(x) && within(y) { plane[y as usize * size + x as usize] } else { outside }
+        if within(x) && within(y) {
+            plane[y as usize * size + x as usize]
+        } else if margin > 0 {
+            plane[mirrored(y as isize, size) * size + mirrored(x as isize, size)]
+        } else {
+            outside
+        }
     };
     let gamma = symmetric(rng, settings.log_gamma).exp();
     let blur = settings.blur * rng.random::<f64>();
@@ -69,8 +86,13 @@ pub(super) fn augment(
     }
     let mut masks = Vec::with_capacity(mask.len());
     for class in mask.chunks(plane) {
-        let inside =
-            |&(x, y): &(f64, f64)| bilinear(x, y, |ix, iy| pixel(class, ix, iy, 0.0)) > 0.5;
+        let at = |x: i64, y: i64| pixel(class, x, y, 0.0);
+        let inside = |&(x, y): &(f64, f64)| {
+            // Nearest, so that every pixel keeps one class of several.
+            let share =
+                if deform { at(x.round() as i64, y.round() as i64) } else { bilinear(x, y, at) };
+            share > 0.5
+        };
         masks.extend(points.iter().map(|p| f32::from(u8::from(inside(p)))));
     }
     (warped, masks)
@@ -176,6 +198,7 @@ mod tests {
         log_scale: 0.0,
         shift: 0.0,
         elastic: 0.0,
+        deform: 0.0,
         lattices: 0,
         log_spacing: 0.0,
         log_gamma: 0.0,
@@ -187,7 +210,7 @@ mod tests {
     const NO: [bool; 2] = [false; 2];
 
     fn whole(size: usize) -> Sides {
-        Sides { canvas: size, square: size }
+        Sides { canvas: size, square: size, margin: 0 }
     }
 
     #[test]
@@ -198,7 +221,7 @@ mod tests {
         let (mut low, mut high) = (f32::MAX, f32::MIN);
         for seed in 0..200 {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
-            let sides = Sides { canvas, square };
+            let sides = Sides { canvas, square, margin: 0 };
             let (piece, _) = augment(&image, &mask, sides, (&NOTHING, NO), &mut rng);
             assert_eq!(piece.len(), square * square);
             // A step to the right is 1/600 and a step down 32/600, wherever the square lies.

@@ -186,6 +186,7 @@ mod tests {
         log_scale: 0.0,
         shift: 0.0,
         elastic: 0.0,
+        deform: 0.0,
         lattices: 0,
         log_spacing: 0.0,
         log_gamma: 0.0,

@@ -2,7 +2,7 @@
 
 use super::TrainError;
 use super::config::TrainConfig;
-use super::optimizer::AdamW;
+use super::optimizer::Optimizer;
 use candle_core::{Device, Tensor};
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
@@ -22,7 +22,7 @@ pub(super) struct State {
 }
 
 /// Writes weights, moving average and both moments.
-pub(super) fn save(path: &Path, state: &State, optimizer: &AdamW) -> Result<(), TrainError> {
+pub(super) fn save(path: &Path, state: &State, optimizer: &Optimizer) -> Result<(), TrainError> {
     let refuse = |what: String| TrainError::Checkpoint { what, path: path.into() };
     let mut all: BTreeMap<String, Tensor> = BTreeMap::new();
     for (name, weight) in &optimizer.weights {
@@ -44,7 +44,7 @@ pub(super) fn save(path: &Path, state: &State, optimizer: &AdamW) -> Result<(), 
 pub(super) fn restore(
     path: &Path,
     config: &TrainConfig,
-    optimizer: &mut AdamW,
+    optimizer: &mut Optimizer,
 ) -> Result<Option<(f64, usize)>, TrainError> {
     let refuse = |what: String| TrainError::Checkpoint { what, path: path.into() };
     let bytes = std::fs::read(path).map_err(|e| refuse(e.to_string()))?;

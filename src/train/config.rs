@@ -1,8 +1,8 @@
 //! What a training run is told. Everything needed to repeat it is here and goes into the header of
 //! the weights.
 
-use super::{ObjectiveConfig, TrainError};
-use crate::models::{Contract, NetworkConfig, check_canvas};
+use super::{ObjectiveConfig, Rule, TrainError};
+use crate::models::{Contract, NetworkConfig, check_canvas, check_pixelwise};
 use crate::volume::{Class, ClassKind, Modality};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -41,6 +41,8 @@ pub struct TrainConfig {
     /// Optimiser steps.
     pub steps: usize,
     pub batch: usize,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub optimizer: Rule,
     /// Peak learning rate, reached after `warmup` steps, then cosine decay to 0.
     pub learning_rate: f64,
     pub warmup: usize,
@@ -72,6 +74,11 @@ pub struct Augmentation {
     /// Standard deviation of the displacements of a 3x3 grid (bicubic between), as a share of
     /// the side (U-Net, arXiv 1505.04597).
     pub elastic: f64,
+    /// Standard deviation, in pixels of the canvas, of the displacements of a 3x3 grid over all of it,
+    /// cubic B-splines between (the U-Net's own, arXiv 1505.04597): the square is cut from a deformed
+    /// canvas, masks by the nearest pixel. A field that folds is drawn again.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub deform: f64,
     /// How many other lattices each training volume is also seen on, and the natural logarithm of
     /// how much larger or smaller their voxels are at most.
     #[serde(default)]
@@ -88,6 +95,10 @@ pub struct Augmentation {
     /// Standard deviation of multiplicative grain, as of ultrasound.
     #[serde(default)]
     pub speckle: f64,
+}
+
+fn is_default<T: Default + PartialEq>(v: &T) -> bool {
+    *v == T::default()
 }
 
 fn one_reader() -> Vec<String> {
@@ -115,6 +126,7 @@ impl TrainConfig {
         let network = self.network()?;
         check_canvas(self.input.canvas.unwrap_or(network.shape().side), &network)?;
         self.input.check(self.image_channels, self.classes.len())?;
+        check_pixelwise(&self.input, &network)?;
         for (name, v) in [
             ("steps", self.steps),
             ("batch", self.batch),
@@ -130,6 +142,7 @@ impl TrainConfig {
         if volumes && self.kind != ClassKind::Exclusive {
             return Err("classes that contain one another, expected exclusive ones".to_owned());
         }
+        self.optimizer.check()?;
         if self.readers.is_empty() {
             return Err("readers is empty, expected at least one folder of labels".to_owned());
         }
@@ -147,7 +160,8 @@ impl TrainConfig {
     /// # Errors
     /// If it cannot be built.
     pub fn network(&self) -> Result<NetworkConfig, String> {
-        self.objective.network(self.image_channels, self.classes.len())
+        let nested = self.kind == ClassKind::Regions;
+        self.objective.network(self.image_channels, self.classes.len(), nested)
     }
 
     /// Learning rate of a step counted from 0.

@@ -11,13 +11,14 @@ use super::splits;
 use super::voxel_size::OtherLattice;
 use crate::inference::{ModelInput, Prepared};
 use crate::io::read_mask;
+use crate::models::mirrored;
 use crate::volume::{Block, Class, ClassKind, Severity, Volume};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Without a split `val`, one of so many cases is held out.
-const HOLD_OUT: usize = 6;
+const HOLD_OUT: usize = 5;
 
 /// Image and masks of one slice, as in [`Dataset`].
 type Slice = (Vec<f32>, Vec<Vec<f32>>);
@@ -65,7 +66,7 @@ impl Case {
     }
 
     /// The cases to train on and those to validate on: the splits `train` and `val`, or, where there
-    /// is no `val`, every sixth case of `train` held out.
+    /// is no `val`, every fifth case of `train` held out.
     ///
     /// # Errors
     /// As [`Self::list`].
@@ -194,6 +195,11 @@ impl Dataset {
                 let share =
                     |m: &Vec<bool>| m.iter().filter(|v| **v).count() as f64 / m.len() as f64;
                 let shares = readers.iter().map(|r| r.iter().map(share).collect()).collect();
+                let [w, h, _] = image.geometry().shape();
+                if config.input.pixelwise && w.max(h) > size {
+                    let what = format!("a picture of {w} x {h} pixels, the canvas has {size}");
+                    return Err(TrainError::Data { what, path: case.image.clone() });
+                }
                 let mut slices = slices_of(&image, &readers, config, size);
                 for n in 0..lattices {
                     let shape = image.geometry().shape();
@@ -237,11 +243,29 @@ fn slices_of(
     let whole = Block::whole(image.geometry());
     let prepared = Prepared::new(image.geometry(), &whole, &config.input, size);
     let input = ModelInput::new(image, 0, &prepared, &config.input, config.image_channels);
+    let own = prepared.canvas_size();
     let masks = |k: usize| {
-        let of = |r: &Vec<Vec<bool>>| r.iter().flat_map(|m| prepared.mask_canvas(m, k)).collect();
+        let of = |r: &Vec<Vec<bool>>| {
+            let planes: Vec<f32> = r.iter().flat_map(|m| prepared.mask_canvas(m, k)).collect();
+            squared(planes, own, size)
+        };
         readers.iter().map(of).collect()
     };
-    (0..prepared.slices()).map(|k| (input.slice(k), masks(k))).collect()
+    (0..prepared.slices()).map(|k| (squared(input.slice(k), own, size), masks(k))).collect()
+}
+
+/// Planes of a canvas that is smaller than a square of `size`, mirrored to the right and below until
+/// they fill it.
+fn squared(planes: Vec<f32>, [width, height]: [usize; 2], size: usize) -> Vec<f32> {
+    if [width, height] == [size; 2] {
+        return planes;
+    }
+    let at = |i: usize, n: usize| mirrored(i as isize, n);
+    let fill = |plane: &[f32]| -> Vec<f32> {
+        let row = |y: usize| &plane[at(y, height) * width..][..width];
+        (0..size * size).map(|i| row(i / size)[at(i % size, width)]).collect()
+    };
+    planes.chunks(width * height).flat_map(fill).collect()
 }
 
 #[cfg(test)]
@@ -250,6 +274,14 @@ mod tests {
 
     fn class(name: &str, label: u8) -> Class {
         Class { name: name.to_owned(), label, color: [0; 3] }
+    }
+
+    #[test]
+    fn a_small_picture_is_mirrored_to_the_square() {
+        let square = squared(vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [3, 2], 4);
+        let (above, below) = ([1.0, 2.0, 3.0, 2.0], [4.0, 5.0, 6.0, 5.0]);
+        assert_eq!(square, [above, below, above, below].concat());
+        assert_eq!(squared(vec![7.0; 8], [2, 2], 2), vec![7.0; 8]);
     }
 
     #[test]
@@ -264,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_split_for_validation_every_sixth_case_is_held_out() {
+    fn without_a_split_for_validation_every_fifth_case_is_held_out() {
         let folder = tempfile::tempdir().unwrap();
         for sub in ["images", "labels"] {
             std::fs::create_dir(folder.path().join(sub)).unwrap();
@@ -281,7 +313,10 @@ mod tests {
         let readers = ["labels".to_owned()];
         let (train, val) = Case::list_training(folder.path(), &readers).unwrap();
         let names = |cases: &[Case]| cases.iter().map(|c| c.name.clone()).collect::<Vec<_>>();
-        assert_eq!((train.len(), names(&val)), (11, vec!["c1".to_owned(), "c7".to_owned()]));
+        assert_eq!(
+            (train.len(), names(&val)),
+            (10, ["c1", "c6", "c11"].map(str::to_owned).to_vec())
+        );
         assert!(names(&train).iter().all(|n| !names(&val).contains(n)));
         std::fs::write(&file, text.replace("c3,train", "c3,val")).unwrap();
         let (train, val) = Case::list_training(folder.path(), &readers).unwrap();

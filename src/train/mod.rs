@@ -5,9 +5,12 @@ mod augment3d;
 mod checkpoint;
 mod config;
 mod dataset;
+mod elastic;
 mod evaluate;
+mod familiarity;
 mod loss;
 mod medsegdiff;
+mod membranes;
 mod objective;
 mod objective_config;
 mod optimizer;
@@ -18,6 +21,7 @@ mod splits;
 mod toy_tests;
 mod trainer;
 mod transfer;
+mod unet;
 #[cfg(test)]
 mod volume_tests;
 mod volumes;
@@ -26,11 +30,15 @@ mod voxel_size;
 pub use config::{Augmentation, TrainConfig};
 pub use dataset::{Case, Dataset};
 pub use evaluate::{ByMembers, CaseScores, ClassScores, Evaluation, Scores, Ways, evaluate};
+pub use familiarity::familiarize;
 pub use medsegdiff::{LossWeights, Training};
+pub use membranes::evaluate_membranes;
 pub use objective_config::ObjectiveConfig;
+pub use optimizer::Rule;
 pub use recipe::Recipe;
 pub use resnet3d::VolumeTraining;
 pub use trainer::{Progress, train};
+pub use unet::{Borders, Loss, Training as UNetTraining};
 
 use std::path::PathBuf;
 

@@ -1,7 +1,7 @@
 //! The kinds of objectives: one per kind of network.
 
 use super::objective::Objective;
-use super::{medsegdiff, resnet3d};
+use super::{medsegdiff, resnet3d, unet};
 use crate::models::{NetworkConfig, Sampling};
 use candle_core::{Device, Result, Tensor};
 use candle_nn::VarBuilder;
@@ -14,20 +14,26 @@ use serde::{Deserialize, Serialize};
 pub enum ObjectiveConfig {
     MedSegDiff(medsegdiff::Training),
     ResNet3d(resnet3d::VolumeTraining),
+    UNet(unet::Training),
     #[cfg(test)]
     Toy(crate::models::toy::Config),
 }
 
 impl ObjectiveConfig {
-    /// The objective named by a person, with its own values for everything else.
+    /// The kind of network and the preset named by a person, with its own values for everything else.
     ///
     /// # Errors
-    /// If there is no such preset.
-    pub(super) fn new(preset: &str, batch: usize) -> std::result::Result<Self, String> {
-        medsegdiff::Training::new(preset, batch).map(Self::MedSegDiff)
+    /// If there is no such kind or preset.
+    pub(super) fn new(kind: &str, preset: &str, batch: usize) -> std::result::Result<Self, String> {
+        match kind {
+            "medsegdiff" => medsegdiff::Training::new(preset, batch).map(Self::MedSegDiff),
+            "unet" => unet::Training::new(preset).map(Self::UNet),
+            _ => Err(format!("a network {kind:?}, expected medsegdiff or unet")),
+        }
     }
 
-    /// The network for images of so many channels and masks of so many classes.
+    /// The network for images of so many channels and masks of so many classes, which may be regions
+    /// that hold one another.
     ///
     /// # Errors
     /// Says what cannot be built.
@@ -35,6 +41,7 @@ impl ObjectiveConfig {
         &self,
         channels: usize,
         classes: usize,
+        nested: bool,
     ) -> std::result::Result<NetworkConfig, String> {
         match self {
             Self::MedSegDiff(training) => {
@@ -42,6 +49,9 @@ impl ObjectiveConfig {
             }
             Self::ResNet3d(training) => {
                 training.config(channels, classes).map(NetworkConfig::ResNet3d)
+            }
+            Self::UNet(training) => {
+                training.config(channels, classes, nested).map(NetworkConfig::UNet)
             }
             #[cfg(test)]
             Self::Toy(toy) => Ok(NetworkConfig::Toy(*toy)),
@@ -53,6 +63,7 @@ impl ObjectiveConfig {
         match self {
             Self::MedSegDiff(training) => training.check(batch),
             Self::ResNet3d(_) => Ok(()),
+            Self::UNet(training) => training.check(),
             #[cfg(test)]
             Self::Toy(_) => Ok(()),
         }
@@ -60,8 +71,12 @@ impl ObjectiveConfig {
 
     /// Takes over what the weights of `network` depend on; `side` of the image unless given.
     pub(super) fn follow(&mut self, network: &NetworkConfig, side: Option<usize>) {
-        if let (Self::MedSegDiff(training), NetworkConfig::MedSegDiff(setup)) = (self, network) {
-            training.follow(setup, side);
+        match (self, network) {
+            (Self::MedSegDiff(training), NetworkConfig::MedSegDiff(setup)) => {
+                training.follow(setup, side);
+            }
+            (Self::UNet(training), NetworkConfig::UNet(config)) => training.follow(config, side),
+            _ => {}
         }
     }
 
@@ -70,6 +85,7 @@ impl ObjectiveConfig {
         match self {
             Self::MedSegDiff(training) => training.resize(side),
             Self::ResNet3d(training) => training.patch = [side; 3],
+            Self::UNet(training) => training.resize(side),
             #[cfg(test)]
             Self::Toy(toy) => toy.side = side,
         }
@@ -79,7 +95,7 @@ impl ObjectiveConfig {
     pub fn sample_by(&mut self, sampling: Sampling) {
         match self {
             Self::MedSegDiff(training) => training.sampling = sampling,
-            Self::ResNet3d(_) => {}
+            Self::ResNet3d(_) | Self::UNet(_) => {}
             #[cfg(test)]
             Self::Toy(_) => {}
         }
@@ -107,10 +123,11 @@ impl ObjectiveConfig {
                 Ok(Box::new(medsegdiff::InTraining::new(training, setup, batch, vb, device)?))
             }
             (Self::ResNet3d(training), NetworkConfig::ResNet3d(config)) => {
-                Ok(Box::new(resnet3d::InTraining {
-                    network: config.build(vb)?,
-                    dice: training.dice,
-                }))
+                let network = config.build(vb)?;
+                Ok(Box::new(resnet3d::InTraining { network, dice: training.dice }))
+            }
+            (Self::UNet(training), NetworkConfig::UNet(config)) => {
+                Ok(Box::new(unet::InTraining::new(training, config, vb, device)?))
             }
             #[cfg(test)]
             (Self::Toy(_), NetworkConfig::Toy(toy)) => Ok(Box::new(toy.build(vb)?)),

@@ -1,7 +1,7 @@
 //! A training configuration for a folder of images and masks, found out by looking at them.
 
 use super::dataset::Case;
-use super::{Augmentation, ObjectiveConfig, TrainConfig, TrainError};
+use super::{Augmentation, ObjectiveConfig, Rule, TrainConfig, TrainError};
 use crate::io::{read_label_table, read_mask};
 use crate::models::{Axes, Context, Contract, Normalisation};
 use crate::volume::{
@@ -15,7 +15,8 @@ use std::path::PathBuf;
 pub struct Recipe {
     /// Folder with `images`, `labels` and `splits.csv`.
     pub data: PathBuf,
-    /// Size of the network, by name.
+    /// Kind of network, and its size, by name.
+    pub network: String,
     pub preset: String,
     /// Model to fine-tune, by identifier or path.
     pub from: Option<String>,
@@ -76,10 +77,12 @@ impl Recipe {
             image_channels: if first.channels() == 3 || is_stack(&first) { 3 } else { 1 },
             readers,
             from: self.from.clone(),
-            objective: ObjectiveConfig::new(&self.preset, self.batch).map_err(refuse)?,
+            objective: ObjectiveConfig::new(&self.network, &self.preset, self.batch)
+                .map_err(refuse)?,
             seed: self.seed,
             steps: self.steps,
             batch: self.batch,
+            optimizer: Rule::AdamW,
             learning_rate: 6e-4,
             warmup: (self.steps / 10).clamp(1, 100),
             weight_decay: 0.01,
@@ -95,6 +98,21 @@ impl Recipe {
         };
         if let Some(size) = self.size {
             config.objective.resize(size);
+        }
+        // A network that sees surroundings draws the picture's own pixels, on a canvas that holds any
+        // of the pictures.
+        let network = config.network().map_err(refuse)?;
+        config.input.pixelwise = network.sees_volumes();
+        let shape = network.shape();
+        if shape.margin > 0 {
+            let mut canvas = shape.side - 2 * shape.margin;
+            for case in &cases {
+                let [w, h, _] = crate::io::open(&case.image)?.geometry().shape();
+                canvas = canvas.max(w).max(h);
+            }
+            config.input.pixelwise = true;
+            config.input.canvas = Some(canvas);
+            config.input.flips = [true, true];
         }
         if let Some(from) = &self.from {
             self.follow(from, &mut config)?;
@@ -158,6 +176,7 @@ impl Recipe {
             log_scale: by(0.4, 0.2),
             shift: by(0.15, 0.075),
             elastic: by(0.04, 0.03),
+            deform: 0.0,
             lattices: 0,
             log_spacing: 0.0,
             log_gamma: by(0.5, 0.4),
@@ -196,6 +215,8 @@ fn contract(first: &Volume) -> Contract {
         flips: [true, false],
         region: None,
         shares: Vec::new(),
+        borders: Vec::new(),
+        pixelwise: false,
     }
 }
 
@@ -210,6 +231,7 @@ mod tests {
     fn recipe(data: &Path) -> Recipe {
         Recipe {
             data: data.to_owned(),
+            network: "medsegdiff".to_owned(),
             preset: "desk".to_owned(),
             from: None,
             id: "mine".to_owned(),

@@ -17,11 +17,37 @@ type Line = (usize, Vec<String>);
 /// is listed twice: in two splits, it would be judged on what it was trained on.
 pub(super) fn read(folder: &Path) -> Result<Vec<(String, String)>, TrainError> {
     let path = folder.join("splits.csv");
+    if !path.exists() && folder.join("images").is_dir() {
+        return all(folder);
+    }
     let rows = std::fs::read(&path)
         .map_err(|e| format!("the split file cannot be read ({e})"))
         .and_then(|bytes| text(&bytes))
         .and_then(|text| rows(&text));
     rows.map_err(|what| TrainError::Data { what, path })
+}
+
+/// Without a split file every image is for training, in the order of their names.
+fn all(folder: &Path) -> Result<Vec<(String, String)>, TrainError> {
+    let images = folder.join("images");
+    let refuse = |what: String| TrainError::Data { what, path: images.clone() };
+    let entries = std::fs::read_dir(&images)
+        .map_err(|e| refuse(format!("the folder of images cannot be read ({e})")))?;
+    let mut names = Vec::new();
+    for entry in entries {
+        let name = entry.map_err(|e| refuse(e.to_string()))?.file_name();
+        let name = name.to_string_lossy();
+        let stem = name.strip_suffix(".gz").unwrap_or(&name);
+        if let Some((stem, _)) = stem.rsplit_once('.').filter(|(stem, _)| !stem.is_empty()) {
+            names.push(stem.to_owned());
+        }
+    }
+    names.sort();
+    names.dedup();
+    if names.is_empty() {
+        return Err(refuse("there is no image".to_owned()));
+    }
+    Ok(names.into_iter().map(|name| (name, "train".to_owned())).collect())
 }
 
 /// The file as text: UTF-8, or UTF-16 if its byte-order mark says so.
@@ -163,6 +189,18 @@ mod tests {
         for (how, bytes) in same {
             assert_eq!(read_bytes(&bytes).as_ref(), Ok(&expected), "{how}");
         }
+    }
+
+    #[test]
+    fn without_a_split_file_every_image_is_for_training() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("images")).unwrap();
+        assert!(read(folder.path()).unwrap_err().to_string().contains("no image"));
+        for name in ["b.png", "a.nii.gz", ".hidden"] {
+            std::fs::write(folder.path().join("images").join(name), "").unwrap();
+        }
+        let pair = |name: &str| (name.to_owned(), "train".to_owned());
+        assert_eq!(read(folder.path()).unwrap(), [pair("a"), pair("b")]);
     }
 
     #[test]

@@ -5,8 +5,9 @@ use super::augment::{Sides, augment};
 use super::augment3d::Changes;
 use super::checkpoint::{self, State};
 use super::dataset::{Case, Dataset};
+use super::familiarity::familiarize;
 use super::objective::{Batch, Objective};
-use super::optimizer::{AdamW, Update};
+use super::optimizer::{Optimizer, Update};
 use super::transfer::start_from;
 use super::volumes::Volumes;
 use super::{TrainConfig, TrainError};
@@ -22,7 +23,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde_json::json;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -41,6 +42,8 @@ pub struct Progress {
     pub gradient_norm: f64,
     pub step_seconds: f64,
     pub images_per_second: f64,
+    /// Images that validations look at.
+    pub validated_on: usize,
     pub eta: Duration,
     /// Mean Dice per class of the ensemble mean and of the direct mask, when validated.
     pub validation: Option<(Vec<f64>, Vec<f64>)>,
@@ -51,7 +54,7 @@ struct Trainer {
     network: NetworkConfig,
     shape: Shape,
     objective: Box<dyn Objective>,
-    optimizer: AdamW,
+    optimizer: Optimizer,
     device: Device,
     train: Examples,
 }
@@ -71,11 +74,11 @@ impl Examples {
         }
     }
 
-    /// An image and its masks, changed at random; `side` of a square of a slice.
+    /// An image and its masks, changed at random, for a network of this shape.
     fn example(
         &self,
         config: &TrainConfig,
-        side: usize,
+        shape: &Shape,
         i: usize,
         seed: u64,
     ) -> (Vec<f32>, Vec<f32>) {
@@ -85,7 +88,8 @@ impl Examples {
                 let mut rng = ChaCha8Rng::seed_from_u64(seed);
                 let (image, readers) = (&set.images[i], &set.masks[i]);
                 let mask = &readers[rng.random_range(0..readers.len())];
-                let sides = Sides { canvas: set.size, square: side };
+                let Shape { side: square, margin, .. } = *shape;
+                let sides = Sides { canvas: set.size, square, margin };
                 augment(image, mask, sides, (&config.augment, flips), &mut rng)
             }
             Self::Volumes(set) => {
@@ -157,8 +161,8 @@ fn run(
         });
     }
     let canvas = config.input.canvas.unwrap_or(shape.side);
-    let (mut train, mut validation) = Case::list_training(&config.data, &config.readers)?;
-    thin(&mut train, config.train_cases.unwrap_or(usize::MAX));
+    let (mut cases, mut validation) = Case::list_training(&config.data, &config.readers)?;
+    thin(&mut cases, config.train_cases.unwrap_or(usize::MAX));
     thin(&mut validation, config.validate_cases);
     let pieces = config.objective.pieces();
     let read = |cases: &[Case], lattices: usize| -> Result<Examples, TrainError> {
@@ -167,10 +171,13 @@ fn run(
             None => Examples::Slices(Dataset::read(cases, config, canvas, lattices)?),
         })
     };
-    let (train, validation) = (read(&train, config.augment.lattices)?, read(&validation, 0)?);
+    let (train, validation) = (read(&cases, config.augment.lattices)?, read(&validation, 0)?);
     let init = SeededInit::new(config.seed);
     let vb = VarBuilder::from_backend(Box::new(init.clone()), DType::F32, device.clone());
-    let objective = config.objective.build(&network, config.batch, &vb, &device)?;
+    let mut objective = config.objective.build(&network, config.batch, &vb, &device)?;
+    if let Examples::Slices(set) = &train {
+        objective.meet(&set.masks);
+    }
     if let Some(id) = &config.from {
         start_from(id, &init, &network, &device)?;
     }
@@ -179,7 +186,7 @@ fn run(
         network,
         shape,
         objective,
-        optimizer: AdamW::new(init.vars())?,
+        optimizer: Optimizer::new(init.vars())?,
         device,
         train,
     };
@@ -207,19 +214,21 @@ fn run(
             gradient_norm: norm,
             step_seconds,
             images_per_second: ((done - first) * config.batch) as f64 / seconds,
+            validated_on: validation.count(),
             eta: Duration::from_secs_f64(
                 seconds * (config.steps - done) as f64 / (done - first) as f64,
             ),
             validation: None,
         };
         if done.is_multiple_of(config.validate_every) || end {
-            let (mean, direct) = trainer.validate(&validation)?;
+            let weights = trainer.weights()?;
+            let (mean, direct) = trainer.validate(&validation, &weights)?;
             let figure = mean.iter().sum::<f64>() / mean.len() as f64;
             last_metrics = json!({ "val_dice": mean, "val_dice_direct": direct, "step": done });
             progress.validation = Some((mean, direct));
             if best.is_none_or(|(b, _)| figure > b) {
                 best = Some((figure, done));
-                trainer.export(&model_path, &last_metrics)?;
+                trainer.export(&model_path, &weights, &last_metrics)?;
             }
         }
         log(&out.join("metrics.jsonl"), &progress)?;
@@ -232,10 +241,16 @@ fn run(
             break;
         }
     }
+    let weights = trainer.weights()?;
     if !model_path.exists() {
-        trainer.export(&model_path, &last_metrics)?;
+        trainer.export(&model_path, &weights, &last_metrics)?;
     }
-    trainer.export(&out.join("last.safetensors"), &last_metrics)?;
+    trainer.export(&out.join("last.safetensors"), &weights, &last_metrics)?;
+    // A stopped run ends at once; the one that goes on from it gets there.
+    if trainer.optimizer.updates >= config.steps {
+        let known = familiarize(&model_path.to_string_lossy(), &cases, &mut |_, _| {})?;
+        crate::io::write_atomic(&model_path, &known)?;
+    }
     Ok(model_path)
 }
 
@@ -288,24 +303,39 @@ impl Trainer {
         Ok(Tensor::from_vec(rows.concat(), shape, &Device::Cpu)?.to_device(&self.device)?)
     }
 
-    /// One update; the loss, and the gradient's norm before clipping.
-    fn step(&mut self, step: usize) -> Result<(f64, f64), TrainError> {
-        let config = &self.config;
-        let (train, side) = (&self.train, self.shape.side);
-        let mut rng = generator(config.seed, step);
+    /// The images of a step as training sees them.
+    fn draw(&self, step: usize, rng: &mut ChaCha8Rng) -> Result<Batch, TrainError> {
+        let (train, config, shape) = (&self.train, &self.config, &self.shape);
         let seeds: Vec<u64> = (0..config.batch).map(|_| rng.random()).collect();
         let (images, masks): (Vec<_>, Vec<_>) = self
             .batch(step)
             .into_par_iter()
             .zip(seeds)
-            .map(|(i, seed)| train.example(config, side, i, seed))
+            .map(|(i, seed)| train.example(config, shape, i, seed))
             .unzip();
         let image = self.tensor(&images, config.image_channels)?;
         let mask = self.tensor(&masks, config.classes.len())?;
-        let loss = self.objective.loss(&Batch { image, mask }, &mut rng)?;
+        Ok(Batch { image, mask })
+    }
+
+    /// The averaged weights with all that the network's use needs.
+    fn weights(&self) -> Result<BTreeMap<String, Tensor>, TrainError> {
+        let mut weights = self.optimizer.averages();
+        let mut batches = |i: usize| self.draw(i, &mut generator(!self.config.seed, i));
+        weights.extend(self.objective.settle(&self.optimizer.averages(), &mut batches)?);
+        Ok(weights)
+    }
+
+    /// One update; the loss, and the gradient's norm before clipping.
+    fn step(&mut self, step: usize) -> Result<(f64, f64), TrainError> {
+        let mut rng = generator(self.config.seed, step);
+        let batch = self.draw(step, &mut rng)?;
+        let config = &self.config;
+        let loss = self.objective.loss(&batch, &mut rng)?;
         let value = f64::from(loss.to_scalar::<f32>()?);
         let grads = loss.backward()?;
         let update = Update {
+            rule: config.optimizer,
             learning_rate: config.learning_rate_at(step),
             weight_decay: config.weight_decay,
             clip: config.clip,
@@ -316,8 +346,12 @@ impl Trainer {
     }
 
     /// Mean Dice per class, on the canvas, with the averaged weights: ensemble mean, direct.
-    fn validate(&self, examples: &Examples) -> Result<(Vec<f64>, Vec<f64>), TrainError> {
-        let weights: HashMap<String, Tensor> = self.optimizer.averages().into_iter().collect();
+    fn validate(
+        &self,
+        examples: &Examples,
+        weights: &BTreeMap<String, Tensor>,
+    ) -> Result<(Vec<f64>, Vec<f64>), TrainError> {
+        let weights = weights.iter().map(|(name, t)| (name.clone(), t.clone())).collect();
         let vb = VarBuilder::from_tensors(weights, DType::F32, &self.device);
         let network = self.network.build(&vb, &self.device)?;
         let (network, cases) = match (network, examples) {
@@ -367,7 +401,12 @@ impl Trainer {
     }
 
     /// Writes the averaged weights with everything needed to use and repeat them.
-    fn export(&self, path: &Path, metrics: &serde_json::Value) -> Result<(), TrainError> {
+    fn export(
+        &self,
+        path: &Path,
+        weights: &BTreeMap<String, Tensor>,
+        metrics: &serde_json::Value,
+    ) -> Result<(), TrainError> {
         let config = &self.config;
         let header = WeightsHeader {
             format: WeightsHeader::version(),
@@ -378,6 +417,7 @@ impl Trainer {
             modality: config.modality,
             input: Contract { shares: self.train.shares(), ..config.input.clone() },
             temperatures: None,
+            familiarity: None,
             network: self.network.clone(),
             training: json!({
                 "config": config,
@@ -386,7 +426,7 @@ impl Trainer {
                 "validation": metrics,
             }),
         };
-        let bytes = write_weights(&header, &self.optimizer.averages())
+        let bytes = write_weights(&header, weights)
             .map_err(|e| TrainError::Checkpoint { what: e.to_string(), path: path.into() })?;
         Ok(crate::io::write_atomic(path, &bytes)?)
     }

@@ -4,7 +4,7 @@
 use super::augment3d::{Changes, Example, augment};
 use super::dataset::Case;
 use super::{TrainConfig, TrainError};
-use crate::inference::{Frame, ModelInput, Prepared, probability, region_side};
+use crate::inference::{ModelInput, Prepared, input_volume, probability, volume_size};
 use crate::metrics::{Counts, EmptyRule};
 use crate::models::VolumeNetwork;
 use crate::volume::Block;
@@ -39,15 +39,13 @@ impl Volumes {
             let (image, labels) = case.open()?;
             let readers = case.masks(&labels, &config.classes, config.kind)?;
             let whole = Block::whole(image.geometry());
-            let canvas = region_side(image.geometry(), &whole, &config.input).unwrap_or(side);
-            let prepared = Prepared::new(image.geometry(), &whole, &config.input, canvas);
-            let (frame, channels) = (Frame::new(&prepared), config.image_channels);
+            let prepared = Prepared::new(image.geometry(), &whole, &config.input, side);
+            let (size, channels) = (volume_size(&prepared), config.image_channels);
             let input = ModelInput::new(&image, 0, &prepared, &config.input, channels);
             let label = |masks: &Vec<Vec<bool>>| -> Vec<u8> {
-                let mut label = vec![0; frame.size().iter().product()];
+                let mut label = vec![0; size.iter().product()];
                 for (c, mask) in masks.iter().enumerate() {
-                    let planes = (0..prepared.slices())
-                        .flat_map(|k| frame.cut(&prepared.mask_canvas(mask, k)));
+                    let planes = (0..prepared.slices()).flat_map(|k| prepared.mask_canvas(mask, k));
                     for (l, share) in label.iter_mut().zip(planes) {
                         if share >= 0.5 {
                             *l = c as u8 + 1;
@@ -58,9 +56,9 @@ impl Volumes {
             };
             let share = |m: &Vec<bool>| m.iter().filter(|v| **v).count() as f64 / m.len() as f64;
             Ok(Example3d {
-                image: frame.volume(&input, channels),
+                image: input_volume(&prepared, &input, channels),
                 labels: readers.iter().map(label).collect(),
-                size: frame.size(),
+                size,
                 shares: readers.iter().map(|r| r.iter().map(share).collect()).collect(),
             })
         };

@@ -197,6 +197,16 @@ fn run_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
         .add_enabled_ui(blocker.is_none(), |ui| ui.add_sized(wide, theme::primary("Segment")))
         .inner
         .on_hover_text(hint("Draw the samples", Action::Segment));
+    let tip = "The mask that the model draws at once: the same every time, no samples";
+    let look = ui
+        .add_enabled_ui(blocker.is_none(), |ui| {
+            ui.add_sized(wide, egui::Button::new("Instant look"))
+        })
+        .inner
+        .on_hover_text(hint(tip, Action::InstantLook));
+    if look.clicked() {
+        commands.push(Action::InstantLook.into());
+    }
     if let Some(why) = &blocker {
         ui.label(RichText::new(why).size(12.0).color(theme::WEAK));
     }

@@ -166,7 +166,7 @@ pub(super) fn choice_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec
             row(&found.what, &tip, RegionChoice::Found(index));
         }
         row("whole image", "All of it is shown to the model", RegionChoice::Whole);
-        row("own", "A frame to move by its name and resize by its edges", RegionChoice::Own);
+        row("own", "A frame to move by its name and resize by its edges; Ctrl+click on the image puts it there", RegionChoice::Own);
     });
     ui.end_row();
 }

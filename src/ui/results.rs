@@ -51,6 +51,9 @@ pub(super) fn result_ui(
     for notice in wording::ambers(&outcome.notices).filter(|n| Some(n.text.as_str()) != doubt) {
         ui.label(small(format!("Caution: {}", notice.text)).color(theme::AMBER));
     }
+    if let Some(text) = wording::fit_of(outcome) {
+        ui.label(small(text).color(theme::WEAK));
+    }
     let text = wording::statement(outcome, &findings.included);
     ui.horizontal(|ui| {
         ui.label(RichText::new(text).size(12.5).color(theme::TEXT).strong());

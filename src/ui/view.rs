@@ -4,7 +4,9 @@ use super::input::wheel_slices;
 use super::lines::{self, Lines};
 use super::residency::{self, Residency};
 use super::{sliders, theme};
-use crate::app::{Command, Document, Findings, Session, Shown, ViewCommand, ViewId, wording};
+use crate::app::{
+    Command, Document, Findings, RunCommand, Session, Shown, ViewCommand, ViewId, wording,
+};
 use crate::render::{
     ColorMap, HeatStyle, Interpolation, LabelStyle, SliceMap, SlicePaint, colormap,
 };
@@ -246,8 +248,14 @@ fn interact(
     } else if response.dragged_by(PointerButton::Secondary) && ctrl && delta.y != 0.0 {
         let at = ui.input(|i| i.pointer.press_origin()).unwrap_or(area.center());
         zoom_by(f64::from(-delta.y / 200.0).exp(), at, commands);
+    } else if ctrl
+        && response.clicked()
+        && let Some(voxel) = response.interact_pointer_pos().and_then(under)
+    {
+        commands.push(RunCommand::FrameRegionRound(voxel).into());
     } else if !space
         && !window_key
+        && !ctrl
         && (response.clicked() || response.dragged_by(PointerButton::Primary))
         && let Some(voxel) = response.interact_pointer_pos().and_then(under)
         && (voxel != document.view.voxel || !document.view.crosshair)

@@ -28,6 +28,17 @@ const KINDS: &[(&[&str], &[&str])] = &[
             "train/objective_config.rs",
         ],
     ),
+    (
+        &["unet", "UNet"],
+        &[
+            "models/unet/",
+            "models/mod.rs",
+            "models/network.rs",
+            "train/unet/",
+            "train/mod.rs",
+            "train/objective_config.rs",
+        ],
+    ),
 ];
 
 #[test]

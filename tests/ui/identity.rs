@@ -392,7 +392,7 @@ fn privacy_the_command_line_keeps_the_patient_to_itself() {
         [&"--members", &"1", &"--steps", &"1", &"--slices", &"0:1", &"--format", &"all"];
     // A model that draws something whatever it is shown.
     let segment: [&dyn AsRef<std::ffi::OsStr>; 8] =
-        [&"segment", &scans, &"--series", &"0", &"--out", &results, &"--model", &"fundus-disc-cup"];
+        [&"segment", &scans, &"--series", &"0", &"--out", &results, &"--model", &"chest-xray"];
     run(&[segment.as_slice(), quick.as_slice()].concat(), true);
     let mask = results.join("mask.nii.gz");
     for (name, format) in [("m.dcm", "seg"), ("m.rt.dcm", "rtstruct"), ("m.nii.gz", "nifti")] {

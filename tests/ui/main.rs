@@ -7,6 +7,7 @@ mod command_line;
 mod dicom_files;
 mod identity;
 mod included;
+mod instant;
 mod looking;
 mod notices;
 mod opening;

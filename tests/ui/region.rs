@@ -163,4 +163,20 @@ fn a_frame_is_resized_and_moved_by_the_mouse_and_the_result_follows() {
     w.click("Region: whole image");
     w.click("Segment");
     assert_eq!(w.hand.job().settings.roi, None);
+    w.hand.start(2);
+    w.finish(2);
+    // A click with Ctrl puts a frame of the same size round the place, and leaves the crosshair.
+    let crosshair = w.session().document().unwrap().view.voxel;
+    let view = w.harness.get_by_label("Image view").rect();
+    let at = view.center() + egui::vec2(70.0, 55.0);
+    w.harness.event(egui::Event::ModifiersChanged(egui::Modifiers::COMMAND));
+    w.harness.drag_at(at);
+    w.harness.run_steps(1);
+    w.harness.drop_at(at);
+    w.harness.run_steps(2);
+    w.harness.event(egui::Event::ModifiersChanged(egui::Modifiers::NONE));
+    let (round, what) = w.session().runs().regions().chosen().unwrap();
+    assert_eq!((round.shape, what), (moved.shape, "own region"));
+    assert!(round.origin[0] > moved.origin[0] && round.origin[1] > 0, "{round:?}");
+    assert_eq!(w.session().document().unwrap().view.voxel, crosshair);
 }

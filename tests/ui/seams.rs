@@ -156,14 +156,20 @@ fn loader() -> Loader {
             TILED => Box::new(Tiler),
             WHOLE => Box::new(WholeVolume),
             _ => {
-                let shape =
-                    Shape { channels: 1, classes: 1, side: SIDE, bytes: 1 << 10, gflop: 0.1 };
+                let shape = Shape {
+                    channels: 1,
+                    classes: 1,
+                    side: SIDE,
+                    margin: 0,
+                    bytes: 1 << 10,
+                    gflop: 0.1,
+                };
                 let sampling = Sampling::default();
                 let diffusion = Diffusion { schedule: ScheduleKind::Linear, sampling };
                 Box::new(SliceSegmenter::new(Box::new(Sampled), shape, Some(diffusion), SIDE))
             }
         };
-        Ok(Loaded { card, temperatures: None, segmenter })
+        Ok(Loaded { card, temperatures: None, familiarity: None, segmenter })
     })
 }
 

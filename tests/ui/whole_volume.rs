@@ -44,7 +44,12 @@ fn loader() -> Loader {
             return Err(ModelError::Unknown(id.to_owned(), MODEL.to_owned()));
         }
         let segmenter = WholeVolume::new(Box::new(Bright), 1).in_passes_of(16 * 16 * 32);
-        Ok(Loaded { card: model(), temperatures: None, segmenter: Box::new(segmenter) })
+        Ok(Loaded {
+            card: model(),
+            temperatures: None,
+            familiarity: None,
+            segmenter: Box::new(segmenter),
+        })
     })
 }
 

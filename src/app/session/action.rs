@@ -29,6 +29,7 @@ impl Session {
             }
             Action::ExportPanel => self.toggle(Panel::Export),
             Action::Segment => self.apply(RunCommand::Start),
+            Action::InstantLook => self.apply(RunCommand::Look),
             Action::CancelRun => self.apply(RunCommand::Cancel),
             Action::SliceUp => self.apply(ViewCommand::StepSlice(view, -1)),
             Action::SliceDown => self.apply(ViewCommand::StepSlice(view, 1)),

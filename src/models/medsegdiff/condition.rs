@@ -37,9 +37,20 @@ pub(super) struct Guide {
 
 /// The features of the condition U-Net.
 pub(super) struct Features {
+    /// From the first level down.
+    skips: Vec<Tensor>,
     pub(super) deepest: Tensor,
     pub(super) last: Tensor,
     pub(super) logits: Tensor,
+}
+
+impl Features {
+    /// Mean and standard deviation over the pixels of each channel that the encoder made, from the
+    /// first level down, `[B, F]`: what kind of picture this is.
+    pub(super) fn summary(&self) -> Result<Tensor> {
+        let levels = self.skips.iter().chain([&self.deepest]);
+        Tensor::cat(&levels.map(moments).collect::<Result<Vec<_>>>()?, 1)
+    }
 }
 
 impl ConditionNet {
@@ -57,8 +68,16 @@ impl ConditionNet {
         let x = pack(image, self.stem)?;
         let (deepest, skips) = self.encoder.forward(self.conv_in.forward(&x)?, None)?;
         let (logits, last) = self.decoder.forward(deepest.clone(), &skips, None)?;
-        Ok(Features { deepest, last, logits })
+        Ok(Features { skips, deepest, last, logits })
     }
+}
+
+/// Mean and standard deviation of each channel, `[B, 2C]`.
+fn moments(x: &Tensor) -> Result<Tensor> {
+    let x = x.detach().flatten_from(2)?;
+    let mean = x.mean(2)?;
+    let deviation = x.broadcast_sub(&mean.unsqueeze(2)?)?.sqr()?.mean(2)?.sqrt()?;
+    Tensor::cat(&[mean, deviation], 1)
 }
 
 /// The stem: `stem`x`stem` pixels into channels.

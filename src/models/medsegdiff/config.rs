@@ -178,6 +178,7 @@ impl Config {
             channels: self.image_channels,
             classes: self.classes,
             side: self.image_size,
+            margin: 0,
             // About 24 features of the first level are alive at once, skips included.
             bytes: 24 * self.width * side * side * 4,
             gflop: self.gflop_per_step(),

@@ -64,7 +64,18 @@ impl MedSegDiff {
     /// # Errors
     /// If the shape does not fit.
     pub fn condition(&self, image: &Tensor) -> Result<Condition> {
+        self.guided(image, self.condition.forward(image)?)
+    }
+
+    /// The same, and what kind of pictures these are, `[B, F]`
+    /// ([`crate::models::Look::features`]).
+    pub(super) fn condition_and_summary(&self, image: &Tensor) -> Result<(Condition, Tensor)> {
         let features = self.condition.forward(image)?;
+        let summary = features.summary()?;
+        Ok((self.guided(image, features)?, summary))
+    }
+
+    fn guided(&self, image: &Tensor, features: Features) -> Result<Condition> {
         let guide = match &self.diffusion {
             Some(d) => Some(d.guide(&self.config, image, &features)?),
             None => None,

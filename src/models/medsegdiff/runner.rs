@@ -58,10 +58,11 @@ impl SliceNetwork for Runner {
     fn look(&self, images: &[f32]) -> Result<Box<dyn Look>> {
         let shared = &self.0;
         let images = shared.tensor(images, shared.network.config().image_channels)?;
-        let condition = shared.network.condition(&images)?.detach();
+        let (condition, summary) = shared.network.condition_and_summary(&images)?;
+        let (condition, features) = (condition.detach(), values(&summary)?);
         let direct = values(&sigmoid(&condition.logits)?)?;
         let (shared, images) = (shared.clone(), images.dim(0)?);
-        Ok(Box::new(Seen { shared, images, direct, condition, parts: None }))
+        Ok(Box::new(Seen { shared, images, direct, features, condition, parts: None }))
     }
 }
 
@@ -73,11 +74,16 @@ struct Seen {
     /// For so many members per image: the condition of each mask, in parts.
     parts: Option<(usize, Vec<Part>)>,
     direct: Vec<f32>,
+    features: Vec<f32>,
 }
 
 impl Look for Seen {
     fn direct(&self) -> &[f32] {
         &self.direct
+    }
+
+    fn features(&self) -> &[f32] {
+        &self.features
     }
 
     fn denoiser(&mut self) -> Option<&mut dyn Denoiser> {

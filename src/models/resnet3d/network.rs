@@ -43,6 +43,7 @@ impl Config {
             channels: self.encoder.in_channels,
             classes: self.classes,
             side: TOLD,
+            margin: 0,
             bytes: self.bytes_per_voxel() * TOLD * TOLD * TOLD,
             gflop: 2e-9 * self.products(voxels),
         }

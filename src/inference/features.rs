@@ -1,0 +1,29 @@
+//! What kind of picture a scan is, in a network's own words, without drawing anything.
+
+use super::{InferenceError, ModelInput, Prepared, Scene};
+use crate::models::{ModelCard, Network, Shape};
+use crate::volume::{Block, Volume};
+
+/// Features of at most `most` slices of a scan, spread evenly; none of a network that says nothing.
+///
+/// # Errors
+/// If the network fails.
+pub fn features(
+    network: &Network,
+    shape: &Shape,
+    card: &ModelCard,
+    volume: &Volume,
+    most: usize,
+) -> Result<Vec<Vec<f32>>, InferenceError> {
+    let Network::Slices(network) = network else { return Ok(Vec::new()) };
+    let geometry = volume.geometry();
+    let prepared = Prepared::new(geometry, &Block::whole(geometry), &card.input, card.size);
+    let input = ModelInput::new(volume, 0, &prepared, &card.input, card.channels);
+    let all = prepared.slices();
+    let few = all.min(most);
+    let mut found = Vec::with_capacity(few);
+    for k in (0..few).map(|j| (2 * j + 1) * all / (2 * few)) {
+        found.extend(Scene::new(&**network, shape, &input.slice(k), card.size)?.features);
+    }
+    Ok(found)
+}
