@@ -1,7 +1,7 @@
 //! Models that are ready to run, and which segmenter draws with each.
 
-use super::{OverlapTile, Segmenter, SliceSegmenter, WholeVolume};
-use crate::models::{Familiarity, ModelCard, ModelError, Network, Temperatures, load};
+use super::{BrainExtraction, OverlapTile, Segmenter, SliceSegmenter, WholeVolume};
+use crate::models::{Familiarity, ModelCard, ModelError, Network, Temperatures, deepbet, load};
 use candle_core::Device;
 
 /// A model that is ready to run.
@@ -27,6 +27,7 @@ impl Loaded {
                 Ok(windows) => Box::new(windows),
                 Err(network) => Box::new(SliceSegmenter::new(network, shape, diffusion, card.size)),
             },
+            Network::BoxThenBrain(passes) => Box::new(BrainExtraction::new(passes, deepbet::SIDES)),
             Network::Volumes(network) => Box::new(WholeVolume::new(network, shape.channels)),
         };
         let (temperatures, familiarity) = (header.temperatures, header.familiarity);

@@ -1,6 +1,7 @@
 //! From a volume to an ensemble of masks: jobs, events, and the worker thread that owns the device
 //! and the loaded models.
 
+mod brain;
 mod doubt;
 mod draft;
 mod engine;
@@ -9,6 +10,7 @@ mod features;
 mod input;
 mod job;
 mod loaded;
+mod objects;
 mod overlap_tile;
 mod placement;
 mod prepare;
@@ -17,6 +19,7 @@ mod slices;
 mod whole_volume;
 mod worker;
 
+pub use brain::BrainExtraction;
 pub use doubt::{border, doubt};
 pub use engine::{Engine, Loader, open_device};
 pub use event::{Event, Preview, Step};

@@ -34,6 +34,22 @@ pub fn input_volume(prepared: &Prepared, input: &ModelInput<'_>, channels: usize
     volume
 }
 
+/// Whether there are as many slices as make a volume.
+pub(super) fn enough_slices(prepared: &Prepared) -> Result<(), InferenceError> {
+    let slices = prepared.scan_slices();
+    if slices >= FEWEST_SLICES {
+        return Ok(());
+    }
+    Err(InferenceError::Settings {
+        what: "the number of slices",
+        found: slices.to_string(),
+        expected: format!(
+            "{FEWEST_SLICES} or more for a model of whole volumes: a model of single slices takes \
+             fewer"
+        ),
+    })
+}
+
 /// How a volume is taken: its padded size, and the windows on it.
 #[derive(Clone, Debug, PartialEq)]
 struct Windows {
@@ -222,21 +238,9 @@ impl WholeVolume {
 
 impl Segmenter for WholeVolume {
     fn plan(&self, request: &Request<'_>) -> Result<Agenda, InferenceError> {
-        let slices = request.prepared.scan_slices();
-        if slices < FEWEST_SLICES {
-            return Err(InferenceError::Settings {
-                what: "the number of slices",
-                found: slices.to_string(),
-                expected: format!(
-                    "{FEWEST_SLICES} or more for a model of whole volumes: a model of single \
-                     slices takes fewer"
-                ),
-            });
-        }
+        enough_slices(request.prepared)?;
         let windows = Windows::new(volume_size(request.prepared), self.network.stride(), self.most);
-        let mut agenda =
-            Agenda::deterministic(std::iter::once(0..request.prepared.slices()).collect());
-        agenda.steps = windows.offsets.len();
+        let mut agenda = Agenda::of_volume(request.prepared.slices(), windows.offsets.len());
         if windows.mirrored.contains(&true) {
             agenda.notices.push(Notice::amber(format!(
                 "the region is thinner than the network's field ({:?} voxels): it is mirrored at \

@@ -39,6 +39,7 @@ fn engine(most: usize) -> Engine {
             kind: ClassKind::Exclusive,
             modality: Modality::Unknown,
             channels: 1,
+            volumes: true,
             input: contract,
             size: 64,
             sampling: None,
@@ -93,7 +94,7 @@ fn orders() -> Vec<([usize; 3], [bool; 3])> {
 }
 
 #[test]
-fn a_mask_lies_on_the_scan_in_all_48_orders_of_storage_and_its_volume_stays() {
+fn geometry_a_mask_lies_on_the_scan_in_all_48_orders_of_storage_and_its_volume_stays() {
     let mut engine = engine(usize::MAX);
     let mut volumes = std::collections::BTreeSet::new();
     assert_eq!(orders().len(), 48);

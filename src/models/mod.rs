@@ -24,8 +24,10 @@ pub use familiarity::{Familiarity, Fit};
 pub use header::{Temperatures, WeightsHeader, check_canvas, check_pixelwise};
 pub use network::NetworkConfig;
 pub use registry::{
-    card, cards, header, load, load_bytes, load_weights, suggest, with_familiarity, with_findings,
+    absent, card, cards, header, load, load_bytes, load_weights, suggest, with_familiarity,
+    with_findings,
 };
+pub use resnet3d::deepbet;
 pub use slice_network::{Diffusion, Look, Sampling, Shape, SliceNetwork, Window, Windows};
 pub use tiles::{Tiles, mirrored};
 pub use volume_network::{Network, VolumeNetwork};

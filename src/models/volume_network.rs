@@ -23,6 +23,8 @@ pub trait VolumeNetwork: Send {
 pub enum Network {
     Slices(Box<dyn SliceNetwork>),
     Volumes(Box<dyn VolumeNetwork>),
+    /// Two of one scan: the first finds the box that the second sees.
+    BoxThenBrain([Box<dyn VolumeNetwork>; 2]),
 }
 
 impl Network {
@@ -33,7 +35,7 @@ impl Network {
     pub fn slices(&self) -> Result<&dyn SliceNetwork> {
         match self {
             Self::Slices(network) => Ok(network.as_ref()),
-            Self::Volumes(_) => {
+            Self::Volumes(_) | Self::BoxThenBrain(_) => {
                 candle_core::bail!("the network sees whole volumes, expected slices")
             }
         }

@@ -87,6 +87,7 @@ pub(super) fn card(name: &str, bytes: &[u8], markdown: &str) -> Result<ModelCard
         kind: header.kind,
         modality: header.modality,
         channels: shape.channels,
+        volumes: header.network.sees_volumes(),
         sampling: header.network.diffusion().map(|d| d.sampling),
         input: header.input,
         size: canvas,

@@ -4,6 +4,7 @@
 mod blocks;
 mod config;
 mod decoder;
+pub mod deepbet;
 mod encoder;
 mod network;
 mod presets;

@@ -19,7 +19,7 @@ fn golden(part: &str) -> Vec<Value> {
 }
 
 /// Element i of a tensor of this name, -1…1, as the script computes it.
-fn number(name: &str, count: usize) -> Vec<f64> {
+pub(super) fn number(name: &str, count: usize) -> Vec<f64> {
     let h = name
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
@@ -117,7 +117,7 @@ fn counts_and_names_are_openmmlabs() {
 }
 
 #[test]
-fn stages_equal_openmmlabs_and_torchvisions() {
+fn stages_equal_oracle_and_torchvision_r3d() {
     let cases = golden("stages");
     assert!(cases.len() >= 13);
     for case in cases {
