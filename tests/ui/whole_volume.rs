@@ -78,7 +78,7 @@ fn a_whole_volume_is_one_job_with_one_mask_and_its_volume() {
     w.open(&scan);
     w.apply(RunCommand::SetModel(MODEL.to_owned()));
     w.set(|s| (s.members, s.steps) = (7, 5));
-    assert!(!w.has("Instant look") && !w.has("Samples"));
+    assert!(!w.has("Instant look") && !w.has("Sampler"));
     w.click("Whole volume");
     w.until("it is drawn", |a| {
         a.session.results().entries().len() == 1 && !a.session.results().is_comparing()
