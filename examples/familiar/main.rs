@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let mut fits: Vec<Fit> = Vec::new();
         for case in Case::list(Path::new(folder), split, &readers)? {
             let volume = sfumato::io::open(&case.image)?;
-            let seen = features(&*loaded.network, &shape, &loaded.card, &volume, SLICES)?;
+            let seen = features(&loaded.network, &shape, &loaded.card, &volume, SLICES)?;
             fits.extend(familiarity.fit(&seen));
         }
         let unlike = fits.iter().filter(|f| f.unlike).count();

@@ -81,6 +81,6 @@ pub use worker_engine::WorkerEngine;
 pub use crate::demo::list as demo_list;
 pub use crate::diffusion::{SamplerKind, Start, TRAINING_STEPS};
 pub use crate::ensemble::Measure;
-pub use crate::inference::{DeviceChoice, Outcome, Preview};
+pub use crate::inference::{DeviceChoice, Outcome, Preview, Settings};
 pub use crate::io::SeriesInfo;
 pub use crate::volume::PlaneView;

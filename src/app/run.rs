@@ -165,15 +165,22 @@ impl Run {
     /// One line for the one bar.
     pub fn text(&self) -> String {
         if self.cancelling {
-            return "cancelling after this step, finished samples are kept".to_owned();
+            return match self.card.volumes {
+                true => "cancelling after this window".to_owned(),
+                false => "cancelling after this step, finished samples are kept".to_owned(),
+            };
         }
         let Some(step) = &self.step else {
-            return match self.started {
+            return match &self.started {
                 None => "waiting for the model".to_owned(),
+                Some(s) if self.card.volumes => wording::windows(1, s.steps),
                 Some(_) => "looking at the image".to_owned(),
             };
         };
-        let mut text = wording::progress(step.slices_done, step.slices, step.step, step.steps);
+        let mut text = match step.whole {
+            true => wording::windows(step.step, step.steps),
+            false => wording::progress(step.slices_done, step.slices, step.step, step.steps),
+        };
         if let Some(eta) = wording::eta(step.eta, self.steps_seen) {
             text.push_str(" · ");
             text.push_str(&eta);

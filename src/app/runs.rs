@@ -75,6 +75,11 @@ impl Runs {
         self.engine.devices()
     }
 
+    /// Of each model whose weights are not here: how to get them.
+    pub fn absent(&self) -> Vec<String> {
+        crate::models::absent()
+    }
+
     pub fn weights_hint(&self) -> String {
         self.engine.weights_hint()
     }
@@ -136,7 +141,7 @@ impl Runs {
             block = region;
             settings.region = Some(what.to_owned());
         }
-        if self.one_slice {
+        if self.one_slice && !card.volumes {
             let axis = slice_axis(g, &card.input);
             block.origin[axis] = document.view.voxel[axis];
             block.shape[axis] = 1;
@@ -220,6 +225,9 @@ impl Runs {
                 let text = format!("Cancelled: {have} of {wanted} samples are kept.");
                 shell.note(Level::Info, text);
                 return Some((run, outcome));
+            }
+            End::Cancelled(None) if run.card.volumes => {
+                shell.note(Level::Info, "Cancelled before the volume was finished.");
             }
             End::Cancelled(None) => {
                 shell.note(Level::Info, "Cancelled before the first sample was finished.");

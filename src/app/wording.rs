@@ -44,6 +44,11 @@ pub fn eta(left: Option<Duration>, steps_seen: u64) -> Option<String> {
     })
 }
 
+/// "window 2 of 8": of a volume that is seen as one.
+pub fn windows(window: usize, windows: usize) -> String {
+    format!("window {window} of {windows}")
+}
+
 /// "slice 3 of 12 · step 7 of 10"; the slice is left out when there is one only.
 pub fn progress(slices_done: usize, slices: usize, step: usize, steps: usize) -> String {
     let step = format!("step {step} of {steps}");
@@ -105,10 +110,22 @@ pub fn model_input(card: &ModelCard) -> String {
         (Context::Slice, _) => "grey".to_owned(),
     };
     let modality = card.modality.name();
+    if card.volumes {
+        return format!("{modality} · whole volumes, {channels}");
+    }
     if card.input.pixelwise {
         return format!("{modality} · pictures of any size, {channels}");
     }
     format!("{modality} · {} × {} input, {channels}", card.size, card.size)
+}
+
+/// "2.1 M parameters · 0.2 GFLOP per step", or how a model of volumes draws.
+pub fn cost(card: &ModelCard) -> String {
+    let parameters = count(card.parameters);
+    if card.volumes {
+        return format!("{parameters} parameters · {ONE_MASK}");
+    }
+    format!("{parameters} parameters · {:.1} GFLOP per step", card.gflop_per_step)
 }
 
 /// Stands below every number that comes from the samples.
@@ -282,6 +299,7 @@ mod tests {
 
     #[test]
     fn run_2_progress_names_the_slice_only_if_there_are_several() {
+        assert_eq!(windows(2, 8), "window 2 of 8");
         assert_eq!(progress(2, 12, 7, 10), "slice 3 of 12 · step 7 of 10");
         assert_eq!(progress(0, 1, 7, 10), "step 7 of 10");
         assert_eq!(progress(12, 12, 10, 10), "slice 12 of 12 · step 10 of 10");

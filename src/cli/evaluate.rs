@@ -147,6 +147,7 @@ fn table(e: &Evaluation) -> String {
         out += &line("IoU", &class.iou);
         out += &line(&format!("HD95 ({})", e.unit), &class.hd95);
         out += &line(&format!("ASSD ({})", e.unit), &class.assd);
+        out += &line("volume error", &class.volume_error);
         out += &format!("  {:<26} {:>8}\n", "ECE near the border", cell(class.ece));
         out += &format!("  {:<26} {:>8}", "  of the soft mean", cell(class.ece_mean));
         if class.ece_tempered.is_some() {

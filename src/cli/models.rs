@@ -22,6 +22,7 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
                     "title": c.title,
                     "classes": c.classes.iter().map(|k| &k.name).collect::<Vec<_>>(),
                     "image": { "modality": c.modality, "channels": c.channels, "size": c.size },
+                    "whole_volumes": c.volumes,
                     "parameters": c.parameters,
                     "gflop_per_step": c.gflop_per_step,
                     "sampling": c.sampling,
@@ -33,18 +34,24 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
     }
     for c in cards {
         let classes: Vec<&str> = c.classes.iter().map(|k| k.name.as_str()).collect();
+        let (n, millions) = (c.size, c.parameters as f64 / 1e6);
+        let input = match c.volumes {
+            true => format!("whole volumes, {millions:.2} M parameters, one deterministic mask"),
+            false => format!(
+                "{n}x{n} pixels, {} channels, {millions:.2} M parameters, {:.2} GFLOP per step",
+                c.channels, c.gflop_per_step
+            ),
+        };
         super::print(&format!(
-            "{}\n  {} ({})\n  {}x{} pixels, {} channels, {:.2} M parameters, {:.2} GFLOP per step\n  sha256 {}",
+            "{}\n  {} ({})\n  {input}\n  sha256 {}",
             c.id,
             c.title,
             classes.join(", "),
-            c.size,
-            c.size,
-            c.channels,
-            c.parameters as f64 / 1e6,
-            c.gflop_per_step,
             c.sha256
         ))?;
+    }
+    for how in crate::models::absent() {
+        super::print(&how)?;
     }
     Ok(())
 }

@@ -328,14 +328,14 @@ fn show(event: &Event, live: bool) {
     }
     let end = if s.fraction >= 1.0 { "\n" } else { "" };
     let left = s.eta.map(|e| format!(" · about {:.0} s left", e.as_secs_f64())).unwrap_or_default();
-    let line = format!(
-        "\r{:3.0} % · slice {} of {} · step {} of {}{left}   {end}",
-        s.fraction * 100.0,
-        s.slices_done + 1,
-        s.slices,
-        s.step,
-        s.steps
-    );
+    let at = match s.whole {
+        true => wording::windows(s.step, s.steps),
+        false => {
+            let slice = format!("slice {} of {}", s.slices_done + 1, s.slices);
+            format!("{slice} · step {} of {}", s.step, s.steps)
+        }
+    };
+    let line = format!("\r{:3.0} % · {at}{left}   {end}", s.fraction * 100.0);
     let mut err = std::io::stderr().lock();
     if let Err(error) = err.write_all(line.as_bytes()).and_then(|()| err.flush()) {
         tracing::warn!("progress cannot be shown: {error}");

@@ -110,6 +110,7 @@ impl Sink for Draft<'_> {
             slices: self.prepared.slices(),
             step: estimates.step + 1,
             steps: self.agenda.steps,
+            whole: self.agenda.whole,
             t: estimates.t,
             fraction: self.done as f32 / self.total.max(1) as f32,
             elapsed,

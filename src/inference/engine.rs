@@ -155,7 +155,7 @@ impl Engine {
             doubts.extend(doubt::implausible(card, &majority));
         }
         let mut notices = job.volume.notices.clone();
-        notices.extend(prepared.notices.iter().cloned());
+        notices.extend(prepared.notices.iter().chain(&agenda.notices).cloned());
         notices.extend(doubts.iter().map(Notice::amber));
         let outcome = Outcome {
             model: ModelRef {

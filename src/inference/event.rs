@@ -32,6 +32,8 @@ pub struct Step {
     /// 1-based step within this slice (and batch of members).
     pub step: usize,
     pub steps: usize,
+    /// The steps are windows of the whole volume.
+    pub whole: bool,
     /// Diffusion time of this step, 0 to T - 1, of a model that samples.
     pub t: Option<usize>,
     /// Of the whole job, 0 to 1, never falling.

@@ -1,7 +1,7 @@
 //! What kind of picture a scan is, in a network's own words, without drawing anything.
 
 use super::{InferenceError, ModelInput, Prepared, Scene};
-use crate::models::{ModelCard, Shape, SliceNetwork};
+use crate::models::{ModelCard, Network, Shape};
 use crate::volume::{Block, Volume};
 
 /// Features of at most `most` slices of a scan, spread evenly; none of a network that says nothing.
@@ -9,12 +9,13 @@ use crate::volume::{Block, Volume};
 /// # Errors
 /// If the network fails.
 pub fn features(
-    network: &dyn SliceNetwork,
+    network: &Network,
     shape: &Shape,
     card: &ModelCard,
     volume: &Volume,
     most: usize,
 ) -> Result<Vec<Vec<f32>>, InferenceError> {
+    let Network::Slices(network) = network else { return Ok(Vec::new()) };
     let geometry = volume.geometry();
     let prepared = Prepared::new(geometry, &Block::whole(geometry), &card.input, card.size);
     let input = ModelInput::new(volume, 0, &prepared, &card.input, card.channels);
@@ -25,7 +26,7 @@ pub fn features(
         let slice = input.slice(k);
         match network.windows() {
             Some(windows) => found.push(windows.features(&slice, prepared.canvas_size())?),
-            None => found.extend(Scene::new(network, shape, &slice, card.size)?.features),
+            None => found.extend(Scene::new(&**network, shape, &slice, card.size)?.features),
         }
         if found.last().is_none_or(Vec::is_empty) {
             return Ok(Vec::new());

@@ -50,6 +50,13 @@ impl<'a> ModelInput<'a> {
         (0..self.channels).flat_map(channel).collect()
     }
 
+    /// The first plane of slice `z` of the scan in the turned axes, as it is worth.
+    pub(super) fn values(&self, z: usize) -> Vec<f32> {
+        let mut slice = self.volume.slice_in(self.prepared.turn(), z, self.time);
+        slice.truncate(slice.len() / self.volume.channels());
+        slice
+    }
+
     /// At most `channels` planes of one slice across the last turned axis, -1…1.
     fn planes(&self, z: usize, channels: usize) -> Vec<Vec<f32>> {
         let (low, high) = self.range;

@@ -1,7 +1,7 @@
 //! Models that are ready to run, and which segmenter draws with each.
 
-use super::{OverlapTile, Segmenter, SliceSegmenter};
-use crate::models::{Familiarity, ModelCard, ModelError, Temperatures, load};
+use super::{BrainExtraction, OverlapTile, Segmenter, SliceSegmenter, WholeVolume};
+use crate::models::{Familiarity, ModelCard, ModelError, Network, Temperatures, deepbet, load};
 use candle_core::Device;
 
 /// A model that is ready to run.
@@ -22,9 +22,13 @@ impl Loaded {
         let model = load(id, device)?;
         let (card, header) = (model.card, model.header);
         let (shape, diffusion) = (header.network.shape(), header.network.diffusion());
-        let segmenter: Box<dyn Segmenter> = match OverlapTile::new(model.network) {
-            Ok(windows) => Box::new(windows),
-            Err(network) => Box::new(SliceSegmenter::new(network, shape, diffusion, card.size)),
+        let segmenter: Box<dyn Segmenter> = match model.network {
+            Network::Slices(network) => match OverlapTile::new(network) {
+                Ok(windows) => Box::new(windows),
+                Err(network) => Box::new(SliceSegmenter::new(network, shape, diffusion, card.size)),
+            },
+            Network::BoxThenBrain(passes) => Box::new(BrainExtraction::new(passes, deepbet::SIDES)),
+            Network::Volumes(network) => Box::new(WholeVolume::new(network, shape.channels)),
         };
         let (temperatures, familiarity) = (header.temperatures, header.familiarity);
         Ok(Self { card, temperatures, familiarity, segmenter })

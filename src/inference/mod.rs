@@ -1,6 +1,7 @@
 //! From a volume to an ensemble of masks: jobs, events, and the worker thread that owns the device
 //! and the loaded models.
 
+mod brain;
 mod doubt;
 mod draft;
 mod engine;
@@ -9,13 +10,16 @@ mod features;
 mod input;
 mod job;
 mod loaded;
+mod objects;
 mod overlap_tile;
 mod placement;
 mod prepare;
 mod segmenter;
 mod slices;
+mod whole_volume;
 mod worker;
 
+pub use brain::BrainExtraction;
 pub use doubt::{border, doubt};
 pub use engine::{Engine, Loader, open_device};
 pub use event::{Event, Preview, Step};
@@ -28,4 +32,5 @@ pub use placement::{Placement, Taps};
 pub use prepare::{Prepared, slice_axis};
 pub use segmenter::{Agenda, Estimates, InferenceError, Request, Segmenter, Sink};
 pub use slices::{Scene, SliceSegmenter};
+pub use whole_volume::{Blended, WholeVolume, input_volume, probability, volume_size};
 pub use worker::{Handle, Work, Worker};

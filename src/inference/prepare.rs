@@ -32,6 +32,7 @@ pub struct Prepared {
     /// The same square in the stored axes, the lower one as columns.
     stored_placement: Placement,
     slices: Slices,
+    thickest_mm: Option<f64>,
     /// What a reader of the result should know.
     pub notices: Vec<Notice>,
 }
@@ -129,6 +130,7 @@ impl Prepared {
             turn,
             placement: place(&turned, [0, 1], pixel),
             stored_placement: place(region, [a, b], stored_pixel),
+            thickest_mm: known.then(|| spacing.iter().copied().fold(0.0, f64::max)),
             slices: Slices::new(turned.origin[2], turned.shape[2], turn.reorder(shape)[2], scale),
             notices,
         }
@@ -170,6 +172,31 @@ impl Prepared {
         let mut turned = self.turn.block(self.shape, &self.stored);
         turned.shape[2] = whole;
         (whole > 0).then(|| self.turn.stored_block(self.shape, &turned))
+    }
+
+    /// The scan in the turned axes: how many voxels along each, and the region.
+    pub(super) fn turned_shape(&self) -> [usize; 3] {
+        self.turn.reorder(self.shape)
+    }
+
+    pub(super) fn region(&self) -> Block {
+        self.turn.block(self.shape, &self.stored)
+    }
+
+    /// The largest distance between neighbouring voxels, where it is known.
+    pub(super) fn thickest_mm(&self) -> Option<f64> {
+        self.thickest_mm
+    }
+
+    /// The canvas of a mask of the region's own pixels, `[rows, columns]` in the turned axes.
+    pub(super) fn region_canvas(&self, mask: &[bool]) -> Vec<f32> {
+        let [w, h, _] = self.turned_shape();
+        let Roi { x, y, width, .. } = self.placement.roi();
+        let mut whole = vec![0.0; w * h];
+        for (i, _) in mask.iter().enumerate().filter(|(_, m)| **m) {
+            whole[(y + i / width) * w + x + i % width] = 1.0;
+        }
+        self.placement.shrink(&whole, w, h, 0.0)
     }
 
     /// Columns and rows of the region in the turned axes.

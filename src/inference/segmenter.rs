@@ -4,6 +4,7 @@
 use super::{ModelInput, Prepared, Settings, StageTimes};
 use crate::diffusion::DiffusionError;
 use crate::models::ModelError;
+use crate::volume::Notice;
 use std::ops::{ControlFlow, Range};
 
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +15,8 @@ pub enum InferenceError {
     Settings { what: &'static str, found: String, expected: String },
     #[error("the device {0} cannot be used: {1}")]
     Device(&'static str, String),
+    #[error("nothing to segment was found: {0}")]
+    NotFound(&'static str),
     #[error("the sampler failed: {0}")]
     Diffusion(#[from] DiffusionError),
     #[error("the network failed: {}", crate::nn::first_line(.0))]
@@ -39,12 +42,22 @@ pub struct Agenda {
     pub units: Vec<Range<usize>>,
     /// Members that are drawn together.
     pub batch: usize,
+    /// The steps are windows of one volume, not of slice after slice.
+    pub whole: bool,
+    /// What a reader of the result should know of how it was drawn.
+    pub notices: Vec<Notice>,
 }
 
 impl Agenda {
     /// Of one mask per unit.
     pub fn deterministic(units: Vec<Range<usize>>) -> Self {
-        Self { seeds: Vec::new(), steps: 1, units, batch: 1 }
+        Self { seeds: Vec::new(), steps: 1, units, batch: 1, whole: false, notices: Vec::new() }
+    }
+
+    /// Of one mask of the whole volume, in so many windows.
+    pub fn of_volume(slices: usize, windows: usize) -> Self {
+        let units = std::iter::once(0..slices).collect();
+        Self { steps: windows, whole: true, ..Self::deterministic(units) }
     }
 
     pub fn is_deterministic(&self) -> bool {

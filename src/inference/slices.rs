@@ -191,6 +191,8 @@ impl Segmenter for SliceSegmenter {
             steps: plan.steps(),
             units,
             batch: members.min(most),
+            whole: false,
+            notices: Vec::new(),
         })
     }
 

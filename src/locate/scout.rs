@@ -78,7 +78,7 @@ impl Scout {
         let mut probability = Vec::with_capacity(all.len() * classes * size * size);
         for some in all.chunks(BATCH) {
             let pixels: Vec<f32> = some.iter().flat_map(|&k| input.slice(k)).collect();
-            probability.extend_from_slice(network.look(&pixels)?.direct());
+            probability.extend_from_slice(network.slices()?.look(&pixels)?.direct());
         }
         Ok(Seen {
             probability: prepared.stored_canvas(&probability),

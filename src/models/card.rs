@@ -18,6 +18,9 @@ pub struct ModelCard {
     /// Channels of the image it sees (1 grey, 3 RGB) and the side of the square canvas on which it
     /// sees the region, in pixels.
     pub channels: usize,
+    /// Whether it sees a scan as one volume, and draws one mask of all of it.
+    #[serde(default)]
+    pub volumes: bool,
     /// What it sees of a scan.
     pub input: Contract,
     pub size: usize,
@@ -25,7 +28,8 @@ pub struct ModelCard {
     pub sampling: Option<Sampling>,
     pub parameters: usize,
     /// 10⁹ floating-point operations of one denoising step of one member (FLOP = 2 × MAC); of a model
-    /// that does not sample, of its one mask.
+    /// that does not sample, of its one mask; of one that sees volumes of any size, of a cube of
+    /// `size` voxels.
     pub gflop_per_step: f64,
     pub sha256: String,
     /// The whole card: data, licence, training, results, limits. Markdown.

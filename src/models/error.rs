@@ -4,6 +4,8 @@
 pub enum ModelError {
     #[error("there is no model {0:?}; known are {1}, or give the path of a .safetensors file")]
     Unknown(String, String),
+    #[error("the weights are not here: {0}")]
+    Absent(String),
     #[error("the weights file {0:?} cannot be read: {1}")]
     Read(String, std::io::Error),
     #[error("the weights of {0:?} are not a Sfumato model: {why}", why = one_line(.1))]

@@ -82,7 +82,7 @@ impl WeightsHeader {
         if let Some(familiarity) = &self.familiarity {
             familiarity.check()?;
         }
-        check_pixelwise(&self.input, &shape)?;
+        check_pixelwise(&self.input, &self.network)?;
         let n = self.classes.len();
         if let Some(t) = &self.temperatures {
             let good = |t: &f64| t.is_finite() && *t > 0.0;
@@ -128,17 +128,22 @@ fn current(mut header: Value) -> Value {
     header
 }
 
-/// Whether the network draws pictures of any size, if that is asked of it.
+/// Whether the network draws pictures of any size, if that is asked of it, and is asked for them if
+/// it draws volumes.
 ///
 /// # Errors
 /// Says why not.
-pub fn check_pixelwise(input: &Contract, shape: &Shape) -> Result<(), String> {
-    if input.pixelwise && shape.margin == 0 {
+pub fn check_pixelwise(input: &Contract, network: &NetworkConfig) -> Result<(), String> {
+    let (shape, volumes) = (network.shape(), network.sees_volumes());
+    if input.pixelwise && !volumes && shape.margin == 0 {
         return Err(format!(
             "the input is pixelwise, the network sees squares of {} pixels only: expected one with \
              valid convolutions",
             shape.side
         ));
+    }
+    if volumes && !input.pixelwise {
+        return Err("the input is not pixelwise, expected so for a network of volumes".to_owned());
     }
     Ok(())
 }

@@ -8,11 +8,13 @@ mod header;
 pub mod medsegdiff;
 mod network;
 mod registry;
+pub mod resnet3d;
 mod slice_network;
 mod tiles;
 #[cfg(test)]
 pub(crate) mod toy;
 pub mod unet;
+mod volume_network;
 mod weights;
 
 pub use card::ModelCard;
@@ -22,8 +24,11 @@ pub use familiarity::{Familiarity, Fit};
 pub use header::{Temperatures, WeightsHeader, check_canvas, check_pixelwise};
 pub use network::NetworkConfig;
 pub use registry::{
-    card, cards, header, load, load_bytes, load_weights, suggest, with_familiarity, with_findings,
+    absent, card, cards, header, load, load_bytes, load_weights, suggest, with_familiarity,
+    with_findings,
 };
+pub use resnet3d::deepbet;
 pub use slice_network::{Diffusion, Look, Sampling, Shape, SliceNetwork, Window, Windows};
 pub use tiles::{Tiles, mirrored};
+pub use volume_network::{Network, VolumeNetwork};
 pub use weights::{LoadedModel, write_weights};

@@ -2,7 +2,7 @@
 //!
 //! A new kind is an arm of [`NetworkConfig`], a folder of its own, and an objective in `train`.
 
-use super::{Diffusion, Sampling, Shape, SliceNetwork, medsegdiff, unet};
+use super::{Diffusion, Network, Sampling, Shape, medsegdiff, resnet3d, unet};
 use candle_core::{Device, Result};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum NetworkConfig {
     MedSegDiff(medsegdiff::Setup),
+    ResNet3d(resnet3d::Config),
     UNet(unet::Config),
     #[cfg(test)]
     Toy(super::toy::Config),
@@ -26,6 +27,7 @@ impl NetworkConfig {
     pub fn check(&self) -> std::result::Result<(), String> {
         match self {
             Self::MedSegDiff(setup) => setup.check(),
+            Self::ResNet3d(config) => config.check(),
             Self::UNet(config) => config.check(),
             #[cfg(test)]
             Self::Toy(_) => Ok(()),
@@ -35,17 +37,23 @@ impl NetworkConfig {
     pub fn shape(&self) -> Shape {
         match self {
             Self::MedSegDiff(setup) => setup.network.shape(),
+            Self::ResNet3d(config) => config.shape(),
             Self::UNet(config) => config.shape(),
             #[cfg(test)]
             Self::Toy(toy) => toy.shape(),
         }
     }
 
+    /// Whether it sees a scan as one volume, not slice by slice.
+    pub fn sees_volumes(&self) -> bool {
+        matches!(self, Self::ResNet3d(_))
+    }
+
     /// Of a network that samples.
     pub fn diffusion(&self) -> Option<Diffusion> {
         match self {
             Self::MedSegDiff(setup) => setup.diffusion(),
-            Self::UNet(_) => None,
+            Self::ResNet3d(_) | Self::UNet(_) => None,
             #[cfg(test)]
             Self::Toy(_) => None,
         }
@@ -56,7 +64,7 @@ impl NetworkConfig {
     pub fn sampled(mut self, by: Sampling) -> Self {
         match &mut self {
             Self::MedSegDiff(setup) => setup.sampling = by,
-            Self::UNet(_) => {}
+            Self::ResNet3d(_) | Self::UNet(_) => {}
             #[cfg(test)]
             Self::Toy(_) => {}
         }
@@ -67,14 +75,15 @@ impl NetworkConfig {
     ///
     /// # Errors
     /// If weights are missing or of another shape.
-    pub fn build(&self, vb: &VarBuilder<'_>, device: &Device) -> Result<Box<dyn SliceNetwork>> {
+    pub fn build(&self, vb: &VarBuilder<'_>, device: &Device) -> Result<Network> {
         Ok(match self {
             Self::MedSegDiff(setup) => {
-                Box::new(medsegdiff::Runner::new(&setup.network, vb, device)?)
+                Network::Slices(Box::new(medsegdiff::Runner::new(&setup.network, vb, device)?))
             }
-            Self::UNet(config) => Box::new(unet::Runner::new(config, vb, device)?),
+            Self::ResNet3d(config) => Network::Volumes(Box::new(config.build(vb)?)),
+            Self::UNet(config) => Network::Slices(Box::new(unet::Runner::new(config, vb, device)?)),
             #[cfg(test)]
-            Self::Toy(toy) => Box::new(toy.build(vb)?),
+            Self::Toy(toy) => Network::Slices(Box::new(toy.build(vb)?)),
         })
     }
 }

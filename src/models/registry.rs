@@ -1,7 +1,7 @@
 //! The models that come with the program, and those that a person trained.
 
 use super::weights::{self, LoadedModel, build, read_header, read_weights, with_header};
-use super::{Context, Contract};
+use super::{Context, Contract, deepbet};
 use super::{Familiarity, ModelCard, ModelError, Sampling, Temperatures, WeightsHeader};
 use crate::volume::{Modality, Volume};
 use candle_core::{Device, Tensor};
@@ -40,6 +40,10 @@ const EMBEDDED: &[(&[u8], &str)] = &[
         include_bytes!("../../assets/weights/membrane-em.safetensors"),
         include_str!("../../assets/weights/membrane-em.md"),
     ),
+    (
+        include_bytes!("../../assets/weights/hippocampus-3d.safetensors"),
+        include_str!("../../assets/weights/hippocampus-3d.md"),
+    ),
 ];
 
 /// The embedded models: their cards, and the bytes of their weights.
@@ -57,10 +61,18 @@ fn readable<'a>(models: &[(&'a [u8], &str)]) -> Vec<(ModelCard, &'a [u8])> {
     models.iter().filter_map(read).collect()
 }
 
-/// Cards of the embedded models.
+/// Cards of the embedded models, and of those that were fetched.
 pub fn cards() -> &'static [ModelCard] {
     static CARDS: OnceLock<Vec<ModelCard>> = OnceLock::new();
-    CARDS.get_or_init(|| embedded().iter().map(|(card, _)| card.clone()).collect())
+    CARDS.get_or_init(|| {
+        let fetched = deepbet::is_here().then(deepbet::card);
+        embedded().iter().map(|(card, _)| card.clone()).chain(fetched).collect()
+    })
+}
+
+/// Of each model whose weights come from elsewhere and are not here: how to get them.
+pub fn absent() -> Vec<String> {
+    if deepbet::is_here() { Vec::new() } else { vec![deepbet::how()] }
 }
 
 /// The model to offer for a volume: one for its modality; of an image that does not say what it
@@ -83,6 +95,10 @@ fn find(id: &str) -> Result<(Cow<'static, [u8]>, ModelCard), ModelError> {
     if let Some((card, bytes)) = embedded().iter().find(|(card, _)| card.id == id) {
         return Ok((Cow::Borrowed(bytes), card.clone()));
     }
+    if id == deepbet::ID {
+        let why = "they are deepbet's own and can be neither changed nor trained on";
+        return Err(ModelError::Weights(id.to_owned(), why.to_owned()));
+    }
     let path = Path::new(id);
     if path.extension().is_some_and(|e| e == "safetensors") {
         let bytes = weights::read_file(path)?;
@@ -99,6 +115,9 @@ fn find(id: &str) -> Result<(Cow<'static, [u8]>, ModelCard), ModelError> {
 /// # Errors
 /// If there is no such model.
 pub fn card(id: &str) -> Result<ModelCard, ModelError> {
+    if id == deepbet::ID {
+        return Ok(deepbet::card());
+    }
     Ok(find(id)?.1)
 }
 
@@ -107,6 +126,9 @@ pub fn card(id: &str) -> Result<ModelCard, ModelError> {
 /// # Errors
 /// If there is no such model, or its weights cannot be used.
 pub fn load(id: &str, device: &Device) -> Result<LoadedModel, ModelError> {
+    if id == deepbet::ID {
+        return deepbet::load(device);
+    }
     let (bytes, card) = find(id)?;
     build(id, &bytes, card, device)
 }
@@ -176,7 +198,7 @@ mod tests {
 
     #[test]
     fn every_embedded_model_has_a_card_and_loads() {
-        assert_eq!(cards().len(), EMBEDDED.len());
+        assert_eq!(cards().len() + absent().len(), EMBEDDED.len() + 1);
         for card in cards() {
             let model = load(&card.id, &Device::Cpu).unwrap();
             assert_eq!(model.card.sha256.len(), 64);

@@ -1,6 +1,6 @@
 //! Weights files: safetensors with a [`WeightsHeader`].
 
-use super::{ModelCard, ModelError, SliceNetwork, Tiles, WeightsHeader};
+use super::{ModelCard, ModelError, Network, Tiles, WeightsHeader};
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use safetensors::SafeTensors;
@@ -19,7 +19,7 @@ const FILE_BYTES: u64 = 8 << 30;
 pub struct LoadedModel {
     pub header: WeightsHeader,
     pub card: ModelCard,
-    pub network: Box<dyn SliceNetwork>,
+    pub network: Network,
 }
 
 /// Hexadecimal digits of the SHA-256.
@@ -87,6 +87,7 @@ pub(super) fn card(name: &str, bytes: &[u8], markdown: &str) -> Result<ModelCard
         kind: header.kind,
         modality: header.modality,
         channels: shape.channels,
+        volumes: header.network.sees_volumes(),
         sampling: header.network.diffusion().map(|d| d.sampling),
         input: header.input,
         size: canvas,

@@ -1,11 +1,21 @@
 //! Times of the operations, best of many runs: what `scripts/bench-conv` puts beside PyTorch's.
 
 use super::conv::Conv;
+use super::conv3d::{Conv3d, Steps, conv3d};
 use super::norm::{Kind, Norm};
 use super::{conv2d, group_norm};
-use candle_core::{CustomOp3, Device, Result, Tensor, Var};
+use candle_core::{CustomOp2, CustomOp3, Device, Result, Tensor, Var};
 use serde::Serialize;
 use std::time::{Duration, Instant};
+
+/// Convolutions of volumes: kernel, channels in and out, side, stride.
+const VOLUMES: [(usize, usize, usize, usize, usize); 5] = [
+    (3, 16, 16, 64, 1),
+    (3, 32, 32, 48, 1),
+    (3, 64, 64, 32, 1),
+    (7, 1, 16, 128, 2),
+    (7, 16, 16, 32, 1),
+];
 
 /// One operation; milliseconds of the fastest run.
 #[derive(Clone, Debug, Serialize)]
@@ -89,6 +99,20 @@ pub fn timings(seconds: f64) -> Result<Vec<Timing>> {
         let forward = |v: &[Tensor; 3]| group_norm(&v[0], &v[1], &v[2], 8, true);
         let operation = Norm { silu: true, kind: Kind::Group { groups: 8 } };
         rows.push(row(seconds, &op, &inputs, forward, &operation)?);
+    }
+    for (kernel, from, to, side, stride) in VOLUMES {
+        let inputs =
+            [values(&[1, from, side, side, side])?, values(&[to, from, kernel, kernel, kernel])?];
+        let op = format!("conv3d {kernel} {from}->{to} @{side} stride {stride}");
+        let steps = Steps::same([kernel; 3]).by([stride; 3]);
+        let forward = best(seconds, || conv3d(&inputs[0], &inputs[1], steps).map(drop))?;
+        let (x, w) = (Var::from_tensor(&inputs[0])?, Var::from_tensor(&inputs[1])?);
+        let dy = conv3d(&x, &w, steps)?.detach().affine(0.5, 0.1)?;
+        let forward_backward_ms = best(seconds, || {
+            let y = conv3d(&x, &w, steps)?;
+            Conv3d(steps).bwd(&x, &w, &y, &dy).map(drop)
+        })?;
+        rows.push(Timing { op, forward_ms: forward, forward_backward_ms });
     }
     Ok(rows)
 }

@@ -166,10 +166,10 @@ fn col2im<T: Real>(col: &[T], s: &Sizes, y0: usize, y1: usize, x: &mut [T]) {
 }
 
 /// A matrix that lies in memory with the given strides.
-struct Matrix<T> {
-    at: *const T,
-    row: usize,
-    column: usize,
+pub(super) struct Matrix<T> {
+    pub(super) at: *const T,
+    pub(super) row: usize,
+    pub(super) column: usize,
 }
 
 /// `dst[m, n] (row stride `ldd`) = a·b`, added to what is there if `add`.
@@ -177,7 +177,7 @@ struct Matrix<T> {
 /// # Safety
 /// `dst`, `a` and `b` point to memory that holds the matrices of these sizes and strides, and no
 /// other thread writes to `dst`'s elements.
-unsafe fn product<T: Real>(
+pub(super) unsafe fn product<T: Real>(
     (m, n, k): (usize, usize, usize),
     dst: *mut T,
     ldd: usize,

@@ -1,5 +1,5 @@
-//! Our operations against PyTorch and numpy: values and gradients of `tests/golden/nn.safetensors`,
-//! made by `tests/golden/make_nn.py`, which says what each case is.
+//! Our operations against PyTorch and numpy: values and gradients of `tests/golden/nn.safetensors`
+//! and `nn3d.safetensors`, made by the scripts beside them, which say what each case is.
 
 use super::gradcheck::close;
 use super::*;
@@ -8,8 +8,10 @@ use std::collections::HashMap;
 
 /// All golden tensors by `case.name`.
 pub(crate) fn load() -> HashMap<String, Tensor> {
-    let bytes = include_bytes!("../../tests/golden/nn.safetensors");
-    candle_core::safetensors::load_buffer(bytes, &Device::Cpu).unwrap()
+    let slices = include_bytes!("../../tests/golden/nn.safetensors");
+    let volumes = include_bytes!("../../tests/golden/nn3d.safetensors");
+    let read = |bytes: &[u8]| candle_core::safetensors::load_buffer(bytes, &Device::Cpu).unwrap();
+    read(slices).into_iter().chain(read(volumes)).collect()
 }
 
 /// One case: asserts the output and the gradient of every input that the file has one for.
@@ -122,4 +124,55 @@ fn the_filtered_affinity_is_numpys() {
             dft.affinity(&q, &k, Some(&v[4].unsqueeze(0)?))?.squeeze(0)
         });
     }
+}
+
+#[test]
+fn convolutions_of_volumes_are_pytorchs() {
+    let one = [1; 3];
+    for (name, stride, pad, dilation) in [
+        ("conv_3", one, one, one),
+        ("conv_3_wide", one, one, one),
+        ("conv_133_wide", one, [0, 1, 1], one),
+        ("conv_311", one, [1, 0, 0], one),
+        ("conv_177_s", [1, 2, 2], [0, 3, 3], one),
+        ("conv_577_s", [2; 3], [2, 3, 3], one),
+        ("conv_7_s", [2; 3], [3; 3], one),
+        ("conv_3_strides", [1, 2, 3], one, one),
+        ("conv_3_dilated", one, [1, 2, 3], [1, 2, 3]),
+        ("conv_mixed", [2, 1, 2], [2, 1, 0], [2, 1, 1]),
+        ("conv_1_s", [2; 3], [0; 3], one),
+    ] {
+        let steps = Steps { stride, pad, dilation };
+        Case::new(name).check(&["x", "w"], "y", |v| conv3d(&v[0], &v[1], steps));
+    }
+    for (name, stride, pad, more) in [
+        ("convt_3_s2", [2; 3], one, one),
+        ("convt_3_s1", one, one, [0; 3]),
+        ("convt_2_s2", [2; 3], [0; 3], [0; 3]),
+        ("convt_3_flat", [1, 2, 2], one, [0, 1, 1]),
+    ] {
+        Case::new(name)
+            .check(&["x", "w"], "y", |v| conv_transpose3d(&v[0], &v[1], stride, pad, more));
+    }
+}
+
+#[test]
+fn pools_norms_and_sizes_of_volumes_are_pytorchs() {
+    for (name, kernel, stride, pad) in [
+        ("pool_133", [1, 3, 3], [1, 2, 2], [0, 1, 1]),
+        ("pool_3", [3; 3], [2; 3], [1; 3]),
+        ("pool_211", [2, 1, 1], [2, 1, 1], [0; 3]),
+    ] {
+        Case::new(name).check(&["x"], "y", |v| max_pool3d(&v[0], kernel, stride, pad));
+    }
+    Case::new("resize").check(&["x"], "y", |v| resize_linear3d(&v[0], [5, 4, 7]));
+    let norm = |kind, channels, weights: &[(&str, &Tensor)]| {
+        let all = weights.iter().map(|(n, t)| ((*n).to_owned(), (*t).clone())).collect();
+        let vb = candle_nn::VarBuilder::from_tensors(all, DType::F64, &Device::Cpu);
+        Norm3d::new(kind, channels, 1.0, &vb)
+    };
+    Case::new("group").check(&["x", "weight", "bias"], "y", |v| {
+        norm(NormKind::Group(2), 4, &[("weight", &v[1]), ("bias", &v[2])])?.forward(&v[0])
+    });
+    Case::new("instance").check(&["x"], "y", |v| norm(NormKind::Instance, 3, &[])?.forward(&v[0]));
 }

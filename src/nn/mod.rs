@@ -8,7 +8,9 @@
 
 mod batch_norm;
 mod bench;
+mod columns3d;
 mod conv;
+mod conv3d;
 mod conv_device;
 mod device;
 mod dft;
@@ -22,25 +24,35 @@ mod init;
 mod lanes;
 mod layers;
 mod norm;
+mod norm3d;
 mod pool;
+mod pool3d;
+mod relu;
 mod resample;
+mod resize3d;
 mod shared;
 mod softmax;
 mod update;
 mod winograd;
+mod winograd3d;
 mod winograd_kernels;
 
 pub use batch_norm::{BATCH_NORM_EPS, batch_norm, moments};
 pub use bench::{Timing, timings};
 pub use conv::conv2d;
+pub use conv3d::{Steps, conv_transpose3d, conv3d};
 pub use device::LaunchCache;
 pub use dft::TokenDft;
 pub use filter_network::{FilterLayer, filter_network};
 pub use init::{SeededInit, init_uniform_fan_in};
 pub use layers::{Conv2d, GroupNorm, LayerNorm, Linear, time_embedding};
 pub use norm::{group_norm, layer_norm};
+pub use norm3d::{Norm3d, NormKind};
 pub use pool::{crop_cat, max_pool2};
+pub use pool3d::max_pool3d;
+pub use relu::{add_relu, relu};
 pub use resample::{pixel_shuffle, pixel_unshuffle, up_conv2x2, upsample_nearest2x};
+pub use resize3d::resize_linear3d;
 pub use softmax::softmax_last;
 pub use update::{Blend, Descent, blend, descend, norm};
 

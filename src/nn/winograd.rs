@@ -19,11 +19,11 @@ use rayon::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Elements of a block at the points: in `f32` a bit more than half of a 2 MB second-level cache.
-const BLOCK_ELEMENTS: usize = 5 << 16;
+pub(super) const BLOCK_ELEMENTS: usize = 5 << 16;
 /// Tasks of a weight gradient, fixed so that the result does not depend on the machine; and the
 /// output channels of one.
-const GRADIENT_TASKS: usize = 8;
-const GRADIENT_CHANNELS: usize = 64;
+pub(super) const GRADIENT_TASKS: usize = 8;
+pub(super) const GRADIENT_CHANNELS: usize = 64;
 /// Elements between the points beyond what they need: powers of two would share cache sets.
 const SPACE: usize = 16;
 
@@ -64,7 +64,8 @@ impl Sizes {
                 for tx in (0..tw).step_by(columns) {
                     let (rows, columns) = (rows.min(th - ty), columns.min(tw - tx));
                     let Self { h, w, pad, .. } = *self;
-                    let patch = Patch { h, w, pad, ty, tx, rows, columns };
+                    let planes = [self.input(), h * w];
+                    let patch = Patch { h, w, pad, planes, ty, tx, rows, columns };
                     blocks.push(Block { image, images: images.min(self.b - image), patch });
                 }
             }
@@ -87,23 +88,28 @@ impl Block {
     }
 }
 
-fn padded(n: usize, to: usize) -> usize {
+pub(super) fn padded(n: usize, to: usize) -> usize {
     n.div_ceil(to) * to
 }
 
 /// Room for points; uninitialised until written through the pointer.
-struct Room<T> {
+pub(super) struct Room<T> {
     values: Vec<T>,
     point: usize,
     row: usize,
 }
 
 impl<T: Real> Room<T> {
-    fn new(rows: usize, row: usize) -> Self {
+    pub(super) fn new(rows: usize, row: usize) -> Self {
         let point = rows * row + SPACE;
         Self { values: Vec::with_capacity(POINTS * point), point, row }
     }
-    fn points(&mut self) -> Points<T> {
+    /// One that holds zeros.
+    pub(super) fn zeroed(rows: usize, row: usize) -> Self {
+        let point = rows * row + SPACE;
+        Self { values: vec![T::default(); POINTS * point], point, row }
+    }
+    pub(super) fn points(&mut self) -> Points<T> {
         Points { at: self.values.as_mut_ptr(), point: self.point, row: self.row }
     }
 }
@@ -124,7 +130,7 @@ impl<T: Real> Points<T> {
     fn skip_rows(self, row: usize) -> Self {
         Self { at: self.at.wrapping_add(row * self.row), ..self }
     }
-    fn of(self, point: usize) -> *mut T {
+    pub(super) fn of(self, point: usize) -> *mut T {
         self.at.wrapping_add(point * self.point)
     }
 }

@@ -25,6 +25,8 @@ const B2: f64 = B * B;
 pub(super) struct Patch {
     pub(super) h: usize,
     pub(super) w: usize,
+    /// Elements from one channel to the next, of the input and of the output.
+    pub(super) planes: [usize; 2],
     pub(super) pad: usize,
     pub(super) ty: usize,
     pub(super) tx: usize,
@@ -249,7 +251,7 @@ unsafe fn turn_rows<L: Lanes>(
 #[inline(always)]
 unsafe fn stage<L: Lanes>(
     planes: *const L::T,
-    lanes: usize,
+    (lanes, plane): (usize, usize),
     (h, w): (usize, usize),
     (y, x): (isize, isize),
     (rows, columns): (usize, usize),
@@ -272,7 +274,7 @@ unsafe fn stage<L: Lanes>(
                 continue;
             }
             let from = planes.offset(iy * w as isize + x + low as isize);
-            turn_columns::<L>(from, h * w, lanes, high - low, to.add(low * L::N), L::N);
+            turn_columns::<L>(from, plane, lanes, high - low, to.add(low * L::N), L::N);
             for c in high..columns {
                 zero.store(to.add(c * L::N));
             }
@@ -298,8 +300,8 @@ unsafe fn input<L: Lanes>(
         let lanes = L::N.min(channels - c0);
         // SAFETY: the caller gives `channels` planes, a staging area and points of this size.
         unsafe {
-            let planes = image.add(c0 * h * w);
-            stage::<L>(planes, lanes, (h, w), corner, (rows, columns), staging);
+            let planes = image.add(c0 * p.planes[0]);
+            stage::<L>(planes, (lanes, p.planes[0]), (h, w), corner, (rows, columns), staging);
             for ty in 0..p.rows {
                 for tx in 0..p.columns {
                     let from = staging.add((4 * ty * columns + 4 * tx) * L::N);
@@ -341,8 +343,8 @@ unsafe fn error<L: Lanes>(
         let lanes = L::N.min(channels - c0);
         // SAFETY: as for `input`.
         unsafe {
-            let planes = image.add(c0 * p.h * p.w);
-            stage::<L>(planes, lanes, (p.h, p.w), corner, (rows, columns), staging);
+            let planes = image.add(c0 * p.planes[1]);
+            stage::<L>(planes, (lanes, p.planes[1]), (p.h, p.w), corner, (rows, columns), staging);
             for ty in 0..p.rows {
                 for tx in 0..p.columns {
                     let from = staging.add((4 * ty * columns + 4 * tx) * L::N);
@@ -414,9 +416,9 @@ unsafe fn output<L: Lanes>(
             }
             let width = columns.min(p.w - x0);
             for r in 0..(4 * p.rows).min(p.h - y0) {
-                let to = image.add((c0 * p.h + y0 + r) * p.w + x0);
+                let to = image.add(c0 * p.planes[1] + (y0 + r) * p.w + x0);
                 let from = staging.add(r * columns * L::N);
-                turn_rows::<L>(from, L::N, width, lanes, to, p.h * p.w);
+                turn_rows::<L>(from, L::N, width, lanes, to, p.planes[1]);
             }
         }
         c0 += L::N;

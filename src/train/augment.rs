@@ -119,7 +119,7 @@ fn gaussian_blur(plane: &[f64], size: usize, sigma: f64) -> Vec<f64> {
 }
 
 /// Uniform within ±`bound`.
-fn symmetric(rng: &mut ChaCha8Rng, bound: f64) -> f64 {
+pub(super) fn symmetric(rng: &mut ChaCha8Rng, bound: f64) -> f64 {
     (rng.random::<f64>() * 2.0 - 1.0) * bound
 }
 
@@ -164,7 +164,7 @@ fn cubic_surface(grid: &[[f64; 3]; 3], u: f64, v: f64) -> f64 {
     cubic(&rows, v)
 }
 
-fn cubic(p: &[f64; 3], u: f64) -> f64 {
+pub(super) fn cubic(p: &[f64; 3], u: f64) -> f64 {
     let s = (u + 1.0).clamp(0.0, 2.0);
     let i = (s as usize).min(1);
     let t = s - i as f64;

@@ -126,7 +126,7 @@ impl TrainConfig {
         let network = self.network()?;
         check_canvas(self.input.canvas.unwrap_or(network.shape().side), &network)?;
         self.input.check(self.image_channels, self.classes.len())?;
-        check_pixelwise(&self.input, &network.shape())?;
+        check_pixelwise(&self.input, &network)?;
         for (name, v) in [
             ("steps", self.steps),
             ("batch", self.batch),
@@ -138,6 +138,10 @@ impl TrainConfig {
             }
         }
         self.objective.check(self.batch)?;
+        let volumes = self.objective.pieces().is_some();
+        if volumes && self.kind != ClassKind::Exclusive {
+            return Err("classes that contain one another, expected exclusive ones".to_owned());
+        }
         self.optimizer.check()?;
         if self.readers.is_empty() {
             return Err("readers is empty, expected at least one folder of labels".to_owned());

@@ -42,6 +42,8 @@ pub struct ClassScores {
     /// In `unit`.
     pub hd95: Scores,
     pub assd: Scores,
+    /// Size of the difference in volume, as a share of the reference's.
+    pub volume_error: Scores,
     /// Expected calibration error of the members' votes near the border, all cases pooled.
     pub ece: Option<f64>,
     /// The same of the mean of the soft masks, as it is and with the model's temperature.
@@ -285,6 +287,7 @@ fn summary(
         iou: means(|m| m.overlap.iou),
         hd95: means(|m| m.hd95),
         assd: means(|m| m.assd),
+        volume_error: means(|m| m.overlap.relative_volume_error.map(f64::abs)),
         ece: votes.ece(members),
         ece_mean: expected_error(&votes.mean, &votes.reference),
         ece_tempered: temperature.and_then(|t| {

@@ -29,7 +29,7 @@ pub fn familiarize(
                 *most = most.max(border(mask, size, axis));
             }
         }
-        let slices = features(&*loaded.network, &shape, card, &image, SLICES)?;
+        let slices = features(&loaded.network, &shape, card, &image, SLICES)?;
         pictures.extend(slices.into_iter().map(|f| (done, f)));
         report(done + 1, cases.len());
     }

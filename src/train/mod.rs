@@ -1,6 +1,7 @@
 //! Training and evaluation: data sets, augmentation, losses, the loop, checkpoints.
 
 mod augment;
+mod augment3d;
 mod checkpoint;
 mod config;
 mod dataset;
@@ -15,12 +16,16 @@ mod objective_config;
 mod optimizer;
 mod readers;
 mod recipe;
+mod resnet3d;
 mod splits;
 #[cfg(test)]
 mod toy_tests;
 mod trainer;
 mod transfer;
 mod unet;
+#[cfg(test)]
+mod volume_tests;
+mod volumes;
 mod voxel_size;
 
 pub use config::{Augmentation, TrainConfig};
@@ -33,6 +38,7 @@ pub use objective_config::ObjectiveConfig;
 pub use optimizer::Rule;
 pub use readers::{AmongReaders, ErrorsFound, LOOKED_AT};
 pub use recipe::Recipe;
+pub use resnet3d::VolumeTraining;
 pub use trainer::{Progress, train};
 pub use unet::{Borders, Loss, Training as UNetTraining};
 

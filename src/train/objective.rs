@@ -5,7 +5,8 @@ use candle_core::Tensor;
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
 
-/// Images `[B, C, S, S]` in -1…1 and their masks `[B, K, S, S]`, 0 to 1.
+/// Images `[B, C, S, S]` in -1…1 and their masks `[B, K, S, S]`, 0 to 1; of volumes `[B, C, D, H, W]`
+/// and `[B, K, D, H, W]`.
 pub(super) struct Batch {
     pub(super) image: Tensor,
     pub(super) mask: Tensor,

@@ -1,7 +1,7 @@
 //! The kinds of objectives: one per kind of network.
 
 use super::objective::Objective;
-use super::{medsegdiff, unet};
+use super::{medsegdiff, resnet3d, unet};
 use crate::models::{NetworkConfig, Sampling};
 use candle_core::{Device, Result, Tensor};
 use candle_nn::VarBuilder;
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum ObjectiveConfig {
     MedSegDiff(medsegdiff::Training),
+    ResNet3d(resnet3d::VolumeTraining),
     UNet(unet::Training),
     #[cfg(test)]
     Toy(crate::models::toy::Config),
@@ -46,6 +47,9 @@ impl ObjectiveConfig {
             Self::MedSegDiff(training) => {
                 training.setup(channels, classes).map(NetworkConfig::MedSegDiff)
             }
+            Self::ResNet3d(training) => {
+                training.config(channels, classes).map(NetworkConfig::ResNet3d)
+            }
             Self::UNet(training) => {
                 training.config(channels, classes, nested).map(NetworkConfig::UNet)
             }
@@ -58,6 +62,7 @@ impl ObjectiveConfig {
     pub(super) fn check(&self, batch: usize) -> std::result::Result<(), String> {
         match self {
             Self::MedSegDiff(training) => training.check(batch),
+            Self::ResNet3d(_) => Ok(()),
             Self::UNet(training) => training.check(),
             #[cfg(test)]
             Self::Toy(_) => Ok(()),
@@ -79,6 +84,7 @@ impl ObjectiveConfig {
     pub(super) fn resize(&mut self, side: usize) {
         match self {
             Self::MedSegDiff(training) => training.resize(side),
+            Self::ResNet3d(training) => training.patch = [side; 3],
             Self::UNet(training) => training.resize(side),
             #[cfg(test)]
             Self::Toy(toy) => toy.side = side,
@@ -89,9 +95,18 @@ impl ObjectiveConfig {
     pub fn sample_by(&mut self, sampling: Sampling) {
         match self {
             Self::MedSegDiff(training) => training.sampling = sampling,
-            Self::UNet(_) => {}
+            Self::ResNet3d(_) | Self::UNet(_) => {}
             #[cfg(test)]
             Self::Toy(_) => {}
+        }
+    }
+
+    /// Size of the pieces of volumes that a step sees, and the deviation of their bias field; `None`
+    /// of networks that see slices.
+    pub(super) fn pieces(&self) -> Option<([usize; 3], f64)> {
+        match self {
+            Self::ResNet3d(training) => Some((training.patch, training.bias_field)),
+            _ => None,
         }
     }
 
@@ -106,6 +121,10 @@ impl ObjectiveConfig {
         match (self, network) {
             (Self::MedSegDiff(training), NetworkConfig::MedSegDiff(setup)) => {
                 Ok(Box::new(medsegdiff::InTraining::new(training, setup, batch, vb, device)?))
+            }
+            (Self::ResNet3d(training), NetworkConfig::ResNet3d(config)) => {
+                let network = config.build(vb)?;
+                Ok(Box::new(resnet3d::InTraining { network, dice: training.dice }))
             }
             (Self::UNet(training), NetworkConfig::UNet(config)) => {
                 Ok(Box::new(unet::InTraining::new(training, config, vb, device)?))

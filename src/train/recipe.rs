@@ -101,7 +101,9 @@ impl Recipe {
         }
         // A network that sees surroundings draws the picture's own pixels, on a canvas that holds any
         // of the pictures.
-        let shape = config.network().map_err(refuse)?.shape();
+        let network = config.network().map_err(refuse)?;
+        config.input.pixelwise = network.sees_volumes();
+        let shape = network.shape();
         if shape.margin > 0 {
             let mut canvas = shape.side - 2 * shape.margin;
             for case in &cases {

@@ -2,17 +2,19 @@
 //! run repeats an uninterrupted one bit for bit on the CPU.
 
 use super::augment::{Sides, augment};
+use super::augment3d::Changes;
 use super::checkpoint::{self, State};
 use super::dataset::{Case, Dataset};
 use super::familiarity::familiarize;
 use super::objective::{Batch, Objective};
 use super::optimizer::{Optimizer, Update};
 use super::transfer::start_from;
+use super::volumes::Volumes;
 use super::{TrainConfig, TrainError};
 use crate::diffusion::{Plan, SamplerKind, Start, member_seed};
 use crate::inference::{DeviceChoice, Scene, open_device};
 use crate::metrics::{Counts, EmptyRule};
-use crate::models::{Contract, NetworkConfig, Shape, WeightsHeader, write_weights};
+use crate::models::{Contract, Network, NetworkConfig, Shape, WeightsHeader, write_weights};
 use crate::nn::{LaunchCache, SeededInit};
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
@@ -54,7 +56,58 @@ struct Trainer {
     objective: Box<dyn Objective>,
     optimizer: Optimizer,
     device: Device,
-    train: Dataset,
+    train: Examples,
+}
+
+/// The cases of a split, as the network sees them.
+enum Examples {
+    Slices(Dataset),
+    Volumes(Volumes),
+}
+
+impl Examples {
+    /// How many a step may choose from.
+    fn count(&self) -> usize {
+        match self {
+            Self::Slices(set) => set.images.len(),
+            Self::Volumes(set) => set.count(),
+        }
+    }
+
+    /// An image and its masks, changed at random, for a network of this shape.
+    fn example(
+        &self,
+        config: &TrainConfig,
+        shape: &Shape,
+        i: usize,
+        seed: u64,
+    ) -> (Vec<f32>, Vec<f32>) {
+        let flips = config.input.flips;
+        match self {
+            Self::Slices(set) => {
+                let mut rng = ChaCha8Rng::seed_from_u64(seed);
+                let (image, readers) = (&set.images[i], &set.masks[i]);
+                let mask = &readers[rng.random_range(0..readers.len())];
+                let Shape { side: square, margin, .. } = *shape;
+                let sides = Sides { canvas: set.size, square, margin };
+                augment(image, mask, sides, (&config.augment, flips), &mut rng)
+            }
+            Self::Volumes(set) => {
+                let piece = |(patch, bias_field)| {
+                    let changes = Changes { settings: &config.augment, flips, bias_field };
+                    set.piece(i, patch, changes, seed)
+                };
+                config.objective.pieces().map(piece).unwrap_or_default()
+            }
+        }
+    }
+
+    fn shares(&self) -> Vec<[f64; 2]> {
+        match self {
+            Self::Slices(set) => set.shares(),
+            Self::Volumes(set) => set.shares(),
+        }
+    }
 }
 
 /// Trains as `config` says, in the folder `out`: `checkpoint.safetensors`, `metrics.jsonl`, and at
@@ -112,12 +165,20 @@ fn run(
     let (mut cases, mut validation) = Case::list_training(&config.data, &config.readers)?;
     thin(&mut cases, config.train_cases.unwrap_or(usize::MAX));
     thin(&mut validation, config.validate_cases);
-    let train = Dataset::read(&cases, config, canvas, config.augment.lattices)?;
-    let validation = Dataset::read(&validation, config, canvas, 0)?;
+    let pieces = config.objective.pieces();
+    let read = |cases: &[Case], lattices: usize| -> Result<Examples, TrainError> {
+        Ok(match pieces {
+            Some(_) => Examples::Volumes(Volumes::read(cases, config)?),
+            None => Examples::Slices(Dataset::read(cases, config, canvas, lattices)?),
+        })
+    };
+    let (train, validation) = (read(&cases, config.augment.lattices)?, read(&validation, 0)?);
     let init = SeededInit::new(config.seed);
     let vb = VarBuilder::from_backend(Box::new(init.clone()), DType::F32, device.clone());
     let mut objective = config.objective.build(&network, config.batch, &vb, &device)?;
-    objective.meet(&train.masks);
+    if let Examples::Slices(set) = &train {
+        objective.meet(&set.masks);
+    }
     if let Some(id) = &config.from {
         start_from(id, &init, &network, &device)?;
     }
@@ -154,7 +215,7 @@ fn run(
             gradient_norm: norm,
             step_seconds,
             images_per_second: ((done - first) * config.batch) as f64 / seconds,
-            validated_on: validation.count,
+            validated_on: validation.count(),
             eta: Duration::from_secs_f64(
                 seconds * (config.steps - done) as f64 / (done - first) as f64,
             ),
@@ -220,7 +281,7 @@ fn generator(seed: u64, step: usize) -> ChaCha8Rng {
 impl Trainer {
     /// Which cases step `step` sees: every epoch visits all of them in an order of its own.
     fn batch(&self, step: usize) -> Vec<usize> {
-        let (n, b) = (self.train.images.len(), self.config.batch);
+        let (n, b) = (self.train.count(), self.config.batch);
         let order = |epoch: usize| {
             let mut order: Vec<usize> = (0..n).collect();
             order.shuffle(&mut generator(self.config.seed ^ 0x0DA7_A5E7, epoch));
@@ -232,32 +293,29 @@ impl Trainer {
         (step * b..(step + 1) * b).map(|p| orders[p / n - first][p % n]).collect()
     }
 
-    /// Squares of the network's size.
+    /// Squares, or pieces of volumes, of the network's size.
     fn tensor(&self, rows: &[Vec<f32>], channels: usize) -> Result<Tensor, TrainError> {
-        let s = self.shape.side;
-        let shape = (rows.len(), channels, s, s);
+        let config = &self.config;
+        let mut shape = vec![rows.len(), channels];
+        match config.objective.pieces() {
+            Some((patch, _)) => shape.extend(patch),
+            None => shape.extend([self.shape.side; 2]),
+        }
         Ok(Tensor::from_vec(rows.concat(), shape, &Device::Cpu)?.to_device(&self.device)?)
     }
 
     /// The images of a step as training sees them.
     fn draw(&self, step: usize, rng: &mut ChaCha8Rng) -> Result<Batch, TrainError> {
-        let (train, config) = (&self.train, &self.config);
-        let Shape { side: square, margin, .. } = self.shape;
-        let sides = Sides { canvas: train.size, square, margin };
+        let (train, config, shape) = (&self.train, &self.config, &self.shape);
         let seeds: Vec<u64> = (0..config.batch).map(|_| rng.random()).collect();
         let (images, masks): (Vec<_>, Vec<_>) = self
             .batch(step)
             .into_par_iter()
             .zip(seeds)
-            .map(|(i, seed)| {
-                let mut rng = ChaCha8Rng::seed_from_u64(seed);
-                let (image, readers) = (&train.images[i], &train.masks[i]);
-                let mask = &readers[rng.random_range(0..readers.len())];
-                augment(image, mask, sides, (&config.augment, config.input.flips), &mut rng)
-            })
+            .map(|(i, seed)| train.example(config, shape, i, seed))
             .unzip();
-        let image = self.tensor(&images, self.train.channels)?;
-        let mask = self.tensor(&masks, self.train.classes)?;
+        let image = self.tensor(&images, config.image_channels)?;
+        let mask = self.tensor(&masks, config.classes.len())?;
         Ok(Batch { image, mask })
     }
 
@@ -291,12 +349,20 @@ impl Trainer {
     /// Mean Dice per class, on the canvas, with the averaged weights: ensemble mean, direct.
     fn validate(
         &self,
-        cases: &Dataset,
+        examples: &Examples,
         weights: &BTreeMap<String, Tensor>,
     ) -> Result<(Vec<f64>, Vec<f64>), TrainError> {
         let weights = weights.iter().map(|(name, t)| (name.clone(), t.clone())).collect();
         let vb = VarBuilder::from_tensors(weights, DType::F32, &self.device);
         let network = self.network.build(&vb, &self.device)?;
+        let (network, cases) = match (network, examples) {
+            (Network::Slices(network), Examples::Slices(cases)) => (network, cases),
+            (Network::Volumes(network), Examples::Volumes(cases)) => {
+                let dice = cases.validate(&*network)?;
+                return Ok((dice.clone(), dice));
+            }
+            _ => return Err(TrainError::Thread("the cases are of another network".to_owned())),
+        };
         let plan = match self.network.diffusion() {
             Some(diffusion) => Some(Plan::new(&diffusion.levels(), VALIDATION_STEPS)?),
             None => None,

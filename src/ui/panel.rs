@@ -4,7 +4,9 @@ use super::{input::hint, results, theme};
 use crate::app::{
     Action, Command, Document, Panel, Run, RunCommand, Session, ShellCommand, ViewCommand, wording,
 };
-use crate::app::{DeviceChoice, MOST_SAMPLES, Measure, SamplerKind, Start, TRAINING_STEPS};
+use crate::app::{
+    DeviceChoice, MOST_SAMPLES, Measure, SamplerKind, Settings, Start, TRAINING_STEPS,
+};
 use crate::volume::Modality;
 use eframe::egui;
 use egui::RichText;
@@ -50,6 +52,10 @@ fn model_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
             for card in runs.cards() {
                 ui.selectable_value(&mut chosen, Some(card.id.clone()), &card.title);
             }
+            for how in runs.absent() {
+                ui.separator();
+                ui.label(RichText::new(how).size(12.0).color(theme::WEAK));
+            }
         });
     combo.response.widget_info(|| {
         egui::WidgetInfo::labeled(egui::accesskit::Role::ComboBox, true, format!("Model: {title}"))
@@ -72,12 +78,7 @@ fn model_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
             }
         });
         let input = wording::model_input(card);
-        let cost = format!(
-            "{} parameters · {:.1} GFLOP per step",
-            wording::count(card.parameters),
-            card.gflop_per_step
-        );
-        for line in [input, cost] {
+        for line in [input, wording::cost(card)] {
             ui.label(RichText::new(line).size(12.0).color(theme::WEAK));
         }
         let tip = "Training data, results and limits of this model";
@@ -116,50 +117,12 @@ fn run_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
         return;
     }
     let mut settings = session.runs().settings().clone();
+    let volumes = session.runs().card().is_some_and(|c| c.volumes);
     egui::Grid::new("settings").num_columns(2).spacing([10.0, 7.0]).show(ui, |ui| {
-        let label = ui.label("Samples");
-        ui.add(egui::DragValue::new(&mut settings.members).range(1..=MOST_SAMPLES).speed(0.1))
-            .labelled_by(label.id)
-            .on_hover_text("Masks to draw. Each is one plausible outline; their spread is shown.");
-        ui.end_row();
-        let label = ui.label("Steps");
-        ui.add(egui::DragValue::new(&mut settings.steps).range(1..=TRAINING_STEPS).speed(0.2))
-            .labelled_by(label.id)
-            .on_hover_text("Denoising steps per sample");
-        ui.end_row();
-        let label = ui.label("Seed");
-        ui.horizontal(|ui| {
-            ui.add(egui::DragValue::new(&mut settings.seed).speed(1.0))
-                .labelled_by(label.id)
-                .on_hover_text("Same seed, model and settings: same samples");
-            if ui.button("Next").on_hover_text("Next seed").clicked() {
-                settings.seed = settings.seed.wrapping_add(1);
-            }
-        });
-        ui.end_row();
-        let label = ui.label("Sampler");
-        let sampler = egui::ComboBox::from_id_salt("sampler")
-            .selected_text(sampler_name(settings.sampler))
-            .show_ui(ui, |ui| {
-                for kind in [SamplerKind::Ddim, SamplerKind::Dpmpp, SamplerKind::Ddpm] {
-                    ui.selectable_value(&mut settings.sampler, kind, sampler_name(kind));
-                }
-            });
-        sampler.response.labelled_by(label.id);
-        ui.end_row();
-        let label = ui.label("Start");
-        let start = egui::ComboBox::from_id_salt("start")
-            .selected_text(wording::start(settings.start))
-            .show_ui(ui, |ui| {
-                for start in [Start::Noise, Start::Anchor] {
-                    ui.selectable_value(&mut settings.start, start, wording::start(start));
-                }
-            });
-        start.response.labelled_by(label.id).on_hover_text(
-            "What a sample condenses from. The direct mask under noise needs fewer steps and gives \
-             less spread.",
-        );
-        ui.end_row();
+        // A model of whole volumes draws one mask: there is nothing to choose about samples.
+        if !volumes {
+            sampling_ui(ui, &mut settings);
+        }
         let label = ui.label("Device");
         let device = egui::ComboBox::from_id_salt("device")
             .selected_text(device_name(settings.device))
@@ -171,7 +134,7 @@ fn run_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
         device.response.labelled_by(label.id);
         ui.end_row();
         let volume = session.document().is_some_and(|d| !d.volume.geometry().is_2d());
-        if volume {
+        if volume && !volumes {
             ui.label("Slices");
             ui.horizontal(|ui| {
                 let one = session.runs().one_slice();
@@ -193,19 +156,25 @@ fn run_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
     }
     let blocker = session.segment_blocker();
     let wide = egui::vec2(ui.available_width(), 34.0);
+    let (name, tip) = match volumes {
+        true => ("Whole volume", "Draw the one mask of all of it: the same every time"),
+        false => ("Segment", "Draw the samples"),
+    };
     let button = ui
-        .add_enabled_ui(blocker.is_none(), |ui| ui.add_sized(wide, theme::primary("Segment")))
+        .add_enabled_ui(blocker.is_none(), |ui| ui.add_sized(wide, theme::primary(name)))
         .inner
-        .on_hover_text(hint("Draw the samples", Action::Segment));
-    let tip = "The mask that the model draws at once: the same every time, no samples";
-    let look = ui
-        .add_enabled_ui(blocker.is_none(), |ui| {
-            ui.add_sized(wide, egui::Button::new("Instant look"))
-        })
-        .inner
-        .on_hover_text(hint(tip, Action::InstantLook));
-    if look.clicked() {
-        commands.push(Action::InstantLook.into());
+        .on_hover_text(hint(tip, Action::Segment));
+    if !volumes {
+        let tip = "The mask that the model draws at once: the same every time, no samples";
+        let look = ui
+            .add_enabled_ui(blocker.is_none(), |ui| {
+                ui.add_sized(wide, egui::Button::new("Instant look"))
+            })
+            .inner
+            .on_hover_text(hint(tip, Action::InstantLook));
+        if look.clicked() {
+            commands.push(Action::InstantLook.into());
+        }
     }
     if let Some(why) = &blocker {
         ui.label(RichText::new(why).size(12.0).color(theme::WEAK));
@@ -219,6 +188,53 @@ fn run_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
     }
 }
 
+/// How samples are drawn: rows of a grid of two columns.
+fn sampling_ui(ui: &mut egui::Ui, settings: &mut Settings) {
+    let label = ui.label("Samples");
+    ui.add(egui::DragValue::new(&mut settings.members).range(1..=MOST_SAMPLES).speed(0.1))
+        .labelled_by(label.id)
+        .on_hover_text("Masks to draw. Each is one plausible outline; their spread is shown.");
+    ui.end_row();
+    let label = ui.label("Steps");
+    ui.add(egui::DragValue::new(&mut settings.steps).range(1..=TRAINING_STEPS).speed(0.2))
+        .labelled_by(label.id)
+        .on_hover_text("Denoising steps per sample");
+    ui.end_row();
+    let label = ui.label("Seed");
+    ui.horizontal(|ui| {
+        ui.add(egui::DragValue::new(&mut settings.seed).speed(1.0))
+            .labelled_by(label.id)
+            .on_hover_text("Same seed, model and settings: same samples");
+        if ui.button("Next").on_hover_text("Next seed").clicked() {
+            settings.seed = settings.seed.wrapping_add(1);
+        }
+    });
+    ui.end_row();
+    let label = ui.label("Sampler");
+    let sampler = egui::ComboBox::from_id_salt("sampler")
+        .selected_text(sampler_name(settings.sampler))
+        .show_ui(ui, |ui| {
+            for kind in [SamplerKind::Ddim, SamplerKind::Dpmpp, SamplerKind::Ddpm] {
+                ui.selectable_value(&mut settings.sampler, kind, sampler_name(kind));
+            }
+        });
+    sampler.response.labelled_by(label.id);
+    ui.end_row();
+    let label = ui.label("Start");
+    let start = egui::ComboBox::from_id_salt("start")
+        .selected_text(wording::start(settings.start))
+        .show_ui(ui, |ui| {
+            for start in [Start::Noise, Start::Anchor] {
+                ui.selectable_value(&mut settings.start, start, wording::start(start));
+            }
+        });
+    start.response.labelled_by(label.id).on_hover_text(
+        "What a sample condenses from. The direct mask under noise needs fewer steps and gives \
+         less spread.",
+    );
+    ui.end_row();
+}
+
 fn progress_ui(ui: &mut egui::Ui, session: &Session, run: &Run, commands: &mut Vec<Command>) {
     if session.live_run().is_none() {
         let text = format!("running on {}, which is no longer open", run.image_name);
@@ -230,7 +246,10 @@ fn progress_ui(ui: &mut egui::Ui, session: &Session, run: &Run, commands: &mut V
         1 => String::new(),
         of => format!("{} · ", wording::time_point(run.time, of)),
     };
-    let line = format!("{time}{}, {steps} steps · {device}", wording::samples(members));
+    let line = match run.card.volumes {
+        true => format!("{time}{} · {device}", wording::ONE_MASK),
+        false => format!("{time}{}, {steps} steps · {device}", wording::samples(members)),
+    };
     ui.label(RichText::new(line).size(12.0).color(theme::WEAK));
     let bar = egui::ProgressBar::new(run.fraction)
         .fill(theme::ACCENT.gamma_multiply(0.75))

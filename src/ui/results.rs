@@ -8,6 +8,9 @@ use crate::app::{
 use eframe::egui;
 use egui::RichText;
 
+/// More classes than that of one mask stand in a table.
+const FEW: usize = 3;
+
 fn small(text: impl Into<String>) -> RichText {
     RichText::new(text).size(12.0)
 }
@@ -38,8 +41,12 @@ pub(super) fn result_ui(
     if outcome.time_points > 1 {
         time_ui(ui, document, findings, commands);
     }
-    for (index, class) in findings.classes.iter().enumerate() {
-        class_ui(ui, document, findings, index, class, commands);
+    if outcome.deterministic && findings.classes.len() > FEW {
+        table_ui(ui, document, findings, commands);
+    } else {
+        for (index, class) in findings.classes.iter().enumerate() {
+            class_ui(ui, document, findings, index, class, commands);
+        }
     }
     let (done, depth) = (&outcome.slices, outcome.geometry.shape()[2]);
     if done.len() < depth {
@@ -91,6 +98,63 @@ fn time_ui(
     }
 }
 
+/// The classes of one mask, one row each: colour and name, size, whether it is shown.
+fn table_ui(
+    ui: &mut egui::Ui,
+    document: &Document,
+    findings: &Findings,
+    commands: &mut Vec<Command>,
+) {
+    theme::card().show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        for (index, class) in findings.classes.iter().enumerate() {
+            ui.horizontal(|ui| {
+                theme::swatch(ui, class.color);
+                let chosen = document.overlays.class == index;
+                let name = ui.selectable_label(chosen, RichText::new(&class.name).size(13.0));
+                let tip = hint("Map and probe of this class", Action::NextClass);
+                if name.on_hover_text(tip).clicked() {
+                    commands.push(ViewCommand::SetClass(index).into());
+                }
+                ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                    show_ui(ui, document, index, "", class, commands);
+                    let size = wording::size(findings.extent, class.spread.mean);
+                    let text = if class.empty > 0 { "none".to_owned() } else { size };
+                    ui.label(RichText::new(text).size(13.0));
+                });
+            });
+        }
+        let doubt = findings.outcome.doubt.as_ref();
+        if let Some(doubt) = doubt {
+            ui.label(small(format!("Caution: {doubt}")).color(theme::AMBER));
+        }
+    });
+}
+
+/// Whether a class is drawn on the image.
+fn show_ui(
+    ui: &mut egui::Ui,
+    document: &Document,
+    index: usize,
+    text: &str,
+    class: &ClassFindings,
+    commands: &mut Vec<Command>,
+) {
+    let mut visible = !document.overlays.hidden_classes.contains(&index);
+    let show = ui.checkbox(&mut visible, text);
+    show.widget_info(|| {
+        egui::WidgetInfo::selected(
+            egui::accesskit::Role::CheckBox,
+            true,
+            visible,
+            format!("Show {}", class.name),
+        )
+    });
+    if show.changed() {
+        commands.push(ViewCommand::SetClassVisible(index, visible).into());
+    }
+}
+
 fn class_ui(
     ui: &mut egui::Ui,
     document: &Document,
@@ -117,19 +181,7 @@ fn class_ui(
                 commands.push(ViewCommand::SetClass(index).into());
             }
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                let mut visible = !document.overlays.hidden_classes.contains(&index);
-                let show = ui.checkbox(&mut visible, "show");
-                show.widget_info(|| {
-                    egui::WidgetInfo::selected(
-                        egui::accesskit::Role::CheckBox,
-                        true,
-                        visible,
-                        format!("Show {}", class.name),
-                    )
-                });
-                if show.changed() {
-                    commands.push(ViewCommand::SetClassVisible(index, visible).into());
-                }
+                show_ui(ui, document, index, "show", class, commands);
             });
         });
         let measure = wording::measure_of(findings.extent, &class.spread, outcome);

@@ -169,7 +169,7 @@ def make():
 
 def write(tensors):
     note = {
-        "made_by": "tests/golden/make_nn.py",
+        "made_by": f"tests/golden/{FILE.stem.join(('make_', '.py'))}",
         "seed": str(SEED),
         "python": platform.python_version(),
         "numpy": np.__version__,

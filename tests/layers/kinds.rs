@@ -18,6 +18,17 @@ const KINDS: &[(&[&str], &[&str])] = &[
         ],
     ),
     (
+        &["resnet3d", "ResNet3d"],
+        &[
+            "models/resnet3d/",
+            "models/mod.rs",
+            "models/network.rs",
+            "train/resnet3d.rs",
+            "train/mod.rs",
+            "train/objective_config.rs",
+        ],
+    ),
+    (
         &["unet", "UNet"],
         &[
             "models/unet/",

@@ -16,4 +16,5 @@ mod results;
 mod runs;
 mod seams;
 mod time;
+mod whole_volume;
 mod window;

@@ -1,0 +1,136 @@
+//! Encoder and decoder as one network of volumes.
+
+use super::{Decoder, Encoder, decoder, encoder};
+use crate::models::{Shape, VolumeNetwork};
+use candle_core::{D, Device, Result, Tensor};
+use candle_nn::VarBuilder;
+use candle_nn::ops::softmax;
+use serde::{Deserialize, Serialize};
+
+/// Everything that fixes a network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub encoder: Encoder,
+    #[serde(default)]
+    pub decoder: Decoder,
+    /// Classes, of which a voxel has one or none: the network gives one channel more.
+    pub classes: usize,
+}
+
+/// Side of the volume for which memory and work are told, voxels.
+const TOLD: usize = 64;
+
+impl Config {
+    /// # Errors
+    /// Says what cannot be built.
+    pub fn check(&self) -> std::result::Result<(), String> {
+        if !(1..=255).contains(&self.classes) {
+            return Err(format!("{} classes, expected 1 to 255", self.classes));
+        }
+        self.encoder.check()
+    }
+
+    /// Voxels to a multiple of which a volume is padded; depth, height, width.
+    pub fn stride(&self) -> [usize; 3] {
+        self.encoder.total_stride()
+    }
+
+    /// Of a cube of 64 voxels.
+    pub fn shape(&self) -> Shape {
+        let voxels = (TOLD * TOLD * TOLD) as f64;
+        Shape {
+            channels: self.encoder.in_channels,
+            classes: self.classes,
+            side: TOLD,
+            margin: 0,
+            bytes: self.bytes_per_voxel() * TOLD * TOLD * TOLD,
+            gflop: 2e-9 * self.products(voxels),
+        }
+    }
+
+    /// Memory of a forward pass per voxel of the volume: some five maps of the widest level.
+    pub fn bytes_per_voxel(&self) -> usize {
+        let [stem, pool] = self.encoder.stem_strides();
+        let stem: usize = stem.iter().product();
+        let first = self.encoder.base_channels.div_ceil(stem);
+        let pool: usize = pool.iter().product();
+        let level = self.encoder.base_channels * self.encoder.expansion();
+        4 * (5 * first.max(level.div_ceil(stem * pool)) + 4 * (self.classes + 1))
+    }
+
+    /// Multiplications of a volume of so many voxels.
+    fn products(&self, voxels: f64) -> f64 {
+        let encoder = &self.encoder;
+        let size = |s: [usize; 3]| s.iter().product::<usize>() as f64;
+        let [stem, pool] = encoder.stem_strides();
+        let mut at = voxels / size(stem);
+        let channels = encoder.in_channels * encoder.base_channels;
+        let mut sum = at * channels as f64 * size(encoder.conv1_kernel);
+        at /= size(pool);
+        for plan in encoder.plans().into_iter().flatten() {
+            let before = at;
+            at /= size(plan.stride);
+            if plan.shortcut {
+                sum += at * (plan.channels_in * plan.planes * plan.expansion) as f64;
+            }
+            let mut here = before;
+            for (from, to, kernel, steps) in plan.convolutions() {
+                here /= size(steps.stride);
+                sum += here * (from * to) as f64 * size(kernel);
+            }
+        }
+        sum + self.decoder.products(encoder, self.classes + 1, voxels)
+    }
+
+    /// # Errors
+    /// If weights are missing or of another shape.
+    pub(crate) fn build(&self, vb: &VarBuilder<'_>) -> Result<ResNet3d> {
+        Ok(ResNet3d {
+            encoder: self.encoder.build(&vb.pp("backbone"))?,
+            decoder: self.decoder.build(&self.encoder, self.classes + 1, &vb.pp("decoder"))?,
+            stride: self.stride(),
+            bytes: self.bytes_per_voxel(),
+            channels: self.encoder.in_channels,
+            device: vb.device().clone(),
+        })
+    }
+}
+
+/// The network with its weights.
+pub(crate) struct ResNet3d {
+    encoder: encoder::Network,
+    decoder: decoder::Network,
+    stride: [usize; 3],
+    bytes: usize,
+    channels: usize,
+    device: Device,
+}
+
+impl ResNet3d {
+    /// Of volumes `[B, C, D, H, W]` whose sides are multiples of the stride: `[B, classes + 1, D, H,
+    /// W]`, the background first.
+    pub(crate) fn logits(&self, x: &Tensor) -> Result<Tensor> {
+        let (_, _, d, h, w) = x.dims5()?;
+        self.decoder.forward(&self.encoder.forward(x)?, [d, h, w])
+    }
+}
+
+impl VolumeNetwork for ResNet3d {
+    fn stride(&self) -> [usize; 3] {
+        self.stride
+    }
+
+    fn bytes_per_voxel(&self) -> usize {
+        self.bytes
+    }
+
+    fn probability(&self, volume: &[f32], [d, h, w]: [usize; 3]) -> Result<Vec<f32>> {
+        let shape = vec![1, self.channels, d, h, w];
+        let x = Tensor::from_slice(volume, shape, &Device::Cpu)?.to_device(&self.device)?;
+        let logits = self.logits(&x)?.flatten_from(2)?.squeeze(0)?;
+        let all = softmax(&logits.t()?.contiguous()?, D::Minus1)?.t()?;
+        let classes = all.narrow(0, 1, all.dim(0)? - 1)?;
+        classes.contiguous()?.flatten_all()?.to_vec1()
+    }
+}

@@ -1,0 +1,43 @@
+//! What the rooms above know of a network of whole volumes, and of a network of either kind.
+
+use super::SliceNetwork;
+use candle_core::Result;
+
+/// A network that sees a volume as one. It draws at once: there is nothing random in it.
+pub trait VolumeNetwork: Send {
+    /// What the sides of a volume are multiples of; depth, height, width.
+    fn stride(&self) -> [usize; 3];
+
+    /// Memory that a pass takes, bytes per voxel.
+    fn bytes_per_voxel(&self) -> usize;
+
+    /// Probability of the classes, `[K, D, H, W]`, in a volume `[C, D, H, W]` (-1…1) of this size
+    /// (depth, height, width), each a multiple of the stride.
+    ///
+    /// # Errors
+    /// If the network fails.
+    fn probability(&self, volume: &[f32], size: [usize; 3]) -> Result<Vec<f32>>;
+}
+
+/// A network, by what it sees at once.
+pub enum Network {
+    Slices(Box<dyn SliceNetwork>),
+    Volumes(Box<dyn VolumeNetwork>),
+    /// Two of one scan: the first finds the box that the second sees.
+    BoxThenBrain([Box<dyn VolumeNetwork>; 2]),
+}
+
+impl Network {
+    /// The network of slices that it is.
+    ///
+    /// # Errors
+    /// If it sees whole volumes.
+    pub fn slices(&self) -> Result<&dyn SliceNetwork> {
+        match self {
+            Self::Slices(network) => Ok(network.as_ref()),
+            Self::Volumes(_) | Self::BoxThenBrain(_) => {
+                candle_core::bail!("the network sees whole volumes, expected slices")
+            }
+        }
+    }
+}
