@@ -12,6 +12,7 @@ mod columns3d;
 mod conv;
 mod conv3d;
 mod dft;
+mod direct3d;
 mod element;
 mod filter_network;
 #[cfg(test)]
