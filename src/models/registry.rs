@@ -75,10 +75,16 @@ pub fn absent() -> Vec<String> {
     if deepbet::is_here() { Vec::new() } else { vec![deepbet::how()] }
 }
 
+/// Structures that nothing searches for: a model for them is a person's to choose, not offered.
+const SHOWN: [&str; 1] = ["lung nodule"];
+
 /// The model to offer for a volume: one for its modality; of an image that does not say what it
 /// shows, one for pictures of as many colours, or for stacks of slices. `None` where nothing fits.
 pub fn suggest<'a>(cards: &'a [ModelCard], volume: &Volume) -> Option<&'a ModelCard> {
-    let own = |c: &&ModelCard| c.modality == volume.modality && c.modality != Modality::Unknown;
+    let shown = |c: &&ModelCard| c.input.region.as_deref().is_some_and(|r| SHOWN.contains(&r));
+    let own = |c: &&ModelCard| {
+        c.modality == volume.modality && c.modality != Modality::Unknown && !shown(c)
+    };
     let alike = |c: &&ModelCard| match c.input.context {
         Context::Neighbours => volume.channels() == 1 && volume.geometry().shape()[2] > 1,
         Context::Slice => volume.channels() == c.channels && volume.geometry().shape()[2] == 1,

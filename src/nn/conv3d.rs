@@ -1,10 +1,11 @@
 //! 3-D convolution and its transpose, `[B, C, D, H, W]`: 3x3x3 and 1x3x3 "same" kernels by
-//! [`super::winograd3d`], all others by [`super::columns3d`].
+//! [`super::winograd3d`], long ones by [`super::direct3d`], all others by [`super::columns3d`].
 //!
 //! The transposed convolution is the input gradient of the convolution with the same weights, and
 //! the other way round, so that both share three functions.
 
 use super::columns3d::{self, Sizes};
+use super::direct3d;
 use super::element::{Real, by_type};
 use super::winograd_kernels::{Kernels, Winograd};
 use super::winograd3d;
@@ -125,17 +126,28 @@ fn winograd<T: Winograd>(s: &Sizes) -> Option<(winograd3d::Sizes, Kernels<T>)> {
     (kind && same && own.pay()).then(T::kernels).flatten().map(|kernels| (own, kernels))
 }
 
+/// Kernels for [`direct3d`], where it pays.
+fn direct<T: Winograd>(s: &Sizes) -> Option<Kernels<T>> {
+    direct3d::pays(s).then(T::kernels).flatten()
+}
+
 fn forward<T: Winograd>(x: &[T], k: &[T], s: &Sizes) -> Vec<T> {
     match winograd(s) {
         Some((own, kernels)) => winograd3d::convolve(x, k, own, &kernels),
-        None => columns3d::forward(x, k, s),
+        None => match direct::<T>(s) {
+            Some(kernels) => direct3d::forward(x, k, s, &kernels),
+            None => columns3d::forward(x, k, s),
+        },
     }
 }
 
 fn weight_gradient<T: Winograd>(x: &[T], dy: &[T], s: &Sizes) -> Vec<T> {
     match winograd(s) {
         Some((own, kernels)) => winograd3d::weight_gradient(x, dy, own, &kernels),
-        None => columns3d::weight_gradient(x, dy, s),
+        None => match direct::<T>(s) {
+            Some(kernels) => direct3d::weight_gradient(x, dy, s, &kernels),
+            None => columns3d::weight_gradient(x, dy, s),
+        },
     }
 }
 

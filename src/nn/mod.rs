@@ -14,6 +14,7 @@ mod conv3d;
 mod conv_device;
 mod device;
 mod dft;
+mod direct3d;
 mod element;
 mod filter_network;
 #[cfg(test)]

@@ -47,6 +47,7 @@ fn model_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
     let mut chosen = runs.card().map(|c| c.id.clone());
     let combo = egui::ComboBox::from_id_salt("model")
         .width(ui.available_width())
+        .height(480.0)
         .selected_text(&title)
         .show_ui(ui, |ui| {
             for card in runs.cards() {

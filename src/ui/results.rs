@@ -30,7 +30,13 @@ pub(super) fn result_ui(
         }
         _ if session.runs().current().is_some() => return,
         _ => {
-            let text = "No segmentation is shown. Samples, their spread and where they part will show here.";
+            let volumes = session.runs().card().is_some_and(|c| c.volumes);
+            let text = match volumes {
+                true => "No segmentation is shown. The mask and its volumes will show here.",
+                false => {
+                    "No segmentation is shown. Samples, their spread and where they part will show here."
+                }
+            };
             ui.add_space(6.0);
             ui.label(small(text).color(theme::WEAK));
             return;

@@ -18,8 +18,9 @@ pub enum Decoder {
     /// Squeezes, enlarges by a transposed convolution, widens, adds the stage above.
     #[default]
     LinkNet,
-    /// Enlarges, puts the stage above beside it, two convolutions.
-    UNet,
+    /// U-Net's: enlarges, puts the stage above beside it, two convolutions.
+    #[serde(rename = "unet")]
+    Concat,
     /// Brings all stages to one width, enlarges and sums them.
     Fpn,
     /// Enlarges the last stage alone.
@@ -31,7 +32,7 @@ const PYRAMID: usize = 32;
 
 pub(super) enum Network {
     LinkNet { ups: Vec<Up>, head: Head },
-    UNet { ups: Vec<[ConvNorm; 2]>, head: Head },
+    Concat { ups: Vec<[ConvNorm; 2]>, head: Head },
     Fpn { sides: Vec<ConvNorm>, head: Head },
     MedNet { up: Transposed, conv: ConvNorm, out: Biased },
 }
@@ -61,14 +62,14 @@ impl Decoder {
                 let ups = steps().enumerate().map(up).collect::<Result<_>>()?;
                 Network::LinkNet { ups, head: head(widths[0])? }
             }
-            Self::UNet => {
+            Self::Concat => {
                 let up = |(j, (from, to, _)): (usize, (usize, usize, [usize; 3]))| {
                     let vb = vb.pp(format!("up{j}"));
                     let first = ConvNorm::new((from + to, to), cubic, kind, &vb.pp("conv1"))?;
                     Ok([first, ConvNorm::new((to, to), cubic, kind, &vb.pp("conv2"))?])
                 };
                 let ups = steps().enumerate().map(up).collect::<Result<_>>()?;
-                Network::UNet { ups, head: head(widths[0])? }
+                Network::Concat { ups, head: head(widths[0])? }
             }
             Self::Fpn => {
                 let side = |(i, &width)| {
@@ -110,14 +111,14 @@ impl Decoder {
             let (from, to, q) = (widths[i + 1], widths[i], widths[i + 1] / 4.0);
             match self {
                 Self::LinkNet => at[i + 1] * (from * q + 27.0 * q * q) + at[i] * q * to,
-                Self::UNet => at[i] * 27.0 * to * (from + 2.0 * to),
+                Self::Concat => at[i] * 27.0 * to * (from + 2.0 * to),
                 Self::Fpn | Self::MedNet => 0.0,
             }
         };
         let sides: f64 = at.iter().zip(&widths).map(|(n, w)| n * w * PYRAMID as f64).sum();
         let (p, last) = (PYRAMID as f64, at.len() - 1);
         match self {
-            Self::LinkNet | Self::UNet => (0..last).map(up).sum::<f64>() + head(widths[0]),
+            Self::LinkNet | Self::Concat => (0..last).map(up).sum::<f64>() + head(widths[0]),
             Self::Fpn => sides + head(p),
             Self::MedNet => 8.0 * at[last] * (widths[last] * p + 27.0 * p * p + p * out as f64),
         }
@@ -138,7 +139,7 @@ impl Network {
                 }
                 head.forward(&x, size)
             }
-            Self::UNet { ups, head } => {
+            Self::Concat { ups, head } => {
                 let mut x = last.clone();
                 for ([first, second], &skip) in ups.iter().zip(above()) {
                     let (_, _, d, h, w) = skip.dims5()?;
