@@ -48,26 +48,30 @@ impl Documents {
     pub(super) fn apply(&mut self, command: ViewCommand, classes: usize) {
         let Some(document) = &mut self.open else { return };
         let (view, overlays) = (&mut document.view, &mut document.overlays);
+        let geometry = document.volume.geometry();
         match command {
-            ViewCommand::SetPlane(_, axis) if axis < 3 && axis != view.axis => {
-                view.axis = axis;
-                view.fit();
-            }
-            ViewCommand::SetSlice(_, index) => document.set_slice(index),
-            ViewCommand::StepSlice(_, by) => {
-                let (index, _) = document.slice();
-                document.set_slice(index.saturating_add_signed(by as isize));
+            ViewCommand::SetPlane(_, axis) if axis < 3 => view.show_plane(axis),
+            ViewCommand::SetSlice(of, index) => view.set_slice(geometry, view.axis_of(of), index),
+            ViewCommand::StepSlice(of, by) => {
+                let axis = view.axis_of(of);
+                let (index, _) = view.slice(geometry, axis);
+                view.set_slice(geometry, axis, index.saturating_add_signed(by as isize));
             }
             ViewCommand::SetCrosshair(voxel) => {
                 view.crosshair = true;
                 document.set_crosshair(voxel);
             }
-            ViewCommand::SetZoom { zoom, pan, .. }
-                if zoom.is_finite() && zoom > 0.0 && pan.iter().all(|p| p.is_finite()) =>
-            {
-                view.zoom = zoom;
-                view.pan = pan;
+            ViewCommand::SetPlace(place) => {
+                view.crosshair = true;
+                view.set_place(geometry, place);
             }
+            ViewCommand::Activate(pane) => view.activate(pane),
+            ViewCommand::Maximise(pane) => view.maximised = pane,
+            ViewCommand::SetLayout(layout) => view.set_layout(layout),
+            ViewCommand::SetSlab(slab) => {
+                view.slab = slab.filter(|s| s.thickness.is_finite() && s.thickness > 0.0);
+            }
+            ViewCommand::Frame(of, framing) => view.frame(view.axis_of(of), framing),
             ViewCommand::SetWindow(window)
                 if window.center.is_finite() && window.width.is_finite() && window.width > 0.0 =>
             {
@@ -127,9 +131,15 @@ impl Documents {
                 view.invert = document.volume.inverted;
             }
             Action::NextPlane if !document.volume.geometry().is_2d() => {
-                view.axis = (view.axis + 2) % 3;
-                view.fit();
+                view.show_plane((view.axis + 2) % 3);
             }
+            Action::Show(layout) if !document.volume.geometry().is_2d() => view.set_layout(layout),
+            Action::Maximise => view.toggle_maximised(),
+            Action::SwitchSides => view.neurological ^= true,
+            Action::NextSlab => view.next_slab(),
+            Action::Thicken => view.thicken(),
+            Action::Straighten => view.straight ^= true,
+            Action::Centre => view.centre(document.volume.geometry()),
             Action::Invert => view.invert ^= true,
             Action::ToggleCrosshair => view.crosshair ^= true,
             Action::AutoWindowSlice => document.view.window = window_presets::of_slice(document),

@@ -25,6 +25,7 @@ mod opening;
 mod picture;
 mod preferences;
 mod preview;
+mod profile;
 mod reading;
 mod record;
 mod regions;
@@ -37,15 +38,16 @@ mod session;
 mod shell;
 mod shown;
 mod task;
+mod viewport;
 mod window_presets;
 pub mod wording;
 mod worker_engine;
 
 pub use command::{
     Action, Command, ExportCommand, OpenCommand, Panel, ResultCommand, RunCommand, ShellCommand,
-    ViewCommand, ViewId,
+    ViewCommand,
 };
-pub use document::{Document, Opened, Origin, Overlays, View};
+pub use document::{Document, Opened, Origin, Overlays};
 pub use documents::Documents;
 pub use engine::{Engine, RunningJob, Wake};
 pub use entries::ResultEntry;
@@ -60,6 +62,7 @@ pub use opening::Opening;
 pub use picture::Picture;
 pub use preferences::{Preferences, Store};
 pub use preview::mean_preview;
+pub use profile::Profile;
 pub use reading::{Loading, Stage};
 pub use record::RECORD;
 pub use regions::{RegionChoice, Regions};
@@ -74,6 +77,7 @@ pub use series::{Chooser, SeriesList, Thumbnail};
 pub use session::{Session, SessionOptions};
 pub use shell::Shell;
 pub use shown::Shown;
+pub use viewport::{Framing, Layout, Pane, Slab, View, ViewId, pane_name, planes, projection_name};
 pub use window_presets::presets;
 pub use worker_engine::WorkerEngine;
 

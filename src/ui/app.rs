@@ -7,7 +7,7 @@ use super::residency::Residency;
 use super::thumbnails::Thumbnails;
 use super::view::ViewLocal;
 use super::windows::WindowsLocal;
-use super::{input, labels, opening, panel, start, status, strip, theme, top, view, windows};
+use super::{input, labels, opening, panel, panes, start, status, strip, theme, top, windows};
 use crate::app::{OpenCommand, Panel, Session, SessionOptions, ShellCommand, Wake};
 use crate::render;
 use eframe::{egui, egui_wgpu};
@@ -135,7 +135,7 @@ impl eframe::App for SfumatoApp {
             panel::panel_ui(ui, session, &mut commands);
             strip::strip_ui(ui, session, &self.thumbnails, &mut commands);
             egui::CentralPanel::default().frame(egui::Frame::NONE).show(ui, |ui| {
-                view::view_ui(ui, session, &mut self.view, &self.residency, &mut commands);
+                panes::panes_ui(ui, session, &mut self.view, &self.residency, &mut commands);
             });
             opening::loading_card(ui.ctx(), session, &mut self.arriving, &mut commands);
         } else if let Some(loading) = picture_arriving {

@@ -107,6 +107,7 @@ fn flat(n: usize) -> (Volume, SlicePaint) {
         axis: 2,
         index: 0,
         map: SliceMap::fit([128.0; 2], [n; 2], [1.0; 2], false, [false; 2]),
+        cut: None,
         window: Window::from_range(0.0, 255.0),
         invert: false,
         interpolation: Interpolation::Linear,
@@ -203,6 +204,7 @@ fn updating_one_slice_leaves_the_others_alone() {
     let mut renderer = gpu.renderer(RGBA);
     let mut scene = Scene::seeded(3, [128.0, 96.0]);
     scene.upload(&mut renderer, IMAGE);
+    scene.paint.cut = None;
     scene.paint.axis = 1;
     scene.paint.index = scene.labels.0.origin[1] + 1;
     let style = LabelStyle {
@@ -393,7 +395,7 @@ fn a_picture_that_leaves_room_is_drawn_whole_on_its_ground() {
     for (seed, (zoom, pan, angle)) in (300..).zip(views) {
         let mut scene = Scene::seeded(seed, [120.0, 90.0]);
         let map = scene.paint.map.zoomed(zoom, [60.0, 45.0]).panned(pan);
-        scene.paint.map = turn(map, angle);
+        (scene.paint.map, scene.paint.cut) = (turn(map, angle), None);
         scene.paint.background = [8, 9, 11];
         let view = (scene.paint.clone(), rect);
         let mut harness =

@@ -5,7 +5,6 @@ use crate::dicom_files::element;
 use crate::window::*;
 use dicom::dictionary_std::tags;
 use eframe::egui::{self, Key, Modifiers};
-use egui_kittest::kittest::Queryable;
 use serde_json::json;
 use sfumato::app::{Action, ResultCommand, ViewCommand};
 use sfumato::io::{NiftiData, write_nifti};
@@ -75,7 +74,7 @@ fn nav_12_the_wheel_walks_through_a_clip() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let mut w = Window::new();
     w.open(&in_time(folder.path(), 1));
-    w.harness.hover_at(w.harness.get_by_label("Image view").rect().center());
+    w.harness.hover_at(w.view_rect().center());
     w.harness.event(egui::Event::MouseWheel {
         unit: egui::MouseWheelUnit::Line,
         delta: egui::vec2(0.0, -1.0),
