@@ -18,6 +18,8 @@ struct Slice {
     // the number of samples.
     cut: array<vec4<f32>, 3>,
     step: vec4<f32>,
+    // Depth of a slice in space over x, y of the clip coordinates, 1; what is nearer than w is cut away.
+    depth: vec4<f32>,
     // Voxels along x, y, z; sliced axis.
     shape: vec4<i32>,
     // Index of the slice; samples per pixel and axis.
@@ -48,6 +50,8 @@ override OUTLINE: bool = false;
 override HEAT: bool = false;
 // The slice runs between the voxels or is thick; then the samples are averaged unless one of these is set.
 override CUT: bool = false;
+// It lies among surfaces: beyond the image there is nothing.
+override SPACE: bool = false;
 override MAXIMUM: bool = false;
 override MINIMUM: bool = false;
 // The target encodes linear light to sRGB by itself.
@@ -59,7 +63,8 @@ override SRGB_TARGET: bool = false;
 @vertex
 fn cover(@builtin(vertex_index) i: u32) -> @builtin(position) vec4<f32> {
     let corner = vec2<f32>(f32((i << 1u) & 2u), f32(i & 2u));
-    return vec4<f32>(corner * 2.0 - 1.0, 0.0, 1.0);
+    let at = corner * 2.0 - 1.0;
+    return vec4<f32>(at, select(0.0, dot(slice.depth.xyz, vec3<f32>(at, 1.0)), SPACE), 1.0);
 }
 
 fn place(pixel: vec2<f32>) -> vec2<f32> {
@@ -239,6 +244,11 @@ fn compose(@builtin(position) position: vec4<f32>) -> @location(0) vec4<f32> {
         value = cut_at(pixel);
     } else if all(cell >= vec2<i32>(0)) && all(cell < extent()) {
         value = vec4<f32>(image_at(pixel, q), 1.0);
+    }
+    if SPACE {
+        if value.w == 0.0 || position.z < slice.depth.w {
+            discard;
+        }
     }
     if value.w > 0.0 {
         color = clamp((value.xyz - slice.window.x) * slice.window.y + slice.window.z,

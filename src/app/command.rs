@@ -1,7 +1,7 @@
 //! What a person can ask for. Every change of a [`super::Session`] is one of these, sorted by the
 //! part of the session that answers it, and naming what it is about.
 
-use super::{ExportOptions, Framing, Layout, Pane, RegionChoice, Slab, ViewId};
+use super::{ExportOptions, Framing, Layout, Pane, RegionChoice, Slab, SpaceView, ViewId};
 use crate::ensemble::Measure;
 use crate::inference::Settings;
 use crate::volume::{Block, Window};
@@ -110,6 +110,8 @@ pub enum ViewCommand {
     Maximise(Option<Pane>),
     SetLayout(Layout),
     SetSlab(Option<Slab>),
+    /// How the 3-D pane is looked at.
+    SetSpace(SpaceView),
     SetWindow(Window),
     ResetWindow,
     HideOverlays(bool),

@@ -68,6 +68,7 @@ impl Documents {
             ViewCommand::Activate(pane) => view.activate(pane),
             ViewCommand::Maximise(pane) => view.maximised = pane,
             ViewCommand::SetLayout(layout) => view.set_layout(layout),
+            ViewCommand::SetSpace(space) if space.is_usable() => view.space = space,
             ViewCommand::SetSlab(slab) => {
                 view.slab = slab.filter(|s| s.thickness.is_finite() && s.thickness > 0.0);
             }

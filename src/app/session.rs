@@ -2,6 +2,7 @@
 //! threads have finished, and what follows in one part from another.
 
 mod action;
+mod solid;
 
 use super::document::Loaded;
 use super::documents::Documents;
@@ -10,6 +11,7 @@ use super::opening::Opening;
 use super::result_list::ResultList;
 use super::runs::Runs;
 use super::shell::Shell;
+use super::solids::Solids;
 use super::{
     Command, Document, Engine, Exporter, Level, OpenCommand, Origin, Panel, ResultEntry, Run,
     RunCommand, ViewCommand, Wake,
@@ -37,6 +39,7 @@ pub struct Session {
     runs: Runs,
     opening: Opening,
     exports: Exports,
+    solids: Solids,
     shell: Shell,
 }
 
@@ -50,6 +53,7 @@ impl Session {
             results: ResultList::new(result_budget, wake.clone()),
             runs: Runs::new(engine, wake.clone()),
             opening: Opening::new(wake.clone()),
+            solids: Solids::new(wake.clone()),
             exports: Exports::new(exporter, last, wake),
             shell,
         }
@@ -74,6 +78,11 @@ impl Session {
 
     pub fn exports(&self) -> &Exports {
         &self.exports
+    }
+
+    /// The surfaces of what is shown.
+    pub fn solids(&self) -> &Solids {
+        &self.solids
     }
 
     pub fn shell(&self) -> &Shell {
@@ -129,6 +138,7 @@ impl Session {
         }
         self.results.poll(&mut self.documents, &mut self.shell);
         self.exports.poll(&mut self.results, &mut self.shell);
+        self.make_solids();
         match self.shell.poll() {
             Some((Panel::Export, folder)) => self.exports.set_folder(folder),
             Some((_, path)) => self.apply(OpenCommand::path(path)),
@@ -161,6 +171,7 @@ impl Session {
         self.opening.loading().is_some()
             || self.runs.current().is_some()
             || self.results.is_comparing()
+            || self.solids.is_making()
             || self.exports.is_writing()
             || self.shell.is_asking()
     }

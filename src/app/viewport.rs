@@ -1,7 +1,7 @@
 //! How the open image is looked at: three planes that each have their own zoom and pan, one crosshair
 //! in the patient, a layout, and which of the panes the keys go to.
 
-use super::PlaneView;
+use super::{PlaneView, SpaceView};
 use crate::volume::{Geometry, Plane, Projection, Section, Volume, Window};
 
 /// A pane of the window.
@@ -116,6 +116,7 @@ pub struct View {
     /// Slices are straight in the patient; else they follow the voxels.
     pub straight: bool,
     pub slab: Option<Slab>,
+    pub space: SpaceView,
     pub window: Window,
     pub invert: bool,
     pub crosshair: bool,
@@ -138,6 +139,7 @@ impl View {
             neurological: false,
             straight: false,
             slab: None,
+            space: SpaceView::default(),
             window,
             invert: volume.inverted,
             crosshair: !flat,

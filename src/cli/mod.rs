@@ -14,6 +14,7 @@ mod models;
 mod open_arguments;
 mod sampling_arguments;
 mod segment;
+mod surface;
 mod terminal;
 mod train;
 
@@ -43,6 +44,8 @@ enum Verb {
     Convert(convert::Arguments),
     /// Lay a mask on an image and write it as NIfTI, DICOM SEG or RT Structure Set.
     Mask(mask::Arguments),
+    /// Write the surface of a mask as STL, OBJ or PLY.
+    Surface(surface::Arguments),
     /// List the models that come with the program.
     Models(models::Arguments),
     /// Write a phantom with its known truth.
@@ -79,6 +82,7 @@ pub fn main(open_window: OpenWindow) -> ExitCode {
         Some(Verb::Info(a)) => info::run(&a),
         Some(Verb::Convert(a)) => convert::run(&a),
         Some(Verb::Mask(a)) => mask::run(&a),
+        Some(Verb::Surface(a)) => surface::run(&a),
         Some(Verb::Models(a)) => models::run(&a),
         Some(Verb::Demo(a)) => demo::run(&a),
         Some(Verb::Train(a)) => train::run(&a),

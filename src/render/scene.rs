@@ -86,6 +86,9 @@ pub struct SlicePaint {
     pub map: SliceMap,
     /// Instead of `axis`, `index` and `map`.
     pub cut: Option<Cut>,
+    /// Where the cut lies in space: its depth is 0 · x + 1 · y + 2 over points, and what has less than 3
+    /// is cut away. Only for [`super::SpacePaint`].
+    pub in_space: Option<[f64; 4]>,
     /// In rescaled units, `LINEAR_EXACT`; for colour pictures it holds for each channel.
     pub window: Window,
     /// The caller combines its own switch with [`crate::volume::Volume::inverted`].
@@ -95,6 +98,28 @@ pub struct SlicePaint {
     pub background: [u8; 3],
     pub heat: Option<HeatStyle>,
     pub labels: Option<LabelStyle>,
+}
+
+/// Key of a surface on the graphics device, chosen by the caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MeshId(pub u64);
+
+/// One view in space, by parallel projection.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SpacePaint {
+    /// Different for every view of a frame, slices included.
+    pub view: u64,
+    /// From world coordinates: points to the right and down from the view's corner, and the depth, 0
+    /// nearest to 1 farthest.
+    pub rows: [[f64; 4]; 3],
+    /// The direction of sight in the world, of length 1.
+    pub away: [f64; 3],
+    /// What has a smaller depth is cut away.
+    pub clip: f64,
+    /// Slices that have a place in space: [`SlicePaint::in_space`].
+    pub slices: Vec<SlicePaint>,
+    pub meshes: Vec<MeshId>,
+    pub background: [u8; 3],
 }
 
 impl SlicePaint {
@@ -163,6 +188,7 @@ mod tests {
             index: 0,
             map,
             cut: None,
+            in_space: None,
             window: Window { center: 0.0, width: 1.0 },
             invert: false,
             interpolation: Interpolation::Linear,

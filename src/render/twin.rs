@@ -32,7 +32,7 @@ pub fn draw(scene: &SliceScene<'_>, width: usize, height: usize, pixels_per_poin
     out
 }
 
-struct Twin<'a> {
+pub(super) struct Twin<'a> {
     scene: &'a SliceScene<'a>,
     pixels_per_point: f64,
     axis: usize,
@@ -46,7 +46,7 @@ struct Twin<'a> {
 }
 
 impl<'a> Twin<'a> {
-    fn new(scene: &'a SliceScene<'a>, pixels_per_point: f32) -> Self {
+    pub(super) fn new(scene: &'a SliceScene<'a>, pixels_per_point: f32) -> Self {
         let axis = scene.paint.axis.min(2);
         let shape = scene.volume.geometry().shape();
         let plane = SliceMap::in_plane(axis);
@@ -77,15 +77,18 @@ impl<'a> Twin<'a> {
     }
 
     fn color(&self, pixel: [f64; 2]) -> Rgb {
+        let ground = self.scene.paint.background.map(|b| f64::from(b) / 255.0);
+        self.color_in_image(pixel).unwrap_or(ground)
+    }
+
+    /// `None` beyond the image.
+    pub(super) fn color_in_image(&self, pixel: [f64; 2]) -> Option<Rgb> {
         let paint = self.scene.paint;
         let values = match &paint.cut {
             Some(cut) => self.through(cut, pixel),
             None => self.voxel(self.cell(pixel)).map(|_| self.image(pixel)),
         };
-        let Some(values) = values else {
-            return paint.background.map(|b| f64::from(b) / 255.0);
-        };
-        let mut color = values.map(|v| {
+        let mut color = values?.map(|v| {
             let grey = paint.window.grey(v);
             if paint.invert { 1.0 - grey } else { grey }
         });
@@ -112,7 +115,7 @@ impl<'a> Twin<'a> {
                 }
             }
         }
-        color
+        Some(color)
     }
 
     /// The voxel of an in-plane cell, if it lies in the image.

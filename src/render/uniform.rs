@@ -15,10 +15,11 @@ pub(super) struct Features {
     srgb_target: bool,
     cut: bool,
     projection: super::Projection,
+    pub(super) space: bool,
 }
 
 impl Features {
-    pub(super) fn constants(self) -> [(&'static str, f64); 10] {
+    pub(super) fn constants(self) -> [(&'static str, f64); 11] {
         use super::Projection::{Maximum, Minimum};
         [
             ("LINEAR", self.linear),
@@ -29,6 +30,7 @@ impl Features {
             ("HEAT", self.heat),
             ("SRGB_TARGET", self.srgb_target),
             ("CUT", self.cut),
+            ("SPACE", self.space),
             ("MAXIMUM", self.cut && self.projection == Maximum),
             ("MINIMUM", self.cut && self.projection == Minimum),
         ]
@@ -55,6 +57,8 @@ pub(super) struct Target {
     pub(super) origin: [f32; 2],
     pub(super) pixels_per_point: f32,
     pub(super) srgb: bool,
+    /// Pixels of the whole target, for what lies in space.
+    pub(super) size: [u32; 2],
 }
 
 #[repr(C)]
@@ -68,6 +72,7 @@ pub(super) struct SliceUniform {
     background: [f32; 4],
     cut: [[f32; 4]; 3],
     step: [f32; 4],
+    depth: [f32; 4],
     shape: [i32; 4],
     index: i32,
     taps: i32,
@@ -135,12 +140,18 @@ impl SliceUniform {
             let [x, y, z] = cut.step.map(|v| finite(v, 1e8));
             u.step = [x, y, z, cut.samples() as f32];
         }
+        if let Some([a, b, c, clip]) = paint.in_space {
+            // Over -1..1 across and upwards instead of points.
+            let [w, h] = target.size.map(|n| f64::from(n) / ppp / 2.0);
+            u.depth = [a * w, -b * h, c + a * w + b * h, clip].map(|v| finite(v, 1e8));
+        }
         let mut features = Features {
             linear: paint.interpolation == super::Interpolation::Linear,
             minified: u.taps > 1,
             rgb: resident.rgb,
             srgb_target: target.srgb,
             cut: paint.cut.is_some(),
+            space: paint.in_space.is_some(),
             // The shader compares stored values, which a negative slope turns round.
             projection: match paint.cut.map(|c| c.projection).unwrap_or_default() {
                 Maximum if resident.slope < 0.0 => Minimum,

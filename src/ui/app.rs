@@ -4,6 +4,7 @@ use super::chooser::{ChooserLocal, chooser_ui};
 use super::pace::Pace;
 use super::pictures::Pictures;
 use super::residency::Residency;
+use super::space::Meshes;
 use super::thumbnails::Thumbnails;
 use super::view::ViewLocal;
 use super::windows::WindowsLocal;
@@ -46,6 +47,7 @@ pub struct SfumatoApp {
     pub session: Session,
     render_state: egui_wgpu::RenderState,
     residency: Residency,
+    meshes: Meshes,
     thumbnails: Thumbnails,
     view: ViewLocal,
     windows: WindowsLocal,
@@ -86,6 +88,7 @@ impl SfumatoApp {
             session,
             render_state,
             residency: Residency::default(),
+            meshes: Meshes::default(),
             thumbnails: Thumbnails::default(),
             view: ViewLocal::default(),
             chooser: ChooserLocal::default(),
@@ -112,6 +115,9 @@ impl eframe::App for SfumatoApp {
         }
 
         if let Some(problem) = self.residency.sync(&self.render_state, &self.session) {
+            self.session.apply(ShellCommand::Report(problem));
+        }
+        if let Some(problem) = self.meshes.sync(&self.render_state, &self.session) {
             self.session.apply(ShellCommand::Report(problem));
         }
         self.thumbnails.sync(ui.ctx(), &self.session);

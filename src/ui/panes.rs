@@ -36,7 +36,7 @@ pub(super) fn panes_ui(
             Pane::Plane(axis) => {
                 view::plane_ui(ui, rect, *axis, session, local, residency, commands);
             }
-            Pane::Space => space::space_ui(ui, rect, session, commands),
+            Pane::Space => space::space_ui(ui, rect, session, residency, commands),
         }
     }
 }

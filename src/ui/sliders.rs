@@ -70,12 +70,15 @@ pub(super) fn slice_ui(
             egui::pos2(x, rail.top()),
             egui::pos2(x + TRACK_WIDTH, rail.bottom()),
         );
-        let response = ui.interact(track, ui.scope_id().with(("track", axis, k)), Sense::click());
+        let response =
+            ui.interact(track, ui.scope_id().with(("track", axis, k)), Sense::click_and_drag());
         let name = format!("{} slices with {what}", pane_name(g, Pane::Plane(axis)));
         response
             .widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Image, true, &name));
         paint_track(ui, track, values, color);
-        if let Some(pos) = response.interact_pointer_pos().filter(|_| response.clicked()) {
+        if let Some(pos) =
+            response.interact_pointer_pos().filter(|_| response.clicked() || response.dragged())
+        {
             let part = f64::from((pos.y - track.top()) / track.height()).clamp(0.0, 1.0);
             let slice = ((part * slices as f64) as usize).min(slices - 1);
             commands.push(ViewCommand::SetSlice(id, slice).into());

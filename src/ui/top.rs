@@ -7,6 +7,7 @@ use crate::app::{
 };
 use crate::volume::{LengthUnit, Severity};
 use eframe::egui;
+use egui::RichText;
 
 /// Width that the tools on the right take.
 const TOOLS: f32 = 560.0;
@@ -118,20 +119,18 @@ fn badge(ui: &mut egui::Ui, session: &Session, document: &Document, commands: &m
 
 /// What is open. Gives way to the tools on its right.
 fn title(ui: &mut egui::Ui, session: &Session, document: &Document) {
-    let mut text = egui::text::LayoutJob::default();
-    let font = egui::TextStyle::Body.resolve(ui.style());
-    let part = |color| egui::TextFormat::simple(font.clone(), color);
-    text.append(&document.origin.short_name(), 0.0, part(theme::STRONG));
-    if let Some(series) = document.series_title() {
-        text.append(&format!(" · {series}"), 0.0, part(theme::TEXT));
-    }
-    let whole = text.text.clone();
     let chooser = session.opening().chooser().is_some();
     let tools = if chooser { 0.0 } else { TOOLS };
     let width = (ui.available_width() - tools).max(60.0);
     ui.scope(|ui| {
         ui.set_max_width(width);
-        ui.add(egui::Label::new(text).truncate()).on_hover_text(whole);
+        let name = document.origin.short_name();
+        let text = RichText::new(&name).color(theme::STRONG);
+        ui.add(egui::Label::new(text).truncate()).on_hover_text(name);
+        if let Some(series) = document.series_title() {
+            let text = RichText::new(format!("· {series}")).color(theme::TEXT);
+            ui.add(egui::Label::new(text).truncate());
+        }
     });
 }
 

@@ -6,12 +6,14 @@ use super::pane_map::PaneMap;
 use super::residency::{self, Residency};
 use super::{marks, sliders, theme};
 use crate::app::{
-    Command, Document, Framing, Pane, RunCommand, Session, Shown, ViewCommand, ViewId, pane_name,
+    Command, Document, Findings, Framing, Pane, RunCommand, Session, Shown, ViewCommand, ViewId,
+    pane_name,
 };
 use crate::render::{ColorMap, Cut, HeatStyle, Interpolation, LabelStyle, SliceMap, SlicePaint};
 use crate::volume::{Voxels, Window};
 use eframe::egui;
 use egui::{Key, PointerButton, Pos2, Rect, Sense};
+use std::sync::Arc;
 
 /// Screen points per voxel.
 const ZOOM: std::ops::RangeInclusive<f64> = 0.05..=64.0;
@@ -82,43 +84,12 @@ pub(super) fn paint<'a>(
     map: &PaneMap,
     local: &mut ViewLocal,
     residency: &Residency,
-) -> Option<&'a std::sync::Arc<crate::app::Findings>> {
+) -> Option<&'a Arc<Findings>> {
     let area = map.area;
     let held = document.overlays.held_back;
     let shown = session.shown();
-    let sampled = shown.result().filter(|f| !f.is_deterministic());
-    let heat = sampled.filter(|_| document.overlays.heat && residency.has_heat() && !held);
-    let masks = document.overlays.segmentation && !held;
-    // Agreement lines stand for the outline of all samples together.
-    let lines = sampled.filter(|_| document.member.is_none());
-    let labels = match shown {
-        _ if !masks => None,
-        Shown::Nothing | Shown::Comparing => None,
-        Shown::Live(run) => residency.has_preview().then(|| LabelStyle {
-            layer: residency::PREVIEW,
-            palette: residency::palette(&run.card.classes, &[]),
-            fill: document.overlays.opacity,
-            outline: 1.0,
-            outline_opacity: 1.0,
-        }),
-        Shown::Labels(layer) => residency.has_own_labels().then(|| LabelStyle {
-            layer: residency::OWN_LABELS,
-            palette: super::labels::palette(layer, &document.overlays.hidden_labels),
-            fill: document.overlays.opacity,
-            outline: 2.0,
-            outline_opacity: 1.0,
-        }),
-        Shown::Result(f) => residency.has_mask().then(|| LabelStyle {
-            layer: residency::MASK,
-            palette: residency::palette(
-                &f.outcome.model.classes,
-                &document.overlays.hidden_classes,
-            ),
-            fill: document.overlays.opacity,
-            outline: if lines.is_some() { 0.0 } else { 2.0 },
-            outline_opacity: 1.0,
-        }),
-    };
+    let styles = Styles::of(session, document, residency);
+    let (heat, lines) = (styles.mapped, styles.lined);
     painter.add(
         SlicePaint {
             view: 1 + map.axis as u64,
@@ -127,21 +98,17 @@ pub(super) fn paint<'a>(
             index: map.slice,
             map: map.slice_map().unwrap_or(SliceMap { voxel_from_point: [[0.0; 3]; 2] }),
             cut: cut(document, map),
+            in_space: None,
             window: document.view.window,
             invert: document.view.invert,
             interpolation: Interpolation::Linear,
             background: [theme::CANVAS.r(), theme::CANVAS.g(), theme::CANVAS.b()],
-            heat: heat.map(|_| HeatStyle {
-                layer: residency::HEAT,
-                max: document.overlays.measure.max() as f32,
-                opacity: document.overlays.heat_opacity,
-                map: ColorMap::Cividis,
-            }),
-            labels,
+            heat: styles.heat,
+            labels: styles.labels,
         }
         .shape(area),
     );
-    if let Some(findings) = lines.filter(|_| masks) {
+    if let Some(findings) = lines {
         let lines = &mut local.lines[map.axis];
         lines.sync(findings, map);
         lines.paint(painter, map, findings, document);
@@ -153,6 +120,62 @@ pub(super) fn paint<'a>(
     marks::corner_text(painter, shown, document, map);
     marks::scale_bar(painter, document, map);
     heat
+}
+
+/// What lies over the image now, and how it is drawn.
+pub(super) struct Styles<'a> {
+    pub(super) heat: Option<HeatStyle>,
+    pub(super) labels: Option<LabelStyle>,
+    /// The result whose map is drawn, and the one whose agreement lines are.
+    pub(super) mapped: Option<&'a Arc<Findings>>,
+    lined: Option<&'a Arc<Findings>>,
+}
+
+impl<'a> Styles<'a> {
+    pub(super) fn of(session: &'a Session, document: &Document, residency: &Residency) -> Self {
+        let held = document.overlays.held_back;
+        let shown = session.shown();
+        let sampled = shown.result().filter(|f| !f.is_deterministic());
+        let mapped = sampled.filter(|_| document.overlays.heat && residency.has_heat() && !held);
+        let masks = document.overlays.segmentation && !held;
+        // Agreement lines stand for the outline of all samples together.
+        let lines = sampled.filter(|_| document.member.is_none());
+        let labels = match shown {
+            _ if !masks => None,
+            Shown::Nothing | Shown::Comparing => None,
+            Shown::Live(run) => residency.has_preview().then(|| LabelStyle {
+                layer: residency::PREVIEW,
+                palette: residency::palette(&run.card.classes, &[]),
+                fill: document.overlays.opacity,
+                outline: 1.0,
+                outline_opacity: 1.0,
+            }),
+            Shown::Labels(layer) => residency.has_own_labels().then(|| LabelStyle {
+                layer: residency::OWN_LABELS,
+                palette: super::labels::palette(layer, &document.overlays.hidden_labels),
+                fill: document.overlays.opacity,
+                outline: 2.0,
+                outline_opacity: 1.0,
+            }),
+            Shown::Result(f) => residency.has_mask().then(|| LabelStyle {
+                layer: residency::MASK,
+                palette: residency::palette(
+                    &f.outcome.model.classes,
+                    &document.overlays.hidden_classes,
+                ),
+                fill: document.overlays.opacity,
+                outline: if lines.is_some() { 0.0 } else { 2.0 },
+                outline_opacity: 1.0,
+            }),
+        };
+        let heat = mapped.map(|_| HeatStyle {
+            layer: residency::HEAT,
+            max: document.overlays.measure.max() as f32,
+            opacity: document.overlays.heat_opacity,
+            map: ColorMap::Cividis,
+        });
+        Self { heat, labels, mapped, lined: lines.filter(|_| masks) }
+    }
 }
 
 /// Where the slice runs between the voxels or is thick.

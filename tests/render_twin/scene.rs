@@ -144,6 +144,7 @@ impl Scene {
             axis,
             index: rng.random_range(0..shape[axis] + 2),
             map,
+            in_space: None,
             cut: (seed % 6 >= 3).then(|| cut(rng, shape, size)),
             window: Window::from_range(low, high),
             invert: rng.random(),

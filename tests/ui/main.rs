@@ -16,5 +16,6 @@ mod region;
 mod results;
 mod runs;
 mod seams;
+mod solids;
 mod time;
 mod window;
