@@ -72,6 +72,8 @@ pub enum Action {
     PreviousTime,
     /// Crosshair by voxels on the screen: right, down.
     Move(i8, i8),
+    /// The panes as a picture in the export folder.
+    Screenshot,
     Shortcuts,
     Messages,
     /// Shuts what is open, from the top.
@@ -235,8 +237,11 @@ pub enum ShellCommand {
     AcknowledgeResearchUse,
     ClearRecent,
     DismissToast(u64),
-    /// Something that the window itself could not do.
+    /// Something that the window itself could not do, or did.
     Report(String),
+    Tell(String),
+    /// The window has taken the picture that it was asked for.
+    ShotTaken,
 }
 
 impl OpenCommand {

@@ -2,6 +2,7 @@
 
 use super::document::Loaded;
 use super::{Action, Document, LabelLayer, ViewCommand, presets, window_presets};
+use crate::volume::Window;
 use std::sync::Arc;
 
 /// Opacity changes by this much per key press.
@@ -32,9 +33,14 @@ impl Documents {
         self.open = None;
     }
 
-    pub(super) fn put(&mut self, loaded: Loaded) -> &Document {
+    /// `window` is the person's own for such images.
+    pub(super) fn put(&mut self, loaded: Loaded, window: Option<Window>) -> &Document {
         self.generation += 1;
-        self.open.insert(Document::new(self.generation, loaded))
+        let document = self.open.insert(Document::new(self.generation, loaded));
+        if let Some(window) = window {
+            document.view.window = window;
+        }
+        document
     }
 
     /// Draws a label map that was read for the open image.

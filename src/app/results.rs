@@ -21,8 +21,8 @@ use crate::io::export::{
 use crate::io::{
     FileSet, IoError, NiftiData, NiftiOptions, write_atomic, write_label_table, write_nifti_with,
 };
+use crate::mesh::MeshFormat;
 use crate::metrics::tempered;
-use crate::surface::MeshFormat;
 use crate::volume::{ClassKind, Geometry, Label, LabelTable, Notice, Source};
 use serde_json::json;
 use std::path::{Path, PathBuf};

@@ -91,7 +91,21 @@ impl Session {
 
     /// Does what is asked. A wish that makes no sense now changes nothing.
     pub fn apply(&mut self, command: impl Into<Command>) {
-        match command.into() {
+        let before = self.document().map(|d| (d.generation, d.view.window));
+        self.do_what(command.into());
+        let after = self.document().map(|d| (d.generation, d.view.window));
+        // WL-5: what the person set, on the image that was open.
+        if let (Some((image, old)), Some((same, new))) = (before, after)
+            && image == same
+            && old != new
+            && let Some(modality) = self.document().map(|d| d.volume.modality)
+        {
+            self.shell.change_preferences(|p| p.remember_window(modality, new));
+        }
+    }
+
+    fn do_what(&mut self, command: Command) {
+        match command {
             Command::Do(action) => self.act(action),
             Command::View(command) => {
                 if matches!(command, ViewCommand::SetSlice(..) | ViewCommand::StepSlice(..)) {
@@ -153,7 +167,8 @@ impl Session {
         }
         self.close_document();
         self.shell.show(Panel::Path, false);
-        let document = self.documents.put(loaded);
+        let own = self.shell.preferences().window_of(loaded.volume.modality);
+        let document = self.documents.put(loaded, own);
         self.runs.suit(&document.volume);
         self.opening.look_beside(document);
     }

@@ -3,7 +3,7 @@
 use super::surfaces::surface_of;
 use super::task::Task;
 use super::{Findings, LabelLayer, Wake};
-use crate::surface::{Mesh, extract};
+use crate::mesh::{Mesh, extract};
 use crate::volume::Block;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

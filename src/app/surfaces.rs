@@ -3,7 +3,7 @@
 use crate::ensemble::Ensemble;
 use crate::inference::Outcome;
 use crate::io::{FileSet, IoError, write_atomic};
-use crate::surface::{Mesh, MeshFormat, World, bytes, extract, outline_spread};
+use crate::mesh::{Mesh, MeshFormat, World, bytes, extract, outline_spread};
 use crate::volume::ClassKind;
 use std::path::PathBuf;
 

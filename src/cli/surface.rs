@@ -2,7 +2,7 @@
 
 use super::Failure;
 use crate::io::{FileSet, read_label_table, read_mask, write_atomic};
-use crate::surface::{MeshFormat, World, bytes, extract};
+use crate::mesh::{MeshFormat, World, bytes, extract};
 use crate::volume::Block;
 use std::path::{Path, PathBuf};
 

@@ -2,7 +2,7 @@
 
 use super::pass::LayerKind;
 use super::{Block, ImageId, LayerId, MeshId, RenderError, SlicePaint, SliceRenderer, SpacePaint};
-use crate::surface::Mesh;
+use crate::mesh::Mesh;
 use crate::volume::Volume;
 use eframe::egui;
 use eframe::egui_wgpu::{self, RenderState, wgpu};

@@ -2,7 +2,7 @@
 
 use super::pass::SliceRenderer;
 use super::{MeshId, RenderError, SpacePaint};
-use crate::surface::Mesh;
+use crate::mesh::Mesh;
 use eframe::egui_wgpu::wgpu;
 
 impl SliceRenderer {

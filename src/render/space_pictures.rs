@@ -2,7 +2,7 @@
 //! something changes; and the surfaces on the device.
 
 use super::{MeshId, RenderError, SpacePaint};
-use crate::surface::Mesh;
+use crate::mesh::Mesh;
 use bytemuck::{Pod, Zeroable};
 use eframe::egui_wgpu::wgpu;
 use std::collections::HashMap;

@@ -3,7 +3,7 @@
 
 use super::SpacePaint;
 use super::twin::{SliceScene, Twin};
-use crate::surface::Mesh;
+use crate::mesh::Mesh;
 
 /// A view together with what it shows: the data of its slices, and its surfaces with the colour of each
 /// vertex, in the order of the view's.

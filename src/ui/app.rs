@@ -8,8 +8,12 @@ use super::space::Meshes;
 use super::thumbnails::Thumbnails;
 use super::view::ViewLocal;
 use super::windows::WindowsLocal;
-use super::{input, labels, opening, panel, panes, start, status, strip, theme, top, windows};
-use crate::app::{OpenCommand, Panel, Session, SessionOptions, ShellCommand, Wake};
+use super::{
+    input, labels, opening, panel, panes, shot, start, status, strip, theme, top, windows,
+};
+use crate::app::{
+    OpenCommand, Panel, Session, SessionOptions, ShellCommand, Wake, free_name, save_picture,
+};
 use crate::render;
 use eframe::{egui, egui_wgpu};
 use std::path::PathBuf;
@@ -39,6 +43,9 @@ pub enum WindowError {
     Window(String),
 }
 
+/// Width that the panel takes beside the panes.
+const PANEL_AND_BARS: f32 = 336.0;
+
 /// How long news from other threads waits for a frame where the processor draws.
 const SOFTWARE_PATIENCE: Duration = Duration::from_millis(250);
 
@@ -59,6 +66,25 @@ pub struct SfumatoApp {
 }
 
 impl SfumatoApp {
+    /// Writes the picture that was asked for, two pixels to the point, into the export folder.
+    fn shoot(&mut self, ui: &egui::Ui) {
+        let area = ui.available_rect_before_wrap();
+        let size = [area.width() - PANEL_AND_BARS, area.height()].map(|v| v.max(300.0) as u32);
+        let folder = self.session.exports().folder().to_owned();
+        let saved = shot::take(&self.render_state, &self.session, size, 2).and_then(|shot| {
+            std::fs::create_dir_all(&folder)
+                .map_err(|e| format!("the folder cannot be made ({e}): {}", folder.display()))?;
+            let path = free_name(&folder).ok_or("no free name is left for a picture")?;
+            save_picture(&path, shot.size, &shot.rgba, false)?;
+            Ok(format!("Picture saved: {}", path.display()))
+        });
+        self.session.apply(ShellCommand::ShotTaken);
+        self.session.apply(match saved {
+            Ok(text) => ShellCommand::Tell(text),
+            Err(text) => ShellCommand::Report(format!("No picture was saved: {text}")),
+        });
+    }
+
     /// `make` gets the function that wakes this window.
     ///
     /// # Errors
@@ -122,6 +148,9 @@ impl eframe::App for SfumatoApp {
         }
         self.thumbnails.sync(ui.ctx(), &self.session);
 
+        if self.session.shell().wants_shot() {
+            self.shoot(ui);
+        }
         let session = &self.session;
         let picture_arriving = session.opening().loading().filter(|l| l.picture().is_some());
         if let Some(chooser) = session.opening().chooser() {

@@ -15,6 +15,7 @@ mod pictures;
 mod region;
 mod residency;
 mod results;
+mod shot;
 mod sliders;
 mod space;
 mod start;
@@ -28,6 +29,7 @@ mod windows;
 
 pub use app::{Options, SfumatoApp, WindowError, run, run_with};
 pub use input::wheel_slices;
+pub use shot::shoot;
 pub use theme::install as install_theme;
 
 /// Opens the window on the given files, with the user's own preferences.

@@ -13,6 +13,8 @@ const TRACKS: [(&str, Color32); 3] = [
     ("disagreement", Color32::from_rgb(232, 197, 128)),
 ];
 const TRACK_WIDTH: f32 = 4.0;
+/// Width of a slider, in points.
+const RAIL: f32 = 22.0;
 
 /// What is drawn over the slices across an axis: label map, result, disagreement.
 fn tracks<'a>(session: &'a Session, document: &'a Document, axis: usize) -> [Option<&'a [f64]>; 3] {
@@ -26,6 +28,26 @@ fn tracks<'a>(session: &'a Session, document: &'a Document, axis: usize) -> [Opt
     ]
 }
 
+/// A vertical slider in the middle of a bar, with a word below it, and room for tracks on both sides.
+/// Returns the responses of the slider and of the word.
+pub(super) fn upright(
+    ui: &mut egui::Ui,
+    bar: Rect,
+    below: &str,
+    slider: impl FnOnce(&mut egui::Ui) -> egui::Response,
+) -> (egui::Response, egui::Response) {
+    let bar = bar.shrink2(vec2(0.0, 10.0));
+    let mut rail = bar.shrink2(vec2((bar.width() - RAIL) / 2.0, 0.0));
+    rail.max.y -= 20.0;
+    let mut child = ui.new_child(egui::UiBuilder::new().max_rect(rail));
+    child.spacing_mut().slider_width = rail.height().max(30.0);
+    child.spacing_mut().interact_size.y = RAIL;
+    let response = slider(&mut child);
+    let word = Rect::from_min_max(egui::pos2(bar.left(), rail.bottom()), bar.max);
+    let text = egui::RichText::new(below).size(11.0).color(theme::WEAK);
+    (response, ui.put(word, egui::Label::new(text).extend()))
+}
+
 pub(super) fn slice_ui(
     ui: &mut egui::Ui,
     rect: Rect,
@@ -36,16 +58,13 @@ pub(super) fn slice_ui(
 ) {
     let g = document.volume.geometry();
     let (index, slices) = document.view.slice(g, axis);
-    let layout = egui::Layout::top_down(egui::Align::Center);
-    let mut builder =
-        ui.new_child(egui::UiBuilder::new().layout(layout).max_rect(rect.shrink2(vec2(1.0, 10.0))));
-    builder.spacing_mut().slider_width = (rect.height() - 54.0).max(40.0);
     // The first slice is at the top, as the wheel turns down towards the last.
     let mut from_bottom = slices - 1 - index.min(slices - 1);
-    let slider = egui::Slider::new(&mut from_bottom, 0..=slices - 1).vertical().show_value(false);
-    let response = builder.add(slider);
-    let count = egui::RichText::new(format!("{}/{slices}", index + 1)).size(11.0);
-    builder.add(egui::Label::new(count.color(theme::WEAK)).extend());
+    let count = format!("{}/{slices}", index + 1);
+    let (response, _) = upright(ui, rect, &count, |ui| {
+        let slider = egui::Slider::new(&mut from_bottom, 0..=slices - 1);
+        ui.add(slider.vertical().show_value(false))
+    });
     let name = format!("{} slice", pane_name(g, Pane::Plane(axis)));
     ui.ctx().accesskit_node_builder(response.id, |node| node.set_label(name.as_str()));
     let id = ViewId::Across(axis);

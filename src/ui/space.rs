@@ -318,15 +318,10 @@ fn interact(
 
 fn clip_ui(ui: &mut egui::Ui, whole: Rect, view: &mut SpaceView) {
     let bar = Rect::from_min_max(Pos2::new(whole.right() - SLIDER, whole.top()), whole.max);
-    let layout = egui::Layout::top_down(egui::Align::Center);
-    let mut builder =
-        ui.new_child(egui::UiBuilder::new().layout(layout).max_rect(bar.shrink2(vec2(1.0, 10.0))));
-    builder.spacing_mut().slider_width = (bar.height() - 54.0).max(40.0);
     let mut shown = 1.0 - view.clip;
-    let response =
-        builder.add(egui::Slider::new(&mut shown, 0.0..=1.0).vertical().show_value(false));
-    let name =
-        builder.add(egui::Label::new(egui::RichText::new("clip").size(11.0).color(theme::WEAK)));
+    let (response, name) = super::sliders::upright(ui, bar, "clip", |ui| {
+        ui.add(egui::Slider::new(&mut shown, 0.0..=1.0).vertical().show_value(false))
+    });
     let response = response.labelled_by(name.id);
     if response.on_hover_text("Cuts away what lies nearer").changed() {
         view.clip = 1.0 - shown;
@@ -343,7 +338,12 @@ fn tools_ui(ui: &mut egui::Ui, area: Rect, session: &Session, view: &mut SpaceVi
     tools.spacing_mut().button_padding = vec2(6.0, 3.0);
     let small = |text: &str| egui::RichText::new(text).size(12.0);
     let toggle = |ui: &mut egui::Ui, on: &mut bool, text: &str, tip: &str| {
-        if ui.selectable_label(*on, small(text)).on_hover_text(tip).clicked() {
+        let label = ui.selectable_label(*on, small(text)).on_hover_text(tip);
+        label.widget_info(|| {
+            let name = format!("3-D {}", text.to_lowercase());
+            egui::WidgetInfo::selected(egui::accesskit::Role::CheckBox, true, *on, name)
+        });
+        if label.clicked() {
             *on = !*on;
         }
     };

@@ -193,6 +193,7 @@ fn view_menu(ui: &mut egui::Ui, document: &Document, commands: &mut Vec<Command>
         row(ui, "Centre on the crosshair", Action::Centre, None);
         row(ui, "Reset view and window", Action::ResetView, None);
         row(ui, "Crosshair", Action::ToggleCrosshair, Some(view.crosshair));
+        row(ui, "Picture of the panes", Action::Screenshot, None);
         if g.is_2d() {
             return;
         }

@@ -3,10 +3,10 @@
 use super::IMAGE;
 use super::gpu::{Gpu, RGBA};
 use super::scene::Scene;
+use sfumato::mesh::{Mesh, extract};
 use sfumato::render::{
     Block, Cut, ImageId, MeshId, Projection, SpacePaint, space_twin, twin::SliceScene,
 };
-use sfumato::surface::{Mesh, extract};
 use sfumato::volume::{Affine, Geometry};
 
 /// Two balls that touch a third, on a tilted lattice.

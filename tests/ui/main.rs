@@ -11,6 +11,7 @@ mod instant;
 mod looking;
 mod notices;
 mod opening;
+mod pictures;
 mod planes;
 mod region;
 mod results;

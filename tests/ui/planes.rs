@@ -122,8 +122,6 @@ fn nav_11_the_track_beside_a_slider_shows_the_result_and_leads_there() {
     let marked = findings.labels.iter().filter(|l| **l > 0).count();
     assert_eq!(sum, marked as f64);
     let track = rect(&w, "Coronal slices with result");
-    w.picture();
-    eprintln!("track {track:?} slider {:?}", rect(&w, "Coronal slice"));
     click_at(&mut w, egui::pos2(track.center().x, track.top() + 0.3 * track.height()));
     let expected = (0.3 * g.shape()[1] as f64) as usize;
     assert!(view(&w).voxel[1].abs_diff(expected) <= 1, "{:?}", view(&w).voxel);

@@ -53,7 +53,7 @@ fn nav_1_the_fourth_pane_shows_surfaces_that_turn_and_tell_where_samples_part() 
     w.segment(4);
     w.finish(4);
     solids_ready(&mut w);
-    w.click("Slices");
+    w.click("3-D slices");
     let set = w.session().solids().made().unwrap().clone();
     assert_eq!(set.solids.len(), 2);
     for (k, solid) in set.solids.iter().enumerate() {
@@ -77,7 +77,7 @@ fn nav_1_the_fourth_pane_shows_surfaces_that_turn_and_tell_where_samples_part() 
     drag(&mut w, at, egui::vec2(60.0, 25.0));
     let turned = space_pixels(&mut w);
     assert!(difference(&first, &turned) > 500);
-    w.click("Disagreement");
+    w.click("3-D disagreement");
     assert_eq!(w.session().document().unwrap().view.space.color, SurfaceColor::Disagreement);
     assert!(blue(&space_pixels(&mut w)) != blue(&turned));
     // Hidden with everything else.
@@ -97,7 +97,7 @@ fn exp_1_surfaces_leave_the_window_as_files_in_millimetres() {
         ExportOptions { nifti: false, surface: Some(MeshFormat::Ply), ..ExportOptions::default() };
     let record = w.export(1, &folder.path().join("out"), options);
     let names: Vec<&str> =
-        record["outputs"].as_array().unwrap().iter().map(|o| o["name"].as_str().unwrap()).collect();
+        record["outputs"].as_array().unwrap().iter().map(|o| o["file"].as_str().unwrap()).collect();
     assert_eq!(names, ["surface-1-optic-disc.ply", "surface-2-optic-cup.ply"]);
     let bytes = std::fs::read(folder.path().join("out").join(names[0])).unwrap();
     let text = String::from_utf8_lossy(&bytes[..600]);
@@ -135,7 +135,8 @@ fn open_4_the_command_line_writes_a_surface_and_says_what_it_cannot() {
         let low = along.iter().copied().fold(f32::INFINITY, f32::min);
         let high = along.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         assert!(((low + high) / 2.0 - middle).abs() < 0.2, "{axis}: {low} {high}");
-        assert!(((high - low) / 2.0 - 10.0).abs() < 1.0, "{axis}: {low} {high}");
+        // Voxels are 2 mm high.
+        assert!(((high - low) / 2.0 - 10.0).abs() < 1.1, "{axis}: {low} {high}");
     }
     let (code, said) = sfumato(&["surface", mask, out]);
     assert_eq!(code, 3, "it exists: {said}");

@@ -2,7 +2,7 @@
 //! says which way its axes run; the header's comment `SPACE=LPS` or `SPACE=RAS` is the one that 3D
 //! Slicer writes and reads.
 
-use super::mesh::Mesh;
+use super::triangles::Mesh;
 use std::io::Write;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +82,7 @@ pub fn bytes(
                 let corners = t.map(vertex);
                 let side =
                     |k: usize| std::array::from_fn(|a| f64::from(corners[k][a] - corners[0][a]));
-                let n = super::mesh::cross(side(1), side(2));
+                let n = super::triangles::cross(side(1), side(2));
                 let length = n.iter().map(|x| x * x).sum::<f64>().sqrt();
                 let n = n.map(|x| if length > 0.0 { (x / length) as f32 } else { 0.0 });
                 for p in std::iter::once(n).chain(corners) {
@@ -183,7 +183,7 @@ mod tests {
             let volume: f64 = (0..4)
                 .map(|t| {
                     let [a, b, c] = [0, 1, 2].map(|k| corner(t, k));
-                    let n = super::super::mesh::cross(b, c);
+                    let n = super::super::triangles::cross(b, c);
                     (0..3).map(|i| a[i] * n[i]).sum::<f64>() / 6.0
                 })
                 .sum();

@@ -1,6 +1,6 @@
 //! How far the outlines of the samples lie apart, where it can be seen: at each point of a surface.
 
-use super::mesh::Mesh;
+use super::triangles::Mesh;
 use crate::volume::{Block, Geometry};
 use rayon::prelude::*;
 
@@ -78,7 +78,7 @@ pub fn outline_spread(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::surface::extract;
+    use crate::mesh::extract;
     use crate::volume::Affine;
 
     #[test]

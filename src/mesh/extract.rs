@@ -3,7 +3,7 @@
 //! by (1, 2, 1)/4 along each axis, so that it is not a staircase.
 
 use super::cases::{CASES, corner_of};
-use super::mesh::Mesh;
+use super::triangles::Mesh;
 use crate::volume::{Block, Geometry};
 use rayon::prelude::*;
 

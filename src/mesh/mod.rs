@@ -4,10 +4,10 @@
 mod cases;
 mod extract;
 mod files;
-mod mesh;
 mod spread;
+mod triangles;
 
 pub use extract::extract;
 pub use files::{MeshFormat, World, bytes};
-pub use mesh::{Measures, Mesh};
 pub use spread::{REACH_MM, outline_spread};
+pub use triangles::{Measures, Mesh};
