@@ -70,6 +70,8 @@ pub enum Action {
     LastSlice,
     NextTime,
     PreviousTime,
+    /// Plays the time points, or stops.
+    Play,
     /// Crosshair by voxels on the screen: right, down.
     Move(i8, i8),
     /// The panes as a picture in the export folder.
@@ -103,6 +105,8 @@ pub enum ViewCommand {
     /// Shows this time point, from 0.
     SetTime(usize),
     StepTime(i64),
+    /// Time points per second, or stop.
+    Play(Option<f64>),
     SetCrosshair([usize; 3]),
     /// The crosshair to continuous voxel coordinates.
     SetPlace([f64; 3]),

@@ -1,7 +1,7 @@
 //! The open image: which one it is, and every change of how it is looked at.
 
 use super::document::Loaded;
-use super::{Action, Document, LabelLayer, ViewCommand, presets, window_presets};
+use super::{Action, Document, LabelLayer, View, ViewCommand, presets, window_presets};
 use crate::volume::Window;
 use std::sync::Arc;
 
@@ -13,6 +13,8 @@ pub struct Documents {
     open: Option<Document>,
     /// Of the newest document.
     generation: u64,
+    /// When the next time point is shown, on the interface's clock.
+    due: f64,
 }
 
 impl Documents {
@@ -48,6 +50,22 @@ impl Documents {
         if let Some(document) = &mut self.open {
             document.show_labels(layer);
         }
+    }
+
+    /// The next time point where they are played and it is due. Returns the seconds until the one after.
+    pub(super) fn play(&mut self, now: f64) -> Option<f64> {
+        let document = self.open.as_mut()?;
+        let Some(speed) = document.view.playing else {
+            self.due = now;
+            return None;
+        };
+        if now >= self.due {
+            let next = (document.view.time + 1) % document.volume.times();
+            document.set_time(next);
+            // A slow window shows fewer of them and never runs behind.
+            self.due = (self.due + 1.0 / speed).max(now);
+        }
+        Some((self.due - now).max(0.0))
     }
 
     /// `classes` is how many the chosen result has. Values out of range change nothing.
@@ -110,6 +128,9 @@ impl Documents {
             {
                 set_visible(&mut overlays.hidden_labels, value, visible);
             }
+            ViewCommand::Play(speed) => {
+                view.play(speed.filter(|_| document.volume.times() > 1));
+            }
             ViewCommand::SetTime(time) => document.set_time(time),
             ViewCommand::StepTime(by) => {
                 document.set_time(document.view.time.saturating_add_signed(by as isize));
@@ -141,6 +162,9 @@ impl Documents {
                 view.show_plane((view.axis + 2) % 3);
             }
             Action::Show(layout) if !document.volume.geometry().is_2d() => view.set_layout(layout),
+            Action::Play if document.volume.times() > 1 => {
+                view.play(view.playing.is_none().then_some(View::SPEED));
+            }
             Action::Maximise => view.toggle_maximised(),
             Action::SwitchSides => view.neurological ^= true,
             Action::NextSlab => view.next_slab(),

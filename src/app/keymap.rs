@@ -156,6 +156,7 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::LastSlice, plain("End"), Group::Slices, "Last slice"),
     row(Action::PreviousTime, shift("PageUp"), Group::Slices, "Previous time point"),
     row(Action::NextTime, shift("PageDown"), Group::Slices, "Next time point"),
+    row(Action::Play, plain("Y"), Group::Slices, "Play the time points, or stop"),
     row(Action::Move(-1, 0), plain("ArrowLeft"), Group::Slices, "Crosshair left"),
     row(Action::Move(1, 0), plain("ArrowRight"), Group::Slices, "Crosshair right"),
     row(Action::Move(0, -1), plain("ArrowUp"), Group::Slices, "Crosshair up"),

@@ -158,7 +158,8 @@ impl Session {
             Some((_, path)) => self.apply(OpenCommand::path(path)),
             None => {}
         }
-        [toast, self.runs.next_poll(now)].into_iter().flatten().reduce(f64::min)
+        let played = self.documents.play(now);
+        [toast, played, self.runs.next_poll(now)].into_iter().flatten().reduce(f64::min)
     }
 
     fn accept(&mut self, loaded: Loaded) {

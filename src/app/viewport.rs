@@ -100,6 +100,8 @@ pub struct View {
     pub axis: usize,
     /// The time point shown, from 0.
     pub time: usize,
+    /// Time points per second, while they are played one after the other.
+    pub playing: Option<f64>,
     /// The voxel at the crosshair; where planes follow the voxels it tells the slice of each.
     pub voxel: [usize; 3],
     /// The crosshair in the patient, RAS+ mm (or pixels).
@@ -123,6 +125,11 @@ pub struct View {
 }
 
 impl View {
+    /// Time points per second that can be played.
+    pub const SPEEDS: std::ops::RangeInclusive<f64> = 1.0..=30.0;
+    /// The one to begin with.
+    pub const SPEED: f64 = 10.0;
+
     pub(super) fn new(volume: &Volume, axis: usize, window: Window) -> Self {
         let g = volume.geometry();
         let voxel = g.shape().map(|n| n / 2);
@@ -130,6 +137,7 @@ impl View {
         Self {
             axis,
             time: volume.middle_time(),
+            playing: None,
             voxel,
             world: g.world_from_voxel().apply(voxel.map(|v| v as f64)),
             framing: [Framing::FIT; 3],
@@ -190,6 +198,12 @@ impl View {
             let thicker = Slab::THICKNESSES.into_iter().find(|t| *t > slab.thickness);
             slab.thickness = thicker.unwrap_or(Slab::THICKNESSES[0]);
         }
+    }
+
+    /// Plays or stops; at most 30 time points per second.
+    pub(super) fn play(&mut self, per_second: Option<f64>) {
+        let most = *Self::SPEEDS.end();
+        self.playing = per_second.filter(|s| s.is_finite()).map(|s| s.clamp(1.0, most));
     }
 
     pub(super) fn axis_of(&self, id: ViewId) -> usize {

@@ -65,7 +65,10 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
         }
     }
     let g = &mask.map.geometry;
+    let begin = std::time::Instant::now();
     let mesh = extract(&mask.map.labels, Block::whole(g), &wanted, g);
+    let took = begin.elapsed().as_millis();
+    tracing::info!("{} triangles in {took} ms", mesh.triangles.len());
     if mesh.is_empty() {
         return Err(Failure::Refused("the label has no voxels: there is no surface".to_owned()));
     }

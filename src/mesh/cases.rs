@@ -44,7 +44,7 @@ fn faces() -> [[usize; 4]; 6] {
 
 fn triangles(case: usize) -> Vec<[u8; 3]> {
     let inside = |c: usize| case >> c & 1 == 1;
-    // From the edge where a line leaves a face to the one where it enters it.
+    // From the edge where a line round inside corners begins to the one where it ends.
     let mut next = [usize::MAX; 12];
     for face in faces() {
         for k in 0..4 {
@@ -58,7 +58,7 @@ fn triangles(case: usize) -> Vec<[u8; 3]> {
                 end += 1;
             }
             let leaves = edge_of(face[end % 4], face[(end + 1) % 4]);
-            next[leaves] = enters;
+            next[enters] = leaves;
         }
     }
     let mut out = Vec::new();

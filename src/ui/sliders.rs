@@ -2,7 +2,7 @@
 
 use super::input::hint;
 use super::theme;
-use crate::app::{Action, Command, Document, Pane, Session, ViewCommand, ViewId, pane_name};
+use crate::app::{Action, Command, Document, Pane, Session, View, ViewCommand, ViewId, pane_name};
 use eframe::egui;
 use egui::{Color32, Rect, Sense, vec2};
 
@@ -150,6 +150,20 @@ pub(super) fn time_ui(
         button.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Button, true, tip));
         if button.on_hover_text(hint(tip, action)).clicked() {
             commands.push(action.into());
+        }
+    }
+    let playing = document.view.playing;
+    let word = if playing.is_some() { "Stop" } else { "Play" };
+    let button = row.add(egui::Button::new(word).small().min_size(vec2(44.0, 0.0)));
+    if button.on_hover_text(hint("One time point after the other", Action::Play)).clicked() {
+        commands.push(Action::Play.into());
+    }
+    if let Some(mut speed) = playing {
+        let drag = egui::DragValue::new(&mut speed).range(View::SPEEDS).speed(0.2).suffix(" /s");
+        let response = row.add(drag.max_decimals(0));
+        row.ctx().accesskit_node_builder(response.id, |n| n.set_label("Time points per second"));
+        if response.changed() {
+            commands.push(ViewCommand::Play(Some(speed)).into());
         }
     }
     row.spacing_mut().slider_width = (row.available_width() - 20.0).max(60.0);

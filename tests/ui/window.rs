@@ -393,6 +393,13 @@ impl Window {
         self.until("the demo opens", |a| a.session.document().is_some());
     }
 
+    /// Another demo in place of what is open.
+    pub(crate) fn open_demo_instead(&mut self, index: usize) {
+        let before = self.session().document().map(|d| d.generation);
+        self.apply(OpenCommand::Demo(demo::list()[index].name.to_owned()));
+        self.until("the demo opens", |a| a.session.document().map(|d| d.generation) != before);
+    }
+
     pub(crate) fn click(&mut self, label: &str) {
         self.harness.get_by_label(label).click();
         self.harness.run_steps(3);
