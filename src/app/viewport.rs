@@ -1,7 +1,7 @@
 //! How the open image is looked at: three planes that each have their own zoom and pan, one crosshair
 //! in the patient, a layout, and which of the panes the keys go to.
 
-use super::{PlaneView, SpaceView};
+use super::{PlaneView, Slab, SpaceView};
 use crate::volume::{Geometry, Plane, Projection, Section, Volume, Window};
 
 /// A pane of the window.
@@ -57,39 +57,6 @@ impl Framing {
 
     fn is_usable(self) -> bool {
         self.zoom.is_finite() && self.zoom > 0.0 && self.middle.iter().all(|v| v.is_finite())
-    }
-}
-
-/// Slices thicker than the scan's own.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Slab {
-    pub projection: Projection,
-    /// In the geometry's unit.
-    pub thickness: f64,
-}
-
-impl Slab {
-    /// What a person can choose from, in the geometry's unit.
-    pub const THICKNESSES: [f64; 5] = [5.0, 10.0, 20.0, 40.0, 80.0];
-    pub const PROJECTIONS: [Projection; 3] =
-        [Projection::Mean, Projection::Maximum, Projection::Minimum];
-
-    /// "mean of 10 mm".
-    pub fn text(self, unit: &str) -> String {
-        format!("{} of {} {unit}", projection_name(self.projection), self.thickness)
-    }
-
-    /// Slices `distance` apart that it is made of.
-    pub fn samples(self, distance: f64) -> u32 {
-        (self.thickness / distance).round().clamp(1.0, 512.0) as u32
-    }
-}
-
-pub fn projection_name(projection: Projection) -> &'static str {
-    match projection {
-        Projection::Mean => "mean",
-        Projection::Maximum => "maximum",
-        Projection::Minimum => "minimum",
     }
 }
 

@@ -1,7 +1,7 @@
 //! `sfumato surface`
 
 use super::Failure;
-use crate::io::{FileSet, read_label_table, read_mask, write_atomic};
+use crate::io::{FileSet, IoError, read_label_table, read_mask, write_atomic};
 use crate::mesh::{MeshFormat, World, bytes, extract};
 use crate::volume::Block;
 use std::path::{Path, PathBuf};
@@ -41,6 +41,9 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
             "the output ends in '{ending}': expected .stl, .obj or .ply"
         )));
     };
+    if a.output.exists() && !a.overwrite {
+        return Err(IoError::Exists { path: a.output.clone() }.into());
+    }
     let mut mask = read_mask(&a.mask, None)?;
     if let Some(path) = &a.labels {
         for named in read_label_table(path)?.0 {

@@ -15,6 +15,7 @@ mod pictures;
 mod planes;
 mod region;
 mod results;
+mod rows;
 mod runs;
 mod seams;
 mod solids;

@@ -11,7 +11,7 @@ fn view(w: &Window) -> View {
     w.session().document().unwrap().view.clone()
 }
 
-fn rect(w: &Window, label: &str) -> egui::Rect {
+pub(crate) fn rect(w: &Window, label: &str) -> egui::Rect {
     w.harness.get_by_label(label).rect()
 }
 
@@ -130,7 +130,7 @@ fn nav_11_the_track_beside_a_slider_shows_the_result_and_leads_there() {
 }
 
 /// A bright voxel at the patient's left, back and head in a lattice of any order and direction.
-fn marked(
+pub(crate) fn marked(
     steps: [[f64; 3]; 3],
     shape: [usize; 3],
     wanted: [f64; 3],
@@ -155,7 +155,7 @@ fn marked(
 }
 
 /// Centre of the bright spot in a pane, -0.5 to 0.5 of its width and height.
-fn spot(w: &Window, image: &image::RgbaImage, name: &str) -> Option<[f32; 2]> {
+pub(crate) fn spot(w: &Window, image: &image::RgbaImage, name: &str) -> Option<[f32; 2]> {
     let r = rect(w, name);
     let (mut sum, mut n) = ([0.0f32; 2], 0.0);
     for y in r.top() as u32 + 1..r.bottom() as u32 - 1 {

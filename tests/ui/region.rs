@@ -160,7 +160,7 @@ fn a_frame_is_resized_and_moved_by_the_mouse_and_the_result_follows() {
     assert_eq!(settings.region.as_deref(), Some("own region"));
     w.hand.start(2);
     w.finish(2);
-    w.click("Region: whole image");
+    w.press_button("Region: whole image");
     w.click("Segment");
     assert_eq!(w.hand.job().settings.roi, None);
     w.hand.start(2);
