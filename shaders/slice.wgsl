@@ -14,6 +14,12 @@ struct Slice {
     row_u: vec4<f32>,
     row_v: vec4<f32>,
     background: vec4<f32>,
+    // Where it is a cut: voxel coordinates = cut · (x, y, 1); voxels from a sample to the next, and
+    // the number of samples.
+    cut: array<vec4<f32>, 3>,
+    step: vec4<f32>,
+    // Depth of a slice in space over x, y of the clip coordinates, 1; what is nearer than w is cut away.
+    depth: vec4<f32>,
     // Voxels along x, y, z; sliced axis.
     shape: vec4<i32>,
     // Index of the slice; samples per pixel and axis.
@@ -42,6 +48,12 @@ override RGB: bool = false;
 override LABELS: bool = false;
 override OUTLINE: bool = false;
 override HEAT: bool = false;
+// The slice runs between the voxels or is thick; then the samples are averaged unless one of these is set.
+override CUT: bool = false;
+// It lies among surfaces: beyond the image there is nothing.
+override SPACE: bool = false;
+override MAXIMUM: bool = false;
+override MINIMUM: bool = false;
 // The target encodes linear light to sRGB by itself.
 override SRGB_TARGET: bool = false;
 
@@ -51,7 +63,8 @@ override SRGB_TARGET: bool = false;
 @vertex
 fn cover(@builtin(vertex_index) i: u32) -> @builtin(position) vec4<f32> {
     let corner = vec2<f32>(f32((i << 1u) & 2u), f32(i & 2u));
-    return vec4<f32>(corner * 2.0 - 1.0, 0.0, 1.0);
+    let at = corner * 2.0 - 1.0;
+    return vec4<f32>(at, select(0.0, dot(slice.depth.xyz, vec3<f32>(at, 1.0)), SPACE), 1.0);
 }
 
 fn place(pixel: vec2<f32>) -> vec2<f32> {
@@ -83,6 +96,86 @@ fn stored(cell: vec2<i32>) -> vec3<f32> {
     return image_texel(voxel(clamp(cell, vec2<i32>(0), extent() - 1)));
 }
 
+// Voxel coordinates in a cut.
+fn point(pixel: vec2<f32>) -> vec3<f32> {
+    let p = vec3<f32>(pixel, 1.0);
+    return vec3<f32>(dot(slice.cut[0].xyz, p), dot(slice.cut[1].xyz, p), dot(slice.cut[2].xyz, p));
+}
+
+fn voxel_of(q: vec3<f32>) -> vec3<i32> {
+    return vec3<i32>(floor(q + 0.5));
+}
+
+fn stored_in_space(p: vec3<i32>) -> vec3<f32> {
+    return image_texel(clamp(p, vec3<i32>(0), slice.shape.xyz - 1));
+}
+
+fn interpolated(q: vec3<f32>) -> vec3<f32> {
+    if !LINEAR {
+        return stored_in_space(voxel_of(q));
+    }
+    let base = floor(q);
+    let f = q - base;
+    let c = vec3<i32>(base);
+    var sum = vec3<f32>(0.0);
+    for (var k = 0; k < 8; k++) {
+        let corner = vec3<i32>(k & 1, (k >> 1u) & 1, (k >> 2u) & 1);
+        let w = select(1.0 - f, f, corner == vec3<i32>(1));
+        sum += stored_in_space(c + corner) * (w.x * w.y * w.z);
+    }
+    return sum;
+}
+
+// One sample of a thick slice.
+fn sample_of_cut(pixel: vec2<f32>, shift: vec3<f32>) -> vec3<f32> {
+    if MINIFIED {
+        var sum = vec3<f32>(0.0);
+        let n = f32(slice.taps);
+        for (var j = 0; j < slice.taps; j++) {
+            for (var i = 0; i < slice.taps; i++) {
+                let offset = (vec2<f32>(f32(i), f32(j)) + 0.5) / n - 0.5;
+                sum += stored_in_space(voxel_of(point(pixel + offset) + shift));
+            }
+        }
+        return sum / (n * n);
+    }
+    return interpolated(point(pixel) + shift);
+}
+
+// The samples of a thick slice that lie in the image; their number in w.
+fn cut_at(pixel: vec2<f32>) -> vec4<f32> {
+    let n = i32(slice.step.w);
+    let middle = point(pixel);
+    var found = vec4<f32>(0.0);
+    for (var k = 0; k < n; k++) {
+        let shift = slice.step.xyz * (f32(k) - 0.5 * f32(n - 1));
+        if in_box(voxel_of(middle + shift), slice.shape.xyz) {
+            let v = sample_of_cut(pixel, shift);
+            if found.w == 0.0 {
+                found = vec4<f32>(v, 1.0);
+            } else if MAXIMUM {
+                found = vec4<f32>(max(found.xyz, v), found.w + 1.0);
+            } else if MINIMUM {
+                found = vec4<f32>(min(found.xyz, v), found.w + 1.0);
+            } else {
+                found += vec4<f32>(v, 1.0);
+            }
+        }
+    }
+    if !MAXIMUM && !MINIMUM && found.w > 0.0 {
+        found = vec4<f32>(found.xyz / found.w, found.w);
+    }
+    return found;
+}
+
+// The voxel that a pixel shows.
+fn shown(pixel: vec2<f32>) -> vec3<i32> {
+    if CUT {
+        return voxel_of(point(pixel));
+    }
+    return voxel(cell_of(place(pixel)));
+}
+
 fn image_at(pixel: vec2<f32>, q: vec2<f32>) -> vec3<f32> {
     if MINIFIED {
         // The picture is shown smaller than it is: the mean of evenly spaced samples of the pixel.
@@ -112,7 +205,7 @@ fn in_box(p: vec3<i32>, shape: vec3<i32>) -> bool {
 }
 
 fn label_at(pixel: vec2<f32>) -> u32 {
-    let p = voxel(cell_of(place(pixel))) - slice.label_origin.xyz;
+    let p = shown(pixel) - slice.label_origin.xyz;
     if !in_box(p, slice.label_shape.xyz) {
         return 0u;
     }
@@ -146,8 +239,19 @@ fn compose(@builtin(position) position: vec4<f32>) -> @location(0) vec4<f32> {
     let q = place(pixel);
     let cell = cell_of(q);
     var color = slice.background.rgb;
-    if all(cell >= vec2<i32>(0)) && all(cell < extent()) {
-        color = clamp((image_at(pixel, q) - slice.window.x) * slice.window.y + slice.window.z,
+    var value = vec4<f32>(0.0);
+    if CUT {
+        value = cut_at(pixel);
+    } else if all(cell >= vec2<i32>(0)) && all(cell < extent()) {
+        value = vec4<f32>(image_at(pixel, q), 1.0);
+    }
+    if SPACE {
+        if value.w == 0.0 || position.z < slice.depth.w {
+            discard;
+        }
+    }
+    if value.w > 0.0 {
+        color = clamp((value.xyz - slice.window.x) * slice.window.y + slice.window.z,
             vec3<f32>(0.0), vec3<f32>(1.0));
         if !RGB {
             color = color.rrr;
@@ -156,7 +260,7 @@ fn compose(@builtin(position) position: vec4<f32>) -> @location(0) vec4<f32> {
             color = 1.0 - color;
         }
         if HEAT {
-            let p = voxel(cell) - slice.heat_origin.xyz;
+            let p = shown(pixel) - slice.heat_origin.xyz;
             if in_box(p, slice.heat_shape.xyz) {
                 let v = clamp(heat_texel(p) * slice.heat.x, 0.0, 1.0);
                 let i = u32(v * 255.0 + 0.5);

@@ -15,6 +15,7 @@
 //! | [`inference`] | jobs, events, the worker thread |
 //! | [`locate`] | where in a whole scan a structure lies |
 //! | [`train`] | data sets, losses, the training loop, evaluation |
+//! | [`mesh`] | triangles round a mask, and their files |
 //! | [`render`] | wgpu shaders and their CPU twins |
 //! | [`app`] | the session: every change of state goes through it |
 //! | [`ui`] | egui: what the person sees |
@@ -31,6 +32,7 @@ pub mod ensemble;
 pub mod inference;
 pub mod io;
 pub mod locate;
+pub mod mesh;
 pub mod metrics;
 pub mod models;
 pub mod nn;

@@ -5,5 +5,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::process::ExitCode {
     sfumato::nn::settle_threads();
-    sfumato::cli::main(sfumato::ui::open)
+    let window = sfumato::cli::Window { open: sfumato::ui::open, shoot: sfumato::ui::shoot };
+    sfumato::cli::main(window)
 }

@@ -1,7 +1,7 @@
 //! What a person can ask for. Every change of a [`super::Session`] is one of these, sorted by the
 //! part of the session that answers it, and naming what it is about.
 
-use super::{ExportOptions, RegionChoice};
+use super::{ExportOptions, Framing, Layout, Pane, RegionChoice, Slab, SpaceView, ViewId};
 use crate::ensemble::Measure;
 use crate::inference::Settings;
 use crate::volume::{Block, Window};
@@ -20,12 +20,6 @@ pub enum Panel {
     About,
     /// The question before results that were not exported are lost with the window.
     Leave,
-}
-
-/// A view of the open image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ViewId {
-    Main,
 }
 
 /// Things without arguments, so that one table can tie them to keys and menu rows.
@@ -52,6 +46,19 @@ pub enum Action {
     Fit,
     ResetView,
     NextPlane,
+    /// How many panes are seen.
+    Show(Layout),
+    /// The active pane alone, or as before.
+    Maximise,
+    /// Radiological or neurological display.
+    SwitchSides,
+    /// Slices along the voxels, or straight in the patient.
+    Straighten,
+    /// No slab, mean, maximum, minimum; and its thickness.
+    NextSlab,
+    Thicken,
+    /// The crosshair into the middle of every pane.
+    Centre,
     Invert,
     AutoWindowSlice,
     AutoWindowVolume,
@@ -63,8 +70,12 @@ pub enum Action {
     LastSlice,
     NextTime,
     PreviousTime,
+    /// Plays the time points, or stops.
+    Play,
     /// Crosshair by voxels on the screen: right, down.
     Move(i8, i8),
+    /// The panes as a picture in the export folder.
+    Screenshot,
     Shortcuts,
     Messages,
     /// Shuts what is open, from the top.
@@ -89,17 +100,24 @@ pub enum ViewCommand {
     SetPlane(ViewId, usize),
     SetSlice(ViewId, usize),
     StepSlice(ViewId, i64),
-    /// Screen points per millimetre (or pixel), and where the image centre lies relative to the
-    /// view's centre, in screen points.
-    SetZoom {
-        view: ViewId,
-        zoom: f32,
-        pan: [f32; 2],
-    },
+    /// Zoom and pan of a plane.
+    Frame(ViewId, Framing),
     /// Shows this time point, from 0.
     SetTime(usize),
     StepTime(i64),
+    /// Time points per second, or stop.
+    Play(Option<f64>),
     SetCrosshair([usize; 3]),
+    /// The crosshair to continuous voxel coordinates.
+    SetPlace([f64; 3]),
+    /// The pane that was touched.
+    Activate(Pane),
+    /// This pane alone, or the layout again.
+    Maximise(Option<Pane>),
+    SetLayout(Layout),
+    SetSlab(Option<Slab>),
+    /// How the 3-D pane is looked at.
+    SetSpace(SpaceView),
     SetWindow(Window),
     ResetWindow,
     HideOverlays(bool),
@@ -223,8 +241,11 @@ pub enum ShellCommand {
     AcknowledgeResearchUse,
     ClearRecent,
     DismissToast(u64),
-    /// Something that the window itself could not do.
+    /// Something that the window itself could not do, or did.
     Report(String),
+    Tell(String),
+    /// The window has taken the picture that it was asked for.
+    ShotTaken,
 }
 
 impl OpenCommand {

@@ -1,7 +1,7 @@
 //! The open image and how it is being looked at.
 
 use super::axis::best_axis;
-use super::{Findings, LabelLayer, PlaneView, ResultEntry, SeriesList};
+use super::{Findings, LabelLayer, PlaneView, ResultEntry, SeriesList, View};
 use crate::ensemble::Measure;
 use crate::volume::{LabelMap, Notice, Severity, Volume, Window};
 use std::path::PathBuf;
@@ -39,32 +39,6 @@ impl Origin {
             },
             Self::Demo(title) => title.clone(),
         }
-    }
-}
-
-/// How the slices are shown. One set for the document: all planes share crosshair and window.
-#[derive(Clone, Debug, PartialEq)]
-pub struct View {
-    /// The plane shown: slices across this voxel axis.
-    pub axis: usize,
-    /// The time point shown, from 0.
-    pub time: usize,
-    /// The crosshair; its components are the slice of each plane.
-    pub voxel: [usize; 3],
-    /// Magnification relative to "the whole slice fits".
-    pub zoom: f32,
-    /// Shift of the picture in screen points.
-    pub pan: [f32; 2],
-    pub window: Window,
-    pub invert: bool,
-    pub crosshair: bool,
-}
-
-impl View {
-    /// The whole slice in the middle.
-    pub(super) fn fit(&mut self) {
-        self.zoom = 1.0;
-        self.pan = [0.0; 2];
     }
 }
 
@@ -168,17 +142,7 @@ pub struct Document {
 
 impl Document {
     pub(super) fn new(generation: u64, loaded: Loaded) -> Self {
-        let g = loaded.volume.geometry();
-        let view = View {
-            axis: best_axis(&loaded.volume),
-            time: loaded.volume.middle_time(),
-            voxel: g.shape().map(|n| n / 2),
-            zoom: 1.0,
-            pan: [0.0; 2],
-            window: loaded.window,
-            invert: loaded.volume.inverted,
-            crosshair: false,
-        };
+        let view = View::new(&loaded.volume, best_axis(&loaded.volume), loaded.window);
         Self {
             generation,
             origin: loaded.origin,
@@ -263,23 +227,30 @@ impl Document {
         self.member = None;
     }
 
+    /// How the slices of the active plane lie.
     pub fn plane(&self) -> PlaneView {
-        PlaneView::across(self.volume.geometry(), self.view.axis)
+        self.view.plane(self.volume.geometry(), self.view.axis)
     }
 
-    /// Index and number of slices of the shown plane.
+    /// Index and number of slices of the active plane.
     pub fn slice(&self) -> (usize, usize) {
-        let axis = self.view.axis;
-        (self.view.voxel[axis], self.volume.geometry().shape()[axis])
+        self.view.slice(self.volume.geometry(), self.view.axis)
     }
 
-    pub(super) fn set_slice(&mut self, index: usize) {
-        let (_, count) = self.slice();
-        self.view.voxel[self.view.axis] = index.min(count - 1);
+    /// A slice as it is stored, whichever way the planes run.
+    pub(super) fn set_slice_across(&mut self, axis: usize, index: usize) {
+        let mut voxel = self.view.voxel;
+        voxel[axis] = index;
+        self.set_crosshair(voxel);
+    }
+
+    /// The same, and its plane becomes the active one.
+    pub(super) fn show_slice_across(&mut self, axis: usize, index: usize) {
+        self.view.show_plane(axis);
+        self.set_slice_across(axis, index);
     }
 
     pub(super) fn set_crosshair(&mut self, voxel: [usize; 3]) {
-        let shape = self.volume.geometry().shape();
-        self.view.voxel = std::array::from_fn(|a| voxel[a].min(shape[a] - 1));
+        self.view.set_voxel(self.volume.geometry(), voxel);
     }
 }

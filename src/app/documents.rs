@@ -1,7 +1,8 @@
 //! The open image: which one it is, and every change of how it is looked at.
 
 use super::document::Loaded;
-use super::{Action, Document, LabelLayer, ViewCommand, presets, window_presets};
+use super::{Action, Document, LabelLayer, View, ViewCommand, presets, window_presets};
+use crate::volume::Window;
 use std::sync::Arc;
 
 /// Opacity changes by this much per key press.
@@ -12,6 +13,8 @@ pub struct Documents {
     open: Option<Document>,
     /// Of the newest document.
     generation: u64,
+    /// When the next time point is shown, on the interface's clock.
+    due: f64,
 }
 
 impl Documents {
@@ -32,9 +35,14 @@ impl Documents {
         self.open = None;
     }
 
-    pub(super) fn put(&mut self, loaded: Loaded) -> &Document {
+    /// `window` is the person's own for such images.
+    pub(super) fn put(&mut self, loaded: Loaded, window: Option<Window>) -> &Document {
         self.generation += 1;
-        self.open.insert(Document::new(self.generation, loaded))
+        let document = self.open.insert(Document::new(self.generation, loaded));
+        if let Some(window) = window {
+            document.view.window = window;
+        }
+        document
     }
 
     /// Draws a label map that was read for the open image.
@@ -44,30 +52,51 @@ impl Documents {
         }
     }
 
+    /// The next time point where they are played and it is due. Returns the seconds until the one after.
+    pub(super) fn play(&mut self, now: f64) -> Option<f64> {
+        let document = self.open.as_mut()?;
+        let Some(speed) = document.view.playing else {
+            self.due = now;
+            return None;
+        };
+        if now >= self.due {
+            let next = (document.view.time + 1) % document.volume.times();
+            document.set_time(next);
+            // A slow window shows fewer of them and never runs behind.
+            self.due = (self.due + 1.0 / speed).max(now);
+        }
+        Some((self.due - now).max(0.0))
+    }
+
     /// `classes` is how many the chosen result has. Values out of range change nothing.
     pub(super) fn apply(&mut self, command: ViewCommand, classes: usize) {
         let Some(document) = &mut self.open else { return };
         let (view, overlays) = (&mut document.view, &mut document.overlays);
+        let geometry = document.volume.geometry();
         match command {
-            ViewCommand::SetPlane(_, axis) if axis < 3 && axis != view.axis => {
-                view.axis = axis;
-                view.fit();
-            }
-            ViewCommand::SetSlice(_, index) => document.set_slice(index),
-            ViewCommand::StepSlice(_, by) => {
-                let (index, _) = document.slice();
-                document.set_slice(index.saturating_add_signed(by as isize));
+            ViewCommand::SetPlane(_, axis) if axis < 3 => view.show_plane(axis),
+            ViewCommand::SetSlice(of, index) => view.set_slice(geometry, view.axis_of(of), index),
+            ViewCommand::StepSlice(of, by) => {
+                let axis = view.axis_of(of);
+                let (index, _) = view.slice(geometry, axis);
+                view.set_slice(geometry, axis, index.saturating_add_signed(by as isize));
             }
             ViewCommand::SetCrosshair(voxel) => {
                 view.crosshair = true;
                 document.set_crosshair(voxel);
             }
-            ViewCommand::SetZoom { zoom, pan, .. }
-                if zoom.is_finite() && zoom > 0.0 && pan.iter().all(|p| p.is_finite()) =>
-            {
-                view.zoom = zoom;
-                view.pan = pan;
+            ViewCommand::SetPlace(place) => {
+                view.crosshair = true;
+                view.set_place(geometry, place);
             }
+            ViewCommand::Activate(pane) => view.activate(pane),
+            ViewCommand::Maximise(pane) => view.maximised = pane,
+            ViewCommand::SetLayout(layout) => view.set_layout(layout),
+            ViewCommand::SetSpace(space) if space.is_usable() => view.space = space,
+            ViewCommand::SetSlab(slab) => {
+                view.slab = slab.filter(|s| s.thickness.is_finite() && s.thickness > 0.0);
+            }
+            ViewCommand::Frame(of, framing) => view.frame(view.axis_of(of), framing),
             ViewCommand::SetWindow(window)
                 if window.center.is_finite() && window.width.is_finite() && window.width > 0.0 =>
             {
@@ -99,6 +128,9 @@ impl Documents {
             {
                 set_visible(&mut overlays.hidden_labels, value, visible);
             }
+            ViewCommand::Play(speed) => {
+                view.play(speed.filter(|_| document.volume.times() > 1));
+            }
             ViewCommand::SetTime(time) => document.set_time(time),
             ViewCommand::StepTime(by) => {
                 document.set_time(document.view.time.saturating_add_signed(by as isize));
@@ -127,9 +159,18 @@ impl Documents {
                 view.invert = document.volume.inverted;
             }
             Action::NextPlane if !document.volume.geometry().is_2d() => {
-                view.axis = (view.axis + 2) % 3;
-                view.fit();
+                view.show_plane((view.axis + 2) % 3);
             }
+            Action::Show(layout) if !document.volume.geometry().is_2d() => view.set_layout(layout),
+            Action::Play if document.volume.times() > 1 => {
+                view.play(view.playing.is_none().then_some(View::SPEED));
+            }
+            Action::Maximise => view.toggle_maximised(),
+            Action::SwitchSides => view.neurological ^= true,
+            Action::NextSlab => view.next_slab(),
+            Action::Thicken => view.thicken(),
+            Action::Straighten => view.straight ^= true,
+            Action::Centre => view.centre(document.volume.geometry()),
             Action::Invert => view.invert ^= true,
             Action::ToggleCrosshair => view.crosshair ^= true,
             Action::AutoWindowSlice => document.view.window = window_presets::of_slice(document),

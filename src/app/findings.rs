@@ -1,6 +1,6 @@
 //! What the samples of a run that count say together: computed once, off the interface thread.
 
-use super::{Extent, Included, wording};
+use super::{Extent, Included, Profile, wording};
 use crate::ensemble::{Ensemble, Measure, Spread};
 use crate::inference::Outcome;
 use std::cmp::Reverse;
@@ -18,6 +18,8 @@ pub struct ClassFindings {
     pub mean_dice: Option<f64>,
     /// Samples without a single voxel of this class.
     pub empty: usize,
+    /// p(1 - p) summed over each slice: where the samples part.
+    pub disagreement: Profile,
 }
 
 /// Everything that the panels and views show about a result.
@@ -33,6 +35,8 @@ pub struct Findings {
     pub labels: Vec<u8>,
     /// The slice of the scan with the largest majority mask, the first of several.
     pub largest_slice: Option<usize>,
+    /// Voxels of the majority mask in each slice.
+    pub profile: Profile,
     ensemble: Ensemble,
 }
 
@@ -57,6 +61,7 @@ impl Findings {
         let ensemble = included.ensemble(&outcome).map_err(|e| e.to_string())?;
         let values: Vec<u8> = classes.iter().map(|c| c.label).collect();
         let voxel = Extent::of_voxel(&outcome.geometry);
+        let (shape, block) = (outcome.geometry.shape(), outcome.block());
         let list = classes
             .iter()
             .enumerate()
@@ -67,6 +72,10 @@ impl Findings {
                 spread: ensemble.volumes(c, voxel),
                 mean_dice: ensemble.mean_pairwise_dice(c),
                 empty: ensemble.empty_members(c).len(),
+                disagreement: {
+                    let (count, n) = (ensemble.count(c), ensemble.n() as f64);
+                    Profile::of(shape, block, |i| Measure::Variance.of(f64::from(count[i]) / n))
+                },
             })
             .collect();
         let labels = ensemble.labels(&values);
@@ -76,8 +85,19 @@ impl Findings {
         let largest = (outcome.slices.start..).zip(areas).filter(|&(_, area)| area > 0);
         let largest = largest.max_by_key(|&(z, area)| (area, Reverse(z)));
         let largest_slice = largest.map(|(z, _)| z);
+        let profile = Profile::of(shape, block, |i| f64::from(u8::from(labels[i] > 0)));
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        Ok(Self { id, extent, classes: list, labels, largest_slice, ensemble, included, outcome })
+        Ok(Self {
+            id,
+            extent,
+            classes: list,
+            labels,
+            largest_slice,
+            profile,
+            ensemble,
+            included,
+            outcome,
+        })
     }
 
     /// Samples that count.

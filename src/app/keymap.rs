@@ -1,7 +1,7 @@
 //! The one key table: it drives the input handler, the tooltips, the menus and the shortcut window
 //! (KEY-1). Key names are egui's; digits and brackets also match by key position (KEY-5).
 
-use super::Action;
+use super::{Action, Layout};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Group {
@@ -103,12 +103,13 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::Recent(4), ctrl("4"), Group::File, "Recent file 4"),
     row(Action::Recent(5), ctrl("5"), Group::File, "Recent file 5"),
     row(Action::ExportPanel, ctrl("E"), Group::File, "Export results…"),
+    row(Action::Screenshot, ctrl_shift("P"), Group::File, "Picture of the panes"),
     row(Action::CloseImage, ctrl("W"), Group::File, "Close the image"),
     row(Action::Segment, ctrl("Enter"), Group::Model, "Segment"),
     row(Action::InstantLook, ctrl("I"), Group::Model, "Instant look"),
     row(Action::CancelRun, ctrl("Period"), Group::Model, "Cancel the run"),
-    row(Action::NextMember, plain("M"), Group::Model, "Next sample alone"),
-    row(Action::PreviousMember, shift("M"), Group::Model, "Previous sample alone"),
+    row(Action::NextMember, plain("K"), Group::Model, "Next sample alone"),
+    row(Action::PreviousMember, shift("K"), Group::Model, "Previous sample alone"),
     row(Action::ToggleSegmentation, plain("S"), Group::Overlays, "Segmentation on or off"),
     row(Action::ToggleHeat, plain("U"), Group::Overlays, "Uncertainty map on or off"),
     row(Action::OpacityUp, plain("A"), Group::Overlays, "More opaque"),
@@ -124,7 +125,21 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::PreviousClass, plain("Comma"), Group::Overlays, "Previous class"),
     row(Action::Fit, plain("F"), Group::View, "Fit the image"),
     row(Action::ResetView, plain("R"), Group::View, "Reset view and window"),
+    row(Action::Centre, plain("C"), Group::View, "Centre on the crosshair"),
     row(Action::NextPlane, plain("V"), Group::View, "Next plane"),
+    row(Action::Maximise, plain("M"), Group::View, "The active pane alone, or all"),
+    row(Action::Show(Layout::One), plain("F6"), Group::View, "One pane"),
+    row(
+        Action::Show(Layout::OneAndThree),
+        plain("F7"),
+        Group::View,
+        "One large, three small panes",
+    ),
+    row(Action::Show(Layout::Four), plain("F8"), Group::View, "Four panes"),
+    row(Action::SwitchSides, plain("O"), Group::View, "Radiological or neurological"),
+    row(Action::Straighten, shift("O"), Group::View, "Straight in the patient, or along voxels"),
+    row(Action::NextSlab, plain("Z"), Group::View, "Thick slices: mean, maximum, minimum, none"),
+    row(Action::Thicken, shift("Z"), Group::View, "Thicker slices"),
     row(Action::Invert, plain("I"), Group::View, "Invert the grey scale"),
     row(Action::ToggleCrosshair, shift("X"), Group::View, "Crosshair on or off"),
     row(Action::AutoWindowSlice, ctrl("J"), Group::View, "Automatic window, this slice"),
@@ -141,6 +156,7 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::LastSlice, plain("End"), Group::Slices, "Last slice"),
     row(Action::PreviousTime, shift("PageUp"), Group::Slices, "Previous time point"),
     row(Action::NextTime, shift("PageDown"), Group::Slices, "Next time point"),
+    row(Action::Play, plain("Y"), Group::Slices, "Play the time points, or stop"),
     row(Action::Move(-1, 0), plain("ArrowLeft"), Group::Slices, "Crosshair left"),
     row(Action::Move(1, 0), plain("ArrowRight"), Group::Slices, "Crosshair right"),
     row(Action::Move(0, -1), plain("ArrowUp"), Group::Slices, "Crosshair up"),

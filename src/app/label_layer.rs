@@ -1,8 +1,8 @@
 //! A label map of another program on the open image.
 
-use super::Extent;
+use super::{Extent, Profile};
 use crate::io::Mask;
-use crate::volume::{Label, Volume};
+use crate::volume::{Block, Label, Volume};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +16,8 @@ pub struct LabelLayer {
     pub extent: Extent,
     /// Area or volume of each entry of the label table, in the unit of `extent`.
     pub sizes: Vec<f64>,
+    /// Labelled voxels of each slice.
+    pub profile: Profile,
 }
 
 impl LabelLayer {
@@ -33,7 +35,11 @@ impl LabelLayer {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         let sizes = mask.table.0.iter().map(size).collect();
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self { id, name, extent: Extent::of(&mask.map.geometry), sizes, mask }
+        let (geometry, labels) = (&mask.map.geometry, &mask.map.labels);
+        let profile = Profile::of(geometry.shape(), Block::whole(geometry), |i| {
+            f64::from(u8::from(labels[i] > 0))
+        });
+        Self { id, name, extent: Extent::of(geometry), sizes, profile, mask }
     }
 
     /// Name of the label at a voxel of the image.

@@ -25,6 +25,7 @@ mod opening;
 mod picture;
 mod preferences;
 mod preview;
+mod profile;
 mod reading;
 mod record;
 mod regions;
@@ -35,17 +36,23 @@ mod runs;
 mod series;
 mod session;
 mod shell;
+mod shot;
 mod shown;
+mod slab;
+mod solids;
+mod space_view;
+mod surfaces;
 mod task;
+mod viewport;
 mod window_presets;
 pub mod wording;
 mod worker_engine;
 
 pub use command::{
     Action, Command, ExportCommand, OpenCommand, Panel, ResultCommand, RunCommand, ShellCommand,
-    ViewCommand, ViewId,
+    ViewCommand,
 };
-pub use document::{Document, Opened, Origin, Overlays, View};
+pub use document::{Document, Opened, Origin, Overlays};
 pub use documents::Documents;
 pub use engine::{Engine, RunningJob, Wake};
 pub use entries::ResultEntry;
@@ -60,6 +67,7 @@ pub use opening::Opening;
 pub use picture::Picture;
 pub use preferences::{Preferences, Store};
 pub use preview::mean_preview;
+pub use profile::Profile;
 pub use reading::{Loading, Stage};
 pub use record::RECORD;
 pub use regions::{RegionChoice, Regions};
@@ -73,7 +81,12 @@ pub use runs::{MOST_SAMPLES, Runs};
 pub use series::{Chooser, SeriesList, Thumbnail};
 pub use session::{Session, SessionOptions};
 pub use shell::Shell;
+pub use shot::{ShotRequest, free_name, numbered, save_picture};
 pub use shown::Shown;
+pub use slab::{Slab, projection_name};
+pub use solids::{Solid, SolidSet, Solids};
+pub use space_view::{SpaceView, SurfaceColor, sphere};
+pub use viewport::{Framing, Layout, Pane, View, ViewId, pane_name, planes};
 pub use window_presets::presets;
 pub use worker_engine::WorkerEngine;
 
@@ -83,4 +96,5 @@ pub use crate::diffusion::{SamplerKind, Start, TRAINING_STEPS};
 pub use crate::ensemble::Measure;
 pub use crate::inference::{DeviceChoice, Outcome, Preview, Settings};
 pub use crate::io::SeriesInfo;
+pub use crate::mesh::MeshFormat;
 pub use crate::volume::PlaneView;

@@ -1,7 +1,9 @@
 //! What is remembered between two starts: recent files and acknowledged notices. One JSON file on
 //! this computer; unknown keys are kept, a broken file is set aside and never overwritten silently.
 
+use crate::volume::{Modality, Window};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -18,6 +20,8 @@ pub struct Preferences {
     pub recent: Vec<PathBuf>,
     /// Program version whose research-use notice was acknowledged.
     pub research_use_acknowledged: Option<String>,
+    /// The last window of each modality whose values have a unit of their own.
+    pub windows: BTreeMap<String, Window>,
     /// Folder of the last export.
     pub export_folder: Option<PathBuf>,
     /// Keys of newer versions.
@@ -26,6 +30,20 @@ pub struct Preferences {
 }
 
 impl Preferences {
+    /// The window that a person last gave to images of this kind. Only CT has values that mean the same
+    /// in every scan; elsewhere a window of another scan would show nothing.
+    pub fn window_of(&self, modality: Modality) -> Option<Window> {
+        let window = *self.windows.get(modality.name()).filter(|_| modality == Modality::Ct)?;
+        let usable = window.center.is_finite() && window.width.is_finite() && window.width > 0.0;
+        usable.then_some(window)
+    }
+
+    pub fn remember_window(&mut self, modality: Modality, window: Window) {
+        if modality == Modality::Ct {
+            self.windows.insert(modality.name().to_owned(), window);
+        }
+    }
+
     pub fn remember(&mut self, path: &Path) {
         self.recent.retain(|p| p != path);
         self.recent.insert(0, path.to_owned());

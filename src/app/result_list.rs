@@ -3,7 +3,7 @@
 use super::entries::{BUDGET, Packed, Stored, time_of_day};
 use super::shell::Shell;
 use super::task::Task;
-use super::{Documents, Findings, Included, Level, ResultCommand, ResultEntry, Run, Wake};
+use super::{Documents, Findings, Included, Layout, Level, ResultCommand, ResultEntry, Run, Wake};
 use crate::inference::Outcome;
 use std::sync::Arc;
 
@@ -289,10 +289,10 @@ impl ResultList {
         let Some(document) = documents.of_generation(generation) else { return };
         entry.findings = Some(findings.clone());
         if let Some(slice) = findings.largest_slice.filter(|_| follow)
-            && document.view.axis == 2
+            && (document.view.axis == 2 || document.view.layout != Layout::One)
             && document.view.time == findings.outcome.time
         {
-            document.set_slice(slice);
+            document.set_slice_across(2, slice);
         }
         if self.chosen != Some(id) {
             let old = self.choose(Some(id));

@@ -10,6 +10,7 @@
 //! not count are in no file; the record names them.
 
 use super::record::{Earlier, RECORD, described, named_values, record};
+use super::surfaces::write_surfaces;
 use super::{Included, wording};
 use crate::ensemble::{Ensemble, EnsembleError, Measure};
 use crate::inference::Outcome;
@@ -20,6 +21,7 @@ use crate::io::export::{
 use crate::io::{
     FileSet, IoError, NiftiData, NiftiOptions, write_atomic, write_label_table, write_nifti_with,
 };
+use crate::mesh::MeshFormat;
 use crate::metrics::tempered;
 use crate::volume::{ClassKind, Geometry, Label, LabelTable, Notice, Source};
 use serde_json::json;
@@ -47,6 +49,8 @@ pub struct ExportOptions {
     /// DICOM SEG, binary and fractional.
     pub seg: bool,
     pub rtstruct: bool,
+    /// The surface of each class.
+    pub surface: Option<MeshFormat>,
     /// Copy patient and study texts of a DICOM source into SEG and RT Structure Set. NIfTI files
     /// never hold any.
     pub keep_identity: bool,
@@ -60,6 +64,7 @@ impl Default for ExportOptions {
             measure: Measure::default(),
             seg: false,
             rtstruct: false,
+            surface: None,
             keep_identity: false,
             overwrite: false,
         }
@@ -123,6 +128,9 @@ pub fn write_results_in(
     let mut remarks = Vec::new();
     if options.seg || options.rtstruct {
         write_dicom(&set, outcome, included, &ensemble, options, &mut files, &mut remarks)?;
+    }
+    if let Some(format) = options.surface {
+        write_surfaces(&set, outcome, &ensemble, format, &mut files)?;
     }
     let mut record = record(outcome, included, &ensemble);
     let mut earlier = Earlier::find(set.folder(), &record, &files);

@@ -213,8 +213,7 @@ impl Runs {
         if let (Some(document), Some((axis, slice))) = (documents.of_generation(run.generation), at)
         {
             // The model may look across another plane than the one that is open.
-            document.view.axis = axis;
-            document.set_slice(slice);
+            document.show_slice_across(axis, slice);
         }
         let end = end?;
         let run = self.run.take()?;

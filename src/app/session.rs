@@ -2,6 +2,7 @@
 //! threads have finished, and what follows in one part from another.
 
 mod action;
+mod solid;
 
 use super::document::Loaded;
 use super::documents::Documents;
@@ -10,6 +11,7 @@ use super::opening::Opening;
 use super::result_list::ResultList;
 use super::runs::Runs;
 use super::shell::Shell;
+use super::solids::Solids;
 use super::{
     Command, Document, Engine, Exporter, Level, OpenCommand, Origin, Panel, ResultEntry, Run,
     RunCommand, ViewCommand, Wake,
@@ -37,6 +39,7 @@ pub struct Session {
     runs: Runs,
     opening: Opening,
     exports: Exports,
+    solids: Solids,
     shell: Shell,
 }
 
@@ -50,6 +53,7 @@ impl Session {
             results: ResultList::new(result_budget, wake.clone()),
             runs: Runs::new(engine, wake.clone()),
             opening: Opening::new(wake.clone()),
+            solids: Solids::new(wake.clone()),
             exports: Exports::new(exporter, last, wake),
             shell,
         }
@@ -76,13 +80,32 @@ impl Session {
         &self.exports
     }
 
+    /// The surfaces of what is shown.
+    pub fn solids(&self) -> &Solids {
+        &self.solids
+    }
+
     pub fn shell(&self) -> &Shell {
         &self.shell
     }
 
     /// Does what is asked. A wish that makes no sense now changes nothing.
     pub fn apply(&mut self, command: impl Into<Command>) {
-        match command.into() {
+        let before = self.document().map(|d| (d.generation, d.view.window));
+        self.do_what(command.into());
+        let after = self.document().map(|d| (d.generation, d.view.window));
+        // WL-5: what the person set, on the image that was open.
+        if let (Some((image, old)), Some((same, new))) = (before, after)
+            && image == same
+            && old != new
+            && let Some(modality) = self.document().map(|d| d.volume.modality)
+        {
+            self.shell.change_preferences(|p| p.remember_window(modality, new));
+        }
+    }
+
+    fn do_what(&mut self, command: Command) {
+        match command {
             Command::Do(action) => self.act(action),
             Command::View(command) => {
                 if matches!(command, ViewCommand::SetSlice(..) | ViewCommand::StepSlice(..)) {
@@ -129,12 +152,14 @@ impl Session {
         }
         self.results.poll(&mut self.documents, &mut self.shell);
         self.exports.poll(&mut self.results, &mut self.shell);
+        self.make_solids();
         match self.shell.poll() {
             Some((Panel::Export, folder)) => self.exports.set_folder(folder),
             Some((_, path)) => self.apply(OpenCommand::path(path)),
             None => {}
         }
-        [toast, self.runs.next_poll(now)].into_iter().flatten().reduce(f64::min)
+        let played = self.documents.play(now);
+        [toast, played, self.runs.next_poll(now)].into_iter().flatten().reduce(f64::min)
     }
 
     fn accept(&mut self, loaded: Loaded) {
@@ -143,7 +168,8 @@ impl Session {
         }
         self.close_document();
         self.shell.show(Panel::Path, false);
-        let document = self.documents.put(loaded);
+        let own = self.shell.preferences().window_of(loaded.volume.modality);
+        let document = self.documents.put(loaded, own);
         self.runs.suit(&document.volume);
         self.opening.look_beside(document);
     }
@@ -161,6 +187,7 @@ impl Session {
         self.opening.loading().is_some()
             || self.runs.current().is_some()
             || self.results.is_comparing()
+            || self.solids.is_making()
             || self.exports.is_writing()
             || self.shell.is_asking()
     }

@@ -22,6 +22,8 @@ pub struct Shell {
     panels: HashSet<Panel>,
     /// The window may close although results were not exported.
     leaving: bool,
+    /// A picture of the panes was asked for.
+    shot: bool,
     /// Native dialogs may be tried.
     dialogs: bool,
     dialog: Option<Dialog>,
@@ -48,6 +50,7 @@ impl Shell {
             store,
             panels: HashSet::new(),
             leaving: false,
+            shot: false,
             dialogs,
             dialog: None,
             demo_task: Some(Task::spawn("draw the demo cards", &wake, demo_pictures::all)),
@@ -67,6 +70,14 @@ impl Shell {
 
     pub fn is_open(&self, panel: Panel) -> bool {
         self.panels.contains(&panel)
+    }
+
+    pub fn wants_shot(&self) -> bool {
+        self.shot
+    }
+
+    pub(super) fn want_shot(&mut self, wanted: bool) {
+        self.shot = wanted;
     }
 
     pub fn is_leaving(&self) -> bool {
@@ -135,6 +146,8 @@ impl Shell {
             ShellCommand::ClearRecent => self.change_preferences(|p| p.recent.clear()),
             ShellCommand::DismissToast(id) => self.log.dismiss(id),
             ShellCommand::Report(problem) => self.note(Level::Error, problem),
+            ShellCommand::Tell(text) => self.note(Level::Info, text),
+            ShellCommand::ShotTaken => self.shot = false,
         }
     }
 

@@ -14,9 +14,12 @@ mod models;
 mod open_arguments;
 mod sampling_arguments;
 mod segment;
+mod shot;
+mod surface;
 mod terminal;
 mod train;
 
+use crate::app::ShotRequest;
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -31,6 +34,8 @@ struct Arguments {
     verb: Option<Verb>,
     /// Images to open in the window.
     paths: Vec<PathBuf>,
+    #[command(flatten)]
+    shot: shot::Arguments,
 }
 
 #[derive(Subcommand)]
@@ -43,6 +48,8 @@ enum Verb {
     Convert(convert::Arguments),
     /// Lay a mask on an image and write it as NIfTI, DICOM SEG or RT Structure Set.
     Mask(mask::Arguments),
+    /// Write the surface of a mask as STL, OBJ or PLY.
+    Surface(surface::Arguments),
     /// List the models that come with the program.
     Models(models::Arguments),
     /// Write a phantom with its known truth.
@@ -58,11 +65,17 @@ enum Verb {
     Bench(bench::Arguments),
 }
 
-/// Opens the window on the given files; one line on failure.
-pub type OpenWindow = fn(Vec<PathBuf>) -> Result<(), String>;
+/// What the window can do for the command line; one line on failure.
+#[derive(Clone, Copy)]
+pub struct Window {
+    /// Opens it on the given files.
+    pub open: fn(Vec<PathBuf>) -> Result<(), String>,
+    /// Draws its panes into files, without opening it.
+    pub shoot: fn(&ShotRequest) -> Result<Vec<PathBuf>, String>,
+}
 
 /// Runs the program with the process's arguments.
-pub fn main(open_window: OpenWindow) -> ExitCode {
+pub fn main(window: Window) -> ExitCode {
     let arguments = Arguments::parse();
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| {
         tracing_subscriber::EnvFilter::new("warn,wgpu=error,naga=error,dicom=error")
@@ -79,13 +92,18 @@ pub fn main(open_window: OpenWindow) -> ExitCode {
         Some(Verb::Info(a)) => info::run(&a),
         Some(Verb::Convert(a)) => convert::run(&a),
         Some(Verb::Mask(a)) => mask::run(&a),
+        Some(Verb::Surface(a)) => surface::run(&a),
         Some(Verb::Models(a)) => models::run(&a),
         Some(Verb::Demo(a)) => demo::run(&a),
         Some(Verb::Train(a)) => train::run(&a),
         Some(Verb::Evaluate(a)) => evaluate::run(&a),
         Some(Verb::Familiarize(a)) => familiarize::run(&a),
         Some(Verb::Bench(a)) => bench::run(&a),
-        None => open_window(arguments.paths).map_err(Failure::Internal),
+        None => match arguments.shot.request(&arguments.paths) {
+            Ok(Some(request)) => shot::run(&request, window.shoot),
+            Ok(None) => (window.open)(arguments.paths).map_err(Failure::Internal),
+            Err(failure) => Err(failure),
+        },
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -2,7 +2,7 @@
 
 use crate::diffusion::{SamplerKind, Start};
 use crate::models::{Fit, Temperatures};
-use crate::volume::{Class, ClassKind, Geometry, Notice, Roi, Source, Volume};
+use crate::volume::{Block, Class, ClassKind, Geometry, Notice, Roi, Source, Volume};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::sync::Arc;
@@ -138,6 +138,12 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// The part of the scan that was segmented.
+    pub fn block(&self) -> Block {
+        let origin = [self.roi.x, self.roi.y, self.slices.start];
+        Block { origin, shape: self.block_shape() }
+    }
+
     /// Voxels of the block along x, y, z.
     pub fn block_shape(&self) -> [usize; 3] {
         [self.roi.width, self.roi.height, self.slices.len()]

@@ -1,7 +1,8 @@
 //! The renderer inside egui: resources of the window and the paint callback of a view.
 
 use super::pass::LayerKind;
-use super::{Block, ImageId, LayerId, RenderError, SlicePaint, SliceRenderer};
+use super::{Block, ImageId, LayerId, MeshId, RenderError, SlicePaint, SliceRenderer, SpacePaint};
+use crate::mesh::Mesh;
 use crate::volume::Volume;
 use eframe::egui;
 use eframe::egui_wgpu::{self, RenderState, wgpu};
@@ -111,6 +112,23 @@ pub fn remove_heat(rs: &RenderState, id: ImageId, layer: LayerId) {
     remove(rs, |r| r.remove_layer(LayerKind::Heat, id, layer));
 }
 
+/// See [`SliceRenderer::set_mesh`].
+///
+/// # Errors
+/// If the colours do not fit the surface, it is too large, or nothing is installed.
+pub fn set_mesh(
+    rs: &RenderState,
+    id: MeshId,
+    mesh: &Mesh,
+    colors: &[[u8; 3]],
+) -> Result<(), RenderError> {
+    with(rs, |r| r.set_mesh(id, mesh, colors))
+}
+
+pub fn remove_mesh(rs: &RenderState, id: MeshId) {
+    remove(rs, |r| r.remove_mesh(id));
+}
+
 /// A shape that fills `rect` (points of the window) with one opaque colour.
 pub fn ground(rect: egui::Rect, color: [u8; 3]) -> egui::Shape {
     egui_wgpu::Callback::new_paint_callback(rect, GroundCallback { color }).into()
@@ -196,6 +214,50 @@ impl egui_wgpu::CallbackTrait for Callback {
             let [left, right] = pixels(clip.left_px, clip.width_px);
             let [top, bottom] = pixels(clip.top_px, clip.height_px);
             renderer.paint_picture(pass, self.paint.view, [left, top, right, bottom]);
+        }
+    }
+}
+
+impl SpacePaint {
+    /// A shape that draws the view into `rect` (points of the window).
+    pub fn shape(self, rect: egui::Rect) -> egui::Shape {
+        egui_wgpu::Callback::new_paint_callback(rect, SpaceCallback { paint: self, rect }).into()
+    }
+}
+
+struct SpaceCallback {
+    paint: SpacePaint,
+    rect: egui::Rect,
+}
+
+impl egui_wgpu::CallbackTrait for SpaceCallback {
+    fn prepare(
+        &self,
+        _device: &wgpu::Device,
+        _queue: &wgpu::Queue,
+        screen: &egui_wgpu::ScreenDescriptor,
+        encoder: &mut wgpu::CommandEncoder,
+        resources: &mut egui_wgpu::CallbackResources,
+    ) -> Vec<wgpu::CommandBuffer> {
+        if let Some(renderer) = resources.get_mut::<SliceRenderer>() {
+            let ppp = screen.pixels_per_point;
+            let origin = [self.rect.min.x, self.rect.min.y].map(|v| (v * ppp).round());
+            let size = [self.rect.width(), self.rect.height()].map(|v| (v * ppp).round() as u32);
+            if let Err(error) = renderer.prepare_space(encoder, &self.paint, size, origin, ppp) {
+                tracing::error!("a view in space cannot be drawn: {error}");
+            }
+        }
+        Vec::new()
+    }
+
+    fn paint(
+        &self,
+        _info: egui::PaintCallbackInfo,
+        pass: &mut wgpu::RenderPass<'static>,
+        resources: &egui_wgpu::CallbackResources,
+    ) {
+        if let Some(renderer) = resources.get::<SliceRenderer>() {
+            renderer.paint_space(pass, self.paint.view);
         }
     }
 }

@@ -24,6 +24,14 @@ pub enum RenderError {
         block.shape, block.origin, outer.shape, outer.origin
     )]
     Outside { block: Block, outer: Block },
+    #[error(
+        "a surface of {vertices} points needs as many colours and normals, but {found} were given"
+    )]
+    Colors { vertices: usize, found: usize },
+    #[error(
+        "a surface of {triangles} triangles needs {bytes} bytes at once, and this graphics device takes {most}: smooth or crop the label"
+    )]
+    LargeSurface { triangles: usize, bytes: u64, most: u64 },
     #[error("a block of {:?} voxels needs {} values, but {found} were given", block.shape, block.len())]
     Length { block: Block, found: usize },
 }

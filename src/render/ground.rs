@@ -10,7 +10,7 @@ pub(super) struct Ground {
 }
 
 /// IEC 61966-2-1: an encoded value as linear light.
-fn linear_light(v: f64) -> f64 {
+pub(super) fn linear_light(v: f64) -> f64 {
     if v <= 0.04045 { v / 12.92 } else { ((v + 0.055) / 1.055).powf(2.4) }
 }
 

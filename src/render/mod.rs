@@ -14,17 +14,23 @@ mod ground;
 mod map;
 mod pass;
 mod scene;
+mod space;
+mod space_pictures;
+pub mod space_twin;
 mod texture;
 pub mod twin;
 mod uniform;
 
-pub use crate::volume::Block;
+pub use crate::volume::{Block, Projection};
 pub use callback::{
-    ground, install, remove_heat, remove_image, remove_labels, set_heat, set_image, set_labels,
-    update_heat, update_labels,
+    ground, install, remove_heat, remove_image, remove_labels, remove_mesh, set_heat, set_image,
+    set_labels, set_mesh, update_heat, update_labels,
 };
 pub use colormap::ColorMap;
 pub use error::RenderError;
 pub use map::SliceMap;
 pub use pass::{SliceRenderer, shader_sources};
-pub use scene::{HeatStyle, ImageId, Interpolation, LabelStyle, LayerId, Palette, SlicePaint};
+pub use scene::{
+    Cut, HeatStyle, ImageId, Interpolation, LabelStyle, LayerId, MeshId, Palette, SlicePaint,
+    SpacePaint,
+};

@@ -2,6 +2,7 @@
 //! bind group per view, because all views are prepared before the first is drawn.
 
 use super::ground::Ground;
+use super::space_pictures::{PICTURE, SURFACE, Space, depth_state};
 use super::texture::{Encoding, Lattice, Stored, VoxelTexture, heat_texels};
 use super::uniform::{Features, Resident, SliceUniform, Target};
 use super::{Block, ImageId, LayerId, RenderError, SlicePaint};
@@ -49,7 +50,9 @@ impl Variant {
 
 /// Every shader as it is handed to the device: name and WGSL.
 pub fn shader_sources() -> Vec<(String, String)> {
-    Variant::ALL.map(|v| (format!("{:?} {:?}", v.lattice, v.stored), v.source())).into()
+    let slices = Variant::ALL.map(|v| (format!("{:?} {:?}", v.lattice, v.stored), v.source()));
+    let others = [("surface", SURFACE), ("picture", PICTURE)];
+    slices.into_iter().chain(others.map(|(n, s)| (n.to_owned(), s.to_owned()))).collect()
 }
 
 struct Shader {
@@ -115,6 +118,7 @@ pub struct SliceRenderer {
     blanks: HashMap<(LayerKind, Lattice), VoxelTexture>,
     views: HashMap<u64, View>,
     ground: Ground,
+    pub(super) space: Space,
 }
 
 impl SliceRenderer {
@@ -132,7 +136,20 @@ impl SliceRenderer {
             blanks: HashMap::new(),
             views: HashMap::new(),
             ground: Ground::default(),
+            space: Space::default(),
         }
+    }
+
+    pub(super) fn device(&self) -> &wgpu::Device {
+        &self.device
+    }
+
+    pub(super) fn queue(&self) -> &wgpu::Queue {
+        &self.queue
+    }
+
+    pub(super) fn target(&self) -> wgpu::TextureFormat {
+        self.target
     }
 
     /// Uploads one time point. Layers of the image stay if its shape does.
@@ -167,6 +184,7 @@ impl SliceRenderer {
         let variant = Variant { lattice, stored: encoding.stored };
         let image = Image { texture, variant, rgb, slope, intercept };
         self.images.insert(id, image);
+        self.space.touch();
         Ok(())
     }
 
@@ -268,7 +286,7 @@ impl SliceRenderer {
     }
 
     fn update_layer<'a>(
-        &self,
+        &mut self,
         key: LayerKey,
         part: Block,
         found: usize,
@@ -277,7 +295,9 @@ impl SliceRenderer {
         let unknown = RenderError::UnknownLayer { id: key.1, layer: key.2 };
         let texture = self.layers.get(&key).ok_or(unknown)?;
         check(part, texture.block, found)?;
-        texture.write(&self.device, &self.queue, part, bytes)
+        texture.write(&self.device, &self.queue, part, bytes)?;
+        self.space.touch();
+        Ok(())
     }
 
     /// Writes the settings of one view. `origin` is where it lies in the target, in pixels.
@@ -291,6 +311,23 @@ impl SliceRenderer {
         origin: [f32; 2],
         pixels_per_point: f32,
     ) -> Result<bool, RenderError> {
+        let srgb = self.target.is_srgb();
+        self.prepare_for(paint, Target { origin, pixels_per_point, srgb, size: [0; 2] })
+    }
+
+    /// The same for a slice in space, in a picture of `size` pixels.
+    pub(super) fn prepare_in_space(
+        &mut self,
+        paint: &SlicePaint,
+        size: [u32; 2],
+        pixels_per_point: f32,
+    ) -> Result<bool, RenderError> {
+        let srgb = self.target.is_srgb();
+        self.prepare_for(paint, Target { origin: [0.0; 2], pixels_per_point, srgb, size })
+    }
+
+    fn prepare_for(&mut self, paint: &SlicePaint, target: Target) -> Result<bool, RenderError> {
+        let Target { origin, pixels_per_point, .. } = target;
         let Some(image) = self.images.get(&paint.image) else {
             self.views.remove(&paint.view);
             return Ok(false);
@@ -319,7 +356,6 @@ impl SliceRenderer {
             let [x, y] = origin.map(f64::from);
             [x + e[0] * ppp, y + e[1] * ppp, x + e[2] * ppp, y + e[3] * ppp]
         });
-        let target = Target { origin, pixels_per_point, srgb: self.target.is_srgb() };
         let (uniform, features) = SliceUniform::new(paint, &resident, target);
         let same = |view: &View| view.image == paint.image && view.layers == layers;
         if !self.views.get(&paint.view).is_some_and(same) {
@@ -453,7 +489,7 @@ impl Shader {
             entries: &[
                 wgpu::BindGroupLayoutEntry {
                     binding: 0,
-                    visibility: wgpu::ShaderStages::FRAGMENT,
+                    visibility: wgpu::ShaderStages::VERTEX_FRAGMENT,
                     ty: wgpu::BindingType::Buffer {
                         ty: wgpu::BufferBindingType::Uniform,
                         has_dynamic_offset: false,
@@ -488,11 +524,14 @@ impl Shader {
                 vertex: wgpu::VertexState {
                     module,
                     entry_point: Some("cover"),
-                    compilation_options: wgpu::PipelineCompilationOptions::default(),
+                    compilation_options: wgpu::PipelineCompilationOptions {
+                        constants: &features.constants(),
+                        ..Default::default()
+                    },
                     buffers: &[],
                 },
                 primitive: wgpu::PrimitiveState::default(),
-                depth_stencil: None,
+                depth_stencil: features.space.then(depth_state),
                 multisample: wgpu::MultisampleState::default(),
                 fragment: Some(wgpu::FragmentState {
                     module,
@@ -527,11 +566,12 @@ mod tests {
             validator
                 .validate(&module)
                 .unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(&source)));
-            let uniform = module
-                .types
-                .iter()
-                .find(|(_, t)| t.name.as_deref() == Some("Slice"))
-                .expect("the shader has a struct Slice");
+            let Some(uniform) =
+                module.types.iter().find(|(_, t)| t.name.as_deref() == Some("Slice"))
+            else {
+                assert!(["surface", "picture"].contains(&name.as_str()), "{name} has no Slice");
+                continue;
+            };
             let naga::TypeInner::Struct { span, .. } = uniform.1.inner else {
                 panic!("Slice is not a struct")
             };

@@ -1,7 +1,7 @@
 //! What a view shows: keys of images and layers, boxes of voxels, styles of the overlays.
 
 use super::{ColorMap, SliceMap};
-use crate::volume::Window;
+use crate::volume::{Projection, Window};
 use std::sync::Arc;
 
 /// Key of an image on the graphics device, chosen by the caller.
@@ -62,6 +62,18 @@ pub struct HeatStyle {
     pub map: ColorMap,
 }
 
+/// A cut that runs between the voxels, or a thick one. The image is interpolated in space; labels and
+/// heat are those of the middle of a thick slice.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cut {
+    /// Voxel coordinates (centres at integers) from points of the view: rows x, y, z; columns x, y, 1.
+    pub voxel_from_point: [[f64; 3]; 3],
+    /// Voxels from one sample of a thick slice to the next, and how many there are, 1 to 512.
+    pub step: [f64; 3],
+    pub samples: u32,
+    pub projection: Projection,
+}
+
 /// One view of one slice. Drawn from below: image, heat map, label fill, label outline.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SlicePaint {
@@ -72,6 +84,11 @@ pub struct SlicePaint {
     pub axis: usize,
     pub index: usize,
     pub map: SliceMap,
+    /// Instead of `axis`, `index` and `map`.
+    pub cut: Option<Cut>,
+    /// Where the cut lies in space: its depth is 0 · x + 1 · y + 2 over points, and what has less than 3
+    /// is cut away. Only for [`super::SpacePaint`].
+    pub in_space: Option<[f64; 4]>,
     /// In rescaled units, `LINEAR_EXACT`; for colour pictures it holds for each channel.
     pub window: Window,
     /// The caller combines its own switch with [`crate::volume::Volume::inverted`].
@@ -83,10 +100,35 @@ pub struct SlicePaint {
     pub labels: Option<LabelStyle>,
 }
 
+/// Key of a surface on the graphics device, chosen by the caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MeshId(pub u64);
+
+/// One view in space, by parallel projection.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SpacePaint {
+    /// Different for every view of a frame, slices included.
+    pub view: u64,
+    /// From world coordinates: points to the right and down from the view's corner, and the depth, 0
+    /// nearest to 1 farthest.
+    pub rows: [[f64; 4]; 3],
+    /// The direction of sight in the world, of length 1.
+    pub away: [f64; 3],
+    /// What has a smaller depth is cut away.
+    pub clip: f64,
+    /// Slices that have a place in space: [`SlicePaint::in_space`].
+    pub slices: Vec<SlicePaint>,
+    pub meshes: Vec<MeshId>,
+    pub background: [u8; 3],
+}
+
 impl SlicePaint {
     /// Points of the view that the slice of an image of this shape covers at most: left, top,
-    /// right, bottom; `None` if the map is singular.
+    /// right, bottom; `None` if the map is singular, or where the whole view may be covered.
     pub(super) fn extent(&self, shape: [usize; 3]) -> Option<[f64; 4]> {
+        if self.cut.is_some() {
+            return None;
+        }
         let [u, v] = SliceMap::in_plane(self.axis.min(2));
         let ends = |n: usize| [-0.5, n as f64 - 0.5];
         let mut out = [f64::INFINITY, f64::INFINITY, f64::NEG_INFINITY, f64::NEG_INFINITY];
@@ -104,13 +146,24 @@ impl SlicePaint {
 
     /// Samples per pixel and axis, 1 to 4: more where several voxels fall into one pixel.
     pub(super) fn taps(&self, pixels_per_point: f64) -> i32 {
-        let m = &self.map.voxel_from_point;
-        let step = m[0][0].hypot(m[1][0]).max(m[0][1].hypot(m[1][1])) / pixels_per_point;
+        let length = |column: usize| match &self.cut {
+            Some(cut) => cut.voxel_from_point.iter().map(|r| r[column].powi(2)).sum::<f64>().sqrt(),
+            None => {
+                self.map.voxel_from_point[0][column].hypot(self.map.voxel_from_point[1][column])
+            }
+        };
+        let step = length(0).max(length(1)) / pixels_per_point;
         if self.interpolation == Interpolation::Linear && step > 1.25 {
             (step.ceil() as i32).clamp(2, 4)
         } else {
             1
         }
+    }
+}
+
+impl Cut {
+    pub(super) fn samples(&self) -> u32 {
+        self.samples.clamp(1, 512)
     }
 }
 
@@ -134,6 +187,8 @@ mod tests {
             axis: 2,
             index: 0,
             map,
+            cut: None,
+            in_space: None,
             window: Window { center: 0.0, width: 1.0 },
             invert: false,
             interpolation: Interpolation::Linear,

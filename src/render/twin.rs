@@ -2,7 +2,9 @@
 //! definitions and not from the shader. Tests hold the shader to it; pictures without a graphics
 //! device are made with it.
 
-use super::{Block, HeatStyle, Interpolation, LabelStyle, SliceMap, SlicePaint, colormap};
+use super::{
+    Block, Cut, HeatStyle, Interpolation, LabelStyle, Projection, SliceMap, SlicePaint, colormap,
+};
 use crate::volume::Volume;
 
 /// A view together with the data that it shows; the data of layers run as their [`Block`] says.
@@ -30,7 +32,7 @@ pub fn draw(scene: &SliceScene<'_>, width: usize, height: usize, pixels_per_poin
     out
 }
 
-struct Twin<'a> {
+pub(super) struct Twin<'a> {
     scene: &'a SliceScene<'a>,
     pixels_per_point: f64,
     axis: usize,
@@ -44,7 +46,7 @@ struct Twin<'a> {
 }
 
 impl<'a> Twin<'a> {
-    fn new(scene: &'a SliceScene<'a>, pixels_per_point: f32) -> Self {
+    pub(super) fn new(scene: &'a SliceScene<'a>, pixels_per_point: f32) -> Self {
         let axis = scene.paint.axis.min(2);
         let shape = scene.volume.geometry().shape();
         let plane = SliceMap::in_plane(axis);
@@ -75,17 +77,25 @@ impl<'a> Twin<'a> {
     }
 
     fn color(&self, pixel: [f64; 2]) -> Rgb {
+        let ground = self.scene.paint.background.map(|b| f64::from(b) / 255.0);
+        self.color_in_image(pixel).unwrap_or(ground)
+    }
+
+    /// `None` beyond the image.
+    pub(super) fn color_in_image(&self, pixel: [f64; 2]) -> Option<Rgb> {
         let paint = self.scene.paint;
-        let cell = self.cell(pixel);
-        let Some(voxel) = self.voxel(cell) else {
-            return paint.background.map(|b| f64::from(b) / 255.0);
+        let values = match &paint.cut {
+            Some(cut) => self.through(cut, pixel),
+            None => self.voxel(self.cell(pixel)).map(|_| self.image(pixel)),
         };
-        let mut color = self.image(pixel).map(|v| {
+        let mut color = values?.map(|v| {
             let grey = paint.window.grey(v);
             if paint.invert { 1.0 - grey } else { grey }
         });
+        let voxel = self.shown(pixel);
         if let Some((style, block, values)) = self.heat {
-            let value = in_block(block, voxel).and_then(|i| values.get(i)).copied().unwrap_or(0.0);
+            let index = voxel.and_then(|v| in_block(block, v));
+            let value = index.and_then(|i| values.get(i)).copied().unwrap_or(0.0);
             // A NaN is no more than 0 either.
             if value > 0.0 {
                 let share = (f64::from(value) / f64::from(style.max)).min(1.0);
@@ -105,7 +115,7 @@ impl<'a> Twin<'a> {
                 }
             }
         }
-        color
+        Some(color)
     }
 
     /// The voxel of an in-plane cell, if it lies in the image.
@@ -121,15 +131,109 @@ impl<'a> Twin<'a> {
     /// Rescaled value of each channel (NaN as the lowest) at the in-plane cell nearest to `cell` in the image.
     fn sample(&self, cell: [i64; 2]) -> Rgb {
         let inside = [0, 1].map(|a| cell[a].clamp(0, self.extent[a] - 1));
+        self.values(self.voxel(inside).unwrap_or_default())
+    }
+
+    fn values(&self, voxel: [usize; 3]) -> Rgb {
         let volume = self.scene.volume;
         let last = volume.channels() - 1;
         // Far enough to be black or white in any window, and finite, so that weights of 0 stay 0.
         let far = 1e300;
-        let voxel = self.voxel(inside).unwrap_or_default();
         [0, 1, 2].map(|channel| {
             let v = volume.value(voxel, self.scene.time, channel.min(last));
             if v.is_nan() { -far } else { v.clamp(-far, far) }
         })
+    }
+
+    /// The voxel that a pixel shows, if it lies in the image.
+    fn shown(&self, pixel: [f64; 2]) -> Option<[usize; 3]> {
+        match &self.scene.paint.cut {
+            Some(cut) => self.inside(self.point(cut, pixel)),
+            None => self.voxel(self.cell(pixel)),
+        }
+    }
+
+    /// Continuous voxel coordinates of a pixel of a cut.
+    fn point(&self, cut: &Cut, pixel: [f64; 2]) -> [f64; 3] {
+        let [x, y] = pixel.map(|v| v / self.pixels_per_point);
+        cut.voxel_from_point.map(|r| r[0] * x + r[1] * y + r[2])
+    }
+
+    fn inside(&self, place: [f64; 3]) -> Option<[usize; 3]> {
+        let shape = self.scene.volume.geometry().shape();
+        let mut out = [0; 3];
+        for ((slot, v), n) in out.iter_mut().zip(place).zip(shape) {
+            let v = (v + 0.5).floor();
+            *slot = (0.0..n as f64).contains(&v).then_some(v as usize)?;
+        }
+        Some(out)
+    }
+
+    /// Values of the voxel nearest to a place, taken into the image.
+    fn nearest(&self, place: [f64; 3]) -> Rgb {
+        let shape = self.scene.volume.geometry().shape();
+        self.values(std::array::from_fn(|a| {
+            (place[a] + 0.5).floor().clamp(0.0, shape[a] as f64 - 1.0) as usize
+        }))
+    }
+
+    /// A thick or slanted slice; `None` where no sample of it lies in the image.
+    fn through(&self, cut: &Cut, pixel: [f64; 2]) -> Option<Rgb> {
+        let n = cut.samples();
+        let samples: Vec<Rgb> = (0..n)
+            .filter_map(|k| {
+                let by = f64::from(k) - 0.5 * f64::from(n - 1);
+                let shifted = |at: [f64; 3]| std::array::from_fn(|a| at[a] + by * cut.step[a]);
+                self.inside(shifted(self.point(cut, pixel)))?;
+                let taps = self.scene.paint.taps(self.pixels_per_point);
+                let mut sum = [0.0; 3];
+                let mut add = |weight: f64, values: Rgb| {
+                    for (s, v) in sum.iter_mut().zip(values) {
+                        *s += weight * v;
+                    }
+                };
+                let place: [f64; 3] = shifted(self.point(cut, pixel));
+                if taps > 1 {
+                    let t = f64::from(taps);
+                    let offset = |i: i32| (f64::from(i) + 0.5) / t - 0.5;
+                    for (i, j) in (0..taps * taps).map(|k| (k % taps, k / taps)) {
+                        let at = [pixel[0] + offset(i), pixel[1] + offset(j)];
+                        add(1.0 / (t * t), self.nearest(shifted(self.point(cut, at))));
+                    }
+                } else if self.scene.paint.interpolation == Interpolation::Nearest {
+                    add(1.0, self.nearest(place));
+                } else {
+                    for corner in 0..8usize {
+                        let up = |a: usize| corner >> a & 1 == 1;
+                        let weight: f64 = (0..3)
+                            .map(|a| {
+                                let f = place[a] - place[a].floor();
+                                if up(a) { f } else { 1.0 - f }
+                            })
+                            .product();
+                        let at = std::array::from_fn(|a| {
+                            place[a].floor() + if up(a) { 1.0 } else { 0.0 }
+                        });
+                        add(weight, self.nearest(at));
+                    }
+                }
+                Some(sum)
+            })
+            .collect();
+        let count = samples.len() as f64;
+        samples
+            .into_iter()
+            .reduce(|a, b| {
+                std::array::from_fn(|c| match cut.projection {
+                    Projection::Mean => a[c] + b[c],
+                    Projection::Maximum => a[c].max(b[c]),
+                    Projection::Minimum => a[c].min(b[c]),
+                })
+            })
+            .map(|sum| match cut.projection {
+                Projection::Mean => sum.map(|v| v / count),
+                _ => sum,
+            })
     }
 
     fn image(&self, pixel: [f64; 2]) -> Rgb {
@@ -165,7 +269,7 @@ impl<'a> Twin<'a> {
 
     fn label(&self, pixel: [f64; 2]) -> u8 {
         let Some((_, block, labels)) = self.labels else { return 0 };
-        self.voxel(self.cell(pixel))
+        self.shown(pixel)
             .and_then(|voxel| in_block(block, voxel))
             .and_then(|i| labels.get(i).copied())
             .unwrap_or(0)

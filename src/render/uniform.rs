@@ -13,10 +13,14 @@ pub(super) struct Features {
     outline: bool,
     heat: bool,
     srgb_target: bool,
+    cut: bool,
+    projection: super::Projection,
+    pub(super) space: bool,
 }
 
 impl Features {
-    pub(super) fn constants(self) -> [(&'static str, f64); 7] {
+    pub(super) fn constants(self) -> [(&'static str, f64); 11] {
+        use super::Projection::{Maximum, Minimum};
         [
             ("LINEAR", self.linear),
             ("MINIFIED", self.minified),
@@ -25,6 +29,10 @@ impl Features {
             ("OUTLINE", self.outline),
             ("HEAT", self.heat),
             ("SRGB_TARGET", self.srgb_target),
+            ("CUT", self.cut),
+            ("SPACE", self.space),
+            ("MAXIMUM", self.cut && self.projection == Maximum),
+            ("MINIMUM", self.cut && self.projection == Minimum),
         ]
         .map(|(name, on)| (name, f64::from(u8::from(on))))
     }
@@ -49,6 +57,8 @@ pub(super) struct Target {
     pub(super) origin: [f32; 2],
     pub(super) pixels_per_point: f32,
     pub(super) srgb: bool,
+    /// Pixels of the whole target, for what lies in space.
+    pub(super) size: [u32; 2],
 }
 
 #[repr(C)]
@@ -60,6 +70,9 @@ pub(super) struct SliceUniform {
     row_u: [f32; 4],
     row_v: [f32; 4],
     background: [f32; 4],
+    cut: [[f32; 4]; 3],
+    step: [f32; 4],
+    depth: [f32; 4],
     shape: [i32; 4],
     index: i32,
     taps: i32,
@@ -103,6 +116,7 @@ fn window(paint: &SlicePaint, resident: &Resident) -> [f32; 4] {
 impl SliceUniform {
     /// The block, and what the shader must be able to do for it.
     pub(super) fn new(paint: &SlicePaint, resident: &Resident, target: Target) -> (Self, Features) {
+        use super::Projection::{Maximum, Minimum};
         let axis = paint.axis.min(2);
         let ppp = f64::from(target.pixels_per_point);
         let row = |r: [f64; 3]| {
@@ -121,11 +135,29 @@ impl SliceUniform {
             ..Self::zeroed()
         };
         u.invert = u32::from(paint.invert);
+        if let Some(cut) = &paint.cut {
+            u.cut = cut.voxel_from_point.map(row);
+            let [x, y, z] = cut.step.map(|v| finite(v, 1e8));
+            u.step = [x, y, z, cut.samples() as f32];
+        }
+        if let Some([a, b, c, clip]) = paint.in_space {
+            // Over -1..1 across and upwards instead of points.
+            let [w, h] = target.size.map(|n| f64::from(n) / ppp / 2.0);
+            u.depth = [a * w, -b * h, c + a * w + b * h, clip].map(|v| finite(v, 1e8));
+        }
         let mut features = Features {
             linear: paint.interpolation == super::Interpolation::Linear,
             minified: u.taps > 1,
             rgb: resident.rgb,
             srgb_target: target.srgb,
+            cut: paint.cut.is_some(),
+            space: paint.in_space.is_some(),
+            // The shader compares stored values, which a negative slope turns round.
+            projection: match paint.cut.map(|c| c.projection).unwrap_or_default() {
+                Maximum if resident.slope < 0.0 => Minimum,
+                Minimum if resident.slope < 0.0 => Maximum,
+                other => other,
+            },
             ..Features::default()
         };
         if let (Some(style), Some(block)) = (&paint.labels, resident.labels) {

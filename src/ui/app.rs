@@ -4,11 +4,16 @@ use super::chooser::{ChooserLocal, chooser_ui};
 use super::pace::Pace;
 use super::pictures::Pictures;
 use super::residency::Residency;
+use super::space::Meshes;
 use super::thumbnails::Thumbnails;
 use super::view::ViewLocal;
 use super::windows::WindowsLocal;
-use super::{input, labels, opening, panel, start, status, strip, theme, top, view, windows};
-use crate::app::{OpenCommand, Panel, Session, SessionOptions, ShellCommand, Wake};
+use super::{
+    input, labels, opening, panel, panes, shot, start, status, strip, theme, top, windows,
+};
+use crate::app::{
+    OpenCommand, Panel, Session, SessionOptions, ShellCommand, Wake, free_name, save_picture,
+};
 use crate::render;
 use eframe::{egui, egui_wgpu};
 use std::path::PathBuf;
@@ -38,6 +43,9 @@ pub enum WindowError {
     Window(String),
 }
 
+/// Width that the panel takes beside the panes.
+const PANEL_AND_BARS: f32 = 336.0;
+
 /// How long news from other threads waits for a frame where the processor draws.
 const SOFTWARE_PATIENCE: Duration = Duration::from_millis(250);
 
@@ -46,6 +54,7 @@ pub struct SfumatoApp {
     pub session: Session,
     render_state: egui_wgpu::RenderState,
     residency: Residency,
+    meshes: Meshes,
     thumbnails: Thumbnails,
     view: ViewLocal,
     windows: WindowsLocal,
@@ -57,6 +66,25 @@ pub struct SfumatoApp {
 }
 
 impl SfumatoApp {
+    /// Writes the picture that was asked for, two pixels to the point, into the export folder.
+    fn shoot(&mut self, ui: &egui::Ui) {
+        let area = ui.available_rect_before_wrap();
+        let size = [area.width() - PANEL_AND_BARS, area.height()].map(|v| v.max(300.0) as u32);
+        let folder = self.session.exports().folder().to_owned();
+        let saved = shot::take(&self.render_state, &self.session, size, 2).and_then(|shot| {
+            std::fs::create_dir_all(&folder)
+                .map_err(|e| format!("the folder cannot be made ({e}): {}", folder.display()))?;
+            let path = free_name(&folder).ok_or("no free name is left for a picture")?;
+            save_picture(&path, shot.size, &shot.rgba, false)?;
+            Ok(format!("Picture saved: {}", path.display()))
+        });
+        self.session.apply(ShellCommand::ShotTaken);
+        self.session.apply(match saved {
+            Ok(text) => ShellCommand::Tell(text),
+            Err(text) => ShellCommand::Report(format!("No picture was saved: {text}")),
+        });
+    }
+
     /// `make` gets the function that wakes this window.
     ///
     /// # Errors
@@ -86,6 +114,7 @@ impl SfumatoApp {
             session,
             render_state,
             residency: Residency::default(),
+            meshes: Meshes::default(),
             thumbnails: Thumbnails::default(),
             view: ViewLocal::default(),
             chooser: ChooserLocal::default(),
@@ -114,8 +143,14 @@ impl eframe::App for SfumatoApp {
         if let Some(problem) = self.residency.sync(&self.render_state, &self.session) {
             self.session.apply(ShellCommand::Report(problem));
         }
+        if let Some(problem) = self.meshes.sync(&self.render_state, &self.session) {
+            self.session.apply(ShellCommand::Report(problem));
+        }
         self.thumbnails.sync(ui.ctx(), &self.session);
 
+        if self.session.shell().wants_shot() {
+            self.shoot(ui);
+        }
         let session = &self.session;
         let picture_arriving = session.opening().loading().filter(|l| l.picture().is_some());
         if let Some(chooser) = session.opening().chooser() {
@@ -135,7 +170,7 @@ impl eframe::App for SfumatoApp {
             panel::panel_ui(ui, session, &mut commands);
             strip::strip_ui(ui, session, &self.thumbnails, &mut commands);
             egui::CentralPanel::default().frame(egui::Frame::NONE).show(ui, |ui| {
-                view::view_ui(ui, session, &mut self.view, &self.residency, &mut commands);
+                panes::panes_ui(ui, session, &mut self.view, &self.residency, &mut commands);
             });
             opening::loading_card(ui.ctx(), session, &mut self.arriving, &mut commands);
         } else if let Some(loading) = picture_arriving {

@@ -5,14 +5,19 @@ mod chooser;
 mod input;
 mod labels;
 mod lines;
+mod marks;
 mod opening;
 mod pace;
+mod pane_map;
 mod panel;
+mod panes;
 mod pictures;
 mod region;
 mod residency;
 mod results;
+mod shot;
 mod sliders;
+mod space;
 mod start;
 mod status;
 mod strip;
@@ -24,6 +29,7 @@ mod windows;
 
 pub use app::{Options, SfumatoApp, WindowError, run, run_with};
 pub use input::wheel_slices;
+pub use shot::shoot;
 pub use theme::install as install_theme;
 
 /// Opens the window on the given files, with the user's own preferences.

@@ -15,17 +15,35 @@ pub(super) fn panel_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<
     let frame =
         egui::Frame::new().inner_margin(egui::Margin { left: 14, right: 4, top: 6, bottom: 10 });
     egui::Panel::right("panel").frame(frame).exact_size(336.0).resizable(false).show(ui, |ui| {
+        // The next step stays in sight, however long the list above it grows.
+        let next = egui::Frame::new().inner_margin(egui::Margin {
+            right: 10,
+            top: 8,
+            ..Default::default()
+        });
+        egui::Panel::bottom("next").frame(next).resizable(false).show(ui, |ui| {
+            next_ui(ui, session, commands);
+        });
         egui::ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
             // Room for the scroll bar, so that it never covers a control.
             ui.set_max_width(ui.available_width() - 12.0);
-            model_ui(ui, session, commands);
-            run_ui(ui, session, commands);
+            // Once there is a result, it comes before the settings of another one.
+            let first =
+                session.results().findings().is_some() && session.runs().current().is_none();
+            if !first {
+                model_ui(ui, session, commands);
+                settings_ui(ui, session, commands);
+            }
             if let Some(document) = session.document() {
                 results::result_ui(ui, session, document, commands);
                 super::labels::table_ui(ui, session, document, commands);
                 overlays_ui(ui, session, document, commands);
             }
             results::list_ui(ui, session, commands);
+            if first {
+                model_ui(ui, session, commands);
+                settings_ui(ui, session, commands);
+            }
         });
     });
 }
@@ -111,12 +129,11 @@ fn sampler_name(kind: SamplerKind) -> &'static str {
     }
 }
 
-fn run_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
-    theme::section(ui, "Run");
-    if let Some(run) = session.runs().current() {
-        progress_ui(ui, session, run, commands);
+fn settings_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
+    if session.runs().current().is_some() {
         return;
     }
+    theme::section(ui, "Run");
     let mut settings = session.runs().settings().clone();
     let volumes = session.runs().card().is_some_and(|c| c.volumes);
     egui::Grid::new("settings").num_columns(2).spacing([10.0, 7.0]).show(ui, |ui| {
@@ -154,6 +171,14 @@ fn run_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
     });
     if settings != *session.runs().settings() {
         commands.push(RunCommand::SetSettings(settings).into());
+    }
+}
+
+/// The button of the next step, or how far the run is.
+fn next_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
+    if let Some(run) = session.runs().current() {
+        progress_ui(ui, session, run, commands);
+        return;
     }
     let blocker = session.segment_blocker();
     let wide = egui::vec2(ui.available_width(), 34.0);

@@ -1,6 +1,7 @@
 //! The part of the image that the model is shown: its frame on the slice, which a person may move and
 //! resize, and the choice of it.
 
+use super::pane_map::PaneMap;
 use super::theme;
 use crate::app::{Command, Document, RegionChoice, RunCommand, Session};
 use crate::render::SliceMap;
@@ -75,14 +76,14 @@ impl Frame<'_> {
 /// Draws the frame where the shown slice cuts the region, with grips unless a model runs.
 pub(super) fn frame_ui(
     ui: &mut egui::Ui,
-    area: Rect,
+    pane: &PaneMap,
     map: &SliceMap,
     document: &Document,
     session: &Session,
     commands: &mut Vec<Command>,
 ) {
     let Some((block, what)) = framed(session) else { return };
-    let (axis, (slice, _)) = (document.view.axis, document.slice());
+    let (area, axis, slice) = (pane.area, pane.axis, pane.slice);
     if !block.along(axis).contains(&slice) {
         return;
     }
@@ -105,7 +106,7 @@ pub(super) fn frame_ui(
         if !area.contains(rect.center()) {
             return;
         }
-        let response = ui.interact(rect, ui.scope_id().with(("region", side)), Sense::drag());
+        let response = ui.interact(rect, ui.scope_id().with(("region", axis, side)), Sense::drag());
         response
             .widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Slider, true, label));
         if response.hovered() || response.dragged() {

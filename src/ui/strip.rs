@@ -78,7 +78,7 @@ fn samples_ui(
         let name = format!("Sample {}", member.index + 1);
         let text = if included { "" } else { EXCLUDED };
         let response = tile(ui, thumbnails.member(i), &name, text, chosen, false)
-            .on_hover_text("Show this sample alone (M, Shift+M)");
+            .on_hover_text("Show this sample alone (K, Shift+K)");
         if response.clicked() {
             commands.push(alone((!chosen).then_some(i)));
         }

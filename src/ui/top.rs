@@ -2,11 +2,15 @@
 
 use super::{input::hint, theme};
 use crate::app::{
-    Action, Command, OpenCommand, Panel, Session, ShellCommand, ViewCommand, ViewId, presets,
+    Action, Command, Document, Layout, OpenCommand, Pane, Panel, Session, ShellCommand,
+    ViewCommand, ViewId, pane_name, presets,
 };
-use crate::volume::{Plane, Severity};
+use crate::volume::{LengthUnit, Severity};
 use eframe::egui;
 use egui::RichText;
+
+/// Width that the tools on the right take.
+const TOOLS: f32 = 560.0;
 
 pub(super) fn top_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
     let frame = egui::Frame::new().inner_margin(egui::Margin::symmetric(14, 8));
@@ -17,10 +21,7 @@ pub(super) fn top_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Co
             open_menu(ui, session, commands);
             let Some(document) = session.document() else { return };
             ui.separator();
-            ui.label(egui::RichText::new(document.origin.short_name()).color(theme::STRONG));
-            if let Some(title) = document.series_title() {
-                ui.label(RichText::new(format!("· {title}")).color(theme::TEXT));
-            }
+            title(ui, session, document);
             if session.opening().chooser().is_some() {
                 return;
             }
@@ -35,7 +36,7 @@ pub(super) fn top_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Co
                 icon(ui, "Messages", "All messages of this session", Action::Messages, commands);
                 ui.separator();
                 window_menu(ui, document, commands);
-                icon(ui, "Fit", "Show the whole slice", Action::Fit, commands);
+                view_menu(ui, document, commands);
                 if !document.volume.geometry().is_2d() {
                     planes(ui, document, commands);
                 }
@@ -90,12 +91,7 @@ fn open_menu(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) 
 }
 
 /// Amber when the picture may not mean what it seems to.
-fn badge(
-    ui: &mut egui::Ui,
-    session: &Session,
-    document: &crate::app::Document,
-    commands: &mut Vec<Command>,
-) {
+fn badge(ui: &mut egui::Ui, session: &Session, document: &Document, commands: &mut Vec<Command>) {
     let notices: Vec<_> = session.notices().collect();
     let raw = document.raw_geometry();
     if notices.is_empty() && raw.is_none() {
@@ -121,28 +117,111 @@ fn badge(
     });
 }
 
-fn planes(ui: &mut egui::Ui, document: &crate::app::Document, commands: &mut Vec<Command>) {
+/// What is open. Gives way to the tools on its right.
+fn title(ui: &mut egui::Ui, session: &Session, document: &Document) {
+    let chooser = session.opening().chooser().is_some();
+    let tools = if chooser { 0.0 } else { TOOLS };
+    let width = (ui.available_width() - tools).max(60.0);
+    ui.scope(|ui| {
+        ui.set_max_width(width);
+        let name = document.origin.short_name();
+        let text = RichText::new(&name).color(theme::STRONG);
+        ui.add(egui::Label::new(text).truncate()).on_hover_text(name);
+        if let Some(series) = document.series_title() {
+            let text = RichText::new(format!("· {series}")).color(theme::TEXT);
+            ui.add(egui::Label::new(text).truncate());
+        }
+    });
+}
+
+/// Planes and layouts.
+fn planes(ui: &mut egui::Ui, document: &Document, commands: &mut Vec<Command>) {
     let g = document.volume.geometry();
-    // Right to left: the slices that the scanner made come first when read.
-    for axis in 0..3 {
-        let name = if g.orientation_known() {
-            match g.plane_across(axis) {
-                Plane::Axial => "Axial",
-                Plane::Coronal => "Coronal",
-                Plane::Sagittal => "Sagittal",
-            }
-        } else {
-            ["Across x", "Across y", "Across z"][axis]
-        };
+    for layout in Layout::ALL.into_iter().rev() {
+        let chosen = document.view.layout == layout && document.view.maximised.is_none();
+        if layout_button(ui, layout, chosen).clicked() {
+            commands.push(Action::Show(layout).into());
+        }
+    }
+    ui.separator();
+    // Right to left: axial comes first when read.
+    for axis in crate::app::planes(g).into_iter().rev() {
+        let name = pane_name(g, Pane::Plane(axis));
         let response = ui.selectable_label(document.view.axis == axis, name);
-        if response.on_hover_text(hint("Show this plane", Action::NextPlane)).clicked() {
+        let tip = "Keys and menus act on this plane; large where one is";
+        if response.on_hover_text(hint(tip, Action::NextPlane)).clicked() {
             commands.push(ViewCommand::SetPlane(ViewId::Main, axis).into());
         }
     }
     ui.separator();
 }
 
-fn window_menu(ui: &mut egui::Ui, document: &crate::app::Document, commands: &mut Vec<Command>) {
+/// The layout itself, in small.
+fn layout_button(ui: &mut egui::Ui, layout: Layout, chosen: bool) -> egui::Response {
+    let (rect, response) = ui.allocate_exact_size(egui::vec2(28.0, 26.0), egui::Sense::click());
+    response.widget_info(|| {
+        egui::WidgetInfo::selected(egui::accesskit::Role::Button, true, chosen, layout.title())
+    });
+    let lit = response.hovered() || response.has_focus();
+    let color = match (chosen, lit) {
+        (true, _) => theme::ACCENT,
+        (_, true) => theme::STRONG,
+        _ => theme::WEAK,
+    };
+    let area = egui::Rect::from_center_size(rect.center(), egui::vec2(17.0, 14.0));
+    let panes = if layout == Layout::One { 1 } else { 4 };
+    for place in super::panes::places(area, panes, layout) {
+        ui.painter().rect_filled(place, 1.0, color);
+    }
+    response.on_hover_text(hint(layout.title(), Action::Show(layout)))
+}
+
+/// How the planes are shown.
+fn view_menu(ui: &mut egui::Ui, document: &Document, commands: &mut Vec<Command>) {
+    let g = document.volume.geometry();
+    let view = &document.view;
+    ui.menu_button("View", |ui| {
+        ui.set_min_width(270.0);
+        let mut row = |ui: &mut egui::Ui, text: &str, action: Action, on: Option<bool>| {
+            let key = crate::app::chord_text(action).unwrap_or_default();
+            let button = egui::Button::new(text).shortcut_text(key);
+            if ui.add(button.selected(on == Some(true))).clicked() {
+                commands.push(action.into());
+            }
+        };
+        row(ui, "Fit the image", Action::Fit, None);
+        row(ui, "Centre on the crosshair", Action::Centre, None);
+        row(ui, "Reset view and window", Action::ResetView, None);
+        row(ui, "Crosshair", Action::ToggleCrosshair, Some(view.crosshair));
+        row(ui, "Picture of the panes", Action::Screenshot, None);
+        if g.is_2d() {
+            return;
+        }
+        ui.separator();
+        for layout in Layout::ALL {
+            row(ui, layout.title(), Action::Show(layout), Some(view.layout == layout));
+        }
+        let alone = Some(view.maximised.is_some());
+        row(ui, "The active pane alone", Action::Maximise, alone);
+        if g.orientation_known() {
+            ui.separator();
+            let sides = Some(view.neurological);
+            row(ui, "Neurological: patient left on the left", Action::SwitchSides, sides);
+            row(ui, "Straight in the patient", Action::Straighten, Some(view.straight));
+        }
+        ui.separator();
+        let unit = if g.unit() == LengthUnit::Millimetre { "mm" } else { "px" };
+        let slab = view.slab.map_or("none".to_owned(), |s| s.text(unit));
+        row(ui, &format!("Thick slices: {slab}"), Action::NextSlab, Some(view.slab.is_some()));
+        if view.slab.is_some() {
+            row(ui, "Thicker", Action::Thicken, None);
+        }
+    })
+    .response
+    .on_hover_text("Layout, sides, thick slices");
+}
+
+fn window_menu(ui: &mut egui::Ui, document: &Document, commands: &mut Vec<Command>) {
     ui.menu_button("Window", |ui| {
         ui.set_min_width(230.0);
         for (i, (name, w)) in presets(document).into_iter().enumerate() {

@@ -2,8 +2,8 @@
 
 use super::{panel::measure_ui, theme};
 use crate::app::{
-    BINDINGS, Command, Entry, ExportCommand, ExportOptions, Group, Level, Obstacles, OpenCommand,
-    Panel, Session, ShellCommand, typed_path, wording,
+    BINDINGS, Command, Entry, ExportCommand, ExportOptions, Group, Level, MeshFormat, Obstacles,
+    OpenCommand, Panel, Session, ShellCommand, typed_path, wording,
 };
 use eframe::egui;
 use egui::{Align2, RichText, vec2};
@@ -171,6 +171,7 @@ fn export_window(
             let row = ui.add_enabled(why.is_none(), egui::Checkbox::new(flag, text));
             row.on_disabled_hover_text(why.as_deref().unwrap_or_default());
         }
+        surface_choice(ui, &mut o.surface);
         let dicom = o.seg || o.rtstruct;
         let identity = egui::Checkbox::new(&mut o.keep_identity, "Copy patient name, ID and dates");
         ui.add_enabled(dicom && from_dicom, identity)
@@ -198,7 +199,7 @@ fn export_window(
         ui.add_space(4.0);
         let folder = typed_path(&local.folder);
         let o = local.options;
-        let any = o.nifti || o.seg || o.rtstruct;
+        let any = o.nifti || o.seg || o.rtstruct || o.surface.is_some();
         let ready = folder.is_some() && any && !session.exports().is_writing();
         let button = ui.add_enabled(ready, theme::primary("Write the files"));
         let why = match (session.exports().is_writing(), any) {
@@ -441,4 +442,23 @@ fn drop_hint(ctx: &egui::Context, session: &Session) {
         egui::FontId::proportional(22.0),
         theme::ACCENT,
     );
+}
+
+/// Surfaces as files of one of three formats.
+fn surface_choice(ui: &mut egui::Ui, chosen: &mut Option<MeshFormat>) {
+    ui.horizontal(|ui| {
+        let mut on = chosen.is_some();
+        ui.checkbox(&mut on, "Surfaces in mm, LPS, as").on_hover_text(
+            "One closed surface for each class; PLY also holds how the samples part",
+        );
+        if on != chosen.is_some() {
+            *chosen = on.then_some(MeshFormat::Stl);
+        }
+        for format in MeshFormat::ALL {
+            let name = format.ending().to_uppercase();
+            if ui.selectable_label(*chosen == Some(format), name).clicked() {
+                *chosen = Some(format);
+            }
+        }
+    });
 }

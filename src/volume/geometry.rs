@@ -98,6 +98,20 @@ fn norm(v: [f64; 3]) -> f64 {
     v.iter().map(|x| x * x).sum::<f64>().sqrt()
 }
 
+/// The anatomical directions of a world vector, components of at least 0.2, largest
+/// first, at most three (NAV-4).
+pub(super) fn letters(v: [f64; 3]) -> String {
+    let n = v.iter().map(|x| x * x).sum::<f64>().sqrt();
+    let mut parts: Vec<(f64, char)> = v
+        .iter()
+        .zip([('R', 'L'), ('A', 'P'), ('S', 'I')])
+        .map(|(&x, (up, down))| ((x / n).abs(), if x > 0.0 { up } else { down }))
+        .filter(|&(size, _)| size >= 0.2)
+        .collect();
+    parts.sort_by(|a, b| b.0.total_cmp(&a.0));
+    parts.into_iter().map(|(_, letter)| letter).collect()
+}
+
 /// What the world coordinates are measured in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

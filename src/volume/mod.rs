@@ -9,6 +9,7 @@ mod image;
 mod label;
 mod plane;
 mod provenance;
+mod section;
 mod turn;
 
 pub use block::Block;
@@ -19,4 +20,5 @@ pub use image::{
 pub use label::{Class, ClassKind, Label, LabelMap, LabelTable, Roi};
 pub use plane::PlaneView;
 pub use provenance::{DicomFrame, DicomSource, Identity, IdentityElement};
+pub use section::{Projection, Section};
 pub use turn::{AxisCodes, Turn};

@@ -1,6 +1,7 @@
 //! How a slice across a voxel axis lies on the screen: radiological display (patient right on
 //! screen left), head up, voxel axes never resampled.
 
+use super::geometry::letters;
 use super::{Geometry, Plane};
 
 /// One of the three slicings of a volume along its own axes.
@@ -43,6 +44,13 @@ impl PlaneView {
         let (right, flip_right) = find(world_right, sign_right);
         let (down, flip_down) = find(world_down, sign_down);
         Self { axis, right, down, flip_right, flip_down }
+    }
+
+    /// The same slice seen from the other side: neurological display where this is radiological.
+    #[must_use]
+    pub fn mirrored(mut self) -> Self {
+        self.flip_right = !self.flip_right;
+        self
     }
 
     /// Columns and rows on the screen.
@@ -98,19 +106,7 @@ impl PlaneView {
             return None;
         }
         let toward = |axis: usize, sign: f64| {
-            let v = geometry.world_from_voxel().column(axis);
-            let n = v.iter().map(|x| x * x).sum::<f64>().sqrt();
-            let mut parts: Vec<(f64, char)> = v
-                .iter()
-                .zip([('R', 'L'), ('A', 'P'), ('S', 'I')])
-                .map(|(&x, (up, down))| {
-                    let x = sign * x / n;
-                    (x.abs(), if x > 0.0 { up } else { down })
-                })
-                .filter(|&(size, _)| size >= 0.2)
-                .collect();
-            parts.sort_by(|a, b| b.0.total_cmp(&a.0));
-            parts.into_iter().map(|(_, letter)| letter).collect::<String>()
+            letters(geometry.world_from_voxel().column(axis).map(|x| sign * x))
         };
         let right = if self.flip_right { -1.0 } else { 1.0 };
         let down = if self.flip_down { -1.0 } else { 1.0 };

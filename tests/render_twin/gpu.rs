@@ -1,7 +1,7 @@
 //! A device without a window, and what a renderer draws on it.
 
 use super::wgpu;
-use sfumato::render::{SlicePaint, SliceRenderer};
+use sfumato::render::{SlicePaint, SliceRenderer, SpacePaint};
 
 pub(super) const RGBA: wgpu::TextureFormat = wgpu::TextureFormat::Rgba8Unorm;
 
@@ -41,6 +41,52 @@ impl Gpu {
         SliceRenderer::new(&self.device, &self.queue, format)
     }
 
+    /// The picture of a view in space, copied to a place in a target of this size.
+    pub(super) fn draw_space(
+        &self,
+        renderer: &mut SliceRenderer,
+        paint: &SpacePaint,
+        [width, height]: [u32; 2],
+        pixels_per_point: f32,
+    ) -> Vec<u8> {
+        let target = self.target(RGBA, [width, height]);
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        renderer
+            .prepare_space(&mut encoder, paint, [width, height], [0.0; 2], pixels_per_point)
+            .expect("prepared");
+        {
+            let view = target.create_view(&Default::default());
+            let mut pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
+                color_attachments: &[Some(wgpu::RenderPassColorAttachment {
+                    view: &view,
+                    depth_slice: None,
+                    resolve_target: None,
+                    ops: wgpu::Operations {
+                        load: wgpu::LoadOp::Clear(wgpu::Color::TRANSPARENT),
+                        store: wgpu::StoreOp::Store,
+                    },
+                })],
+                ..Default::default()
+            });
+            renderer.paint_space(&mut pass, paint.view);
+        }
+        self.read(encoder, &target, RGBA, [width, height])
+    }
+
+    fn target(&self, format: wgpu::TextureFormat, [width, height]: [u32; 2]) -> wgpu::Texture {
+        assert_eq!(width % 64, 0, "rows of a read buffer are multiples of 256 bytes");
+        self.device.create_texture(&wgpu::TextureDescriptor {
+            label: None,
+            size: wgpu::Extent3d { width, height, depth_or_array_layers: 1 },
+            mip_level_count: 1,
+            sample_count: 1,
+            dimension: wgpu::TextureDimension::D2,
+            format,
+            usage: wgpu::TextureUsages::RENDER_ATTACHMENT | wgpu::TextureUsages::COPY_SRC,
+            view_formats: &[],
+        })
+    }
+
     /// Prepares all views, then draws each into its rectangle (x, y, width, height), as egui does.
     pub(super) fn draw(
         &self,
@@ -50,18 +96,7 @@ impl Gpu {
         views: &[(&SlicePaint, [u32; 4])],
         pixels_per_point: f32,
     ) -> Vec<u8> {
-        assert_eq!(width % 64, 0, "rows of a read buffer are multiples of 256 bytes");
-        let size = wgpu::Extent3d { width, height, depth_or_array_layers: 1 };
-        let target = self.device.create_texture(&wgpu::TextureDescriptor {
-            label: None,
-            size,
-            mip_level_count: 1,
-            sample_count: 1,
-            dimension: wgpu::TextureDimension::D2,
-            format,
-            usage: wgpu::TextureUsages::RENDER_ATTACHMENT | wgpu::TextureUsages::COPY_SRC,
-            view_formats: &[],
-        });
+        let target = self.target(format, [width, height]);
         for (paint, [x, y, ..]) in views {
             let origin = [*x as f32, *y as f32];
             assert_eq!(renderer.prepare(paint, origin, pixels_per_point), Ok(true));
@@ -87,6 +122,16 @@ impl Gpu {
                 renderer.paint(&mut pass, paint.view);
             }
         }
+        self.read(encoder, &target, format, [width, height])
+    }
+
+    fn read(
+        &self,
+        mut encoder: wgpu::CommandEncoder,
+        target: &wgpu::Texture,
+        format: wgpu::TextureFormat,
+        [width, height]: [u32; 2],
+    ) -> Vec<u8> {
         let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
             label: None,
             size: u64::from(width * height * 4),
@@ -103,7 +148,7 @@ impl Gpu {
                     rows_per_image: None,
                 },
             },
-            size,
+            target.size(),
         );
         self.queue.submit([encoder.finish()]);
         buffer.slice(..).map_async(wgpu::MapMode::Read, |result| result.expect("mapped"));

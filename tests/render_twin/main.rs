@@ -2,6 +2,7 @@
 
 mod gpu;
 mod scene;
+mod space;
 
 use eframe::{egui, egui_wgpu::wgpu};
 use gpu::{Gpu, RGBA};
@@ -107,6 +108,8 @@ fn flat(n: usize) -> (Volume, SlicePaint) {
         axis: 2,
         index: 0,
         map: SliceMap::fit([128.0; 2], [n; 2], [1.0; 2], false, [false; 2]),
+        cut: None,
+        in_space: None,
         window: Window::from_range(0.0, 255.0),
         invert: false,
         interpolation: Interpolation::Linear,
@@ -203,6 +206,7 @@ fn updating_one_slice_leaves_the_others_alone() {
     let mut renderer = gpu.renderer(RGBA);
     let mut scene = Scene::seeded(3, [128.0, 96.0]);
     scene.upload(&mut renderer, IMAGE);
+    scene.paint.cut = None;
     scene.paint.axis = 1;
     scene.paint.index = scene.labels.0.origin[1] + 1;
     let style = LabelStyle {
@@ -303,6 +307,9 @@ fn views_in_a_window_are_those_of_the_twin() {
         let scenes = [200, 203].map(|seed| {
             let mut scene = Scene::seeded(seed, [120.0, 90.0]);
             scene.paint.image = ImageId(seed);
+            // Cuts have their pictures above; here a sample that lies on the border of two voxels to
+            // within the shader's precision would fall to either side.
+            scene.paint.cut = None;
             scene
         });
         // The second hangs over the window's right and bottom edge: it must be cut, not squeezed.
@@ -393,7 +400,7 @@ fn a_picture_that_leaves_room_is_drawn_whole_on_its_ground() {
     for (seed, (zoom, pan, angle)) in (300..).zip(views) {
         let mut scene = Scene::seeded(seed, [120.0, 90.0]);
         let map = scene.paint.map.zoomed(zoom, [60.0, 45.0]).panned(pan);
-        scene.paint.map = turn(map, angle);
+        (scene.paint.map, scene.paint.cut) = (turn(map, angle), None);
         scene.paint.background = [8, 9, 11];
         let view = (scene.paint.clone(), rect);
         let mut harness =

@@ -4,8 +4,8 @@ use super::{HEAT, IMAGE, LABELS};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sfumato::render::{
-    Block, ColorMap, HeatStyle, ImageId, Interpolation, LabelStyle, Palette, SliceMap, SlicePaint,
-    SliceRenderer,
+    Block, ColorMap, Cut, HeatStyle, ImageId, Interpolation, LabelStyle, Palette, Projection,
+    SliceMap, SlicePaint, SliceRenderer,
     twin::{self, SliceScene},
 };
 use sfumato::volume::{Geometry, Volume, Voxels, Window};
@@ -27,6 +27,20 @@ fn phantom(rng: &mut ChaCha8Rng, [nx, ny, nz]: [usize; 3]) -> Vec<f64> {
         }
     }
     out
+}
+
+/// A slanted or thick slice through the middle of the volume.
+fn cut(rng: &mut ChaCha8Rng, shape: [usize; 3], size: [f64; 2]) -> Cut {
+    let scale = shape.iter().copied().max().unwrap_or(1) as f64 / size[0];
+    let mut axis = || -> [f64; 3] { std::array::from_fn(|_| rng.random_range(-1.0..1.0)) };
+    let (right, down, step) = (axis(), axis(), axis());
+    let voxel_from_point = std::array::from_fn(|a| {
+        let [r, d] = [right[a] * scale, down[a] * scale];
+        [r, d, shape[a] as f64 / 2.0 - 0.5 * (r * size[0] + d * size[1])]
+    });
+    let projections = [Projection::Mean, Projection::Maximum, Projection::Minimum];
+    let samples = rng.random_range(1..6);
+    Cut { voxel_from_point, step, samples, projection: projections[rng.random_range(0..3)] }
 }
 
 pub(super) struct Scene {
@@ -130,6 +144,8 @@ impl Scene {
             axis,
             index: rng.random_range(0..shape[axis] + 2),
             map,
+            in_space: None,
+            cut: (seed % 6 >= 3).then(|| cut(rng, shape, size)),
             window: Window::from_range(low, high),
             invert: rng.random(),
             interpolation: if seed.is_multiple_of(3) {

@@ -67,7 +67,7 @@ fn nav_wheel_walks_slices_and_drag_changes_the_window() {
         (d.slice().0, d.view.clone())
     };
     let (slice, view) = document(&w);
-    let centre = w.harness.get_by_label("Image view").rect().center();
+    let centre = w.view_rect().center();
     w.harness.hover_at(centre);
     w.harness.event(egui::Event::MouseWheel {
         unit: egui::MouseWheelUnit::Line,
@@ -78,7 +78,7 @@ fn nav_wheel_walks_slices_and_drag_changes_the_window() {
     });
     w.harness.run_steps(3);
     assert_eq!(document(&w).0, slice + 1);
-    assert_eq!(document(&w).1.zoom, view.zoom);
+    assert_eq!(document(&w).1.framing, view.framing);
     // Right drag.
     let button = |pos: egui::Pos2, pressed: bool| egui::Event::PointerButton {
         pos,
@@ -98,8 +98,9 @@ fn nav_wheel_walks_slices_and_drag_changes_the_window() {
     let new = document(&w).1.window;
     assert!(new.width > view.window.width && new.center > view.window.center);
     // A left click sets the crosshair and shows it.
+    w.press(Modifiers::SHIFT, Key::X);
     assert!(!document(&w).1.crosshair);
-    w.harness.get_by_label("Image view").click();
+    w.harness.get_by_label("Axial view").click();
     w.harness.run_steps(3);
     assert!(document(&w).1.crosshair);
     // Home and End reach the ends; the window comes back with R.

@@ -160,14 +160,14 @@ fn a_frame_is_resized_and_moved_by_the_mouse_and_the_result_follows() {
     assert_eq!(settings.region.as_deref(), Some("own region"));
     w.hand.start(2);
     w.finish(2);
-    w.click("Region: whole image");
+    w.press_button("Region: whole image");
     w.click("Segment");
     assert_eq!(w.hand.job().settings.roi, None);
     w.hand.start(2);
     w.finish(2);
     // A click with Ctrl puts a frame of the same size round the place, and leaves the crosshair.
     let crosshair = w.session().document().unwrap().view.voxel;
-    let view = w.harness.get_by_label("Image view").rect();
+    let view = w.view_rect();
     let at = view.center() + egui::vec2(70.0, 55.0);
     w.harness.event(egui::Event::ModifiersChanged(egui::Modifiers::COMMAND));
     w.harness.drag_at(at);

@@ -5,7 +5,6 @@ use crate::dicom_files::element;
 use crate::window::*;
 use dicom::dictionary_std::tags;
 use eframe::egui::{self, Key, Modifiers};
-use egui_kittest::kittest::Queryable;
 use serde_json::json;
 use sfumato::app::{Action, ResultCommand, ViewCommand};
 use sfumato::io::{NiftiData, write_nifti};
@@ -75,7 +74,7 @@ fn nav_12_the_wheel_walks_through_a_clip() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let mut w = Window::new();
     w.open(&in_time(folder.path(), 1));
-    w.harness.hover_at(w.harness.get_by_label("Image view").rect().center());
+    w.harness.hover_at(w.view_rect().center());
     w.harness.event(egui::Event::MouseWheel {
         unit: egui::MouseWheelUnit::Line,
         delta: egui::vec2(0.0, -1.0),
@@ -85,6 +84,32 @@ fn nav_12_the_wheel_walks_through_a_clip() {
     });
     w.harness.run_steps(3);
     assert_eq!(time(&w), TIMES / 2 + 1);
+}
+
+#[test]
+fn nav_12_a_clip_plays_round_and_stops_where_it_is() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let mut w = Window::new();
+    w.open(&in_time(folder.path(), 1));
+    let first = time(&w);
+    w.press(Modifiers::NONE, Key::Y);
+    assert!(w.session().document().unwrap().view.playing.is_some());
+    // A frame of the harness is a quarter of a second.
+    w.apply(ViewCommand::Play(Some(4.0)));
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..3 * TIMES {
+        w.harness.step();
+        seen.insert(time(&w));
+    }
+    assert_eq!(seen.len(), TIMES, "all of them, from {first}: {seen:?}");
+    w.click("Stop");
+    let stopped = time(&w);
+    w.harness.run_steps(5);
+    assert_eq!(time(&w), stopped);
+    // What does not move cannot be played.
+    w.open_demo_instead(0);
+    w.press(Modifiers::NONE, Key::Y);
+    assert_eq!(w.session().document().unwrap().view.playing, None);
 }
 
 #[test]

@@ -4,8 +4,9 @@ use eframe::egui::{self, Key, Modifiers};
 use egui_kittest::kittest::{NodeT, Queryable};
 use egui_kittest::{Harness, Node};
 use sfumato::app::{
-    Command, Engine, ExportCommand, ExportOptions, Exporter, Included, OpenCommand, RunCommand,
-    RunningJob, SessionOptions, ShellCommand, Wake, WorkerEngine, export_results,
+    Command, Engine, ExportCommand, ExportOptions, Exporter, Included, OpenCommand, Pane,
+    RunCommand, RunningJob, SessionOptions, ShellCommand, Wake, WorkerEngine, export_results,
+    pane_name,
 };
 use sfumato::demo;
 use sfumato::diffusion::Start;
@@ -394,6 +395,13 @@ impl Window {
         self.until("the demo opens", |a| a.session.document().is_some());
     }
 
+    /// Another demo in place of what is open.
+    pub(crate) fn open_demo_instead(&mut self, index: usize) {
+        let before = self.session().document().map(|d| d.generation);
+        self.apply(OpenCommand::Demo(demo::list()[index].name.to_owned()));
+        self.until("the demo opens", |a| a.session.document().map(|d| d.generation) != before);
+    }
+
     pub(crate) fn click(&mut self, label: &str) {
         self.harness.get_by_label(label).click();
         self.harness.run_steps(3);
@@ -500,9 +508,20 @@ impl Window {
         image
     }
 
-    /// Colours inside the image view, every second pixel.
+    /// Where the active plane lies, or the picture.
+    pub(crate) fn view_rect(&self) -> egui::Rect {
+        let document = self.session().document().expect("an image is open");
+        let g = document.volume.geometry();
+        let name = match pane_name(g, Pane::Plane(document.view.axis)) {
+            _ if g.is_2d() => "Image view".to_owned(),
+            name => format!("{name} view"),
+        };
+        self.harness.get_by_label(&name).rect()
+    }
+
+    /// Colours inside the active plane, every second pixel.
     pub(crate) fn view_pixels(&mut self) -> Vec<[u8; 3]> {
-        let rect = self.harness.get_by_label("Image view").rect();
+        let rect = self.view_rect();
         let image = self.picture();
         let mut out = Vec::new();
         for y in (rect.top() as u32..rect.bottom() as u32).step_by(2) {

@@ -28,6 +28,7 @@ impl Session {
                 self.apply(ExportCommand::Prepare(None));
             }
             Action::ExportPanel => self.toggle(Panel::Export),
+            Action::Screenshot => self.shell.want_shot(self.documents.open().is_some()),
             Action::Segment => self.apply(RunCommand::Start),
             Action::InstantLook => self.apply(RunCommand::Look),
             Action::CancelRun => self.apply(RunCommand::Cancel),

@@ -1,0 +1,200 @@
+//! What is written over a pane: crosshair, letters, scale, the words in the corners, the colour bar.
+
+use super::pane_map::PaneMap;
+use super::{lines, theme};
+use crate::app::{Document, Findings, Shown, wording};
+use crate::render::colormap;
+use crate::volume::LengthUnit;
+use eframe::egui;
+use egui::{Align2, Color32, FontId, Pos2, Rect, Sense, Stroke, vec2};
+
+pub(super) fn crosshair(painter: &egui::Painter, document: &Document, map: &PaneMap) {
+    let at = map.point(document.view.place(document.volume.geometry()));
+    let area = map.area;
+    let stroke = Stroke::new(1.0, theme::ACCENT.gamma_multiply(0.8));
+    // A gap leaves the crossed voxel itself in sight.
+    const HOLE: f32 = 9.0;
+    for (a, b) in [
+        (Pos2::new(area.left(), at.y), Pos2::new(at.x - HOLE, at.y)),
+        (Pos2::new(at.x + HOLE, at.y), Pos2::new(area.right(), at.y)),
+        (Pos2::new(at.x, area.top()), Pos2::new(at.x, at.y - HOLE)),
+        (Pos2::new(at.x, at.y + HOLE), Pos2::new(at.x, area.bottom())),
+    ] {
+        painter.line_segment([a, b], stroke);
+    }
+}
+
+/// Text with a dark rim, readable on any picture.
+pub(super) fn text(
+    painter: &egui::Painter,
+    at: Pos2,
+    align: Align2,
+    text: &str,
+    size: f32,
+    color: Color32,
+) -> Rect {
+    let font = FontId::proportional(size);
+    for shift in [vec2(1.0, 1.0), vec2(-1.0, 1.0), vec2(1.0, -1.0), vec2(-1.0, -1.0)] {
+        painter.text(at + shift, align, text, font.clone(), Color32::from_black_alpha(170));
+    }
+    painter.text(at, align, text, font, color)
+}
+
+pub(super) fn edge_letters(painter: &egui::Painter, document: &Document, map: &PaneMap) {
+    let g = document.volume.geometry();
+    let Some([left, right, top, bottom]) = map.section.edge_letters(g) else { return };
+    let inner = map.area.shrink(12.0);
+    for (at, align, letters) in [
+        (inner.left_center(), Align2::LEFT_CENTER, left),
+        (inner.right_center(), Align2::RIGHT_CENTER, right),
+        (inner.center_top(), Align2::CENTER_TOP, top),
+        (inner.center_bottom(), Align2::CENTER_BOTTOM, bottom),
+    ] {
+        text(painter, at, align, &letters, 15.0, theme::STRONG);
+    }
+}
+
+pub(super) fn corner_text(
+    painter: &egui::Painter,
+    shown: Shown<'_>,
+    document: &Document,
+    map: &PaneMap,
+) {
+    let inner = map.area.shrink(12.0);
+    let g = document.volume.geometry();
+    let mut lines = Vec::new();
+    if g.orientation_known() {
+        let name = g.plane_across(map.axis).name();
+        let side = if document.view.neurological { "neurological" } else { "radiological" };
+        let straight = if map.section.across.is_none() { " · straight" } else { "" };
+        lines.push(format!("{name} · {side}{straight}"));
+    } else if !g.is_2d() {
+        lines.push("orientation unknown".to_owned());
+    }
+    if map.section.slices > 1 {
+        lines.push(format!("slice {} of {}", map.slice + 1, map.section.slices));
+    }
+    if let Some(slab) = document.view.slab {
+        let unit = if g.unit() == LengthUnit::Millimetre { "mm" } else { "px" };
+        lines.push(slab.text(unit));
+    }
+    if document.volume.times() > 1 {
+        lines.push(wording::time_point(document.view.time, document.volume.times()));
+    }
+    let w = document.view.window;
+    let digits = usize::from(w.width < 20.0) * 2;
+    lines.push(format!("W {:.digits$}  L {:.digits$}", w.width, w.center));
+    lines.push(format!("{:.0} %", map.points_per_voxel() * 100.0));
+    let mut at = inner.left_top();
+    for line in &lines {
+        let r = text(painter, at, Align2::LEFT_TOP, line, 12.0, theme::TEXT);
+        at.y = r.bottom() + 3.0;
+    }
+    let mut at = inner.right_top();
+    let mut right = |line: &str, color: Color32| {
+        let r = text(painter, at, Align2::RIGHT_TOP, line, 12.0, color);
+        at.y = r.bottom() + 3.0;
+    };
+    if let Some(step) = shown.live().and_then(|r| r.step.as_ref()) {
+        right(&format!("preview, step {} of {}", step.step, step.steps), theme::ACCENT);
+    }
+    if let Some(findings) = shown.result() {
+        let drawn = document.overlays.segmentation && !document.overlays.held_back;
+        match document.member {
+            _ if findings.is_deterministic() => right(wording::ONE_MASK, theme::TEXT),
+            Some(m) => {
+                let excluded = if findings.included.contains(m) { "" } else { ", excluded" };
+                let text =
+                    format!("sample {} of {} alone{excluded}", m + 1, findings.included.drawn());
+                right(&text, theme::ACCENT);
+            }
+            None if drawn => right(&lines::legend(findings.samples()), theme::TEXT),
+            None => {}
+        }
+        right(wording::RESEARCH_USE_SHORT, theme::WEAK);
+    }
+}
+
+/// A round length below a third of the view, only where a spacing is known.
+pub(super) fn scale_bar(painter: &egui::Painter, document: &Document, map: &PaneMap) {
+    let g = document.volume.geometry();
+    if g.unit() != LengthUnit::Millimetre {
+        return;
+    }
+    let (area, points_per_mm) = (map.area, map.scale);
+    let longest = f64::from(area.width()) / 4.0 / points_per_mm;
+    let power = 10f64.powf(longest.log10().floor());
+    let length =
+        [5.0, 2.0, 1.0].into_iter().map(|m| m * power).find(|l| *l <= longest).unwrap_or(power);
+    let points = (length * points_per_mm) as f32;
+    let right = area.right_bottom() - vec2(14.0, 16.0);
+    let left = right - vec2(points, 0.0);
+    for (width, color) in [(4.0, Color32::from_black_alpha(160)), (1.6, theme::STRONG)] {
+        let stroke = Stroke::new(width, color);
+        painter.line_segment([left, right], stroke);
+        for end in [left, right] {
+            painter.line_segment([end - vec2(0.0, 4.0), end + vec2(0.0, 4.0)], stroke);
+        }
+    }
+    let label =
+        if length >= 10.0 { format!("{} cm", length / 10.0) } else { format!("{length} mm") };
+    text(
+        painter,
+        right - vec2(points / 2.0, 8.0),
+        Align2::CENTER_BOTTOM,
+        &label,
+        12.0,
+        theme::STRONG,
+    );
+}
+
+/// Always with the map: name, end values, N, "fixed scale".
+pub(super) fn color_bar(
+    ui: &egui::Ui,
+    painter: &egui::Painter,
+    area: Rect,
+    document: &Document,
+    findings: &Findings,
+) {
+    let Some(class) = findings.classes.get(document.overlays.class) else { return };
+    let height = (area.height() * 0.34).clamp(90.0, 240.0);
+    let bar = Rect::from_min_size(
+        Pos2::new(area.left() + 16.0, area.bottom() - 40.0 - height),
+        vec2(14.0, height),
+    );
+    painter.rect_filled(bar.expand(1.5), 2.0, Color32::from_black_alpha(200));
+    const BANDS: usize = 64;
+    for band in 0..BANDS {
+        let t = band as f32 / (BANDS - 1) as f32;
+        let top = bar.bottom() - bar.height() * (band + 1) as f32 / BANDS as f32;
+        let r = Rect::from_min_size(
+            Pos2::new(bar.left(), top),
+            vec2(bar.width(), bar.height() / BANDS as f32 + 0.5),
+        );
+        painter.rect_filled(r, 0.0, theme::rgb(colormap::cividis(t)));
+    }
+    painter.rect_stroke(bar, 1.0, Stroke::new(1.0, theme::WEAK), egui::StrokeKind::Outside);
+    let at = |t: f32| Pos2::new(bar.right() + 7.0, bar.bottom() - bar.height() * t);
+    let measure = document.overlays.measure;
+    let [end, half] = [1.0, 0.5].map(|t| wording::mark(measure, t * measure.max()));
+    text(painter, at(1.0), Align2::LEFT_TOP, &end, 12.0, theme::STRONG);
+    text(painter, at(0.5), Align2::LEFT_CENTER, &half, 12.0, theme::TEXT);
+    text(painter, at(0.0), Align2::LEFT_BOTTOM, "0", 12.0, theme::STRONG);
+    let caption = format!("{} · {}", class.name, wording::bar(measure, findings.samples()));
+    text(
+        painter,
+        Pos2::new(bar.left(), bar.bottom() + 8.0),
+        Align2::LEFT_TOP,
+        &caption,
+        12.0,
+        theme::STRONG,
+    );
+    // Painted text is invisible to screen readers: name the bar for them.
+    let response = ui.interact(bar, ui.scope_id().with("colour bar"), Sense::hover());
+    let label = format!("Colour bar: {caption}, 0 to {end}");
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Image, true, &label));
+    let _shown = response.on_hover_text(format!(
+        "{} over the samples. {end}: half of the samples include the pixel. The scale never follows the data.",
+        measure.formula()
+    ));
+}

@@ -1,0 +1,147 @@
+//! The 3-D pane: surfaces of a result, turned, cut open and coloured by how the samples part; files.
+
+use crate::command_line::sfumato;
+use crate::window::*;
+use eframe::egui::{self, Modifiers};
+use egui_kittest::kittest::Queryable;
+use sfumato::app::{ExportOptions, MeshFormat, SurfaceColor};
+use sfumato::io::{NiftiData, write_nifti};
+use sfumato::volume::{Affine, Geometry};
+
+fn solids_ready(w: &mut Window) {
+    w.until("surfaces are made", |a| {
+        a.session.solids().made().is_some() && !a.session.solids().is_making()
+    });
+}
+
+fn space_pixels(w: &mut Window) -> Vec<[u8; 3]> {
+    let rect = w.harness.get_by_label("3-D view").rect();
+    let image = w.picture();
+    let mut out = Vec::new();
+    for y in rect.top() as u32..rect.bottom() as u32 {
+        for x in rect.left() as u32..rect.right() as u32 {
+            let p = image.get_pixel(x, y).0;
+            out.push([p[0], p[1], p[2]]);
+        }
+    }
+    out
+}
+
+fn drag(w: &mut Window, from: egui::Pos2, by: egui::Vec2) {
+    let button = |pos, pressed| egui::Event::PointerButton {
+        pos,
+        button: egui::PointerButton::Primary,
+        pressed,
+        modifiers: Modifiers::NONE,
+    };
+    w.harness.hover_at(from);
+    w.harness.event(button(from, true));
+    for k in 1..=4u8 {
+        w.harness.event(egui::Event::PointerMoved(from + by * f32::from(k) / 4.0));
+    }
+    w.harness.event(button(from + by, false));
+    w.harness.run_steps(3);
+}
+
+#[test]
+fn nav_1_the_fourth_pane_shows_surfaces_that_turn_and_tell_where_samples_part() {
+    let mut w = Window::new();
+    w.open_demo(2);
+    let slices = space_pixels(&mut w);
+    let lit = slices.iter().filter(|p| p[0] > 60).count();
+    assert!(lit > 3000, "slices lie in space: {lit}");
+    w.segment(4);
+    w.finish(4);
+    solids_ready(&mut w);
+    w.click("3-D slices");
+    let set = w.session().solids().made().unwrap().clone();
+    assert_eq!(set.solids.len(), 2);
+    for (k, solid) in set.solids.iter().enumerate() {
+        let m = solid.mesh.measures();
+        assert!(m.closed, "{}", solid.name);
+        // The majority's voxels; an outer region holds the inner one.
+        let findings = w.session().segmented().result().unwrap();
+        let g = &w.session().document().unwrap().volume.geometry().clone();
+        let voxels = findings.labels.iter().filter(|l| usize::from(**l) > k).count();
+        let volume = voxels as f64 * g.voxel_volume();
+        assert!((m.volume / volume - 1.0).abs() < 0.02, "{} {volume}", m.volume);
+        assert_eq!(solid.spread.as_ref().unwrap().len(), solid.mesh.vertices.len());
+    }
+    let first = space_pixels(&mut w);
+    let blue = |pixels: &[[u8; 3]]| {
+        pixels.iter().filter(|p| p[2] > p[0].saturating_add(30) && p[2] > 60).count()
+    };
+    assert!(blue(&first) > 800, "the disc's colour: {}", blue(&first));
+    // Dragging turns it; a double turn back and forth is the same picture again.
+    let at = w.harness.get_by_label("3-D view").rect().center();
+    drag(&mut w, at, egui::vec2(60.0, 25.0));
+    let turned = space_pixels(&mut w);
+    assert!(difference(&first, &turned) > 500);
+    w.click("3-D disagreement");
+    assert_eq!(w.session().document().unwrap().view.space.color, SurfaceColor::Disagreement);
+    assert!(blue(&space_pixels(&mut w)) != blue(&turned));
+    // Hidden with everything else.
+    w.press(Modifiers::NONE, egui::Key::S);
+    let bare = space_pixels(&mut w);
+    assert!(difference(&bare, &turned) > 800);
+}
+
+#[test]
+fn exp_1_surfaces_leave_the_window_as_files_in_millimetres() {
+    let mut w = Window::exporting(None);
+    w.open_demo(2);
+    w.segment(3);
+    w.finish(3);
+    let folder = tempfile::tempdir().unwrap();
+    let options =
+        ExportOptions { nifti: false, surface: Some(MeshFormat::Ply), ..ExportOptions::default() };
+    let record = w.export(1, &folder.path().join("out"), options);
+    let names: Vec<&str> =
+        record["outputs"].as_array().unwrap().iter().map(|o| o["file"].as_str().unwrap()).collect();
+    assert_eq!(names, ["surface-1-optic-disc.ply", "surface-2-optic-cup.ply"]);
+    let bytes = std::fs::read(folder.path().join("out").join(names[0])).unwrap();
+    let text = String::from_utf8_lossy(&bytes[..600]);
+    assert!(text.starts_with("ply\nformat binary_little_endian 1.0\n"), "{text}");
+    assert!(text.contains("SPACE=LPS") && text.contains("property float outline_sd_mm"), "{text}");
+}
+
+#[test]
+fn open_4_the_command_line_writes_a_surface_and_says_what_it_cannot() {
+    let folder = tempfile::tempdir().unwrap();
+    let steps = [[-1.0, 0.0, 0.0], [0.0, -1.0, 0.0], [0.0, 0.0, 2.0]];
+    let g = Geometry::new([30, 30, 15], Affine::from_columns(steps, [40.0, -3.0, 7.0])).unwrap();
+    let labels: Vec<u8> = (0..g.voxel_count())
+        .map(|i| {
+            let v = [i % 30, i / 30 % 30, i / 900].map(|v| v as f64);
+            3 * u8::from((v[0] - 14.5).hypot(v[1] - 14.5).hypot(2.0 * (v[2] - 7.0)) <= 10.0)
+        })
+        .collect();
+    let mask = folder.path().join("mask.nii.gz");
+    write_nifti(&mask, &g, NiftiData::U8(&labels), 1, false).unwrap();
+    let mask = mask.to_str().unwrap();
+    let out = folder.path().join("ball.stl");
+    let out = out.to_str().unwrap();
+    let (code, said) = sfumato(&["surface", mask, out, "--label", "3", "--space", "ras"]);
+    assert_eq!(code, 0, "{said}");
+    let stl = std::fs::read(out).unwrap();
+    let count = u32::from_le_bytes(stl[80..84].try_into().unwrap()) as usize;
+    assert_eq!(stl.len(), 84 + 50 * count);
+    let number = |at: usize| f32::from_le_bytes(stl[at..at + 4].try_into().unwrap());
+    // Its middle in RAS: 40 - 14.5, -3 - 14.5, 7 + 14.
+    for (axis, middle) in [25.5f32, -17.5, 21.0].into_iter().enumerate() {
+        let along: Vec<f32> = (0..3 * count)
+            .map(|k| number(84 + 50 * (k / 3) + 12 + 12 * (k % 3) + 4 * axis))
+            .collect();
+        let low = along.iter().copied().fold(f32::INFINITY, f32::min);
+        let high = along.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        assert!(((low + high) / 2.0 - middle).abs() < 0.2, "{axis}: {low} {high}");
+        // Voxels are 2 mm high.
+        assert!(((high - low) / 2.0 - 10.0).abs() < 1.1, "{axis}: {low} {high}");
+    }
+    let (code, said) = sfumato(&["surface", mask, out]);
+    assert_eq!(code, 3, "it exists: {said}");
+    let (code, said) = sfumato(&["surface", mask, out, "--label", "9", "--overwrite"]);
+    assert!(code == 3 && said.contains('3'), "{said}");
+    let (code, said) = sfumato(&["surface", mask, "ball.obx"]);
+    assert!(code == 2 && said.contains(".ply"), "{said}");
+}
