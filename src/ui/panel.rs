@@ -180,6 +180,7 @@ fn next_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
         progress_ui(ui, session, run, commands);
         return;
     }
+    let volumes = session.runs().card().is_some_and(|c| c.volumes);
     let blocker = session.segment_blocker();
     let wide = egui::vec2(ui.available_width(), 34.0);
     let (name, tip) = match volumes {
