@@ -3,6 +3,7 @@
 use super::TrainError;
 use super::dataset::Case;
 use super::readers::{AmongReaders, ErrorsFound, LOOKED_AT, majority};
+use super::ways::Ways;
 use crate::ensemble::Ensemble;
 use crate::inference::{Engine, InferenceError, Job, Settings};
 use crate::metrics::{
@@ -16,17 +17,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
-
-/// What is known of one measure in the four ways to a mask: the anchor head's, the first member
-/// alone, the mean of the members' soft masks ([`Ensemble::mean_mask`]), STAPLE. `None` where it is not
-/// defined (STAPLE with fewer than three members).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct Ways<T> {
-    pub direct: T,
-    pub sample: T,
-    pub mean: T,
-    pub staple: T,
-}
 
 /// Means over the cases where a figure is defined.
 pub type Scores = Ways<Option<f64>>;
@@ -128,24 +118,6 @@ impl Evaluation {
             members: self.members,
             steps: self.steps,
         })
-    }
-}
-
-impl<T> Ways<T> {
-    /// Names and values in the order of tables.
-    pub fn each(&self) -> [(&'static str, &T); 4] {
-        [
-            ("direct", &self.direct),
-            ("sample", &self.sample),
-            ("mean", &self.mean),
-            ("staple", &self.staple),
-        ]
-    }
-
-    /// The same of each way.
-    pub fn map<U>(&self, f: impl Fn(&T) -> U) -> Ways<U> {
-        let [direct, sample, mean, staple] = self.each().map(|(_, v)| f(v));
-        Ways { direct, sample, mean, staple }
     }
 }
 

@@ -27,10 +27,11 @@ mod unet;
 mod volume_tests;
 mod volumes;
 mod voxel_size;
+mod ways;
 
 pub use config::{Augmentation, TrainConfig};
 pub use dataset::{Case, Dataset};
-pub use evaluate::{ByMembers, CaseScores, ClassScores, Evaluation, Scores, Ways, evaluate};
+pub use evaluate::{ByMembers, CaseScores, ClassScores, Evaluation, Scores, evaluate};
 pub use familiarity::familiarize;
 pub use medsegdiff::{LossWeights, Training};
 pub use membranes::evaluate_membranes;
@@ -41,6 +42,7 @@ pub use recipe::Recipe;
 pub use resnet3d::VolumeTraining;
 pub use trainer::{Progress, train};
 pub use unet::{Borders, Loss, Training as UNetTraining};
+pub use ways::Ways;
 
 use std::path::PathBuf;
 

@@ -1,6 +1,6 @@
 //! An ensemble against several readers of the same picture, and against what most of them say.
 
-use super::evaluate::Ways;
+use super::ways::Ways;
 use crate::ensemble::Ensemble;
 use crate::metrics::{
     EmptyRule, MetricsError, errors_found, ged_squared, matched_iou, overlap,
