@@ -138,5 +138,5 @@ fn the_configurations_that_come_with_the_program_can_be_trained() {
             found += 1;
         }
     }
-    assert_eq!(found, 6);
+    assert_eq!(found, 7);
 }
