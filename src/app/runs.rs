@@ -6,7 +6,7 @@ use super::{Document, Documents, Engine, Level, Regions, Run, RunCommand, Wake};
 use crate::diffusion::TRAINING_STEPS;
 use crate::inference::{DeviceChoice, Job, Outcome, Settings, slice_axis};
 use crate::models::ModelCard;
-use crate::volume::{Block, Roi, Volume};
+use crate::volume::{Block, Modality, Roi, Volume};
 use std::sync::Arc;
 
 /// Most samples that the window draws at once.
@@ -58,6 +58,12 @@ impl Runs {
 
     pub fn cards(&self) -> &[ModelCard] {
         self.engine.cards()
+    }
+
+    /// A model for such images that is offered only where a person shows it the place.
+    pub fn on_request(&self, modality: Modality) -> Option<&ModelCard> {
+        let own = |c: &&ModelCard| c.modality == modality && modality != Modality::Unknown;
+        self.cards().iter().filter(own).find(|c| c.input.region.is_some())
     }
 
     /// The chosen model.

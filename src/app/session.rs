@@ -231,6 +231,12 @@ impl Session {
         if self.runs.card().is_none() {
             return Some(match self.runs.cards() {
                 [] => format!("no model: {}", self.runs.weights_hint()),
+                _ if self
+                    .document()
+                    .is_some_and(|d| self.runs.on_request(d.volume.modality).is_some()) =>
+                {
+                    "choose a model first".to_owned()
+                }
                 _ => "no model fits: choose one to use it all the same".to_owned(),
             });
         }

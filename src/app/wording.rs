@@ -128,6 +128,16 @@ pub fn cost(card: &ModelCard) -> String {
     format!("{parameters} parameters · {:.1} GFLOP per step", card.gflop_per_step)
 }
 
+/// Of a model for the image's kind that wants to be shown a place.
+pub fn wants_a_place(card: &ModelCard) -> String {
+    let structure = card.input.region.as_deref().unwrap_or("place");
+    format!(
+        "\"{}\" is for a {structure} that you show: choose it, then Ctrl+click there. The other models were \
+         made for other images: expect poor masks.",
+        card.title
+    )
+}
+
 /// Stands below every number that comes from the samples.
 pub fn not_calibrated(included: &Included) -> String {
     match included.count() {

@@ -453,24 +453,29 @@ impl CustomOp1 for BiasGradient {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::gradcheck::{check, close, noise};
     use super::*;
 
+    /// Batch, channels in and out, height, width, kernel's height and width, stride, padding.
+    #[rustfmt::skip]
+    pub(in super::super) const CASES: [[usize; 9]; 11] = [
+        [2, 3, 4, 8, 8, 3, 3, 1, 1],
+        [2, 3, 4, 7, 9, 3, 3, 1, 1],
+        [1, 2, 3, 6, 5, 3, 3, 1, 0],
+        [2, 3, 2, 8, 6, 3, 3, 2, 1],
+        [2, 3, 2, 7, 9, 3, 3, 2, 1],
+        [2, 3, 4, 5, 6, 1, 1, 1, 0],
+        [1, 2, 2, 8, 8, 1, 1, 2, 0],
+        [1, 2, 2, 9, 9, 7, 7, 2, 3],
+        [1, 2, 2, 6, 7, 3, 1, 1, 0],
+        [1, 2, 2, 4, 3, 5, 5, 1, 2],
+        [1, 2, 2, 5, 5, 1, 1, 1, 1],
+    ];
+
     #[test]
     fn conv2d_matches_candle_and_differences() {
-        for (b, ci, co, h, w, kh, kw, stride, pad) in [
-            (2, 3, 4, 8, 8, 3, 3, 1, 1),
-            (2, 3, 4, 7, 9, 3, 3, 1, 1),
-            (1, 2, 3, 6, 5, 3, 3, 1, 0),
-            (2, 3, 2, 8, 6, 3, 3, 2, 1),
-            (2, 3, 2, 7, 9, 3, 3, 2, 1),
-            (2, 3, 4, 5, 6, 1, 1, 1, 0),
-            (1, 2, 2, 8, 8, 1, 1, 2, 0),
-            (1, 2, 2, 9, 9, 7, 7, 2, 3),
-            (1, 2, 2, 6, 7, 3, 1, 1, 0),
-            (1, 2, 2, 4, 3, 5, 5, 1, 2),
-        ] {
+        for [b, ci, co, h, w, kh, kw, stride, pad] in CASES {
             let shapes = [vec![b, ci, h, w], vec![co, ci, kh, kw], vec![co]];
             let x = noise(&shapes[0], 1);
             let (k, bias) = (noise(&shapes[1], 2), noise(&shapes[2], 3));

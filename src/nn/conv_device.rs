@@ -89,24 +89,13 @@ impl Conv {
 
 #[cfg(test)]
 mod tests {
+    use super::super::conv::tests::CASES;
     use super::super::gradcheck::{check, close, noise};
     use super::*;
 
     #[test]
     fn the_device_convolution_has_the_gradient_of_differences_and_of_the_fused_one() {
-        for (b, ci, co, h, w, kh, kw, stride, pad) in [
-            (2, 3, 4, 8, 8, 3, 3, 1, 1),
-            (2, 3, 4, 7, 9, 3, 3, 1, 1),
-            (1, 2, 3, 6, 5, 3, 3, 1, 0),
-            (2, 3, 2, 8, 6, 3, 3, 2, 1),
-            (2, 3, 2, 7, 9, 3, 3, 2, 1),
-            (2, 3, 4, 5, 6, 1, 1, 1, 0),
-            (1, 2, 2, 8, 8, 1, 1, 2, 0),
-            (1, 2, 2, 9, 9, 7, 7, 2, 3),
-            (1, 2, 2, 6, 7, 3, 1, 1, 0),
-            (1, 2, 2, 4, 3, 5, 5, 1, 2),
-            (1, 2, 2, 5, 5, 1, 1, 1, 1),
-        ] {
+        for [b, ci, co, h, w, kh, kw, stride, pad] in CASES {
             let shapes = [vec![b, ci, h, w], vec![co, ci, kh, kw], vec![co]];
             let [x, k, bias] = [0, 1, 2].map(|i| noise(&shapes[i], i as u64));
             let fused = super::super::conv2d(&x, &k, &bias, stride, pad).unwrap();

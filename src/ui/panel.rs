@@ -57,9 +57,11 @@ fn model_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
         return;
     }
     let modality = session.document().map_or(Modality::Unknown, |d| d.volume.modality);
+    let on_request = runs.on_request(modality);
     let title = match runs.card() {
         Some(card) => card.title.clone(),
         None if modality == Modality::Unknown => "No model for such images".to_owned(),
+        None if on_request.is_some() => format!("Choose a model for {}", modality.name()),
         None => format!("No model for {}", modality.name()),
     };
     let mut chosen = runs.card().map(|c| c.id.clone());
@@ -83,8 +85,12 @@ fn model_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
         commands.push(RunCommand::SetModel(id).into());
     }
     let Some(card) = runs.card() else {
-        let text = "There are models for the images in this list. Any of them can be used here all \
-                    the same: expect poor masks.";
+        let others = "There are models for the images in this list. Any of them can be used here all \
+                      the same: expect poor masks.";
+        let text = match on_request {
+            Some(card) => wording::wants_a_place(card),
+            None => others.to_owned(),
+        };
         ui.label(RichText::new(text).size(12.0).color(theme::AMBER));
         return;
     };

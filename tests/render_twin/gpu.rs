@@ -54,22 +54,7 @@ impl Gpu {
         renderer
             .prepare_space(&mut encoder, paint, [width, height], [0.0; 2], pixels_per_point)
             .expect("prepared");
-        {
-            let view = target.create_view(&Default::default());
-            let mut pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
-                color_attachments: &[Some(wgpu::RenderPassColorAttachment {
-                    view: &view,
-                    depth_slice: None,
-                    resolve_target: None,
-                    ops: wgpu::Operations {
-                        load: wgpu::LoadOp::Clear(wgpu::Color::TRANSPARENT),
-                        store: wgpu::StoreOp::Store,
-                    },
-                })],
-                ..Default::default()
-            });
-            renderer.paint_space(&mut pass, paint.view);
-        }
+        renderer.paint_space(&mut pass(&mut encoder, &target), paint.view);
         self.read(encoder, &target, RGBA, [width, height])
     }
 
@@ -103,19 +88,7 @@ impl Gpu {
         }
         let mut encoder = self.device.create_command_encoder(&Default::default());
         {
-            let view = target.create_view(&Default::default());
-            let mut pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
-                color_attachments: &[Some(wgpu::RenderPassColorAttachment {
-                    view: &view,
-                    depth_slice: None,
-                    resolve_target: None,
-                    ops: wgpu::Operations {
-                        load: wgpu::LoadOp::Clear(wgpu::Color::TRANSPARENT),
-                        store: wgpu::StoreOp::Store,
-                    },
-                })],
-                ..Default::default()
-            });
+            let mut pass = pass(&mut encoder, &target);
             for (paint, [x, y, w, h]) in views {
                 pass.set_viewport(*x as f32, *y as f32, *w as f32, *h as f32, 0.0, 1.0);
                 pass.set_scissor_rect(*x, *y, *w, *h);
@@ -159,4 +132,21 @@ impl Gpu {
         }
         pixels
     }
+}
+
+/// Draws on a target that is transparent at first.
+fn pass<'a>(encoder: &'a mut wgpu::CommandEncoder, target: &wgpu::Texture) -> wgpu::RenderPass<'a> {
+    let view = target.create_view(&Default::default());
+    encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
+        color_attachments: &[Some(wgpu::RenderPassColorAttachment {
+            view: &view,
+            depth_slice: None,
+            resolve_target: None,
+            ops: wgpu::Operations {
+                load: wgpu::LoadOp::Clear(wgpu::Color::TRANSPARENT),
+                store: wgpu::StoreOp::Store,
+            },
+        })],
+        ..Default::default()
+    })
 }

@@ -35,22 +35,6 @@ fn seen(w: &mut Window, name: &str) -> egui::Pos2 {
     r.center() + egui::vec2(x * r.width(), y * r.height())
 }
 
-fn drag(w: &mut Window, button: PointerButton, from: egui::Pos2, by: egui::Vec2) {
-    let event = |pos, pressed| egui::Event::PointerButton {
-        pos,
-        button,
-        pressed,
-        modifiers: Modifiers::NONE,
-    };
-    w.harness.hover_at(from);
-    w.harness.event(event(from, true));
-    for k in 1..=4u8 {
-        w.harness.event(egui::Event::PointerMoved(from + by * f32::from(k) / 4.0));
-    }
-    w.harness.event(event(from + by, false));
-    w.harness.run_steps(3);
-}
-
 #[test]
 fn nav_6_zooming_keeps_what_is_under_the_pointer_and_panning_keeps_some_of_the_image() {
     let (mut w, _folder, _) = scan();
@@ -64,12 +48,12 @@ fn nav_6_zooming_keeps_what_is_under_the_pointer_and_panning_keeps_some_of_the_i
     }
     // A drag of the middle button carries it along, and never out of sight.
     let before = seen(&mut w, "Axial view");
-    drag(&mut w, PointerButton::Middle, before, egui::vec2(-30.0, -18.0));
+    w.drag(PointerButton::Middle, before, egui::vec2(-30.0, -18.0));
     let after = seen(&mut w, "Axial view");
     assert!((after - before - egui::vec2(-30.0, -18.0)).length() < 1.5, "{before:?} {after:?}");
     for _ in 0..12 {
         let at = rect(&w, "Axial view").center();
-        drag(&mut w, PointerButton::Middle, at, egui::vec2(180.0, 0.0));
+        w.drag(PointerButton::Middle, at, egui::vec2(180.0, 0.0));
     }
     let r = rect(&w, "Axial view");
     let image = w.picture();
@@ -123,7 +107,7 @@ fn wl_4_a_point_of_dragging_is_a_512th_of_the_robust_range() {
     let document = w.session().document().unwrap();
     let (before, step) = (document.view.window, document.robust_range / 512.0);
     let at = rect(&w, "Coronal view").center();
-    drag(&mut w, PointerButton::Secondary, at, egui::vec2(40.0, -24.0));
+    w.drag(PointerButton::Secondary, at, egui::vec2(40.0, -24.0));
     let after = w.session().document().unwrap().view.window;
     // The first points only tell a drag from a click.
     let (wider, higher) =

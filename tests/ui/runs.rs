@@ -9,7 +9,8 @@ use sfumato::app::{
 };
 use sfumato::demo;
 use sfumato::diffusion::Start;
-use sfumato::inference::Event;
+use sfumato::inference::{Event, Loader};
+use sfumato::models::ModelError;
 use sfumato::volume::Modality;
 use std::sync::Arc;
 
@@ -257,6 +258,20 @@ fn run_1_the_button_says_why_it_is_disabled() {
     assert!(w.has("Cannot segment now: no model fits: choose one to use it all the same."));
     w.apply(RunCommand::SetModel("hippocampus".to_owned()));
     assert!(w.has("made for"), "a model for another modality is named as such");
+    assert_eq!(w.session().segment_blocker(), None);
+}
+
+#[test]
+fn a_model_that_wants_to_be_shown_a_place_is_named_and_not_offered() {
+    let mut nodule = card("nodule", Modality::Ct);
+    nodule.input.region = Some("lung nodule".into());
+    let none: Loader = Arc::new(|id, _| Err(ModelError::Unknown(id.to_owned(), String::new())));
+    let mut w = Window::with_models(vec![nodule], none);
+    w.open_demo(2);
+    assert!(w.has("Model: Choose a model for CT") && w.has("Ctrl+click there"), "{:?}", w.texts());
+    w.press(Modifiers::COMMAND, Key::Enter);
+    assert!(w.has("Cannot segment now: choose a model first."));
+    w.apply(RunCommand::SetModel("nodule".to_owned()));
     assert_eq!(w.session().segment_blocker(), None);
 }
 

@@ -27,22 +27,6 @@ fn space_pixels(w: &mut Window) -> Vec<[u8; 3]> {
     out
 }
 
-fn drag(w: &mut Window, from: egui::Pos2, by: egui::Vec2) {
-    let button = |pos, pressed| egui::Event::PointerButton {
-        pos,
-        button: egui::PointerButton::Primary,
-        pressed,
-        modifiers: Modifiers::NONE,
-    };
-    w.harness.hover_at(from);
-    w.harness.event(button(from, true));
-    for k in 1..=4u8 {
-        w.harness.event(egui::Event::PointerMoved(from + by * f32::from(k) / 4.0));
-    }
-    w.harness.event(button(from + by, false));
-    w.harness.run_steps(3);
-}
-
 #[test]
 fn nav_1_the_fourth_pane_shows_surfaces_that_turn_and_tell_where_samples_part() {
     let mut w = Window::new();
@@ -74,7 +58,7 @@ fn nav_1_the_fourth_pane_shows_surfaces_that_turn_and_tell_where_samples_part() 
     assert!(blue(&first) > 800, "the disc's colour: {}", blue(&first));
     // Dragging turns it; a double turn back and forth is the same picture again.
     let at = w.harness.get_by_label("3-D view").rect().center();
-    drag(&mut w, at, egui::vec2(60.0, 25.0));
+    w.drag(egui::PointerButton::Primary, at, egui::vec2(60.0, 25.0));
     let turned = space_pixels(&mut w);
     assert!(difference(&first, &turned) > 500);
     w.click("3-D disagreement");

@@ -286,6 +286,23 @@ pub(crate) struct Window {
 pub(crate) const MOST_LOOKS: usize = 50_000;
 
 impl Window {
+    /// Presses, moves in four steps, lets go.
+    pub(crate) fn drag(&mut self, button: egui::PointerButton, from: egui::Pos2, by: egui::Vec2) {
+        let event = |pos, pressed| egui::Event::PointerButton {
+            pos,
+            button,
+            pressed,
+            modifiers: Modifiers::NONE,
+        };
+        self.harness.hover_at(from);
+        self.harness.event(event(from, true));
+        for k in 1..=4u8 {
+            self.harness.event(egui::Event::PointerMoved(from + by * f32::from(k) / 4.0));
+        }
+        self.harness.event(event(from + by, false));
+        self.harness.run_steps(3);
+    }
+
     pub(crate) fn new() -> Self {
         Self::with_folder(None)
     }
