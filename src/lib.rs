@@ -27,6 +27,7 @@ pub mod app;
 pub mod cli;
 pub mod demo;
 pub mod diffusion;
+pub mod edit;
 pub mod ensemble;
 pub mod inference;
 pub mod io;
