@@ -14,6 +14,8 @@
 //! | [`metrics`] | a mask against a reference |
 //! | [`inference`] | jobs, events, the worker thread |
 //! | [`locate`] | where in a whole scan a structure lies |
+//! | [`edit`] | correcting a mask by hand, with everything undoable |
+//! | [`measure`] | lengths, areas, values, ratios |
 //! | [`train`] | data sets, losses, the training loop, evaluation |
 //! | [`render`] | wgpu shaders and their CPU twins |
 //! | [`app`] | the session: every change of state goes through it |
@@ -32,6 +34,7 @@ pub mod ensemble;
 pub mod inference;
 pub mod io;
 pub mod locate;
+pub mod measure;
 pub mod metrics;
 pub mod models;
 pub mod nn;

@@ -1,7 +1,7 @@
 //! What a person can ask for. Every change of a [`super::Session`] is one of these, sorted by the
 //! part of the session that answers it, and naming what it is about.
 
-use super::{ExportOptions, RegionChoice};
+use super::{EditCommand, ExportOptions, RegionChoice, Tool};
 use crate::ensemble::Measure;
 use crate::inference::Settings;
 use crate::volume::{Block, Window};
@@ -67,6 +67,15 @@ pub enum Action {
     Move(i8, i8),
     Shortcuts,
     Messages,
+    Tool(Tool),
+    SwapTools,
+    BrushSmaller,
+    BrushLarger,
+    Undo,
+    Redo,
+    /// Applies what a tool shows.
+    Apply,
+    NewLabel,
     /// Shuts what is open, from the top.
     Escape,
 }
@@ -77,6 +86,7 @@ pub enum Command {
     View(ViewCommand),
     Results(ResultCommand),
     Run(RunCommand),
+    Edit(EditCommand),
     Open(OpenCommand),
     Export(ExportCommand),
     Shell(ShellCommand),
@@ -212,6 +222,13 @@ pub enum ExportCommand {
         folder: PathBuf,
         options: ExportOptions,
     },
+    /// The edited mask of the open image, with its measurements.
+    WriteEdited {
+        folder: PathBuf,
+        options: ExportOptions,
+    },
+    /// The panel writes the edited mask, or the result.
+    Edited(bool),
 }
 
 /// The window around the image.
@@ -244,6 +261,6 @@ macro_rules! sorted {
 }
 
 sorted!(
-    Do: Action, View: ViewCommand, Results: ResultCommand, Run: RunCommand, Open: OpenCommand,
+    Do: Action, Edit: EditCommand, View: ViewCommand, Results: ResultCommand, Run: RunCommand, Open: OpenCommand,
     Export: ExportCommand, Shell: ShellCommand
 );

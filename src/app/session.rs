@@ -5,14 +5,15 @@ mod action;
 
 use super::document::Loaded;
 use super::documents::Documents;
+use super::editing::{Editing, Saving, session_file};
 use super::export::Exports;
 use super::opening::Opening;
 use super::result_list::ResultList;
 use super::runs::Runs;
 use super::shell::Shell;
 use super::{
-    Command, Document, Engine, Exporter, Level, OpenCommand, Origin, Panel, ResultEntry, Run,
-    RunCommand, ViewCommand, Wake,
+    Command, Document, EditedMask, Engine, ExportCommand, Exporter, Level, OpenCommand, Origin,
+    Panel, ResultEntry, Run, RunCommand, ViewCommand, Wake,
 };
 use crate::inference::doubt;
 use crate::volume::{Notice, Severity};
@@ -35,6 +36,7 @@ pub struct Session {
     documents: Documents,
     results: ResultList,
     runs: Runs,
+    editing: Editing,
     opening: Opening,
     exports: Exports,
     shell: Shell,
@@ -49,6 +51,7 @@ impl Session {
             documents: Documents::default(),
             results: ResultList::new(result_budget, wake.clone()),
             runs: Runs::new(engine, wake.clone()),
+            editing: Editing::new(Saving::new(folder.as_deref(), wake.clone()), wake.clone()),
             opening: Opening::new(wake.clone()),
             exports: Exports::new(exporter, last, wake),
             shell,
@@ -66,6 +69,10 @@ impl Session {
 
     pub fn runs(&self) -> &Runs {
         &self.runs
+    }
+
+    pub fn editing(&self) -> &Editing {
+        &self.editing
     }
 
     pub fn opening(&self) -> &Opening {
@@ -91,6 +98,10 @@ impl Session {
                 self.documents.apply(command, self.results.classes());
             }
             Command::Results(command) => {
+                use super::ResultCommand::{Show, ShowMember};
+                if matches!(command, Show(_) | ShowMember { .. }) {
+                    self.editing.hide();
+                }
                 let (live, target) =
                     (self.live_run().is_some(), self.export_target().map(|e| e.id));
                 self.results.apply(command, live, &mut self.documents, &mut self.shell);
@@ -104,11 +115,21 @@ impl Session {
                 }
                 _ => self.runs.apply(command, self.documents.open(), &mut self.shell),
             },
+            Command::Edit(command) => {
+                let findings = self.results.findings().cloned();
+                let (documents, shell) = (&mut self.documents, &mut self.shell);
+                self.editing.apply(command, documents, findings.as_ref(), shell);
+            }
             Command::Open(command) => {
+                if let Some(path) = session_file(&command) {
+                    self.editing.restore(path.to_owned(), true);
+                    return;
+                }
                 self.opening.apply(command, &mut self.documents, &mut self.shell);
             }
             Command::Export(command) => {
-                self.exports.apply(command, &self.results, &mut self.shell);
+                let edited = self.edited_mask(&command);
+                self.exports.apply(command, &self.results, edited, &mut self.shell);
             }
             Command::Shell(command) => self.shell.apply(command),
         }
@@ -128,13 +149,18 @@ impl Session {
             self.results.accept(run, outcome, &self.documents, &mut self.shell);
         }
         self.results.poll(&mut self.documents, &mut self.shell);
-        self.exports.poll(&mut self.results, &mut self.shell);
+        self.exports.poll(&mut self.results, &mut self.editing, &mut self.shell);
+        let findings = self.results.findings().cloned();
+        let keep = self.editing.poll(&mut self.documents, findings.as_ref(), &mut self.shell);
+        if let Some(wanted) = self.editing.take_wanted() {
+            self.apply(wanted);
+        }
         match self.shell.poll() {
             Some((Panel::Export, folder)) => self.exports.set_folder(folder),
             Some((_, path)) => self.apply(OpenCommand::path(path)),
             None => {}
         }
-        [toast, self.runs.next_poll(now)].into_iter().flatten().reduce(f64::min)
+        [toast, keep, self.runs.next_poll(now)].into_iter().flatten().reduce(f64::min)
     }
 
     fn accept(&mut self, loaded: Loaded) {
@@ -146,11 +172,13 @@ impl Session {
         let document = self.documents.put(loaded);
         self.runs.suit(&document.volume);
         self.opening.look_beside(document);
+        self.editing.change_image(&mut self.documents);
     }
 
     /// Lets the image go. Its results stay in the list.
     pub(super) fn close_document(&mut self) {
         self.documents.close();
+        self.editing.change_image(&mut self.documents);
         self.results.leave_image();
         self.opening.leave_image();
         self.exports.shut(&mut self.shell);
@@ -162,6 +190,7 @@ impl Session {
             || self.runs.current().is_some()
             || self.results.is_comparing()
             || self.exports.is_writing()
+            || self.editing.is_working()
             || self.shell.is_asking()
     }
 
@@ -177,6 +206,20 @@ impl Session {
             Some(id) => self.results.get(id),
             None => self.results.chosen(),
         }
+    }
+
+    /// What an export of the edited mask would write.
+    fn edited_mask(&self, command: &ExportCommand) -> Option<(u64, u64, EditedMask)> {
+        if !matches!(command, ExportCommand::WriteEdited { .. }) {
+            return None;
+        }
+        let (document, work) = (self.document()?, self.editing.work()?);
+        let readings = self.editing.label_readings(&self.documents);
+        let unit = document.volume.value_unit.as_deref().unwrap_or_default();
+        let any = !(readings.is_empty() && work.measurements().list().is_empty());
+        let csv = any.then(|| work.measurements().csv(&readings, unit));
+        let notices = document.volume.notices.clone();
+        Some((work.id, work.editor().state(), EditedMask::of(work, notices, csv)))
     }
 
     /// What the person should know: of the image, then of the label map on it, then what only its

@@ -44,6 +44,22 @@ pub fn eta(left: Option<Duration>, steps_seen: u64) -> Option<String> {
     })
 }
 
+/// Hours and minutes on the wall, of a time in seconds since 1970; of UTC, and named so, where the system does not
+/// tell its zone.
+pub fn moment(seconds: u64) -> String {
+    #[cfg(target_os = "linux")]
+    {
+        let moment = seconds as libc::time_t;
+        // SAFETY: no field of the C struct has a forbidden value.
+        let mut parts: libc::tm = unsafe { std::mem::zeroed() };
+        // SAFETY: both live until the call is over.
+        if !unsafe { libc::localtime_r(&raw const moment, &raw mut parts) }.is_null() {
+            return format!("{:02}:{:02}", parts.tm_hour, parts.tm_min);
+        }
+    }
+    format!("{:02}:{:02} UTC", seconds / 3600 % 24, seconds / 60 % 60)
+}
+
 /// "slice 3 of 12 · step 7 of 10"; the slice is left out when there is one only.
 pub fn progress(slices_done: usize, slices: usize, step: usize, steps: usize) -> String {
     let step = format!("step {step} of {steps}");

@@ -248,6 +248,35 @@ impl Editor {
         self.keep(Step { what: what.into(), patch, ..Step::default() })
     }
 
+    /// Applies labels of a block that were made under the rule already, and the table that goes with them; only
+    /// locked labels hold it back.
+    pub fn apply_with_table(
+        &mut self,
+        what: impl Into<String>,
+        block: Block,
+        new: &[u8],
+        table: Option<Vec<EditLabel>>,
+    ) -> Option<Done> {
+        self.end_stroke();
+        if new.len() != block.len() {
+            return None;
+        }
+        let before = self.layer.labels().to_vec();
+        let labels = table.filter(|t| *t != before).map(|t| [before, t]);
+        if let Some([_, after]) = &labels {
+            self.layer.set_labels(after.clone());
+        }
+        let mut builder = Builder::new();
+        let pick = |i: usize, at: usize| {
+            let label = new[at];
+            Some((i, move |_| label))
+        };
+        let rule = Rule::default();
+        self.each(block, &rule, &|_| 0.0, pick, |(i, old, new)| builder.push(i, old, new));
+        let patch = builder.finish(self.layer.lattice());
+        self.keep(Step { what: what.into(), patch, labels, ..Step::default() })
+    }
+
     /// Takes a proposal over: labels, voxels and what changes are counted against. One step (RUN-6).
     pub fn accept(&mut self, what: impl Into<String>, proposal: Proposal) -> Option<Done> {
         self.end_stroke();

@@ -79,6 +79,25 @@ impl Layer {
         Ok(layer)
     }
 
+    /// The mask alone: as if it had begun with nothing.
+    #[must_use]
+    pub fn without_proposal(&self) -> Self {
+        let mut layer = Self {
+            geometry: self.geometry.clone(),
+            lattice: self.lattice.clone(),
+            voxels: self.voxels.clone(),
+            labels: self.labels.clone(),
+            base: Vec::new(),
+            origin: None,
+            counts: self.counts.clone(),
+            gained: self.counts.clone(),
+            lost: vec![0; 256],
+        };
+        layer.gained[0] = 0;
+        layer.lost[0] = layer.gained.iter().sum();
+        layer
+    }
+
     pub fn geometry(&self) -> &Geometry {
         &self.geometry
     }

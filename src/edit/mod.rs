@@ -33,7 +33,7 @@ pub mod threshold;
 pub use components::{Connectivity, part_at};
 pub use editor::{Done, Editor};
 pub use history::{BUDGET, KEPT_STEPS};
-pub use labels::{EditLabel, Status, fresh_color};
+pub use labels::{EditLabel, Status, clean_name, fresh_color};
 pub use lattice::Lattice;
 pub use layer::{Layer, Proposal};
 pub use patch::Patch;

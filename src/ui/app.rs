@@ -7,7 +7,9 @@ use super::residency::Residency;
 use super::thumbnails::Thumbnails;
 use super::view::ViewLocal;
 use super::windows::WindowsLocal;
-use super::{input, labels, opening, panel, start, status, strip, theme, top, view, windows};
+use super::{
+    input, labels, opening, panel, start, status, strip, theme, tool_strip, top, view, windows,
+};
 use crate::app::{OpenCommand, Panel, Session, SessionOptions, ShellCommand, Wake};
 use crate::render;
 use eframe::{egui, egui_wgpu};
@@ -133,6 +135,7 @@ impl eframe::App for SfumatoApp {
             opening::series_beside_ui(ui, session, &mut commands);
             status::status_ui(ui, session, &self.view, &self.adapter);
             panel::panel_ui(ui, session, &mut commands);
+            tool_strip::strip_ui(ui, session, &mut commands);
             strip::strip_ui(ui, session, &self.thumbnails, &mut commands);
             egui::CentralPanel::default().frame(egui::Frame::NONE).show(ui, |ui| {
                 view::view_ui(ui, session, &mut self.view, &self.residency, &mut commands);
@@ -158,7 +161,7 @@ impl eframe::App for SfumatoApp {
 
         // Results go only with the person's word.
         if ui.input(|i| i.viewport().close_requested())
-            && self.session.results().unexported() > 0
+            && self.session.results().unexported() + self.session.editing().unsaved() > 0
             && !self.session.shell().is_leaving()
         {
             ui.ctx().send_viewport_cmd(egui::ViewportCommand::CancelClose);

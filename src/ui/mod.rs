@@ -2,8 +2,12 @@
 
 mod app;
 mod chooser;
+mod edit_panel;
+mod edit_view;
+mod edited_export;
 mod input;
 mod labels;
+mod leftovers;
 mod lines;
 mod opening;
 mod pace;
@@ -18,6 +22,8 @@ mod status;
 mod strip;
 mod theme;
 mod thumbnails;
+mod tint;
+mod tool_strip;
 mod top;
 mod view;
 mod windows;

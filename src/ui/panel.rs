@@ -20,6 +20,7 @@ pub(super) fn panel_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<
             run_ui(ui, session, commands);
             if let Some(document) = session.document() {
                 results::result_ui(ui, session, document, commands);
+                super::edit_panel::panel_ui(ui, session, document, commands);
                 super::labels::table_ui(ui, session, document, commands);
                 overlays_ui(ui, session, document, commands);
             }
@@ -260,7 +261,8 @@ fn overlays_ui(
     document: &Document,
     commands: &mut Vec<Command>,
 ) {
-    if session.results().findings().is_none() && document.labels.is_none() {
+    let edited = session.editing().mask().is_some();
+    if session.results().findings().is_none() && document.labels.is_none() && !edited {
         return;
     }
     theme::section(ui, "Overlays");

@@ -66,6 +66,7 @@ pub(super) fn result_ui(
             }
         }
     });
+    super::edit_panel::proposal_ui(ui, commands);
     let tip = hint("Masks, maps and provenance as files", Action::ExportPanel);
     if ui.add(theme::primary("Export…")).on_hover_text(tip).clicked() {
         commands.push(Action::ExportPanel.into());

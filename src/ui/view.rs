@@ -1,11 +1,13 @@
 //! The large image: mouse, overlays, colour bar and the words around it.
 
+use super::edit_view::{self, Canvas, EditLocal};
 use super::input::wheel_slices;
 use super::lines::{self, Lines};
 use super::residency::{self, Residency};
 use super::{sliders, theme};
 use crate::app::{
-    Command, Document, Findings, RunCommand, Session, Shown, ViewCommand, ViewId, wording,
+    Command, Document, EditCommand, Findings, RunCommand, Session, Shown, ViewCommand, ViewId,
+    wording,
 };
 use crate::render::{
     ColorMap, HeatStyle, Interpolation, LabelStyle, SliceMap, SlicePaint, colormap,
@@ -24,6 +26,7 @@ const KEEP_VISIBLE: f32 = 32.0;
 pub(super) struct ViewLocal {
     wheel_rest: f32,
     lines: Lines,
+    edit: EditLocal,
     /// Voxel under the pointer.
     pub(super) hovered: Option<[usize; 3]>,
 }
@@ -78,7 +81,7 @@ pub(super) fn view_ui(
         egui::WidgetInfo::labeled(egui::accesskit::Role::Canvas, true, "Image view")
     });
     let map = slice_map(document, area.size());
-    interact(ui, &response, area, document, &map, local, commands);
+    interact(ui, &response, area, session, document, &map, local, commands);
 
     let held = document.overlays.held_back;
     let shown = session.shown();
@@ -100,6 +103,13 @@ pub(super) fn view_ui(
         Shown::Labels(layer) => residency.has_own_labels().then(|| LabelStyle {
             layer: residency::OWN_LABELS,
             palette: super::labels::palette(layer, &document.overlays.hidden_labels),
+            fill: document.overlays.opacity,
+            outline: 2.0,
+            outline_opacity: 1.0,
+        }),
+        Shown::Edited(work) => residency.has_edited().then(|| LabelStyle {
+            layer: residency::EDITED,
+            palette: residency::edited_palette(work.layer().labels()),
             fill: document.overlays.opacity,
             outline: 2.0,
             outline_opacity: 1.0,
@@ -145,13 +155,17 @@ pub(super) fn view_ui(
     if document.view.crosshair && !held {
         crosshair(&painter, area, document, &map);
     }
+    if !held {
+        let canvas = Canvas { area, map: &map, document };
+        edit_view::paint(ui, &painter, &response, &canvas, session, &mut local.edit);
+    }
     edge_letters(&painter, area, document);
     corner_text(&painter, area, shown, document, &map);
     scale_bar(&painter, area, document, &map);
     if let Some(findings) = heat {
         color_bar(ui, &painter, area, document, findings);
     }
-    if !held {
+    if !held && session.editing().tool() == crate::app::Tool::Navigate {
         super::region::frame_ui(ui, area, &map, document, session, commands);
     }
 }
@@ -161,11 +175,14 @@ fn interact(
     ui: &egui::Ui,
     response: &egui::Response,
     area: Rect,
+    session: &Session,
     document: &Document,
     map: &SliceMap,
     local: &mut ViewLocal,
     commands: &mut Vec<Command>,
 ) {
+    let canvas = Canvas { area, map, document };
+    let taken = edit_view::pointer(ui, response, &canvas, session, &mut local.edit, commands);
     let (index, slices) = document.slice();
     let under = |pos: Pos2| {
         let [u, v] = map.voxel_at([f64::from(pos.x - area.left()), f64::from(pos.y - area.top())]);
@@ -192,7 +209,7 @@ fn interact(
             && (zoom - 1.0).abs() > 1e-4
         {
             zoom_by(f64::from(zoom), pos, commands);
-        } else if !ctrl && (slices > 1 || document.volume.times() > 1) {
+        } else if !ctrl && (slices > 1 || document.volume.times() > 1 || taken.shift_wheel) {
             let mut walked = 0;
             ui.input(|i| {
                 for event in &i.raw.events {
@@ -203,10 +220,15 @@ fn interact(
                     }
                 }
             });
+            if shift && taken.shift_wheel && walked != 0 {
+                commands.push(EditCommand::StepSize(-walked as i32).into());
+                walked = 0;
+            }
             let walked = if shift { 5 * walked } else { walked };
             // A clip has no slices: the wheel walks through its time.
             match slices {
                 _ if walked == 0 => {}
+                1 if document.volume.times() == 1 => {}
                 1 => commands.push(ViewCommand::StepTime(walked).into()),
                 _ => commands.push(ViewCommand::StepSlice(ViewId::Main, walked).into()),
             }
@@ -215,7 +237,7 @@ fn interact(
     let delta = response.drag_delta();
     let panning = response.dragged_by(PointerButton::Middle)
         || response.dragged_by(PointerButton::Primary) && space;
-    let windowing = response.dragged_by(PointerButton::Secondary) && !ctrl
+    let windowing = response.dragged_by(PointerButton::Secondary) && !ctrl && !taken.secondary
         || response.dragged_by(PointerButton::Primary) && window_key;
     if panning && delta != egui::Vec2::ZERO {
         let limit = |p: f32, size: f32, half: f32| {
@@ -245,10 +267,15 @@ fn interact(
             })
             .into(),
         );
-    } else if response.dragged_by(PointerButton::Secondary) && ctrl && delta.y != 0.0 {
+    } else if response.dragged_by(PointerButton::Secondary)
+        && ctrl
+        && delta.y != 0.0
+        && !taken.secondary
+    {
         let at = ui.input(|i| i.pointer.press_origin()).unwrap_or(area.center());
         zoom_by(f64::from(-delta.y / 200.0).exp(), at, commands);
     } else if ctrl
+        && !taken.primary
         && response.clicked()
         && let Some(voxel) = response.interact_pointer_pos().and_then(under)
     {
@@ -256,6 +283,7 @@ fn interact(
     } else if !space
         && !window_key
         && !ctrl
+        && !taken.primary
         && (response.clicked() || response.dragged_by(PointerButton::Primary))
         && let Some(voxel) = response.interact_pointer_pos().and_then(under)
         && (voxel != document.view.voxel || !document.view.crosshair)
@@ -391,6 +419,10 @@ fn corner_text(
     };
     if let Some(step) = shown.live().and_then(|r| r.step.as_ref()) {
         right(&format!("preview, step {} of {}", step.step, step.steps), theme::ACCENT);
+    }
+    if let Shown::Edited(work) = shown {
+        right(&work.by_hand(), theme::ACCENT);
+        right(wording::RESEARCH_USE_SHORT, theme::WEAK);
     }
     if let Some(findings) = shown.result() {
         let drawn = document.overlays.segmentation && !document.overlays.held_back;

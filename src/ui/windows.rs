@@ -120,6 +120,28 @@ fn export_window(
     }
     window(ctx, session, Panel::Export, "Export", commands, |ui, commands| {
         ui.set_width(540.0);
+        let edited = session.editing().work().is_some();
+        if edited {
+            ui.horizontal(|ui| {
+                ui.label(small("Write").color(theme::WEAK));
+                for (of, text) in [(false, "the result"), (true, "the edited mask")] {
+                    let chosen = session.exports().is_edited() == of;
+                    if ui.selectable_label(chosen, text).clicked() && !chosen {
+                        commands.push(ExportCommand::Edited(of).into());
+                    }
+                }
+            });
+        }
+        if edited && session.exports().is_edited() {
+            super::edited_export::edited_ui(
+                ui,
+                session,
+                &mut local.folder,
+                &mut local.options,
+                commands,
+            );
+            return;
+        }
         let Some(entry) = session.export_target() else {
             ui.label(
                 "There is no result to export yet: run a model first, or choose one of the list.",
@@ -336,10 +358,20 @@ fn leave_window(ctx: &egui::Context, session: &Session, commands: &mut Vec<Comma
     window(ctx, session, Panel::Leave, "Close Sfumato?", commands, |ui, commands| {
         ui.set_width(420.0);
         let text = match session.results().unexported() {
-            1 => "One result was not exported. It is lost if Sfumato closes now.".to_owned(),
-            n => format!("{n} results were not exported. They are lost if Sfumato closes now."),
+            0 => None,
+            1 => Some("One result was not exported. It is lost if Sfumato closes now.".to_owned()),
+            n => {
+                Some(format!("{n} results were not exported. They are lost if Sfumato closes now."))
+            }
         };
-        ui.label(text);
+        let edits = match session.editing().unsaved() {
+            0 => None,
+            1 => Some("What you drew or measured on one image was not exported.".to_owned()),
+            n => Some(format!("What you drew or measured on {n} images was not exported.")),
+        };
+        for text in [text, edits].into_iter().flatten() {
+            ui.label(text);
+        }
         ui.horizontal(|ui| {
             if ui.add(theme::primary("Stay")).clicked() {
                 commands.push(ShellCommand::Show(Panel::Leave, false).into());
