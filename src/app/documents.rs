@@ -2,6 +2,7 @@
 
 use super::document::Loaded;
 use super::{Action, Document, LabelLayer, ViewCommand, presets, window_presets};
+use crate::edit::Done;
 use std::sync::Arc;
 
 /// Opacity changes by this much per key press.
@@ -35,6 +36,14 @@ impl Documents {
     pub(super) fn put(&mut self, loaded: Loaded) -> &Document {
         self.generation += 1;
         self.open.insert(Document::new(self.generation, loaded))
+    }
+
+    /// The view goes to what an edit changed, unless it shows some of it.
+    pub(super) fn jump(&mut self, done: &Done) {
+        let (Some((block, place)), Some(document)) = (done.place, &mut self.open) else { return };
+        if !block.along(document.view.axis).contains(&document.slice().0) {
+            document.set_crosshair(place);
+        }
     }
 
     /// Draws a label map that was read for the open image.

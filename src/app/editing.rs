@@ -4,6 +4,7 @@
 mod kept;
 mod leftover;
 mod operation;
+mod reading;
 mod saving;
 mod table;
 mod tools;
@@ -56,7 +57,7 @@ pub struct Editing {
     asked_label: Option<u8>,
     asked_discard: bool,
     saving: Saving,
-    reading: Option<leftover::Reading>,
+    reading: Option<reading::Reading>,
     wanted: Option<super::OpenCommand>,
     wake: Wake,
 }
@@ -272,7 +273,7 @@ impl Editing {
                 }
                 self.shown = self.mask().is_some();
                 match done {
-                    Some(done) => tools::jump(documents, &done),
+                    Some(done) => documents.jump(&done),
                     None => {
                         let what = if undo { "undo" } else { "do again" };
                         shell.note(Level::Info, format!("There is nothing to {what}."));

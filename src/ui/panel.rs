@@ -4,7 +4,7 @@ use super::{input::hint, results, theme};
 use crate::app::{
     Action, Command, Document, Panel, Run, RunCommand, Session, ShellCommand, ViewCommand, wording,
 };
-use crate::app::{DeviceChoice, MOST_SAMPLES, Measure, SamplerKind, Start, TRAINING_STEPS};
+use crate::app::{DeviceChoice, MOST_SAMPLES, Measure, SamplerKind, Start, TRAINING_STEPS, Tool};
 use crate::volume::Modality;
 use eframe::egui;
 use egui::RichText;
@@ -16,11 +16,18 @@ pub(super) fn panel_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<
         egui::ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
             // Room for the scroll bar, so that it never covers a control.
             ui.set_max_width(ui.available_width() - 12.0);
+            // With a tool in hand, what it does comes first.
+            let editing = session.editing().tool() != Tool::Navigate;
+            if editing && let Some(document) = session.document() {
+                super::edit_panel::panel_ui(ui, session, document, commands);
+            }
             model_ui(ui, session, commands);
             run_ui(ui, session, commands);
             if let Some(document) = session.document() {
                 results::result_ui(ui, session, document, commands);
-                super::edit_panel::panel_ui(ui, session, document, commands);
+                if !editing {
+                    super::edit_panel::panel_ui(ui, session, document, commands);
+                }
                 super::labels::table_ui(ui, session, document, commands);
                 overlays_ui(ui, session, document, commands);
             }

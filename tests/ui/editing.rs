@@ -62,7 +62,7 @@ fn steps(w: &Window) -> [usize; 2] {
 fn run_6_a_result_is_a_proposal_that_a_person_corrects_and_undoes() {
     let mut w = Window::with_result(3);
     let proposed = w.session().results().findings().unwrap().labels.clone();
-    w.click("Edit this mask");
+    w.press_button("Edit this mask");
     assert_eq!(mask(&w), proposed);
     assert_eq!(w.session().editing().tool(), Tool::Brush);
     assert!(w.has("as the model gave it"));
@@ -138,7 +138,7 @@ fn edit_2_the_cursor_outlines_what_a_click_changes() {
 #[test]
 fn edit_3_the_eraser_takes_the_active_label_and_with_shift_any() {
     let mut w = Window::with_result(2);
-    w.click("Edit this mask");
+    w.press_button("Edit this mask");
     options(&mut w, |o| o.diameter = 60.0);
     let middle = at(&w, 0.5, 0.5);
     // The disc is active: the cup in its middle stays.
@@ -231,7 +231,7 @@ fn edit_7_a_threshold_is_seen_before_it_is_applied() {
     w.press(Modifiers::NONE, Key::Num6);
     assert_eq!(w.session().editing().tool(), Tool::Threshold);
     let before = w.view_pixels();
-    w.click("Otsu");
+    w.press_button("Otsu");
     w.until("it is shown", |a| a.session.editing().prepared().is_some());
     assert!(w.has("threshold, not applied yet"));
     assert_eq!(count(&w, 1), 0);
@@ -239,7 +239,7 @@ fn edit_7_a_threshold_is_seen_before_it_is_applied() {
     w.press(Modifiers::NONE, Key::Escape);
     assert!(w.session().editing().prepared().is_none());
     assert_eq!(count(&w, 1), 0);
-    w.click("Show what it takes");
+    w.press_button("Show what it takes");
     w.until("it is shown", |a| a.session.editing().prepared().is_some());
     let [low, high] = w.session().editing().options().range;
     let d = w.session().document().unwrap();
@@ -258,7 +258,7 @@ fn edit_7_a_threshold_is_seen_before_it_is_applied() {
 #[test]
 fn edit_4_operations_keep_to_the_rule() {
     let mut w = Window::with_result(2);
-    w.click("Edit this mask");
+    w.press_button("Edit this mask");
     let before = mask(&w);
     options(&mut w, |o| {
         o.rule.over = PaintOver::Background;
@@ -272,7 +272,7 @@ fn edit_4_operations_keep_to_the_rule() {
     w.apply(EditCommand::Run(Operation::Margin));
     w.until("it is shown", |a| a.session.editing().prepared().is_some());
     assert!(w.has("optic cup: "), "{:?}", w.texts());
-    w.click("Apply");
+    w.press_button("Apply");
     assert!(count(&w, 2) > before.iter().filter(|&&v| v == 2).count());
     // One undo takes one tool back.
     w.press(Modifiers::COMMAND, Key::Z);
@@ -287,7 +287,7 @@ fn edit_15_in_an_uncertain_region_the_person_chooses_the_level() {
     let width = f.outcome.roi.width;
     let counts = f.count(0).to_vec();
     let place = counts.iter().position(|&k| k == 1).unwrap();
-    w.click("Edit this mask");
+    w.press_button("Edit this mask");
     let before = mask(&w);
     w.apply(ViewCommand::SetClass(0));
     w.apply(ViewCommand::SetCrosshair([place % width, place / width, 0]));
@@ -319,7 +319,7 @@ fn edit_15_in_an_uncertain_region_the_person_chooses_the_level() {
 #[test]
 fn lab_3_a_label_with_voxels_is_deleted_after_a_question() {
     let mut w = Window::with_result(2);
-    w.click("Edit this mask");
+    w.press_button("Edit this mask");
     let before = mask(&w);
     w.apply(EditCommand::Label(LabelCommand::Delete(2)));
     assert!(w.has("It has voxels") && mask(&w) == before);
@@ -381,7 +381,7 @@ fn meas_1_a_ruler_is_drawn_listed_and_written() {
 fn edit_18_an_export_says_that_it_was_edited() {
     let folder = tempfile::tempdir().unwrap();
     let mut w = Window::with_result(2);
-    w.click("Edit this mask");
+    w.press_button("Edit this mask");
     options(&mut w, |o| o.diameter = 14.0);
     click_at(&mut w, (0.2, 0.2));
     w.apply(EditCommand::Label(LabelCommand::Add));
@@ -527,7 +527,7 @@ fn save_4_a_killed_process_loses_no_more_than_since_the_last_save() {
     assert_eq!(w.session().editing().saving().leftovers().len(), 1);
     assert!(w.has("Unsaved work"), "{:?}", w.texts());
     w.picture();
-    w.click("Restore");
+    w.press_button("Restore");
     w.until("its image opens with it", |a| a.session.editing().mask().is_some());
     assert_eq!(count(&w, 1), painted, "all but the stroke that it died in");
     let work = w.session().editing().work().unwrap();

@@ -1,18 +1,12 @@
 //! Work of earlier sessions, and files of sessions that a person kept.
 
 use super::kept::Kept;
-use super::{Editing, Work, is_kept_work};
+use super::reading::Reading;
+use super::{Editing, is_kept_work};
 use crate::app::edited_export::{EditedMask, write_edited};
 use crate::app::task::Task;
 use crate::app::{Documents, ExportOptions, LeftoverCommand, Level, OpenCommand, Origin, Shell};
 use std::path::{Path, PathBuf};
-
-/// What is being done with a file.
-pub(super) enum Reading {
-    Restore { path: PathBuf, keep: bool, task: Task<Box<Work>> },
-    Save { path: PathBuf, task: Task<PathBuf> },
-    Keep(Task<()>),
-}
 
 impl Editing {
     pub(super) fn leftover(&mut self, command: LeftoverCommand, shell: &Shell) {

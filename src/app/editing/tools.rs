@@ -183,18 +183,8 @@ impl Editing {
         } else {
             self.operation = None;
             if let Some(done) = self.put(prepared) {
-                jump(documents, &done);
+                documents.jump(&done);
             }
         }
-    }
-}
-
-/// The view goes to what changed, unless it shows some of it.
-pub(super) fn jump(documents: &mut Documents, done: &Done) {
-    let Some((block, place)) = done.place else { return };
-    let Some(document) = documents.open_mut() else { return };
-    let (slice, _) = document.slice();
-    if !block.along(document.view.axis).contains(&slice) {
-        document.set_crosshair(place);
     }
 }
