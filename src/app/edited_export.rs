@@ -94,10 +94,16 @@ pub fn write_edited(
     let mut files = Vec::new();
     let cautions: Vec<&str> = wording::ambers(&mask.notices).map(|n| n.text.as_str()).collect();
     if options.nifti {
-        let mut text = format!("edited labels; {}", mask.by_hand);
-        if !cautions.is_empty() {
-            text = format!("{}; {text}", wording::cautions(cautions.len()));
-        }
+        // Little room: what it is comes first.
+        let hand = match mask.algorithm() {
+            AlgorithmType::Manual => "drawn by hand",
+            AlgorithmType::Automatic => "taken over as it was",
+            AlgorithmType::Semiautomatic => "edited by hand",
+        };
+        let text = match cautions.len() {
+            0 => hand.to_owned(),
+            n => format!("{}; {hand}", wording::cautions(n)),
+        };
         let path = set.place("edited.nii.gz")?;
         let nifti = NiftiOptions { fourth_axis: 1, description: &text, overwrite: false };
         write_nifti_with(&path, &mask.geometry, NiftiData::U8(&mask.voxels), &nifti)?;

@@ -179,8 +179,10 @@ impl Editing {
         self.shown = false;
         self.tool = Tool::Navigate;
         // Nothing was made: nothing is kept.
-        self.works
-            .retain(|w| w.restored || w.editor.revision() > 0 || w.measurements.revision() > 0);
+        self.works.retain(|w| {
+            let measured = !(w.measurements.list().is_empty() && w.unread.is_empty());
+            measured || !w.layer().labels().is_empty()
+        });
         if let Some(document) = documents.open_mut() {
             let volume = &document.volume;
             self.options.diameter = usual_diameter(volume);

@@ -1,6 +1,7 @@
 //! What the samples of a run that count say together: computed once, off the interface thread.
 
-use super::{Extent, Included, wording};
+use super::ratios::ratios;
+use super::{Extent, Included, Ratio, wording};
 use crate::ensemble::{Ensemble, Measure, Spread};
 use crate::inference::Outcome;
 use std::cmp::Reverse;
@@ -29,6 +30,8 @@ pub struct Findings {
     pub included: Included,
     pub extent: Extent,
     pub classes: Vec<ClassFindings>,
+    /// Of certain structures: cup-to-disc ratio, head circumference.
+    pub ratios: Vec<Ratio>,
     /// Majority mask, label values.
     pub labels: Vec<u8>,
     /// The slice of the scan with the largest majority mask, the first of several.
@@ -77,7 +80,9 @@ impl Findings {
         let largest = largest.max_by_key(|&(z, area)| (area, Reverse(z)));
         let largest_slice = largest.map(|(z, _)| z);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        Ok(Self { id, extent, classes: list, labels, largest_slice, ensemble, included, outcome })
+        let ratios = ratios(&outcome, &ensemble);
+        let classes = list;
+        Ok(Self { id, extent, classes, ratios, labels, largest_slice, ensemble, included, outcome })
     }
 
     /// Samples that count.

@@ -1,7 +1,7 @@
 //! Sentences about results, in one place, so that no panel can promise more than the numbers say:
 //! a spread over samples is not a calibrated interval, agreement is not correctness.
 
-use super::{Extent, Included};
+use super::{Extent, Included, Ratio};
 use crate::diffusion::Start;
 use crate::ensemble::{Measure, Spread};
 use crate::inference::Outcome;
@@ -111,6 +111,25 @@ pub fn measure(extent: Extent, spread: &Spread, samples: usize) -> String {
             show(spread.max)
         ),
     }
+}
+
+/// "cup-to-disc ratio, vertical 0.48 ± 0.03 (0.44–0.53), N = 8"; one value has no spread.
+pub fn ratio(r: &Ratio) -> String {
+    let digits = if r.unit.is_empty() { 2 } else { 1 };
+    let unit = if r.unit.is_empty() { String::new() } else { format!(" {}", r.unit) };
+    let [low, high] = r.range();
+    let n = r.members.len();
+    let mut text = format!("{} {:.digits$}{unit}", r.name, r.mean);
+    if n > 1 {
+        if let Some(sd) = r.sd.filter(|_| n >= 5) {
+            text += &format!(" ± {sd:.digits$}");
+        }
+        text += &format!(" ({low:.digits$}–{high:.digits$}), N = {n}");
+    }
+    if r.undefined > 0 {
+        text += &format!("; none in {}", samples(r.undefined));
+    }
+    text
 }
 
 /// "fundus · 128 × 128 input, RGB", or "SM · pictures of any size, grey".

@@ -296,8 +296,9 @@ impl Editor {
             what: what.into(),
             patch: Patch::between(&lattice, self.layer.voxels(), &proposal.voxels),
             base: Patch::between(&lattice, base, &proposal.voxels),
-            labels: Some([self.layer.labels().to_vec(), proposal.labels]),
-            origin: Some(origin),
+            labels: (self.layer.labels() != proposal.labels)
+                .then(|| [self.layer.labels().to_vec(), proposal.labels]),
+            origin: (origin[0] != origin[1]).then_some(origin),
         };
         step.go(&mut self.layer, true);
         self.keep(step)

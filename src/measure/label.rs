@@ -174,7 +174,9 @@ mod tests {
                 let pi = std::f64::consts::PI;
                 let off = |found: f64, truth: f64| found / truth - 1.0;
                 let surface = off(reading.surface, 4.0 * pi * radius * radius);
-                assert!(surface.abs() < 0.02, "surface off by {surface} at {radius}");
+                // Softening takes (σ / r)² of it: σ is a voxel, 1.6 mm at most.
+                let most = if radius < 10.0 { 0.03 } else { 0.015 };
+                assert!(surface.abs() < most, "surface off by {surface} at {radius}");
                 let volume = off(reading.volume, 4.0 / 3.0 * pi * radius.powi(3));
                 assert!(volume.abs() < 0.02, "{volume}");
                 let longest = reading.longest_diameter.expect("voxels");
@@ -192,7 +194,8 @@ mod tests {
         let reading = label_reading(&g, &ball(&g, 25.0), 0, |_| 4.0);
         let around = 2.0 * std::f64::consts::PI * 25.0;
         assert!((reading.surface / around - 1.0).abs() < 0.01, "{}", reading.surface);
-        assert_eq!((reading.unit, reading.longest_diameter), ("px", Some(49.0)));
+        let longest = reading.longest_diameter.expect("pixels");
+        assert!(reading.unit == "px" && longest > 49.0 && longest <= 50.0, "{longest}");
         let values = reading.values.expect("values");
         assert_eq!((values.mean, values.sd), (4.0, Some(0.0)));
         let none = label_reading(&g, &vec![false; 7200], 2, |_| 0.0);

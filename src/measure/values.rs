@@ -48,12 +48,12 @@ impl ValueStatistics {
 mod tests {
     use super::*;
 
-    /// numpy 2: a = arange(1, 12)**2; mean, std(ddof=1), median, percentile 5 and 95.
+    /// NumPy 1.26: a = arange(1, 12)**2; mean, std(ddof=1), median, percentile 5 and 95.
     #[test]
     fn meas_3_statistics_are_numpys() {
         let s = ValueStatistics::of((1..=11).rev().map(|i| f64::from(i * i))).expect("values");
         assert_eq!((s.n, s.min, s.max, s.mean, s.median), (11, 1.0, 121.0, 46.0, 36.0));
-        assert!((s.sd.expect("several") - 41.429_458_120_939_9).abs() < 1e-9, "{s:?}");
+        assert!((s.sd.expect("several") - 40.863_186_366_214_76).abs() < 1e-9, "{s:?}");
         assert!((s.p5 - 2.5).abs() < 1e-12 && (s.p95 - 110.5).abs() < 1e-12);
         assert_eq!(ValueStatistics::of([f64::NAN, f64::INFINITY]), None);
         let one = ValueStatistics::of([3.0, f64::NAN]).expect("one");

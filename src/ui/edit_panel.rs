@@ -249,7 +249,7 @@ fn options_ui(
         if tool.is_brush() {
             let label = ui.label("Diameter");
             let slider = egui::Slider::new(&mut o.diameter, 0.5..=200.0).logarithmic(true);
-            ui.add(slider.suffix(unit).max_decimals(1))
+            ui.add(slider.suffix(unit).custom_formatter(|v, _| format!("{v:.1}")))
                 .labelled_by(label.id)
                 .on_hover_text("[ and ], or Shift and the wheel");
             ui.end_row();

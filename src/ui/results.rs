@@ -41,6 +41,9 @@ pub(super) fn result_ui(
     for (index, class) in findings.classes.iter().enumerate() {
         class_ui(ui, document, findings, index, class, commands);
     }
+    for ratio in &findings.ratios {
+        ui.label(small(wording::ratio(ratio)));
+    }
     let (done, depth) = (&outcome.slices, outcome.geometry.shape()[2]);
     if done.len() < depth {
         let text = wording::part_of_scan(done.start, done.len(), depth);

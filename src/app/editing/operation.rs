@@ -30,7 +30,7 @@ pub struct Prepared {
     pub labels: Vec<u8>,
     /// The table afterwards, where it grows.
     pub table: Option<Vec<EditLabel>>,
-    /// "liver 1.20 mL → 1.31 mL (+9.2 %)", one line per label that changes.
+    /// "liver: from 1.20 mL to 1.31 mL (+9.2 %)", one line per label that changes.
     pub lines: Vec<String>,
     /// The mask that it was made from.
     pub(in crate::app) revision: u64,
@@ -192,7 +192,7 @@ fn prepared(
             let [old, new] = [a, b].map(|n| wording::size(extent, n * voxel));
             let percent =
                 if a > 0.0 { format!(" ({:+.1} %)", 100.0 * (b / a - 1.0)) } else { String::new() };
-            format!("{}: {old} → {new}{percent}", l.name)
+            format!("{}: from {old} to {new}{percent}", l.name)
         })
     };
     let lines = layer.labels().iter().filter_map(line).collect();
