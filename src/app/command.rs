@@ -13,6 +13,8 @@ pub enum Panel {
     /// Path field, the twin of the open dialog.
     Path,
     Export,
+    /// Where the session is to be kept.
+    Session,
     Shortcuts,
     Log,
     /// The chosen model's card.
@@ -73,6 +75,7 @@ pub enum Action {
     BrushLarger,
     Undo,
     Redo,
+    SaveSession,
     /// Applies what a tool shows.
     Apply,
     NewLabel,

@@ -249,6 +249,8 @@ pub enum EditCommand {
     Discard,
     KeepMask,
     Measure(MeasureCommand),
+    /// What each label of the mask measures.
+    MeasureLabels,
     /// What an earlier session left: a file of the list of leftovers.
     Leftover(LeftoverCommand),
     /// Keeps mask, measurements and view in one file that opens again.

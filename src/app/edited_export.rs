@@ -2,6 +2,7 @@
 //! `edited.nii.gz`, on request `edited.seg.dcm` and `edited.rtstruct.dcm`, `edited.labels.txt` for
 //! ITK-SNAP, `measurements.csv`, and `edited.json` with where the mask came from.
 
+use super::editing::Measured;
 use super::record::{described, named_values};
 use super::results::ResultsError;
 use super::{ExportOptions, Work, wording};
@@ -34,12 +35,12 @@ pub struct EditedMask {
     pub(super) changed: Vec<(u64, u64)>,
     pub(super) by_hand: String,
     pub(super) notices: Vec<Notice>,
-    /// The list of measurements; `None` if there is none.
-    pub(super) csv: Option<String>,
+    /// What is measured for the table; `None`: there is no image to measure on.
+    pub(super) measured: Option<Measured>,
 }
 
 impl EditedMask {
-    pub(super) fn of(work: &Work, notices: Vec<Notice>, csv: Option<String>) -> Self {
+    pub(super) fn of(work: &Work, notices: Vec<Notice>, measured: Option<Measured>) -> Self {
         let layer = work.layer();
         Self {
             geometry: layer.geometry().clone(),
@@ -52,7 +53,7 @@ impl EditedMask {
             changed: layer.labels().iter().map(|l| layer.changed(l.value)).collect(),
             by_hand: work.by_hand(),
             notices,
-            csv,
+            measured,
         }
     }
 
@@ -122,7 +123,8 @@ pub fn write_edited(
     if options.seg || options.rtstruct {
         write_dicom(&set, mask, options, &cautions, &mut files, &mut remarks)?;
     }
-    if let Some(csv) = &mask.csv {
+    let csv = mask.measured.as_ref().and_then(|m| m.csv(&mask.labels, &mask.voxels));
+    if let Some(csv) = csv {
         let path = set.place("measurements.csv")?;
         write_atomic(&path, csv.as_bytes())?;
         files.push(path);

@@ -5,6 +5,7 @@ mod kept;
 mod leftover;
 mod operation;
 mod reading;
+mod readings;
 mod saving;
 mod table;
 mod tools;
@@ -16,6 +17,7 @@ use kept::is_kept_work;
 pub(super) use leftover::session_file;
 pub use operation::Prepared;
 pub(super) use operation::values as editing_values;
+pub(super) use readings::Measured;
 pub use saving::{Leftover, Saving};
 pub use work::{ImageKey, Work};
 
@@ -35,6 +37,9 @@ struct Path {
     erase: bool,
     any: bool,
 }
+
+/// What labels measured, and the revision of the mask that they did.
+type Readings = (u64, Vec<(String, super::LabelReading)>);
 
 pub struct Editing {
     /// Masks of this session, whatever became of their images.
@@ -58,6 +63,8 @@ pub struct Editing {
     asked_discard: bool,
     saving: Saving,
     reading: Option<reading::Reading>,
+    measuring: Option<Task<Readings>>,
+    readings: Option<Readings>,
     wanted: Option<super::OpenCommand>,
     wake: Wake,
 }
@@ -92,6 +99,8 @@ impl Editing {
             asked_discard: false,
             saving,
             reading: None,
+            measuring: None,
+            readings: None,
             wanted: None,
             wake,
         }
@@ -175,6 +184,7 @@ impl Editing {
         }
         (self.path, self.task, self.next, self.operation) = (None, None, None, None);
         (self.prepared, self.asked_label, self.asked_discard) = (None, None, false);
+        (self.measuring, self.readings) = (None, None);
         self.open = None;
         self.shown = false;
         self.tool = Tool::Navigate;
@@ -297,6 +307,7 @@ impl Editing {
             }
             EditCommand::KeepMask => self.asked_discard = false,
             EditCommand::Measure(command) => self.measure(command, documents),
+            EditCommand::MeasureLabels => self.measure_labels(documents),
             EditCommand::Leftover(command) => self.leftover(command, shell),
             EditCommand::SaveSession(path) => self.keep_session(path, documents),
         }

@@ -116,6 +116,7 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::Recent(4), ctrl("4"), Group::File, "Recent file 4"),
     row(Action::Recent(5), ctrl("5"), Group::File, "Recent file 5"),
     row(Action::ExportPanel, ctrl("E"), Group::File, "Export results…"),
+    row(Action::SaveSession, ctrl("S"), Group::File, "Keep the session in a file…"),
     row(Action::CloseImage, ctrl("W"), Group::File, "Close the image"),
     row(Action::Segment, ctrl("Enter"), Group::Model, "Segment"),
     row(Action::InstantLook, ctrl("I"), Group::Model, "Instant look"),

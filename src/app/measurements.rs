@@ -156,7 +156,7 @@ mod tests {
         // 4 x 5 pixels, values 10 y + x.
         let rest =
             lines[2].strip_prefix("\"a \"\"rim\"\", outer\",rectangle,z,0,0,px,,,12,,20,32.5,");
-        assert!(rest.is_some_and(|r| r.ends_with(",11,54,32.5,12.95,52.05,HU")), "{}", lines[2]);
+        assert!(rest.is_some_and(|r| r.ends_with(",11,54,32.5,11.95,53.05,HU")), "{}", lines[2]);
         let columns = lines[0].split(',').count();
         assert_eq!(lines[1].split(',').count(), columns);
         assert!(list.is_unsaved());

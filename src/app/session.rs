@@ -5,7 +5,7 @@ mod action;
 
 use super::document::Loaded;
 use super::documents::Documents;
-use super::editing::{Editing, Saving, session_file};
+use super::editing::{Editing, Measured, Saving, session_file};
 use super::export::Exports;
 use super::opening::Opening;
 use super::result_list::ResultList;
@@ -214,12 +214,14 @@ impl Session {
             return None;
         }
         let (document, work) = (self.document()?, self.editing.work()?);
-        let readings = self.editing.label_readings(&self.documents);
-        let unit = document.volume.value_unit.as_deref().unwrap_or_default();
-        let any = !(readings.is_empty() && work.measurements().list().is_empty());
-        let csv = any.then(|| work.measurements().csv(&readings, unit));
+        let measured = Measured {
+            volume: document.volume.clone(),
+            time: work.time,
+            axis: document.view.axis,
+            measurements: work.measurements().clone(),
+        };
         let notices = document.volume.notices.clone();
-        Some((work.id, work.editor().state(), EditedMask::of(work, notices, csv)))
+        Some((work.id, work.editor().state(), EditedMask::of(work, notices, Some(measured))))
     }
 
     /// What the person should know: of the image, then of the label map on it, then what only its

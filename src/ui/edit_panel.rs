@@ -74,6 +74,7 @@ pub(super) fn panel_ui(
             commands.push(EditCommand::Discard.into());
         }
     });
+    readings_ui(ui, session, document, commands);
     if editing.is_asked_to_discard() {
         ui.label(small("It was not exported: discard it for good?").color(theme::AMBER));
         ui.horizontal(|ui| {
@@ -201,6 +202,41 @@ fn label_row(
     }
     if picked {
         commands.push(EditCommand::SetActive(label.value).into());
+    }
+}
+
+/// What the labels measure, once it is asked for.
+fn readings_ui(
+    ui: &mut egui::Ui,
+    session: &Session,
+    document: &Document,
+    commands: &mut Vec<Command>,
+) {
+    let tip = "Volume, surface, longest diameter in a slice, and values of each label";
+    if ui.button("Measure the labels").on_hover_text(tip).clicked() {
+        commands.push(EditCommand::MeasureLabels.into());
+    }
+    let Some(readings) = session.editing().readings() else { return };
+    let flat = document.volume.geometry().is_2d();
+    let (size, edge, powers) =
+        if flat { ("area", "perimeter", ["²", ""]) } else { ("volume", "surface", ["³", "²"]) };
+    for (name, r) in readings {
+        let unit = r.unit;
+        let mut lines = vec![
+            format!("{size} {:.1} {unit}{} ({} voxels)", r.volume, powers[0], r.voxels),
+            format!("{edge} {:.1} {unit}{}", r.surface, powers[1]),
+        ];
+        if let Some(d) = r.longest_diameter {
+            lines.push(format!("longest diameter in a slice {d:.1} {unit}"));
+        }
+        if let Some(v) = &r.values {
+            let sd = v.sd.map_or_else(String::new, |s| format!(" ± {s:.2}"));
+            lines.push(format!("values {:.2}{sd}, {:.2} to {:.2}", v.mean, v.min, v.max));
+        }
+        ui.label(small(name.as_str()).strong());
+        for line in lines {
+            ui.label(small(line).color(theme::WEAK));
+        }
     }
 }
 

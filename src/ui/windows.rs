@@ -2,8 +2,8 @@
 
 use super::{panel::measure_ui, theme};
 use crate::app::{
-    BINDINGS, Command, Entry, ExportCommand, ExportOptions, Group, Level, Obstacles, OpenCommand,
-    Panel, Session, ShellCommand, typed_path, wording,
+    BINDINGS, Command, EditCommand, Entry, ExportCommand, ExportOptions, Group, Level, Obstacles,
+    OpenCommand, Panel, Session, ShellCommand, typed_path, wording,
 };
 use eframe::egui;
 use egui::{Align2, RichText, vec2};
@@ -16,6 +16,7 @@ pub(super) struct WindowsLocal {
     path: String,
     path_was_open: bool,
     folder: String,
+    session: String,
     folder_shown: std::path::PathBuf,
     options: ExportOptions,
 }
@@ -38,6 +39,7 @@ pub(super) fn windows_ui(
 ) {
     path_window(ctx, session, local, commands);
     export_window(ctx, session, local, commands);
+    session_window(ctx, session, local, commands);
     shortcuts_window(ctx, session, commands);
     log_window(ctx, session, commands);
     card_window(ctx, session, commands);
@@ -246,6 +248,36 @@ fn export_window(
                 let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
                 ui.label(RichText::new(name).size(12.0).color(theme::WEAK));
             }
+        }
+    });
+}
+
+/// Where mask, measurements and view are to be kept.
+fn session_window(
+    ctx: &egui::Context,
+    session: &Session,
+    local: &mut WindowsLocal,
+    commands: &mut Vec<Command>,
+) {
+    if local.session.is_empty() {
+        let folder = session.exports().folder();
+        local.session = folder.with_file_name("session.sfumato").display().to_string();
+    }
+    window(ctx, session, Panel::Session, "Keep the session", commands, |ui, commands| {
+        ui.set_width(520.0);
+        ui.label("Mask, measurements and view in one file. Opening it opens the image with them.");
+        let label = ui.label("File");
+        let field = egui::TextEdit::singleline(&mut local.session).desired_width(f32::INFINITY);
+        ui.add(field).labelled_by(label.id);
+        let path = typed_path(&local.session).map(|p| p.with_extension("sfumato"));
+        let any = session.editing().work().is_some();
+        let button = ui.add_enabled(path.is_some() && any, theme::primary("Keep it in this file"));
+        let why = if any { "type a path first" } else { "nothing was drawn or measured yet" };
+        if button.on_disabled_hover_text(why).clicked()
+            && let Some(path) = path
+        {
+            commands.push(EditCommand::SaveSession(path).into());
+            commands.push(ShellCommand::Show(Panel::Session, false).into());
         }
     });
 }

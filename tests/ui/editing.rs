@@ -414,6 +414,7 @@ fn edit_18_an_export_says_that_it_was_edited() {
     assert!(text.contains("edited by hand"));
     assert_eq!(w.session().editing().unsaved(), 0);
     // A further stroke is not in the files.
+    w.apply(ShellCommand::Show(Panel::Export, false));
     click_at(&mut w, (0.8, 0.2));
     assert_eq!(w.session().editing().unsaved(), 1);
 }
@@ -602,4 +603,70 @@ fn save_2_a_session_is_kept_in_a_file_that_opens_again() {
         a.session.shell().log().entries().any(|e| e.text.contains("kept work"))
     });
     assert!(third.session().document().is_none());
+}
+
+/// The samples are discs of 40, 42 and 44 pixels, each with a cup of half of that.
+#[test]
+fn the_cup_to_disc_ratio_of_each_sample_is_shown_and_recorded() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut w = Window::exporting(None);
+    w.open_demo(0);
+    w.segment(3);
+    w.finish(3);
+    let ratios = w.session().results().findings().unwrap().ratios.clone();
+    assert_eq!(ratios.len(), 2, "vertical and by area");
+    assert_eq!(ratios[0].members, [0.5; 3]);
+    assert!(ratios[1].members.iter().all(|r| (r - 0.25).abs() < 0.01), "{ratios:?}");
+    assert!(w.has("cup-to-disc ratio, vertical 0.50 (0.50–0.50), N = 3"), "{:?}", w.texts());
+    let record = w.export(1, folder.path(), ExportOptions::default());
+    assert_eq!(record["ratios"][0]["members"].as_array().unwrap().len(), 3);
+    assert_eq!(record["ratios"][0]["mean"], 0.5);
+}
+
+#[test]
+fn exp_2_an_edited_mask_of_a_ct_is_written_as_seg_without_a_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let scan = folder.path().join("scan");
+    std::fs::create_dir(&scan).unwrap();
+    for k in 1..=4 {
+        crate::dicom_files::Series::CHEST.slice(&scan, k, f64::from(k) * 2.0);
+    }
+    let mut w = Window::exporting(None);
+    w.open(&scan);
+    w.press_button("New mask");
+    options(&mut w, |o| (o.diameter, o.ball) = (9.0, true));
+    w.apply(ViewCommand::SetSlice(ViewId::Main, 1));
+    click_at(&mut w, (0.5, 0.5));
+    let now = mask(&w);
+    assert!(count(&w, 1) > 60);
+    let out = folder.path().join("out");
+    let options = ExportOptions { seg: true, ..ExportOptions::default() };
+    w.apply(ExportCommand::WriteEdited { folder: out.clone(), options });
+    w.until("files are written", |a| !a.session.exports().is_writing());
+    assert!(!w.session().exports().files().is_empty(), "{:?}", w.texts());
+    let image = w.session().document().unwrap().volume.clone();
+    let again = sfumato::io::read_mask(&out.join("edited.seg.dcm"), Some(&image)).unwrap();
+    assert_eq!(again.map.labels, now);
+    let seg = std::fs::read(out.join("edited.seg.dcm")).unwrap();
+    let holds = |text: &str| seg.windows(text.len()).any(|w| w == text.as_bytes());
+    assert!(holds("drawn by hand") && holds("MANUAL") && !holds("Secret"));
+}
+
+#[test]
+fn meas_4_the_labels_of_a_mask_are_measured_when_asked() {
+    let mut w = Window::with_result(2);
+    w.press_button("Edit this mask");
+    w.press_button("Measure the labels");
+    w.until("they are measured", |a| a.session.editing().readings().is_some());
+    let readings = w.session().editing().readings().unwrap().to_vec();
+    let (disc, cup) = (&readings[0].1, &readings[1].1);
+    assert_eq!(disc.voxels, count(&w, 1));
+    // The fused disc and cup are discs round one place: 2 r from side to side.
+    let radius = ((disc.voxels + cup.voxels) as f64 / std::f64::consts::PI).sqrt();
+    let unit = w.session().document().unwrap().volume.geometry().spacing()[0];
+    assert!((disc.longest_diameter.unwrap() / unit - 2.0 * radius).abs() < 2.0);
+    assert!(w.has("longest diameter in a slice") && w.has("perimeter"));
+    // A stroke makes them old.
+    click_at(&mut w, (0.2, 0.2));
+    assert!(w.session().editing().readings().is_none());
 }

@@ -1,14 +1,11 @@
 //! Work is kept by itself (SAVE-1, SAVE-4): every 20 seconds in which something changed, in a folder beside the
 //! preferences, whole files only. What a session leaves behind there is offered by the next one.
 
-use super::editing_values;
 use super::kept::{self, Header, Kept};
 use super::work::Work;
 use crate::app::task::Task;
 use crate::app::{Level, Shell, Wake};
 use crate::io::write_atomic;
-use crate::measure::{LabelReading, label_reading};
-use crate::volume::Volume;
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -236,15 +233,4 @@ fn is_held(path: &Path) -> bool {
         fs::remove_file(lock).ok();
     }
     held
-}
-
-/// What each label of a mask measures.
-pub(super) fn readings(work: &Work, volume: &Volume, axis: usize) -> Vec<(String, LabelReading)> {
-    let layer = work.layer();
-    let value = editing_values(volume, work.time.min(volume.times() - 1));
-    let one = |l: &crate::edit::EditLabel| {
-        let inside: Vec<bool> = layer.voxels().iter().map(|&v| v == l.value).collect();
-        (l.name.clone(), label_reading(layer.geometry(), &inside, axis, &value))
-    };
-    layer.labels().iter().map(one).collect()
 }

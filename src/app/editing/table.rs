@@ -1,7 +1,12 @@
 //! The mask's beginnings, its table of labels, and the list of measurements.
 
 use super::Editing;
-use crate::app::{Documents, Findings, LabelCommand, Level, MeasureCommand, Shell, Tool, results};
+use super::readings::Measured;
+use crate::app::task::Task;
+use crate::app::{
+    Documents, Findings, LabelCommand, LabelReading, Level, MeasureCommand, Measurements, Shell,
+    Tool, results,
+};
 use crate::edit::{EditLabel, Proposal, fresh_color};
 use std::sync::Arc;
 
@@ -104,14 +109,35 @@ impl Editing {
         }
     }
 
-    /// What each label of the mask measures, in the order of the table.
-    pub fn label_readings(
-        &self,
-        documents: &Documents,
-    ) -> Vec<(String, crate::measure::LabelReading)> {
-        let (Some(document), Some(work)) = (documents.open(), self.mask()) else {
-            return Vec::new();
+    /// Measures the labels of the mask, off the interface thread.
+    pub(super) fn measure_labels(&mut self, documents: &Documents) {
+        let (Some(document), Some(work)) = (documents.open(), self.mask()) else { return };
+        let measured = Measured {
+            volume: document.volume.clone(),
+            time: work.time,
+            axis: document.view.axis,
+            measurements: Measurements::default(),
         };
-        super::saving::readings(work, &document.volume, document.view.axis)
+        let (layer, revision) = (work.layer(), work.editor.revision());
+        let (labels, voxels) = (layer.labels().to_vec(), layer.voxels().to_vec());
+        self.measuring = Some(Task::spawn("measure the labels", &self.wake, move || {
+            Ok((revision, measured.labels(&labels, &voxels)))
+        }));
+    }
+
+    /// What the labels measure, as long as the mask is as it was then.
+    pub fn readings(&self) -> Option<&[(String, LabelReading)]> {
+        let revision = self.mask()?.editor.revision();
+        let (of, readings) = self.readings.as_ref()?;
+        (*of == revision).then_some(readings)
+    }
+
+    pub(super) fn poll_measuring(&mut self, shell: &mut Shell) {
+        let Some(task) = self.measuring.take() else { return };
+        match task.take() {
+            Err(task) => self.measuring = Some(task),
+            Ok(Err(text)) => shell.note(Level::Error, text),
+            Ok(Ok(readings)) => self.readings = Some(readings),
+        }
     }
 }

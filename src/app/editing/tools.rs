@@ -166,6 +166,7 @@ impl Editing {
             }
         }
         self.poll_reading(shell);
+        self.poll_measuring(shell);
         let view = documents.open().map(|d| (d.view.axis, d.view.voxel));
         let open = self.open.zip(view);
         self.saving.poll(&mut self.works, open, shell)

@@ -45,6 +45,7 @@ impl Session {
             Action::SwapTools => self.apply(EditCommand::SwapTools),
             Action::BrushSmaller => self.apply(EditCommand::StepSize(-1)),
             Action::BrushLarger => self.apply(EditCommand::StepSize(1)),
+            Action::SaveSession => self.toggle(Panel::Session),
             Action::Undo => self.apply(EditCommand::Undo),
             Action::Redo => self.apply(EditCommand::Redo),
             Action::Apply => self.apply(EditCommand::ApplyShown),
