@@ -231,18 +231,22 @@ impl Editing {
     ) {
         match command {
             EditCommand::Begin => {
-                let Some(work) = self.work_on(documents) else { return };
-                if work.layer().labels().is_empty() {
-                    let first = EditLabel::new(1, "label 1", fresh_color(&[]));
-                    work.editor.set_labels("new mask", vec![first]);
-                    work.active = 1;
-                }
-                self.shown = true;
+                self.begin(documents);
                 self.set_tool(Tool::Brush);
             }
             EditCommand::Accept { edit } => self.accept(edit, documents, findings, shell),
             EditCommand::Show(shown) => self.shown = shown && self.mask().is_some(),
-            EditCommand::SetTool(tool) => self.set_tool(tool),
+            EditCommand::SetTool(tool) => {
+                // A tool for masks needs one: the result that is there, or a new one.
+                let edits = !tool.is_measure() && tool != Tool::Navigate;
+                if edits && self.mask().is_none() {
+                    match findings {
+                        Some(_) => self.accept(false, documents, findings, shell),
+                        None => self.begin(documents),
+                    }
+                }
+                self.set_tool(tool);
+            }
             EditCommand::SwapTools => self.set_tool(self.last_tool),
             EditCommand::SetOptions(options) => self.set_options(options, documents, findings),
             EditCommand::StepSize(by) => {
@@ -311,6 +315,17 @@ impl Editing {
             EditCommand::Leftover(command) => self.leftover(command, shell),
             EditCommand::SaveSession(path) => self.keep_session(path, documents),
         }
+    }
+
+    /// An empty mask with one label, if there is none.
+    fn begin(&mut self, documents: &Documents) {
+        let Some(work) = self.work_on(documents) else { return };
+        if work.layer().labels().is_empty() {
+            let first = EditLabel::new(1, "label 1", fresh_color(&[]));
+            work.editor.set_labels("new mask", vec![first]);
+            work.active = 1;
+        }
+        self.shown = true;
     }
 
     fn set_tool(&mut self, tool: Tool) {

@@ -278,9 +278,6 @@ fn options_ui(
     if tool == Tool::Navigate || tool.is_measure() {
         return;
     }
-    if work.is_none() {
-        ui.label(small("A press on the image begins a new mask.").color(theme::WEAK));
-    }
     egui::Grid::new("tool options").num_columns(2).spacing([10.0, 6.0]).show(ui, |ui| {
         if tool.is_brush() {
             let label = ui.label("Diameter");

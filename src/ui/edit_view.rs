@@ -91,14 +91,14 @@ pub(super) fn pointer(
         Tool::Navigate => Taken::default(),
         Tool::Brush | Tool::Eraser => {
             if session.editing().mask().is_none() {
-                return hint(response, session, commands);
+                return Taken::default();
             }
             brush(ui, response, canvas, session, local, commands, ready && !space);
             Taken { primary: !space, secondary: true, shift_wheel: true }
         }
         Tool::Fill | Tool::Grow => {
             if session.editing().mask().is_none() {
-                return hint(response, session, commands);
+                return Taken::default();
             }
             if ready
                 && !space
@@ -114,7 +114,7 @@ pub(super) fn pointer(
         Tool::Threshold => Taken::default(),
         _ => {
             if !tool.is_measure() && session.editing().mask().is_none() {
-                return hint(response, session, commands);
+                return Taken::default();
             }
             if !space {
                 corners(ui, response, canvas, tool, local, commands);
@@ -122,17 +122,6 @@ pub(super) fn pointer(
             Taken { primary: !space, ..Taken::default() }
         }
     }
-}
-
-/// There is no mask yet: the first press of a tool begins one.
-fn hint(response: &egui::Response, session: &Session, commands: &mut Vec<Command>) -> Taken {
-    let pressed = response.clicked() || response.drag_started();
-    if pressed && session.live_run().is_none() {
-        let tool = session.editing().tool();
-        commands.push(EditCommand::Begin.into());
-        commands.push(EditCommand::SetTool(tool).into());
-    }
-    Taken { primary: true, ..Taken::default() }
 }
 
 fn brush(

@@ -13,11 +13,13 @@ pub(super) fn panel_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<
     let frame =
         egui::Frame::new().inner_margin(egui::Margin { left: 14, right: 4, top: 6, bottom: 10 });
     egui::Panel::right("panel").frame(frame).exact_size(336.0).resizable(false).show(ui, |ui| {
-        egui::ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
+        // Each way of working has its own place in the panel.
+        let editing = session.editing().tool() != Tool::Navigate;
+        let area = egui::ScrollArea::vertical().id_salt(editing);
+        area.auto_shrink([false, false]).show(ui, |ui| {
             // Room for the scroll bar, so that it never covers a control.
             ui.set_max_width(ui.available_width() - 12.0);
             // With a tool in hand, what it does comes first.
-            let editing = session.editing().tool() != Tool::Navigate;
             if editing && let Some(document) = session.document() {
                 super::edit_panel::panel_ui(ui, session, document, commands);
             }

@@ -135,6 +135,21 @@ fn edit_2_the_cursor_outlines_what_a_click_changes() {
     }
 }
 
+/// As a new user does it: the brush comes to hand by its key, and the first stroke paints.
+#[test]
+fn run_6_the_first_stroke_takes_the_shown_result_over() {
+    let mut w = Window::with_result(2);
+    let proposed = w.session().results().findings().unwrap().labels.clone();
+    w.press(Modifiers::NONE, Key::B);
+    assert_eq!(mask(&w), proposed);
+    assert_eq!(w.session().editing().unsaved(), 0, "nothing by hand yet");
+    click_at(&mut w, (0.2, 0.2));
+    assert!(mask(&w) != proposed && w.session().editing().unsaved() == 1);
+    assert!(w.has("Diameter"), "what the tool does comes first in the panel");
+    w.press(Modifiers::COMMAND, Key::Z);
+    assert_eq!(w.session().editing().unsaved(), 0);
+}
+
 #[test]
 fn edit_3_the_eraser_takes_the_active_label_and_with_shift_any() {
     let mut w = Window::with_result(2);

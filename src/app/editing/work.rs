@@ -106,7 +106,7 @@ impl Work {
     /// There is something by hand that no file holds: the mask, or measurements.
     pub fn is_unsaved(&self) -> bool {
         let mask = self.exported != Some(self.editor.state())
-            && (self.editor.steps()[0] > 0 || self.restored);
+            && (self.layer().changed_voxels() > 0 || self.restored);
         mask || self.measurements.is_unsaved()
     }
 
