@@ -14,6 +14,8 @@
 //! | [`metrics`] | a mask against a reference |
 //! | [`inference`] | jobs, events, the worker thread |
 //! | [`locate`] | where in a whole scan a structure lies |
+//! | [`edit`] | correcting a mask by hand, with everything undoable |
+//! | [`measure`] | lengths, areas, values, ratios |
 //! | [`train`] | data sets, losses, the training loop, evaluation |
 //! | [`mesh`] | triangles round a mask, and their files |
 //! | [`render`] | wgpu shaders and their CPU twins |
@@ -28,10 +30,12 @@ pub mod app;
 pub mod cli;
 pub mod demo;
 pub mod diffusion;
+pub mod edit;
 pub mod ensemble;
 pub mod inference;
 pub mod io;
 pub mod locate;
+pub mod measure;
 pub mod mesh;
 pub mod metrics;
 pub mod models;

@@ -1,7 +1,9 @@
 //! What a person can ask for. Every change of a [`super::Session`] is one of these, sorted by the
 //! part of the session that answers it, and naming what it is about.
 
-use super::{ExportOptions, Framing, Layout, Pane, RegionChoice, Slab, SpaceView, ViewId};
+use super::{
+    EditCommand, ExportOptions, Framing, Layout, Pane, RegionChoice, Slab, SpaceView, Tool, ViewId,
+};
 use crate::ensemble::Measure;
 use crate::inference::Settings;
 use crate::volume::{Block, Window};
@@ -13,6 +15,8 @@ pub enum Panel {
     /// Path field, the twin of the open dialog.
     Path,
     Export,
+    /// Where the session is to be kept.
+    Session,
     Shortcuts,
     Log,
     /// The chosen model's card.
@@ -78,6 +82,16 @@ pub enum Action {
     Screenshot,
     Shortcuts,
     Messages,
+    Tool(Tool),
+    SwapTools,
+    BrushSmaller,
+    BrushLarger,
+    Undo,
+    Redo,
+    SaveSession,
+    /// Applies what a tool shows.
+    Apply,
+    NewLabel,
     /// Shuts what is open, from the top.
     Escape,
 }
@@ -88,6 +102,7 @@ pub enum Command {
     View(ViewCommand),
     Results(ResultCommand),
     Run(RunCommand),
+    Edit(EditCommand),
     Open(OpenCommand),
     Export(ExportCommand),
     Shell(ShellCommand),
@@ -230,6 +245,13 @@ pub enum ExportCommand {
         folder: PathBuf,
         options: ExportOptions,
     },
+    /// The edited mask of the open image, with its measurements.
+    WriteEdited {
+        folder: PathBuf,
+        options: ExportOptions,
+    },
+    /// The panel writes the edited mask, or the result.
+    Edited(bool),
 }
 
 /// The window around the image.
@@ -265,6 +287,6 @@ macro_rules! sorted {
 }
 
 sorted!(
-    Do: Action, View: ViewCommand, Results: ResultCommand, Run: RunCommand, Open: OpenCommand,
+    Do: Action, Edit: EditCommand, View: ViewCommand, Results: ResultCommand, Run: RunCommand, Open: OpenCommand,
     Export: ExportCommand, Shell: ShellCommand
 );

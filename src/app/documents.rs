@@ -2,6 +2,7 @@
 
 use super::document::Loaded;
 use super::{Action, Document, LabelLayer, View, ViewCommand, presets, window_presets};
+use crate::edit::Done;
 use crate::volume::Window;
 use std::sync::Arc;
 
@@ -43,6 +44,14 @@ impl Documents {
             document.view.window = window;
         }
         document
+    }
+
+    /// The view goes to what an edit changed, unless it shows some of it.
+    pub(super) fn jump(&mut self, done: &Done) {
+        let (Some((block, place)), Some(document)) = (done.place, &mut self.open) else { return };
+        if !block.along(document.view.axis).contains(&document.slice().0) {
+            document.set_crosshair(place);
+        }
     }
 
     /// Draws a label map that was read for the open image.

@@ -160,16 +160,5 @@ impl ResultEntry {
 /// Hours and minutes on the wall; of UTC, and named so, where the system does not tell its zone.
 pub(super) fn time_of_day() -> String {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let seconds = since.map_or(0, |d| d.as_secs());
-    #[cfg(target_os = "linux")]
-    {
-        let moment = seconds as libc::time_t;
-        // SAFETY: no field of the C struct has a forbidden value.
-        let mut parts: libc::tm = unsafe { std::mem::zeroed() };
-        // SAFETY: both live until the call is over.
-        if !unsafe { libc::localtime_r(&raw const moment, &raw mut parts) }.is_null() {
-            return format!("{:02}:{:02}", parts.tm_hour, parts.tm_min);
-        }
-    }
-    format!("{:02}:{:02} UTC", seconds / 3600 % 24, seconds / 60 % 60)
+    wording::moment(since.map_or(0, |d| d.as_secs()))
 }

@@ -3,17 +3,30 @@
 use super::result_list::ResultList;
 use super::shell::Shell;
 use super::task::Task;
-use super::{ExportCommand, ExportOptions, Included, Level, Panel, Wake};
+use super::{
+    EditedMask, Editing, ExportCommand, ExportOptions, Included, Level, Panel, Wake, write_edited,
+};
 use crate::inference::Outcome;
 use std::path::{Path, PathBuf};
 
 /// Writes what the samples that count say into a folder and returns the files. One line on failure.
 pub type Exporter = fn(&Path, &Outcome, &Included, &ExportOptions) -> Result<Vec<PathBuf>, String>;
 
-/// A result that is being written.
+/// What is being written.
+enum What {
+    Result {
+        result: u64,
+        included: Included,
+    },
+    /// A work, as it was in this state with these measurements.
+    Edited {
+        work: u64,
+        state: u64,
+    },
+}
+
 struct Writing {
-    result: u64,
-    included: Included,
+    what: What,
     task: Task<Vec<PathBuf>>,
 }
 
@@ -22,6 +35,8 @@ pub struct Exports {
     folder: PathBuf,
     /// What the panel writes: this result of the list, or the shown one.
     of: Option<u64>,
+    /// It writes the edited mask.
+    edited: bool,
     writing: Option<Writing>,
     /// Files of the last export.
     files: Vec<PathBuf>,
@@ -36,7 +51,7 @@ impl Exports {
                 .map_or_else(|| PathBuf::from("."), |d| d.home_dir().to_owned())
                 .join("sfumato-export")
         });
-        Self { exporter, folder, of: None, writing: None, files: Vec::new(), wake }
+        Self { exporter, folder, of: None, edited: false, writing: None, files: Vec::new(), wake }
     }
 
     /// Where the next export goes.
@@ -47,6 +62,11 @@ impl Exports {
     /// What the last export wrote; empty once something else is done with the panel.
     pub fn files(&self) -> &[PathBuf] {
         &self.files
+    }
+
+    /// The panel writes the edited mask, not a result.
+    pub fn is_edited(&self) -> bool {
+        self.edited
     }
 
     pub fn is_writing(&self) -> bool {
@@ -73,11 +93,13 @@ impl Exports {
         &mut self,
         command: ExportCommand,
         results: &ResultList,
+        edited: Option<(u64, u64, EditedMask)>,
         shell: &mut Shell,
     ) {
         match command {
             ExportCommand::Prepare(result) => {
                 self.of = result;
+                self.edited = false;
                 self.files.clear();
                 shell.show(Panel::Export, true);
             }
@@ -99,17 +121,45 @@ impl Exports {
                 let task = Task::spawn("export a result", &self.wake, move || {
                     exporter(&folder, &*stored.outcome()?, &counted, &options)
                 });
-                self.writing = Some(Writing { result, included, task });
+                self.writing = Some(Writing { what: What::Result { result, included }, task });
+            }
+            ExportCommand::Edited(edited) => {
+                self.edited = edited;
+                self.files.clear();
+            }
+            ExportCommand::WriteEdited { folder, options } => {
+                if self.writing.is_some() {
+                    return;
+                }
+                let Some((work, state, mask)) = edited else {
+                    shell.note(Level::Info, "There is no edited mask to export yet.");
+                    return;
+                };
+                self.folder.clone_from(&folder);
+                shell.change_preferences(|p| p.export_folder = Some(folder.clone()));
+                self.files.clear();
+                let task = Task::spawn("export an edited mask", &self.wake, move || {
+                    write_edited(&folder, &mask, &options).map_err(|e| e.to_string())
+                });
+                self.writing = Some(Writing { what: What::Edited { work, state }, task });
             }
         }
     }
 
-    pub(super) fn poll(&mut self, results: &mut ResultList, shell: &mut Shell) {
-        let Some(Writing { result, included, task }) = self.writing.take() else { return };
+    pub(super) fn poll(
+        &mut self,
+        results: &mut ResultList,
+        editing: &mut Editing,
+        shell: &mut Shell,
+    ) {
+        let Some(Writing { what, task }) = self.writing.take() else { return };
         match task.take() {
-            Err(task) => self.writing = Some(Writing { result, included, task }),
+            Err(task) => self.writing = Some(Writing { what, task }),
             Ok(Ok(files)) => {
-                results.mark_exported(result, included);
+                match what {
+                    What::Result { result, included } => results.mark_exported(result, included),
+                    What::Edited { work, state } => editing.mark_exported(work, state),
+                }
                 let text = format!("Exported {} files to {}", files.len(), self.folder.display());
                 shell.note(Level::Info, text);
                 self.files = files;

@@ -1,6 +1,7 @@
 //! What the samples of a run that count say together: computed once, off the interface thread.
 
-use super::{Extent, Included, Profile, wording};
+use super::ratios::ratios;
+use super::{Extent, Included, Profile, Ratio, wording};
 use crate::ensemble::{Ensemble, Measure, Spread};
 use crate::inference::Outcome;
 use std::cmp::Reverse;
@@ -31,6 +32,8 @@ pub struct Findings {
     pub included: Included,
     pub extent: Extent,
     pub classes: Vec<ClassFindings>,
+    /// Of certain structures: cup-to-disc ratio, head circumference.
+    pub ratios: Vec<Ratio>,
     /// Majority mask, label values.
     pub labels: Vec<u8>,
     /// The slice of the scan with the largest majority mask, the first of several.
@@ -87,10 +90,12 @@ impl Findings {
         let largest_slice = largest.map(|(z, _)| z);
         let profile = Profile::of(shape, block, |i| f64::from(u8::from(labels[i] > 0)));
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        let ratios = ratios(&outcome, &ensemble);
         Ok(Self {
             id,
             extent,
             classes: list,
+            ratios,
             labels,
             largest_slice,
             profile,

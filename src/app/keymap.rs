@@ -1,7 +1,7 @@
 //! The one key table: it drives the input handler, the tooltips, the menus and the shortcut window
 //! (KEY-1). Key names are egui's; digits and brackets also match by key position (KEY-5).
 
-use super::{Action, Layout};
+use super::{Action, Layout, Tool};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Group {
@@ -10,12 +10,20 @@ pub enum Group {
     Overlays,
     View,
     Slices,
+    Tools,
     Help,
 }
 
 impl Group {
-    pub const ALL: [Self; 6] =
-        [Self::File, Self::Model, Self::Overlays, Self::View, Self::Slices, Self::Help];
+    pub const ALL: [Self; 7] = [
+        Self::File,
+        Self::Model,
+        Self::Overlays,
+        Self::View,
+        Self::Slices,
+        Self::Tools,
+        Self::Help,
+    ];
 
     pub fn title(self) -> &'static str {
         match self {
@@ -24,6 +32,7 @@ impl Group {
             Self::Overlays => "Overlays",
             Self::View => "View",
             Self::Slices => "Slices and crosshair",
+            Self::Tools => "Editing and measuring",
             Self::Help => "Help",
         }
     }
@@ -50,6 +59,10 @@ impl Chord {
             "Period" => ".",
             "Comma" => ",",
             "Questionmark" => "?",
+            "OpenBracket" => "[",
+            "CloseBracket" => "]",
+            "Minus" => "-",
+            "Equals" => "=",
             "ArrowLeft" => "Left",
             "ArrowRight" => "Right",
             "ArrowUp" => "Up",
@@ -104,6 +117,7 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::Recent(5), ctrl("5"), Group::File, "Recent file 5"),
     row(Action::ExportPanel, ctrl("E"), Group::File, "Export results…"),
     row(Action::Screenshot, ctrl_shift("P"), Group::File, "Picture of the panes"),
+    row(Action::SaveSession, ctrl("S"), Group::File, "Keep the session in a file…"),
     row(Action::CloseImage, ctrl("W"), Group::File, "Close the image"),
     row(Action::Segment, ctrl("Enter"), Group::Model, "Segment"),
     row(Action::InstantLook, ctrl("I"), Group::Model, "Instant look"),
@@ -165,6 +179,27 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::Move(5, 0), shift("ArrowRight"), Group::Slices, "Crosshair right by 5"),
     row(Action::Move(0, -5), shift("ArrowUp"), Group::Slices, "Crosshair up by 5"),
     row(Action::Move(0, 5), shift("ArrowDown"), Group::Slices, "Crosshair down by 5"),
+    row(Action::Tool(Tool::Navigate), plain("1"), Group::Tools, "Navigate"),
+    row(Action::Tool(Tool::Brush), plain("2"), Group::Tools, "Brush"),
+    row(Action::Tool(Tool::Brush), plain("B"), Group::Tools, "Brush"),
+    row(Action::Tool(Tool::Eraser), plain("3"), Group::Tools, "Eraser"),
+    row(Action::Tool(Tool::Eraser), plain("E"), Group::Tools, "Eraser"),
+    row(Action::Tool(Tool::Fill), plain("4"), Group::Tools, "Fill"),
+    row(Action::Tool(Tool::Polygon), plain("5"), Group::Tools, "Polygon or lasso"),
+    row(Action::Tool(Tool::Threshold), plain("6"), Group::Tools, "Threshold"),
+    row(Action::Tool(Tool::Grow), plain("7"), Group::Tools, "Grow from a voxel"),
+    row(Action::Tool(Tool::Ruler), plain("8"), Group::Tools, "Ruler"),
+    row(Action::Tool(Tool::Area), plain("9"), Group::Tools, "Measure a polygon"),
+    row(Action::SwapTools, plain("Q"), Group::Tools, "The tool before"),
+    row(Action::BrushSmaller, plain("OpenBracket"), Group::Tools, "Smaller brush"),
+    row(Action::BrushLarger, plain("CloseBracket"), Group::Tools, "Larger brush"),
+    row(Action::BrushSmaller, plain("Minus"), Group::Tools, "Smaller brush"),
+    row(Action::BrushLarger, plain("Equals"), Group::Tools, "Larger brush"),
+    row(Action::Undo, ctrl("Z"), Group::Tools, "Undo"),
+    row(Action::Redo, ctrl_shift("Z"), Group::Tools, "Do again"),
+    row(Action::Redo, ctrl("Y"), Group::Tools, "Do again"),
+    row(Action::Apply, plain("Enter"), Group::Tools, "Apply what a tool shows"),
+    row(Action::NewLabel, ctrl("N"), Group::Tools, "New label"),
     row(Action::Shortcuts, plain("F1"), Group::Help, "Keyboard shortcuts"),
     row(Action::Shortcuts, shift("Questionmark"), Group::Help, "Keyboard shortcuts"),
     row(Action::Messages, ctrl("M"), Group::Help, "Messages"),

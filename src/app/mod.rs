@@ -4,7 +4,7 @@
 //! where state changes, so menu, keys, drops and tests do the same things the same way. Slow work
 //! (loading, statistics, export) runs on named threads and arrives in [`Session::poll`]. The session
 //! owns parts, each with its commands and its threads: [`Documents`], [`ResultList`], [`Runs`],
-//! [`Opening`], [`Exports`] and the [`Shell`] around them.
+//! [`Editing`], [`Opening`], [`Exports`] and the [`Shell`] around them.
 
 mod axis;
 mod beside;
@@ -12,6 +12,9 @@ mod command;
 mod demo_pictures;
 mod document;
 mod documents;
+mod edit_command;
+mod edited_export;
+mod editing;
 mod engine;
 mod entries;
 mod export;
@@ -21,11 +24,13 @@ mod included;
 mod keymap;
 mod label_layer;
 mod log;
+mod measurements;
 mod opening;
 mod picture;
 mod preferences;
 mod preview;
 mod profile;
+mod ratios;
 mod reading;
 mod record;
 mod regions;
@@ -54,6 +59,13 @@ pub use command::{
 };
 pub use document::{Document, Opened, Origin, Overlays};
 pub use documents::Documents;
+pub use edit_command::{
+    EditCommand, LabelCommand, LeftoverCommand, MeasureCommand, Operation, Stroke, Tool,
+    ToolOptions,
+};
+pub use edited_export::{EDITED_RECORD, EditedMask, write_edited};
+use editing::editing_values;
+pub use editing::{Editing, ImageKey, KeptHeader, Leftover, Prepared, Saving, Work};
 pub use engine::{Engine, RunningJob, Wake};
 pub use entries::ResultEntry;
 pub use export::{Exporter, Exports, typed_path};
@@ -63,11 +75,13 @@ pub use included::Included;
 pub use keymap::{BINDINGS, Binding, Chord, Group, Trigger, chord_text};
 pub use label_layer::{LabelLayer, LabelOffer};
 pub use log::{Entry, Level, Log};
+pub use measurements::{Measurement, Measurements};
 pub use opening::Opening;
 pub use picture::Picture;
 pub use preferences::{Preferences, Store};
 pub use preview::mean_preview;
 pub use profile::Profile;
+pub use ratios::{Ratio, ratios_of};
 pub use reading::{Loading, Stage};
 pub use record::RECORD;
 pub use regions::{RegionChoice, Regions};
@@ -93,8 +107,13 @@ pub use worker_engine::WorkerEngine;
 // What the panels show of the rooms below.
 pub use crate::demo::list as demo_list;
 pub use crate::diffusion::{SamplerKind, Start, TRAINING_STEPS};
+pub use crate::edit::brush::Brush;
+pub use crate::edit::logic::Logic;
+pub use crate::edit::outline::in_plane;
+pub use crate::edit::{EditLabel, Layer, PaintOver, Rule, Selection, Status};
 pub use crate::ensemble::Measure;
 pub use crate::inference::{DeviceChoice, Outcome, Preview, Settings};
 pub use crate::io::SeriesInfo;
+pub use crate::measure::{Kind, LabelReading, Reading, Shape};
 pub use crate::mesh::MeshFormat;
 pub use crate::volume::PlaneView;

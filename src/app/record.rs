@@ -1,6 +1,7 @@
 //! `result.json`: everything needed to repeat a run, what its files are, and what a reader of them must
 //! know.
 
+use super::ratios::ratios;
 use super::{Extent, Included, wording};
 use crate::ensemble::Ensemble;
 use crate::inference::Outcome;
@@ -53,6 +54,7 @@ pub(super) fn record(
         "slices": outcome.slices,
         "times": outcome.times,
         "classes": classes,
+        "ratios": ratios(outcome, ensemble),
     }));
     if !outcome.deterministic {
         out.append(&mut named_values(json!({

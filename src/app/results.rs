@@ -308,7 +308,7 @@ fn write_dicom(
 }
 
 /// How the masks came about, for the record inside a DICOM file.
-fn provenance(outcome: &Outcome, included: &Included) -> String {
+pub(super) fn provenance(outcome: &Outcome, included: &Included) -> String {
     let (model, s) = (&outcome.model, &outcome.settings);
     let time = match outcome.time_points {
         1 => String::new(),
@@ -368,7 +368,7 @@ pub fn export_results(
 }
 
 /// A block's values on the grid of the whole scan, the default value elsewhere.
-fn on_scan<T: Copy + Default>(outcome: &Outcome, block: &[T]) -> Vec<T> {
+pub(super) fn on_scan<T: Copy + Default>(outcome: &Outcome, block: &[T]) -> Vec<T> {
     let [nx, ny, _] = outcome.geometry.shape();
     let mut out = vec![T::default(); outcome.geometry.voxel_count()];
     let roi = outcome.roi;

@@ -6,6 +6,7 @@ mod solid;
 
 use super::document::Loaded;
 use super::documents::Documents;
+use super::editing::{Editing, Measured, Saving, session_file};
 use super::export::Exports;
 use super::opening::Opening;
 use super::result_list::ResultList;
@@ -13,8 +14,8 @@ use super::runs::Runs;
 use super::shell::Shell;
 use super::solids::Solids;
 use super::{
-    Command, Document, Engine, Exporter, Level, OpenCommand, Origin, Panel, ResultEntry, Run,
-    RunCommand, ViewCommand, Wake,
+    Command, Document, EditedMask, Engine, ExportCommand, Exporter, Level, OpenCommand, Origin,
+    Panel, ResultEntry, Run, RunCommand, ViewCommand, Wake,
 };
 use crate::inference::doubt;
 use crate::volume::{Notice, Severity};
@@ -37,6 +38,7 @@ pub struct Session {
     documents: Documents,
     results: ResultList,
     runs: Runs,
+    editing: Editing,
     opening: Opening,
     exports: Exports,
     solids: Solids,
@@ -52,6 +54,7 @@ impl Session {
             documents: Documents::default(),
             results: ResultList::new(result_budget, wake.clone()),
             runs: Runs::new(engine, wake.clone()),
+            editing: Editing::new(Saving::new(folder.as_deref(), wake.clone()), wake.clone()),
             opening: Opening::new(wake.clone()),
             solids: Solids::new(wake.clone()),
             exports: Exports::new(exporter, last, wake),
@@ -70,6 +73,10 @@ impl Session {
 
     pub fn runs(&self) -> &Runs {
         &self.runs
+    }
+
+    pub fn editing(&self) -> &Editing {
+        &self.editing
     }
 
     pub fn opening(&self) -> &Opening {
@@ -114,6 +121,10 @@ impl Session {
                 self.documents.apply(command, self.results.classes());
             }
             Command::Results(command) => {
+                use super::ResultCommand::{Show, ShowMember};
+                if matches!(command, Show(_) | ShowMember { .. }) {
+                    self.editing.hide();
+                }
                 let (live, target) =
                     (self.live_run().is_some(), self.export_target().map(|e| e.id));
                 self.results.apply(command, live, &mut self.documents, &mut self.shell);
@@ -127,11 +138,21 @@ impl Session {
                 }
                 _ => self.runs.apply(command, self.documents.open(), &mut self.shell),
             },
+            Command::Edit(command) => {
+                let findings = self.results.findings().cloned();
+                let (documents, shell) = (&mut self.documents, &mut self.shell);
+                self.editing.apply(command, documents, findings.as_ref(), shell);
+            }
             Command::Open(command) => {
+                if let Some(path) = session_file(&command) {
+                    self.editing.restore(path.to_owned(), true);
+                    return;
+                }
                 self.opening.apply(command, &mut self.documents, &mut self.shell);
             }
             Command::Export(command) => {
-                self.exports.apply(command, &self.results, &mut self.shell);
+                let edited = self.edited_mask(&command);
+                self.exports.apply(command, &self.results, edited, &mut self.shell);
             }
             Command::Shell(command) => self.shell.apply(command),
         }
@@ -151,7 +172,12 @@ impl Session {
             self.results.accept(run, outcome, &self.documents, &mut self.shell);
         }
         self.results.poll(&mut self.documents, &mut self.shell);
-        self.exports.poll(&mut self.results, &mut self.shell);
+        self.exports.poll(&mut self.results, &mut self.editing, &mut self.shell);
+        let findings = self.results.findings().cloned();
+        let keep = self.editing.poll(&mut self.documents, findings.as_ref(), &mut self.shell);
+        if let Some(wanted) = self.editing.take_wanted() {
+            self.apply(wanted);
+        }
         self.make_solids();
         match self.shell.poll() {
             Some((Panel::Export, folder)) => self.exports.set_folder(folder),
@@ -159,7 +185,8 @@ impl Session {
             None => {}
         }
         let played = self.documents.play(now);
-        [toast, played, self.runs.next_poll(now)].into_iter().flatten().reduce(f64::min)
+        let wakes = [toast, keep, played, self.runs.next_poll(now)];
+        wakes.into_iter().flatten().reduce(f64::min)
     }
 
     fn accept(&mut self, loaded: Loaded) {
@@ -172,11 +199,13 @@ impl Session {
         let document = self.documents.put(loaded, own);
         self.runs.suit(&document.volume);
         self.opening.look_beside(document);
+        self.editing.change_image(&mut self.documents);
     }
 
     /// Lets the image go. Its results stay in the list.
     pub(super) fn close_document(&mut self) {
         self.documents.close();
+        self.editing.change_image(&mut self.documents);
         self.results.leave_image();
         self.opening.leave_image();
         self.exports.shut(&mut self.shell);
@@ -189,6 +218,7 @@ impl Session {
             || self.results.is_comparing()
             || self.solids.is_making()
             || self.exports.is_writing()
+            || self.editing.is_working()
             || self.shell.is_asking()
     }
 
@@ -204,6 +234,22 @@ impl Session {
             Some(id) => self.results.get(id),
             None => self.results.chosen(),
         }
+    }
+
+    /// What an export of the edited mask would write.
+    fn edited_mask(&self, command: &ExportCommand) -> Option<(u64, u64, EditedMask)> {
+        if !matches!(command, ExportCommand::WriteEdited { .. }) {
+            return None;
+        }
+        let (document, work) = (self.document()?, self.editing.work()?);
+        let measured = Measured {
+            volume: document.volume.clone(),
+            time: work.time,
+            axis: document.view.axis,
+            measurements: work.measurements().clone(),
+        };
+        let notices = document.volume.notices.clone();
+        Some((work.id, work.editor().state(), EditedMask::of(work, notices, Some(measured))))
     }
 
     /// What the person should know: of the image, then of the label map on it, then what only its

@@ -124,6 +124,7 @@ impl Shell {
             Panel::Log,
             Panel::Card,
             Panel::Export,
+            Panel::Session,
         ];
         order.iter().any(|panel| self.panels.remove(panel))
     }

@@ -1,7 +1,7 @@
 //! What lies over the image: one thing at a time, decided in one place for the picture, the panel, the
 //! strip of samples, the colour bar, the probe and the lines.
 
-use super::{Findings, LabelLayer, Run, Session};
+use super::{Findings, LabelLayer, Run, Session, Work};
 use std::sync::Arc;
 
 #[derive(Clone, Copy)]
@@ -13,6 +13,8 @@ pub enum Shown<'a> {
     Comparing,
     /// A label map of another program.
     Labels(&'a Arc<LabelLayer>),
+    /// The mask that is edited by hand.
+    Edited(&'a Work),
     Result(&'a Arc<Findings>),
 }
 
@@ -62,6 +64,11 @@ impl Session {
             Shown::Result(findings) if !here(findings.outcome.time) => Shown::Nothing,
             other => other,
         };
+        if let Some(work) = self.editing().mask().filter(|w| here(w.time))
+            && self.editing().is_shown()
+        {
+            return Shown::Edited(work);
+        }
         match (&document.labels, segmented) {
             (Some(layer), Shown::Nothing) => Shown::Labels(layer),
             (Some(layer), _) if document.overlays.own_labels => Shown::Labels(layer),

@@ -2,9 +2,9 @@
 
 use super::surfaces::surface_of;
 use super::task::Task;
-use super::{Findings, LabelLayer, Wake};
+use super::{EditLabel, Findings, LabelLayer, Wake, Work};
 use crate::mesh::{Mesh, extract};
-use crate::volume::Block;
+use crate::volume::{Block, Geometry, Label};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -31,6 +31,8 @@ pub struct SolidSet {
 enum Of {
     Findings(u64),
     Labels(u64),
+    /// A mask in one of its states.
+    Edited(u64, u64),
 }
 
 pub struct Solids {
@@ -58,14 +60,24 @@ impl Solids {
         (self.of, self.made, self.task) = (None, None, None);
     }
 
-    /// Makes those of `source`, unless they are there or on their way.
-    pub(super) fn make(&mut self, source: Source) {
-        if self.of == Some(source.key()) {
-            return;
+    /// What has to be done for those of `source`, unless they are there or on their way.
+    pub(super) fn wanted(&self, source: Source<'_>) -> Option<Wanted> {
+        let of = source.key();
+        if self.of == Some(of) || self.task.is_some() && follows(self.of, of) {
+            return None;
         }
-        self.of = Some(source.key());
-        self.made = None;
-        self.task = Some(Task::spawn("make surfaces", &self.wake, move || Ok(source.solids())));
+        Some(Wanted { of, make: source.maker() })
+    }
+
+    pub(super) fn make(&mut self, wanted: Wanted) {
+        if !follows(self.of, wanted.of) {
+            self.made = None;
+        }
+        self.of = Some(wanted.of);
+        self.task = Some(Task::spawn("make surfaces", &self.wake, move || {
+            static NEXT: AtomicU64 = AtomicU64::new(1);
+            Ok(SolidSet { id: NEXT.fetch_add(1, Ordering::Relaxed), solids: (wanted.make)() })
+        }));
     }
 
     /// Returns an error in words.
@@ -79,23 +91,38 @@ impl Solids {
     }
 }
 
-pub(super) enum Source {
-    Findings(Arc<Findings>),
-    Labels(Arc<LabelLayer>),
+/// While a mask is edited its surfaces follow one after the other, and those of before stay in sight.
+fn follows(before: Option<Of>, now: Of) -> bool {
+    matches!((before, now), (Some(Of::Edited(a, _)), Of::Edited(b, _)) if a == b)
 }
 
-impl Source {
+/// Surfaces to be made.
+pub(super) struct Wanted {
+    of: Of,
+    make: Maker,
+}
+
+type Maker = Box<dyn FnOnce() -> Vec<Solid> + Send>;
+
+pub(super) enum Source<'a> {
+    Findings(Arc<Findings>),
+    Labels(Arc<LabelLayer>),
+    Edited(&'a Work),
+}
+
+impl Source<'_> {
     fn key(&self) -> Of {
         match self {
             Self::Findings(f) => Of::Findings(f.id),
             Self::Labels(l) => Of::Labels(l.id),
+            Self::Edited(work) => Of::Edited(work.id, work.editor().revision()),
         }
     }
 
-    fn solids(&self) -> SolidSet {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        let solids = match self {
-            Self::Findings(f) => {
+    /// What makes the surfaces, with all that it needs.
+    fn maker(self) -> Maker {
+        match self {
+            Self::Findings(f) => Box::new(move || {
                 let class = |(c, class): (usize, &super::ClassFindings)| {
                     let (mesh, spread) =
                         surface_of(&f.outcome, &f.labels, f.count(c), f.samples(), c);
@@ -103,23 +130,34 @@ impl Source {
                     Solid { name, value, color: class.color, mesh, spread }
                 };
                 f.classes.iter().enumerate().map(class).collect()
-            }
-            Self::Labels(layer) => {
+            }),
+            Self::Labels(layer) => Box::new(move || {
                 let map = &layer.mask.map;
                 let table = layer.mask.table.0.iter();
-                let solid = |label: &crate::volume::Label| {
-                    let mut wanted = [false; 256];
-                    if let Some(slot) = wanted.get_mut(usize::from(label.value)) {
-                        *slot = true;
-                    }
-                    let g = &map.geometry;
-                    let mesh = extract(&map.labels, Block::whole(g), &wanted, g);
-                    let (name, value) = (label.name.clone(), label.value);
-                    Solid { name, value, color: label.color, mesh, spread: None }
-                };
+                let solid =
+                    |l: &Label| of_label(&map.labels, &map.geometry, l.value, &l.name, l.color);
                 table.map(solid).collect()
+            }),
+            Self::Edited(work) => {
+                let layer = work.layer();
+                let (voxels, g) = (layer.voxels().to_vec(), layer.geometry().clone());
+                let table = layer.labels().to_vec();
+                Box::new(move || {
+                    let seen = table.iter().filter(|l| l.visible);
+                    let solid =
+                        |l: &EditLabel| of_label(&voxels, &g, l.value.into(), &l.name, l.color);
+                    seen.map(solid).collect()
+                })
             }
-        };
-        SolidSet { id: NEXT.fetch_add(1, Ordering::Relaxed), solids }
+        }
     }
+}
+
+fn of_label(voxels: &[u8], g: &Geometry, value: u16, name: &str, color: [u8; 3]) -> Solid {
+    let mut wanted = [false; 256];
+    if let Some(slot) = wanted.get_mut(usize::from(value)) {
+        *slot = true;
+    }
+    let mesh = extract(voxels, Block::whole(g), &wanted, g);
+    Solid { name: name.to_owned(), value, color, mesh, spread: None }
 }

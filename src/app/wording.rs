@@ -1,7 +1,7 @@
 //! Sentences about results, in one place, so that no panel can promise more than the numbers say:
 //! a spread over samples is not a calibrated interval, agreement is not correctness.
 
-use super::{Extent, Included};
+use super::{Extent, Included, Ratio};
 use crate::diffusion::Start;
 use crate::ensemble::{Measure, Spread};
 use crate::inference::Outcome;
@@ -47,6 +47,22 @@ pub fn eta(left: Option<Duration>, steps_seen: u64) -> Option<String> {
 /// "window 2 of 8": of a volume that is seen as one.
 pub fn windows(window: usize, windows: usize) -> String {
     format!("window {window} of {windows}")
+}
+
+/// Hours and minutes on the wall, of a time in seconds since 1970; of UTC, and named so, where the system does not
+/// tell its zone.
+pub fn moment(seconds: u64) -> String {
+    #[cfg(target_os = "linux")]
+    {
+        let moment = seconds as libc::time_t;
+        // SAFETY: no field of the C struct has a forbidden value.
+        let mut parts: libc::tm = unsafe { std::mem::zeroed() };
+        // SAFETY: both live until the call is over.
+        if !unsafe { libc::localtime_r(&raw const moment, &raw mut parts) }.is_null() {
+            return format!("{:02}:{:02}", parts.tm_hour, parts.tm_min);
+        }
+    }
+    format!("{:02}:{:02} UTC", seconds / 3600 % 24, seconds / 60 % 60)
 }
 
 /// "slice 3 of 12 · step 7 of 10"; the slice is left out when there is one only.
@@ -100,6 +116,25 @@ pub fn measure(extent: Extent, spread: &Spread, samples: usize) -> String {
             show(spread.max)
         ),
     }
+}
+
+/// "cup-to-disc ratio, vertical 0.48 ± 0.03 (0.44–0.53), N = 8"; one value has no spread.
+pub fn ratio(r: &Ratio) -> String {
+    let digits = if r.unit.is_empty() { 2 } else { 1 };
+    let unit = if r.unit.is_empty() { String::new() } else { format!(" {}", r.unit) };
+    let [low, high] = r.range();
+    let n = r.members.len();
+    let mut text = format!("{} {:.digits$}{unit}", r.name, r.mean);
+    if n > 1 {
+        if let Some(sd) = r.sd.filter(|_| n >= 5) {
+            text += &format!(" ± {sd:.digits$}");
+        }
+        text += &format!(" ({low:.digits$}–{high:.digits$}), N = {n}");
+    }
+    if r.undefined > 0 {
+        text += &format!("; none in {}", samples(r.undefined));
+    }
+    text
 }
 
 /// "fundus · 128 × 128 input, RGB", or "SM · pictures of any size, grey".

@@ -9,7 +9,8 @@ use super::thumbnails::Thumbnails;
 use super::view::ViewLocal;
 use super::windows::WindowsLocal;
 use super::{
-    input, labels, opening, panel, panes, shot, start, status, strip, theme, top, windows,
+    input, labels, opening, panel, panes, shot, start, status, strip, theme, tool_strip, top,
+    windows,
 };
 use crate::app::{
     OpenCommand, Panel, Session, SessionOptions, ShellCommand, Wake, free_name, save_picture,
@@ -168,6 +169,7 @@ impl eframe::App for SfumatoApp {
             opening::series_beside_ui(ui, session, &mut commands);
             status::status_ui(ui, session, &self.view, &self.adapter);
             panel::panel_ui(ui, session, &mut commands);
+            tool_strip::strip_ui(ui, session, &mut commands);
             strip::strip_ui(ui, session, &self.thumbnails, &mut commands);
             egui::CentralPanel::default().frame(egui::Frame::NONE).show(ui, |ui| {
                 panes::panes_ui(ui, session, &mut self.view, &self.residency, &mut commands);
@@ -193,7 +195,7 @@ impl eframe::App for SfumatoApp {
 
         // Results go only with the person's word.
         if ui.input(|i| i.viewport().close_requested())
-            && self.session.results().unexported() > 0
+            && self.session.results().unexported() + self.session.editing().unsaved() > 0
             && !self.session.shell().is_leaving()
         {
             ui.ctx().send_viewport_cmd(egui::ViewportCommand::CancelClose);

@@ -98,6 +98,10 @@ pub(super) fn corner_text(
     if let Some(step) = shown.live().and_then(|r| r.step.as_ref()) {
         right(&format!("preview, step {} of {}", step.step, step.steps), theme::ACCENT);
     }
+    if let Shown::Edited(work) = shown {
+        right(&work.by_hand(), theme::ACCENT);
+        right(wording::RESEARCH_USE_SHORT, theme::WEAK);
+    }
     if let Some(findings) = shown.result() {
         let drawn = document.overlays.segmentation && !document.overlays.held_back;
         match document.member {

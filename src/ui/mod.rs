@@ -2,8 +2,12 @@
 
 mod app;
 mod chooser;
+mod edit_panel;
+mod edit_view;
+mod edited_export;
 mod input;
 mod labels;
+mod leftovers;
 mod lines;
 mod marks;
 mod opening;
@@ -23,6 +27,8 @@ mod status;
 mod strip;
 mod theme;
 mod thumbnails;
+mod tint;
+mod tool_strip;
 mod top;
 mod view;
 mod windows;

@@ -5,7 +5,7 @@ use crate::app::{
     Action, Command, Document, Panel, Run, RunCommand, Session, ShellCommand, ViewCommand, wording,
 };
 use crate::app::{
-    DeviceChoice, MOST_SAMPLES, Measure, SamplerKind, Settings, Start, TRAINING_STEPS,
+    DeviceChoice, MOST_SAMPLES, Measure, SamplerKind, Settings, Start, TRAINING_STEPS, Tool,
 };
 use crate::volume::Modality;
 use eframe::egui;
@@ -24,9 +24,16 @@ pub(super) fn panel_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<
         egui::Panel::bottom("next").frame(next).resizable(false).show(ui, |ui| {
             next_ui(ui, session, commands);
         });
-        egui::ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
+        // Each way of working has its own place in the panel.
+        let editing = session.editing().tool() != Tool::Navigate;
+        let area = egui::ScrollArea::vertical().id_salt(editing);
+        area.auto_shrink([false, false]).show(ui, |ui| {
             // Room for the scroll bar, so that it never covers a control.
             ui.set_max_width(ui.available_width() - 12.0);
+            // With a tool in hand, what it does comes first.
+            if editing && let Some(document) = session.document() {
+                super::edit_panel::panel_ui(ui, session, document, commands);
+            }
             // Once there is a result, it comes before the settings of another one.
             let first =
                 session.results().findings().is_some() && session.runs().current().is_none();
@@ -36,6 +43,9 @@ pub(super) fn panel_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<
             }
             if let Some(document) = session.document() {
                 results::result_ui(ui, session, document, commands);
+                if !editing {
+                    super::edit_panel::panel_ui(ui, session, document, commands);
+                }
                 super::labels::table_ui(ui, session, document, commands);
                 overlays_ui(ui, session, document, commands);
             }
@@ -312,7 +322,8 @@ fn overlays_ui(
     document: &Document,
     commands: &mut Vec<Command>,
 ) {
-    if session.results().findings().is_none() && document.labels.is_none() {
+    let edited = session.editing().mask().is_some();
+    if session.results().findings().is_none() && document.labels.is_none() && !edited {
         return;
     }
     theme::section(ui, "Overlays");

@@ -1,6 +1,6 @@
 //! What is on the GPU, and bringing it there when the session shows something new.
 
-use crate::app::{Document, Measure, Session, mean_preview};
+use crate::app::{Document, EditLabel, Measure, Session, mean_preview};
 use crate::render::{self, Block, ImageId, LayerId, Palette};
 use crate::volume::{Class, Roi};
 use eframe::egui_wgpu::RenderState;
@@ -10,6 +10,7 @@ pub(super) const MASK: LayerId = LayerId(1);
 pub(super) const PREVIEW: LayerId = LayerId(2);
 pub(super) const HEAT: LayerId = LayerId(3);
 pub(super) const OWN_LABELS: LayerId = LayerId(4);
+pub(super) const EDITED: LayerId = LayerId(5);
 
 #[derive(Default)]
 pub(super) struct Residency {
@@ -20,6 +21,8 @@ pub(super) struct Residency {
     mask: Option<(u64, Option<usize>)>,
     /// The label map that its layer shows.
     own_labels: Option<u64>,
+    /// The edited mask that its layer shows, and its revision.
+    edited: Option<(u64, u64)>,
     /// Findings, class and measure that the heat layer shows.
     heat: Option<(u64, usize, Measure)>,
     /// Version of the previews that the preview layer shows.
@@ -42,6 +45,10 @@ impl Residency {
 
     pub(super) fn has_own_labels(&self) -> bool {
         self.own_labels.is_some()
+    }
+
+    pub(super) fn has_edited(&self) -> bool {
+        self.edited.is_some()
     }
 
     pub(super) fn has_heat(&self) -> bool {
@@ -74,6 +81,7 @@ impl Residency {
         self.sync_findings(rs, session, document)
             .err()
             .or_else(|| self.sync_own_labels(rs, document).err())
+            .or_else(|| self.sync_edited(rs, session, document).err())
             .or_else(|| self.sync_preview(rs, session, document).err())
             .map(|e| e.to_string())
     }
@@ -140,6 +148,46 @@ impl Residency {
         Ok(())
     }
 
+    /// Only what changed since the last frame goes to the device.
+    fn sync_edited(
+        &mut self,
+        rs: &RenderState,
+        session: &Session,
+        document: &Document,
+    ) -> Result<(), render::RenderError> {
+        let id = Self::image(document);
+        let Some(work) = session.editing().mask() else {
+            if self.edited.take().is_some() {
+                render::remove_labels(rs, id, EDITED);
+            }
+            return Ok(());
+        };
+        let (editor, layer) = (work.editor(), work.layer());
+        let wanted = (work.id, editor.revision());
+        let seen = self.edited.filter(|(of, _)| *of == work.id);
+        if seen == Some(wanted) {
+            return Ok(());
+        }
+        // Set first: what fails is reported once, not in every frame.
+        self.edited = Some(wanted);
+        let blocks = seen.and_then(|(_, revision)| editor.changed_since(revision));
+        let Some(blocks) = blocks else {
+            let block = Block::whole(layer.geometry());
+            return render::set_labels(rs, id, EDITED, block, layer.voxels());
+        };
+        for block in blocks.filter(|b| !b.is_empty()) {
+            let mut labels = Vec::with_capacity(block.len());
+            for z in block.along(2) {
+                for y in block.along(1) {
+                    let row = layer.lattice().index([block.origin[0], y, z]);
+                    labels.extend_from_slice(&layer.voxels()[row..row + block.shape[0]]);
+                }
+            }
+            render::update_labels(rs, id, EDITED, block, &labels)?;
+        }
+        Ok(())
+    }
+
     fn sync_preview(
         &mut self,
         rs: &RenderState,
@@ -189,6 +237,15 @@ pub(super) fn palette(classes: &[Class], hidden: &[usize]) -> Arc<Palette> {
     let mut palette = Palette::new(classes.iter().map(|c| (c.label, c.color)));
     for class in hidden.iter().filter_map(|&c| classes.get(c)) {
         palette.0[usize::from(class.label)][3] = 0;
+    }
+    Arc::new(palette)
+}
+
+/// Colours of the labels of an edited mask; hidden ones are transparent.
+pub(super) fn edited_palette(labels: &[EditLabel]) -> Arc<Palette> {
+    let mut palette = Palette::new(labels.iter().map(|l| (l.value, l.color)));
+    for label in labels.iter().filter(|l| !l.visible) {
+        palette.0[usize::from(label.value)][3] = 0;
     }
     Arc::new(palette)
 }

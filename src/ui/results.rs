@@ -54,6 +54,9 @@ pub(super) fn result_ui(
             class_ui(ui, document, findings, index, class, commands);
         }
     }
+    for ratio in &findings.ratios {
+        ui.label(small(wording::ratio(ratio)));
+    }
     let (done, depth) = (&outcome.slices, outcome.geometry.shape()[2]);
     if done.len() < depth {
         let text = wording::part_of_scan(done.start, done.len(), depth);
@@ -79,6 +82,7 @@ pub(super) fn result_ui(
             }
         }
     });
+    super::edit_panel::proposal_ui(ui, commands);
     let tip = hint("Masks, maps and provenance as files", Action::ExportPanel);
     if ui.add(theme::primary("Export…")).on_hover_text(tip).clicked() {
         commands.push(Action::ExportPanel.into());

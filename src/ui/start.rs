@@ -29,6 +29,7 @@ pub(super) fn start_ui(
                 ui.label(egui::RichText::new(wording::PURPOSE).size(16.0).color(theme::TEXT));
                 ui.add_space(14.0);
                 refusal(ui, session, commands);
+                super::leftovers::leftovers_ui(ui, session, commands);
                 opening(ui, session, local, commands);
                 super::results::list_ui(ui, session, commands);
                 ui.add_space(16.0);

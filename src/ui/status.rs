@@ -34,7 +34,7 @@ pub(super) fn status_ui(ui: &mut egui::Ui, session: &Session, view: &ViewLocal, 
                 ui.label(small(adapter.to_owned()).color(theme::WEAK));
                 if session.document().is_some() && session.opening().chooser().is_none() {
                     ui.separator();
-                    let text = "left crosshair · right window · middle pan · wheel slice · Ctrl+wheel zoom";
+                    let text = session.editing().tool().help();
                     let short = "hover for mouse help";
                     let shown = if ui.available_width() > 520.0 { text } else { short };
                     ui.label(small(shown.to_owned()).color(theme::WEAK)).on_hover_text(text);
@@ -77,6 +77,11 @@ fn probe(session: &Session, document: &Document, voxel: [usize; 3]) -> String {
     parts.push(format!("{} {unit}", values.join(" ")).trim_end().to_owned());
     match session.shown() {
         Shown::Labels(layer) => parts.extend(layer.label_name(voxel).map(str::to_owned)),
+        Shown::Edited(work) => {
+            let layer = work.layer();
+            let value = layer.voxels()[layer.lattice().index(voxel)];
+            parts.extend(layer.label(value).map(|l| l.name.clone()));
+        }
         Shown::Result(findings) => {
             let overlays = &document.overlays;
             parts.extend(findings.label_name(voxel).map(str::to_owned));

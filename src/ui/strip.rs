@@ -27,7 +27,7 @@ pub(super) fn strip_ui(
         _ => true,
     });
     match segmented {
-        Shown::Nothing | Shown::Labels(_) => return,
+        Shown::Nothing | Shown::Labels(_) | Shown::Edited(_) => return,
         Shown::Result(findings) if findings.is_deterministic() => return,
         // While samples are compared the place stays, so that the picture does not jump.
         Shown::Live(_) | Shown::Comparing | Shown::Result(_) => {}

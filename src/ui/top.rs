@@ -80,6 +80,11 @@ fn open_menu(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) 
             }
         }
         ui.separator();
+        let shortcut = crate::app::chord_text(Action::SaveSession).unwrap_or_default();
+        let keep = egui::Button::new("Keep the session in a file…").shortcut_text(shortcut);
+        if ui.add(keep).clicked() {
+            commands.push(Action::SaveSession.into());
+        }
         let shortcut = crate::app::chord_text(Action::CloseImage).unwrap_or_default();
         if ui.add(egui::Button::new("Close the image").shortcut_text(shortcut)).clicked() {
             commands.push(Action::CloseImage.into());

@@ -1,13 +1,14 @@
 //! A plane of the image: mouse, overlays, and what is written over them.
 
+use super::edit_view::{self, Canvas, EditLocal};
 use super::input::wheel_slices;
 use super::lines::Lines;
 use super::pane_map::PaneMap;
 use super::residency::{self, Residency};
 use super::{marks, sliders, theme};
 use crate::app::{
-    Command, Document, Findings, Framing, Pane, RunCommand, Session, Shown, ViewCommand, ViewId,
-    pane_name,
+    Command, Document, EditCommand, Findings, Framing, Pane, RunCommand, Session, Shown, Tool,
+    ViewCommand, ViewId, pane_name,
 };
 use crate::render::{ColorMap, Cut, HeatStyle, Interpolation, LabelStyle, SliceMap, SlicePaint};
 use crate::volume::{Voxels, Window};
@@ -27,6 +28,7 @@ const SLIDER: f32 = 46.0;
 pub(super) struct ViewLocal {
     wheel_rest: f32,
     lines: [Lines; 3],
+    edit: [EditLocal; 3],
     /// Voxel under the pointer.
     pub(super) hovered: Option<[usize; 3]>,
 }
@@ -59,13 +61,18 @@ pub(super) fn plane_ui(
     };
     let response = ui.interact(area, ui.scope_id().with(("plane", axis)), Sense::click_and_drag());
     response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Canvas, true, &name));
-    interact(ui, &response, document, &map, local, commands);
+    interact(ui, &response, session, document, &map, local, commands);
     let painter = ui.painter().with_clip_rect(area);
     let heat = paint(&painter, session, document, &map, local, residency);
     if let Some(findings) = heat {
         marks::color_bar(ui, &painter, area, document, findings);
     }
+    if !document.overlays.held_back {
+        let canvas = Canvas { map: &map, document };
+        edit_view::paint(ui, &painter, &response, &canvas, session, &mut local.edit[axis]);
+    }
     if !document.overlays.held_back
+        && session.editing().tool() == Tool::Navigate
         && let Some(slice_map) = map.slice_map()
     {
         super::region::frame_ui(ui, &map, &slice_map, document, session, commands);
@@ -157,6 +164,13 @@ impl<'a> Styles<'a> {
                 outline: 2.0,
                 outline_opacity: 1.0,
             }),
+            Shown::Edited(work) => residency.has_edited().then(|| LabelStyle {
+                layer: residency::EDITED,
+                palette: residency::edited_palette(work.layer().labels()),
+                fill: document.overlays.opacity,
+                outline: 2.0,
+                outline_opacity: 1.0,
+            }),
             Shown::Result(f) => residency.has_mask().then(|| LabelStyle {
                 layer: residency::MASK,
                 palette: residency::palette(
@@ -196,6 +210,7 @@ fn cut(document: &Document, map: &PaneMap) -> Option<Cut> {
 fn interact(
     ui: &egui::Ui,
     response: &egui::Response,
+    session: &Session,
     document: &Document,
     map: &PaneMap,
     local: &mut ViewLocal,
@@ -203,6 +218,8 @@ fn interact(
 ) {
     let (area, axis) = (map.area, map.axis);
     let (id, slices) = (ViewId::Across(axis), map.section.slices);
+    let canvas = Canvas { map, document };
+    let taken = edit_view::pointer(ui, response, &canvas, session, &mut local.edit[axis], commands);
     let under = |pos: Pos2| map.voxel_in(pos, &document.volume);
     let crosshair_to = |pos: Pos2, commands: &mut Vec<Command>| {
         let Some(voxel) = under(pos) else { return };
@@ -235,7 +252,7 @@ fn interact(
             && (zoom - 1.0).abs() > 1e-4
         {
             zoom_by(f64::from(zoom), pos, commands);
-        } else if !ctrl && (slices > 1 || document.volume.times() > 1) {
+        } else if !ctrl && (slices > 1 || document.volume.times() > 1 || taken.shift_wheel) {
             ui.input(|i| {
                 for event in &i.raw.events {
                     if let egui::Event::MouseWheel { unit, delta, .. } = event {
@@ -245,10 +262,15 @@ fn interact(
                     }
                 }
             });
+            if shift && taken.shift_wheel && walked != 0 {
+                commands.push(EditCommand::StepSize(-walked as i32).into());
+                walked = 0;
+            }
             let walked = if shift { 5 * walked } else { walked };
             // A clip has no slices: the wheel walks through its time.
             match slices {
                 _ if walked == 0 => {}
+                1 if document.volume.times() == 1 => {}
                 1 => commands.push(ViewCommand::StepTime(walked).into()),
                 _ => commands.push(ViewCommand::StepSlice(id, walked).into()),
             }
@@ -256,7 +278,8 @@ fn interact(
         // The crosshair follows the pointer, and with it the other planes.
         let follows =
             shift && ui.input(|i| !i.pointer.any_down() && i.pointer.delta() != egui::Vec2::ZERO);
-        if let Some(pos) = response.hover_pos().filter(|_| follows && slices > 1) {
+        let follows = follows && slices > 1 && !taken.primary;
+        if let Some(pos) = response.hover_pos().filter(|_| follows) {
             crosshair_to(pos, commands);
         }
     }
@@ -266,9 +289,12 @@ fn interact(
     let delta = response.drag_delta();
     let panning = response.dragged_by(PointerButton::Middle)
         || response.dragged_by(PointerButton::Primary) && space;
-    let windowing = response.dragged_by(PointerButton::Secondary) && !ctrl
+    let windowing = response.dragged_by(PointerButton::Secondary) && !ctrl && !taken.secondary
         || response.dragged_by(PointerButton::Primary) && window_key;
-    if response.double_clicked_by(PointerButton::Primary) && !document.volume.geometry().is_2d() {
+    if response.double_clicked_by(PointerButton::Primary)
+        && !taken.primary
+        && !document.volume.geometry().is_2d()
+    {
         let alone = document.view.maximised.is_some();
         commands.push(ViewCommand::Maximise((!alone).then_some(Pane::Plane(axis))).into());
     } else if panning && delta != egui::Vec2::ZERO {
@@ -290,10 +316,15 @@ fn interact(
             })
             .into(),
         );
-    } else if response.dragged_by(PointerButton::Secondary) && ctrl && delta.y != 0.0 {
+    } else if response.dragged_by(PointerButton::Secondary)
+        && ctrl
+        && delta.y != 0.0
+        && !taken.secondary
+    {
         let at = ui.input(|i| i.pointer.press_origin()).unwrap_or(area.center());
         zoom_by(f64::from(-delta.y / 200.0).exp(), at, commands);
     } else if ctrl
+        && !taken.primary
         && response.clicked()
         && let Some(voxel) = response.interact_pointer_pos().and_then(under)
     {
@@ -301,6 +332,7 @@ fn interact(
     } else if !space
         && !window_key
         && !ctrl
+        && !taken.primary
         && (response.clicked() || response.dragged_by(PointerButton::Primary))
         && let Some(pos) = response.interact_pointer_pos()
     {

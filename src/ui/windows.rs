@@ -2,8 +2,8 @@
 
 use super::{panel::measure_ui, theme};
 use crate::app::{
-    BINDINGS, Command, Entry, ExportCommand, ExportOptions, Group, Level, MeshFormat, Obstacles,
-    OpenCommand, Panel, Session, ShellCommand, typed_path, wording,
+    BINDINGS, Command, EditCommand, Entry, ExportCommand, ExportOptions, Group, Level, MeshFormat,
+    Obstacles, OpenCommand, Panel, Session, ShellCommand, typed_path, wording,
 };
 use eframe::egui;
 use egui::{Align2, RichText, vec2};
@@ -16,6 +16,7 @@ pub(super) struct WindowsLocal {
     path: String,
     path_was_open: bool,
     folder: String,
+    session: String,
     folder_shown: std::path::PathBuf,
     options: ExportOptions,
 }
@@ -38,6 +39,7 @@ pub(super) fn windows_ui(
 ) {
     path_window(ctx, session, local, commands);
     export_window(ctx, session, local, commands);
+    session_window(ctx, session, local, commands);
     shortcuts_window(ctx, session, commands);
     log_window(ctx, session, commands);
     card_window(ctx, session, commands);
@@ -120,6 +122,28 @@ fn export_window(
     }
     window(ctx, session, Panel::Export, "Export", commands, |ui, commands| {
         ui.set_width(540.0);
+        let edited = session.editing().work().is_some();
+        if edited {
+            ui.horizontal(|ui| {
+                ui.label(small("Write").color(theme::WEAK));
+                for (of, text) in [(false, "the result"), (true, "the edited mask")] {
+                    let chosen = session.exports().is_edited() == of;
+                    if ui.selectable_label(chosen, text).clicked() && !chosen {
+                        commands.push(ExportCommand::Edited(of).into());
+                    }
+                }
+            });
+        }
+        if edited && session.exports().is_edited() {
+            super::edited_export::edited_ui(
+                ui,
+                session,
+                &mut local.folder,
+                &mut local.options,
+                commands,
+            );
+            return;
+        }
         let Some(entry) = session.export_target() else {
             ui.label(
                 "There is no result to export yet: run a model first, or choose one of the list.",
@@ -225,6 +249,36 @@ fn export_window(
                 let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
                 ui.label(RichText::new(name).size(12.0).color(theme::WEAK));
             }
+        }
+    });
+}
+
+/// Where mask, measurements and view are to be kept.
+fn session_window(
+    ctx: &egui::Context,
+    session: &Session,
+    local: &mut WindowsLocal,
+    commands: &mut Vec<Command>,
+) {
+    if local.session.is_empty() {
+        let folder = session.exports().folder();
+        local.session = folder.with_file_name("session.sfumato").display().to_string();
+    }
+    window(ctx, session, Panel::Session, "Keep the session", commands, |ui, commands| {
+        ui.set_width(520.0);
+        ui.label("Mask, measurements and view in one file. Opening it opens the image with them.");
+        let label = ui.label("File");
+        let field = egui::TextEdit::singleline(&mut local.session).desired_width(f32::INFINITY);
+        ui.add(field).labelled_by(label.id);
+        let path = typed_path(&local.session).map(|p| p.with_extension("sfumato"));
+        let any = session.editing().work().is_some();
+        let button = ui.add_enabled(path.is_some() && any, theme::primary("Keep it in this file"));
+        let why = if any { "type a path first" } else { "nothing was drawn or measured yet" };
+        if button.on_disabled_hover_text(why).clicked()
+            && let Some(path) = path
+        {
+            commands.push(EditCommand::SaveSession(path).into());
+            commands.push(ShellCommand::Show(Panel::Session, false).into());
         }
     });
 }
@@ -337,10 +391,20 @@ fn leave_window(ctx: &egui::Context, session: &Session, commands: &mut Vec<Comma
     window(ctx, session, Panel::Leave, "Close Sfumato?", commands, |ui, commands| {
         ui.set_width(420.0);
         let text = match session.results().unexported() {
-            1 => "One result was not exported. It is lost if Sfumato closes now.".to_owned(),
-            n => format!("{n} results were not exported. They are lost if Sfumato closes now."),
+            0 => None,
+            1 => Some("One result was not exported. It is lost if Sfumato closes now.".to_owned()),
+            n => {
+                Some(format!("{n} results were not exported. They are lost if Sfumato closes now."))
+            }
         };
-        ui.label(text);
+        let edits = match session.editing().unsaved() {
+            0 => None,
+            1 => Some("What you drew or measured on one image was not exported.".to_owned()),
+            n => Some(format!("What you drew or measured on {n} images was not exported.")),
+        };
+        for text in [text, edits].into_iter().flatten() {
+            ui.label(text);
+        }
         ui.horizontal(|ui| {
             if ui.add(theme::primary("Stay")).clicked() {
                 commands.push(ShellCommand::Show(Panel::Leave, false).into());

@@ -5,6 +5,7 @@
 
 mod command_line;
 mod dicom_files;
+mod editing;
 mod identity;
 mod included;
 mod instant;

@@ -1,8 +1,8 @@
 //! What a key or a menu row asks for, as commands.
 
 use crate::app::{
-    Action, ExportCommand, OpenCommand, Panel, ResultCommand, RunCommand, Session, ShellCommand,
-    ViewCommand, ViewId,
+    Action, EditCommand, ExportCommand, LabelCommand, OpenCommand, Panel, ResultCommand,
+    RunCommand, Session, ShellCommand, ViewCommand, ViewId,
 };
 
 impl Session {
@@ -42,6 +42,18 @@ impl Session {
             Action::PreviousMember => self.step_member(-1),
             Action::Shortcuts => self.toggle(Panel::Shortcuts),
             Action::Messages => self.toggle(Panel::Log),
+            Action::Tool(tool) => self.apply(EditCommand::SetTool(tool)),
+            Action::SwapTools => self.apply(EditCommand::SwapTools),
+            Action::BrushSmaller => self.apply(EditCommand::StepSize(-1)),
+            Action::BrushLarger => self.apply(EditCommand::StepSize(1)),
+            Action::SaveSession => self.toggle(Panel::Session),
+            Action::Undo => self.apply(EditCommand::Undo),
+            Action::Redo => self.apply(EditCommand::Redo),
+            Action::Apply => self.apply(EditCommand::ApplyShown),
+            Action::NewLabel => self.apply(EditCommand::Label(LabelCommand::Add)),
+            Action::NextClass | Action::PreviousClass if self.editing.is_shown() => {
+                self.step_label(if action == Action::NextClass { 1 } else { -1 });
+            }
             Action::Escape => self.escape(),
             looking => self.documents.act(looking, self.results.classes()),
         }
@@ -59,11 +71,22 @@ impl Session {
         } else if !(self.opening.dismiss_offer()
             || self.results.keep()
             || self.shell.shut_topmost()
-            || self.opening.dismiss_series())
+            || self.opening.dismiss_series()
+            || self.editing.escape())
             && let Some(document) = self.documents.open_mut()
         {
             document.member = None;
         }
+    }
+
+    /// The next label of the edited mask.
+    fn step_label(&mut self, by: isize) {
+        let Some(work) = self.editing.mask() else { return };
+        let labels = work.layer().labels();
+        let at = labels.iter().position(|l| l.value == work.active).unwrap_or(0) as isize;
+        let next = (at + by).rem_euclid(labels.len() as isize) as usize;
+        let value = labels[next].value;
+        self.apply(EditCommand::SetActive(value));
     }
 
     /// One sample further. All samples together come between the last and the first one.

@@ -13,13 +13,16 @@ impl Session {
         });
         let source = match self.shown() {
             Shown::Result(findings) => Source::Findings(findings.clone()),
+            // A stroke under way waits for its end.
+            Shown::Edited(work) if work.editor().is_in_stroke() => return,
+            Shown::Edited(work) => Source::Edited(work),
             Shown::Labels(layer) => Source::Labels(layer.clone()),
             Shown::Nothing => return self.solids.clear(),
             // Those of before wait, unseen.
             Shown::Live(_) | Shown::Comparing => return,
         };
-        if seen {
-            self.solids.make(source);
+        if seen && let Some(wanted) = self.solids.wanted(source) {
+            self.solids.make(wanted);
         }
     }
 }
