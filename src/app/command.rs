@@ -2,7 +2,8 @@
 //! part of the session that answers it, and naming what it is about.
 
 use super::{
-    EditCommand, ExportOptions, Framing, Layout, Pane, RegionChoice, Slab, SpaceView, Tool, ViewId,
+    EditCommand, ExportOptions, Framing, FusedLook, Layout, Pane, RegionChoice, Slab, SpaceView,
+    Tool, ViewId,
 };
 use crate::ensemble::Measure;
 use crate::inference::Settings;
@@ -14,6 +15,8 @@ use std::path::PathBuf;
 pub enum Panel {
     /// Path field, the twin of the open dialog.
     Path,
+    /// The same for an image that goes over the open one.
+    Fuse,
     Export,
     /// Where the session is to be kept.
     Session,
@@ -32,6 +35,8 @@ pub enum Action {
     OpenDialog,
     FolderDialog,
     PathField,
+    /// An image to lay over the open one.
+    FuseDialog,
     Recent(u8),
     CloseImage,
     ExportPanel,
@@ -144,6 +149,10 @@ pub enum ViewCommand {
     HideCautions,
     /// Draw the label map, or the result.
     ShowLabels(bool),
+    /// How the image over the open one is drawn.
+    SetFused(FusedLook),
+    /// Takes it off.
+    RemoveFused,
     /// Takes a label map off the image.
     RemoveLabels(u64),
     SetLabelVisible {
@@ -206,6 +215,8 @@ pub enum RunCommand {
 #[derive(Clone, Debug, PartialEq)]
 pub enum OpenCommand {
     /// Several files or folders are opened as one.
+    /// Lays an image over the open one, by its place in the world.
+    Over(PathBuf),
     Paths(Vec<PathBuf>),
     Demo(String),
     Cancel,

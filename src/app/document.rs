@@ -1,7 +1,7 @@
 //! The open image and how it is being looked at.
 
 use super::axis::best_axis;
-use super::{Findings, LabelLayer, PlaneView, ResultEntry, SeriesList, View};
+use super::{Findings, Fused, LabelLayer, PlaneView, ResultEntry, SeriesList, View};
 use crate::ensemble::Measure;
 use crate::volume::{LabelMap, Notice, Severity, Volume, Window};
 use std::path::PathBuf;
@@ -101,6 +101,8 @@ pub(super) struct Loaded {
     pub window: Window,
     pub robust_range: f64,
     pub opened: Option<Opened>,
+    /// It goes over the open image.
+    pub over: bool,
 }
 
 impl Loaded {
@@ -108,7 +110,15 @@ impl Loaded {
         let window = volume.default_window();
         let (low, high) = volume.quantiles(volume.middle_time(), 0.005, 0.995);
         let robust_range = if high > low { high - low } else { window.width };
-        Self { origin, volume: Arc::new(volume), truth, window, robust_range, opened: None }
+        Self {
+            origin,
+            volume: Arc::new(volume),
+            truth,
+            window,
+            robust_range,
+            opened: None,
+            over: false,
+        }
     }
 
     pub(super) fn opened(mut self, how: Opened) -> Self {
@@ -132,6 +142,8 @@ pub struct Document {
     pub overlays: Overlays,
     /// A label map of another program.
     pub labels: Option<Arc<LabelLayer>>,
+    /// An image that is drawn over it.
+    pub fused: Option<Fused>,
     /// How it was opened, if from files.
     pub opened: Option<Opened>,
     /// The cautions were read and put away; the badge keeps them.
@@ -153,6 +165,7 @@ impl Document {
             view,
             overlays: Overlays::default(),
             labels: None,
+            fused: None,
             opened: loaded.opened,
             cautions_read: false,
             member: None,

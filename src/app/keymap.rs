@@ -110,6 +110,7 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::OpenDialog, ctrl("O"), Group::File, "Open an image…"),
     row(Action::FolderDialog, ctrl_shift("O"), Group::File, "Open a folder…"),
     row(Action::PathField, ctrl("L"), Group::File, "Open by path"),
+    row(Action::FuseDialog, ctrl_shift("F"), Group::File, "Lay an image over this one…"),
     row(Action::Recent(1), ctrl("1"), Group::File, "Recent file 1"),
     row(Action::Recent(2), ctrl("2"), Group::File, "Recent file 2"),
     row(Action::Recent(3), ctrl("3"), Group::File, "Recent file 3"),

@@ -14,8 +14,8 @@ use super::runs::Runs;
 use super::shell::Shell;
 use super::solids::Solids;
 use super::{
-    Command, Document, EditedMask, Engine, ExportCommand, Exporter, Level, OpenCommand, Origin,
-    Panel, ResultEntry, Run, RunCommand, ViewCommand, Wake,
+    Command, Document, EditedMask, Engine, ExportCommand, Exporter, Fused, Level, OpenCommand,
+    Origin, Panel, ResultEntry, Run, RunCommand, ViewCommand, Wake,
 };
 use crate::inference::doubt;
 use crate::volume::{Notice, Severity};
@@ -181,6 +181,7 @@ impl Session {
         self.make_solids();
         match self.shell.poll() {
             Some((Panel::Export, folder)) => self.exports.set_folder(folder),
+            Some((Panel::Fuse, path)) => self.apply(OpenCommand::Over(path)),
             Some((_, path)) => self.apply(OpenCommand::path(path)),
             None => {}
         }
@@ -190,6 +191,14 @@ impl Session {
     }
 
     fn accept(&mut self, loaded: Loaded) {
+        self.shell.show(Panel::Fuse, false);
+        if let Some(document) = self.documents.open().filter(|_| loaded.over) {
+            match Fused::new(&document.volume, loaded) {
+                Ok(fused) => self.documents.fuse(fused),
+                Err(why) => self.shell.note(Level::Error, why),
+            }
+            return;
+        }
         if let Origin::File(path) = &loaded.origin {
             self.shell.change_preferences(|p| p.remember(path));
         }
@@ -256,7 +265,9 @@ impl Session {
     /// result has to say.
     pub fn notices(&self) -> impl Iterator<Item = &Notice> {
         let result = self.results.findings().map(|f| f.as_ref());
-        self.document().into_iter().flat_map(move |d| d.notices(result))
+        let fused = self.document().and_then(|d| d.fused.as_ref());
+        let own = self.document().into_iter().flat_map(move |d| d.notices(result));
+        own.chain(fused.into_iter().flat_map(|f| &f.notices))
     }
 
     pub fn cautions(&self) -> impl Iterator<Item = &Notice> {

@@ -119,6 +119,7 @@ impl Shell {
         let order = [
             Panel::Leave,
             Panel::Path,
+            Panel::Fuse,
             Panel::Shortcuts,
             Panel::About,
             Panel::Log,
@@ -166,6 +167,7 @@ impl Shell {
             let dialog = rfd::FileDialog::new();
             let chosen = match panel {
                 Panel::Export => dialog.set_title("Export folder").pick_folder(),
+                Panel::Fuse => dialog.set_title("Lay an image over the open one").pick_file(),
                 _ if folder => dialog.set_title("Open a folder").pick_folder(),
                 _ => dialog.set_title("Open an image").pick_file(),
             };

@@ -5,6 +5,7 @@ mod chooser;
 mod edit_panel;
 mod edit_view;
 mod edited_export;
+mod fused_panel;
 mod input;
 mod labels;
 mod leftovers;

@@ -272,6 +272,14 @@ pub fn shoot(request: &ShotRequest) -> Result<Vec<std::path::PathBuf>, String> {
             return Err(format!("the label map cannot be laid over the image: {why}"));
         }
     }
+    if let Some(path) = &request.over {
+        session.apply(OpenCommand::Over(path.clone()));
+        settle(&mut session, &woken, since);
+        if session.document().is_none_or(|d| d.fused.is_none()) {
+            let said = session.shell().log().entries().last().map(|e| e.text.clone());
+            return Err(said.unwrap_or_else(|| "the second image cannot be laid over".to_owned()));
+        }
+    }
     look(&mut session, request);
     settle(&mut session, &woken, since);
     let slices = session.document().map_or(1, |d| d.slice().1);

@@ -75,6 +75,12 @@ fn probe(session: &Session, document: &Document, voxel: [usize; 3]) -> String {
         .collect();
     let unit = v.value_unit.as_deref().unwrap_or_default();
     parts.push(format!("{} {unit}", values.join(" ")).trim_end().to_owned());
+    if let Some(fused) = &document.fused
+        && let Some(value) = fused.value_at(voxel, document.view.time)
+    {
+        let unit = fused.volume.value_unit.as_deref().unwrap_or_default();
+        parts.push(format!("over it {value:.3} {unit}").trim_end().to_owned());
+    }
     match session.shown() {
         Shown::Labels(layer) => parts.extend(layer.label_name(voxel).map(str::to_owned)),
         Shown::Edited(work) => {

@@ -7,10 +7,12 @@ use super::pane_map::PaneMap;
 use super::residency::{self, Residency};
 use super::{marks, sliders, theme};
 use crate::app::{
-    Command, Document, EditCommand, Findings, Framing, Pane, RunCommand, Session, Shown, Tool,
-    ViewCommand, ViewId, pane_name,
+    Command, Document, EditCommand, Findings, Framing, Fused, Pane, RunCommand, Session, Shown,
+    Tool, ViewCommand, ViewId, pane_name,
 };
-use crate::render::{ColorMap, Cut, HeatStyle, Interpolation, LabelStyle, SliceMap, SlicePaint};
+use crate::render::{
+    ColorMap, Cut, HeatStyle, Interpolation, LabelStyle, Over, SliceMap, SlicePaint,
+};
 use crate::volume::{Voxels, Window};
 use eframe::egui;
 use egui::{Key, PointerButton, Pos2, Rect, Sense};
@@ -97,24 +99,35 @@ pub(super) fn paint<'a>(
     let shown = session.shown();
     let styles = Styles::of(session, document, residency);
     let (heat, lines) = (styles.mapped, styles.lined);
-    painter.add(
-        SlicePaint {
-            view: 1 + map.axis as u64,
-            image: Residency::image(document),
-            axis: map.axis,
-            index: map.slice,
-            map: map.slice_map().unwrap_or(SliceMap { voxel_from_point: [[0.0; 3]; 2] }),
-            cut: cut(document, map),
-            in_space: None,
-            window: document.view.window,
-            invert: document.view.invert,
-            interpolation: Interpolation::Linear,
-            background: [theme::CANVAS.r(), theme::CANVAS.g(), theme::CANVAS.b()],
-            heat: styles.heat,
-            labels: styles.labels,
+    let base = SlicePaint {
+        view: 1 + map.axis as u64,
+        image: Residency::image(document),
+        axis: map.axis,
+        index: map.slice,
+        map: map.slice_map().unwrap_or(SliceMap { voxel_from_point: [[0.0; 3]; 2] }),
+        cut: cut(document, map),
+        in_space: None,
+        window: document.view.window,
+        invert: document.view.invert,
+        interpolation: Interpolation::Linear,
+        background: [theme::CANVAS.r(), theme::CANVAS.g(), theme::CANVAS.b()],
+        over: None,
+        heat: styles.heat,
+        labels: styles.labels,
+    };
+    match document.fused.as_ref().filter(|f| f.look.shown && !held) {
+        None => painter.add(base.shape(area)),
+        Some(fused) => {
+            // Masks and maps lie over both images.
+            let layers =
+                SlicePaint { view: base.view + 20, over: Some(Over::Layers), ..base.clone() };
+            let bare = SlicePaint { heat: None, labels: None, ..base };
+            let over = fused_paint(fused, document, map, &bare);
+            painter.add(bare.shape(area));
+            painter.add(over.shape(area));
+            painter.add(layers.shape(area))
         }
-        .shape(area),
-    );
+    };
     if let Some(findings) = lines {
         let lines = &mut local.lines[map.axis];
         lines.sync(findings, map);
@@ -189,6 +202,30 @@ impl<'a> Styles<'a> {
             map: ColorMap::Cividis,
         });
         Self { heat, labels, mapped, lined: lines.filter(|_| masks) }
+    }
+}
+
+/// The image over the open one, cut where the pane shows it.
+fn fused_paint(fused: &Fused, document: &Document, map: &PaneMap, base: &SlicePaint) -> SlicePaint {
+    let rows = map.rows();
+    let column = |c: usize| std::array::from_fn(|a| rows[a][c]);
+    let (right, down) = (fused.step(column(0)), fused.step(column(1)));
+    let corner = fused.place(column(2));
+    let slab = document.view.slab;
+    let look = fused.look;
+    SlicePaint {
+        view: base.view + 10,
+        image: residency::fused_id(fused.id),
+        cut: Some(Cut {
+            voxel_from_point: std::array::from_fn(|a| [right[a], down[a], corner[a]]),
+            step: fused.step(map.section.step()),
+            samples: slab.map_or(1, |s| s.samples(map.section.distance)),
+            projection: slab.map(|s| s.projection).unwrap_or_default(),
+        }),
+        window: look.window,
+        invert: false,
+        over: Some(Over::Image { map: theme::fused_map(look.colors), opacity: look.opacity }),
+        ..base.clone()
     }
 }
 

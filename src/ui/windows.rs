@@ -79,18 +79,24 @@ fn path_window(
     local: &mut WindowsLocal,
     commands: &mut Vec<Command>,
 ) {
-    let open = session.shell().is_open(Panel::Path);
+    let over = session.shell().is_open(Panel::Fuse);
+    let panel = if over { Panel::Fuse } else { Panel::Path };
+    let open = session.shell().is_open(panel);
     // The start screen has its own field.
     if open && session.document().is_none() {
         local.focus_start_path = true;
-        commands.push(ShellCommand::Show(Panel::Path, false).into());
+        commands.push(ShellCommand::Show(panel, false).into());
         return;
     }
     let fresh = open && !local.path_was_open;
     local.path_was_open = open;
-    window(ctx, session, Panel::Path, "Open by path", commands, |ui, commands| {
+    let (title, label, verb) = match panel {
+        Panel::Fuse => ("Lay an image over this one", "File or folder of the image", "Lay it over"),
+        _ => ("Open by path", "File or folder", "Open this path"),
+    };
+    window(ctx, session, panel, title, commands, |ui, commands| {
         ui.set_width(520.0);
-        let label = ui.label("File or folder");
+        let label = ui.label(label);
         let field = egui::TextEdit::singleline(&mut local.path)
             .hint_text("/path/to/image")
             .desired_width(f32::INFINITY);
@@ -100,12 +106,14 @@ fn path_window(
         }
         let enter = field.lost_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter));
         let path = typed_path(&local.path);
-        let button = ui.add_enabled(path.is_some(), theme::primary("Open this path"));
+        let button = ui.add_enabled(path.is_some(), theme::primary(verb));
         let clicked = button.on_disabled_hover_text("type a path first").clicked();
         if (enter || clicked)
             && let Some(path) = path
         {
-            commands.push(OpenCommand::path(path).into());
+            let over = panel == Panel::Fuse;
+            commands
+                .push(if over { OpenCommand::Over(path) } else { OpenCommand::path(path) }.into());
         }
     });
 }

@@ -11,6 +11,9 @@ impl Session {
         match action {
             Action::OpenDialog => self.shell.ask(Panel::Path, false),
             Action::FolderDialog => self.shell.ask(Panel::Path, true),
+            Action::FuseDialog if self.documents.open().is_some() => {
+                self.shell.ask(Panel::Fuse, false);
+            }
             Action::PathField => self.apply(ShellCommand::Show(Panel::Path, true)),
             Action::Recent(n) => {
                 let recent = &self.shell.preferences().recent;
