@@ -1,7 +1,6 @@
 //! A second image drawn over the open one by its place in the world: PET on CT, a probability map on
 //! its scan, another sequence of the same head.
 
-use super::document::Loaded;
 use crate::volume::{Affine, Geometry, Notice, Severity, Volume, Window};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -58,10 +57,14 @@ pub struct Fused {
 impl Fused {
     /// # Errors
     /// In words, if the two have no common space.
-    pub(super) fn new(base: &Volume, loaded: Loaded) -> Result<Self, String> {
+    pub(super) fn new(
+        base: &Volume,
+        name: String,
+        volume: Arc<Volume>,
+        window: Window,
+    ) -> Result<Self, String> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        let name = loaded.origin.short_name();
-        let (g, own) = (base.geometry(), loaded.volume.geometry());
+        let (g, own) = (base.geometry(), volume.geometry());
         let placed = g.orientation_known() && own.orientation_known();
         if !placed && !g.matches(own, 1e-3) {
             let which = if own.orientation_known() { "the open image" } else { name.as_str() };
@@ -78,7 +81,7 @@ impl Fused {
         };
         let frame =
             |v: &Volume| v.source.dicom.as_ref().and_then(|d| d.frame_of_reference_uid.clone());
-        if let (Some(a), Some(b)) = (frame(base), frame(&loaded.volume))
+        if let (Some(a), Some(b)) = (frame(base), frame(&volume))
             && a != b
         {
             caution(format!(
@@ -89,15 +92,9 @@ impl Fused {
         if !meets(g, own, &from_base) {
             caution(format!("{name} lies beside the open image: nothing of it will be seen"));
         }
-        let look = FusedLook {
-            colors: FusedColors::default(),
-            opacity: 0.6,
-            window: loaded.window,
-            shown: true,
-        };
+        let look = FusedLook { colors: FusedColors::default(), opacity: 0.6, window, shown: true };
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        let default_window = loaded.window;
-        Ok(Self { id, name, volume: loaded.volume, look, default_window, notices, from_base })
+        Ok(Self { id, name, volume, look, default_window: window, notices, from_base })
     }
 
     /// Its voxel coordinates at those of the open image.

@@ -193,7 +193,8 @@ impl Session {
     fn accept(&mut self, loaded: Loaded) {
         self.shell.show(Panel::Fuse, false);
         if let Some(document) = self.documents.open().filter(|_| loaded.over) {
-            match Fused::new(&document.volume, loaded) {
+            let name = loaded.origin.short_name();
+            match Fused::new(&document.volume, name, loaded.volume, loaded.window) {
                 Ok(fused) => self.documents.fuse(fused),
                 Err(why) => self.shell.note(Level::Error, why),
             }

@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn luminance_rises_along_every_map() {
+    fn a11y_1_luminance_rises_along_every_map() {
         for map in [ColorMap::Cividis, ColorMap::Viridis, ColorMap::Grey, ColorMap::Hot] {
             for five in lut(map).windows(5) {
                 // Neighbours may fall by what rounding to bytes costs, steps of 4 may not.

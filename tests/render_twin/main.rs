@@ -28,7 +28,7 @@ fn compare(name: &str, gpu: &[u8], cpu: &[u8], width: usize) {
 }
 
 #[test]
-fn the_shader_draws_what_its_twin_draws() {
+fn ovl_6_the_shader_draws_what_its_twin_draws() {
     let gpu = Gpu::new();
     for (format, seeds) in [
         (RGBA, 0..40),

@@ -511,14 +511,14 @@ fn paint_until_killed(folder: &Path) -> ! {
 }
 
 #[test]
-fn save_4_a_killed_process_loses_no_more_than_since_the_last_save() {
+fn save_3_save_4_a_killed_process_loses_no_more_than_since_the_last_save() {
     if let Some(folder) = std::env::var_os(CHILD) {
         paint_until_killed(Path::new(&folder));
     }
     let folder = tempfile::tempdir().unwrap();
     let mut child = std::process::Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "--nocapture"])
-        .arg("editing::save_4_a_killed_process_loses_no_more_than_since_the_last_save")
+        .arg("editing::save_3_save_4_a_killed_process_loses_no_more_than_since_the_last_save")
         .env(CHILD, folder.path())
         .stdout(std::process::Stdio::null())
         .spawn()

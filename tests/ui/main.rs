@@ -18,6 +18,7 @@ mod planes;
 mod region;
 mod results;
 mod rows;
+mod rules;
 mod runs;
 mod seams;
 mod solids;
