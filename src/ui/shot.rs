@@ -105,9 +105,8 @@ fn panes_ui(
             Pane::Plane(axis) => {
                 let Some(map) = PaneMap::new(document, *axis, place) else { continue };
                 let mapped = view::paint(&painter, session, document, &map, local, residency);
-                if let Some(findings) = mapped {
-                    marks::color_bar(ui, &painter, place, document, findings);
-                }
+                let mapped = mapped.map(Arc::as_ref);
+                marks::color_bars(ui, &painter, place, document, mapped);
             }
             Pane::Space => space::paint(&painter, session, document, place, residency),
         }

@@ -66,9 +66,7 @@ pub(super) fn plane_ui(
     interact(ui, &response, session, document, &map, local, commands);
     let painter = ui.painter().with_clip_rect(area);
     let heat = paint(&painter, session, document, &map, local, residency);
-    if let Some(findings) = heat {
-        marks::color_bar(ui, &painter, area, document, findings);
-    }
+    marks::color_bars(ui, &painter, area, document, heat.map(Arc::as_ref));
     if !document.overlays.held_back {
         let canvas = Canvas { map: &map, document };
         edit_view::paint(ui, &painter, &response, &canvas, session, &mut local.edit[axis]);
