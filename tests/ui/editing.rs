@@ -3,7 +3,6 @@
 
 use crate::window::{Window, difference};
 use eframe::egui::{self, Key, Modifiers, PointerButton, Pos2};
-use egui_kittest::kittest::Queryable;
 use sfumato::app::{
     EditCommand, ExportCommand, ExportOptions, LabelCommand, MeasureCommand, Operation, PaintOver,
     Panel, ResultCommand, ShellCommand, Tool, ToolOptions, ViewCommand, ViewId,

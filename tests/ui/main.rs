@@ -20,6 +20,7 @@ mod rows;
 mod runs;
 mod seams;
 mod solids;
+mod steering;
 mod time;
 mod whole_volume;
 mod window;
