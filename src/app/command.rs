@@ -2,8 +2,8 @@
 //! part of the session that answers it, and naming what it is about.
 
 use super::{
-    EditCommand, ExportOptions, Framing, FusedLook, Layout, Pane, RegionChoice, Slab, SpaceView,
-    Tool, ViewId,
+    EditCommand, ExportOptions, Framing, FusedLook, Layout, Pane, PromptCommand, RegionChoice, Slab,
+    SpaceView, Tool, ViewId,
 };
 use crate::ensemble::Measure;
 use crate::inference::Settings;
@@ -42,6 +42,8 @@ pub enum Action {
     ExportPanel,
     Segment,
     InstantLook,
+    /// The samples anew, from the edited mask.
+    Refine,
     CancelRun,
     ToggleSegmentation,
     ToggleHeat,
@@ -207,6 +209,10 @@ pub enum RunCommand {
     Start,
     /// The mask that the model draws at once: the same every time, no samples.
     Look,
+    /// Clicks on the image.
+    Prompt(PromptCommand),
+    /// Draws the samples anew from the edited mask, what was changed by hand held.
+    Refine,
     /// Stops after the step it is in; finished samples are kept.
     Cancel,
 }

@@ -24,11 +24,14 @@ pub enum Tool {
     /// A polygon that is measured.
     Area,
     Scissors,
+    /// Clicks that the samples keep to.
+    Prompt,
 }
 
 impl Tool {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Navigate,
+        Self::Prompt,
         Self::Brush,
         Self::Eraser,
         Self::Fill,
@@ -58,6 +61,7 @@ impl Tool {
             Self::Rectangle => "Rectangle",
             Self::Ellipse => "Ellipse",
             Self::Area => "Area",
+            Self::Prompt => "Prompt",
         }
     }
 
@@ -78,6 +82,9 @@ impl Tool {
             Self::Ruler => "drag from end to end",
             Self::Angle => "click three points: an end, the corner, the other end",
             Self::Rectangle | Self::Ellipse => "drag from corner to corner",
+            Self::Prompt => {
+                "left inside · right or Ctrl outside · Ctrl+Z takes the last back · middle pan"
+            }
             Self::Area => "click corners or drag round it · Enter or first corner closes",
         }
     }
@@ -88,6 +95,11 @@ impl Tool {
 
     pub fn is_measure(self) -> bool {
         matches!(self, Self::Ruler | Self::Angle | Self::Rectangle | Self::Ellipse | Self::Area)
+    }
+
+    /// It works on the edited mask.
+    pub fn edits(self) -> bool {
+        !self.is_measure() && !matches!(self, Self::Navigate | Self::Prompt)
     }
 
     /// It draws an outline point by point.

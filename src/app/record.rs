@@ -62,6 +62,7 @@ pub(super) fn record(
             "start": s.start,
             "steps": s.steps,
             "seed": s.seed,
+            "steer": (!s.steer.is_empty()).then_some(&s.steer),
             "members": included.count(),
             "members_asked": s.members,
             "member_indices": indices(outcome, included, true),

@@ -136,6 +136,15 @@ impl Session {
                 Some(why) if matches!(command, RunCommand::Start | RunCommand::Look) => {
                     self.shell.note(Level::Info, format!("Cannot segment now: {why}."));
                 }
+                _ if command == RunCommand::Refine => match self.refine_blocker() {
+                    Some(why) => {
+                        self.shell.note(Level::Info, format!("Cannot refine now: {why}."));
+                    }
+                    None => {
+                        let (document, mask) = (self.documents.open(), self.editing.mask());
+                        self.runs.refine(document, mask, &mut self.shell);
+                    }
+                },
                 _ => self.runs.apply(command, self.documents.open(), &mut self.shell),
             },
             Command::Edit(command) => {
@@ -304,6 +313,21 @@ impl Session {
                 self.results.bytes() as f64 / 1e9
             )
         })
+    }
+
+    /// Why the samples cannot be drawn anew from the edited mask.
+    pub fn refine_blocker(&self) -> Option<String> {
+        if let Some(why) = self.segment_blocker() {
+            return Some(why);
+        }
+        let Some(work) = self.editing.mask() else {
+            return Some("there is no edited mask".to_owned());
+        };
+        if self.runs.card().is_some_and(|c| c.volumes) {
+            return Some("the chosen model draws one mask and no samples".to_owned());
+        }
+        let shown = self.document().map(|d| d.view.time);
+        (shown != Some(work.time)).then(|| "the edited mask is of another time point".to_owned())
     }
 
     /// Something that the person should know before the run, not a reason to refuse it.

@@ -218,8 +218,16 @@ pub fn settings(outcome: &Outcome, included: &Included) -> String {
     if outcome.deterministic {
         return ONE_MASK.to_owned();
     }
-    let (samples, start) = (counted(included), start(s.start));
-    format!("{samples}, {} steps from {start}, seed {}", s.steps, s.seed)
+    let samples = counted(included);
+    let start = match &s.steer.refine {
+        Some(_) => "the noised mask",
+        None => start(s.start),
+    };
+    let how = format!("{samples}, {} steps from {start}, seed {}", s.steps, s.seed);
+    match s.steer.words() {
+        Some(steer) => format!("{how}; {steer}"),
+        None => how,
+    }
 }
 
 /// What a reader of the result must know.

@@ -15,6 +15,7 @@ mod open_arguments;
 mod sampling_arguments;
 mod segment;
 mod shot;
+mod steering_arguments;
 mod surface;
 mod terminal;
 mod train;

@@ -3,6 +3,7 @@
 use super::Failure;
 use super::open_arguments::OpenArguments;
 use super::sampling_arguments::SamplingArguments;
+use super::steering_arguments::{SteeringArguments, all_within, within};
 use crate::app::{
     ExportOptions, Included, Obstacles, ResultsError, begin_results, wording, write_results_in,
 };
@@ -28,6 +29,8 @@ pub(super) struct Arguments {
     model: Option<String>,
     #[command(flatten)]
     sampling: SamplingArguments,
+    #[command(flatten)]
+    steering: SteeringArguments,
     /// Slices A to B - 1 of a volume, counted from 0.
     #[arg(long, value_parser = slices, value_name = "A:B")]
     slices: Option<Range<usize>>,
@@ -161,6 +164,7 @@ fn runs(
         }
     };
     let single = found.len() == 1;
+    all_within(&own.steer, found.iter().map(|f| &f.block))?;
     let of = |found: Found| {
         let (block, what) = (found.block, found.what);
         let [x, y, z] = block.origin;
@@ -171,7 +175,9 @@ fn runs(
         );
         let folder = if single { folder.clone() } else { folder.join(what.replace(' ', "-")) };
         let slices = a.slices.clone().unwrap_or_else(|| block.along(2));
-        run(Some(block.roi()), Some(slices), Some(what), &folder)
+        let mut run = run(Some(block.roi()), Some(slices), Some(what), &folder);
+        run.settings.steer = within(&own.steer, &block);
+        run
     };
     Ok(found.into_iter().map(of).collect())
 }
@@ -243,8 +249,9 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
         Some(model) => model.clone(),
         None => suggest(&volume)?,
     };
-    let own = a.sampling.settings(&model)?;
+    let mut own = a.sampling.settings(&model)?;
     let card = card(&model).map_err(InferenceError::from)?;
+    own.steer = a.steering.steer(&card, &volume)?;
     // Said before the work, not only after it.
     warnings.say(doubt(&card, &volume).map(Notice::amber).iter());
     let times = times(a, &volume)?;

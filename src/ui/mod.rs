@@ -25,6 +25,7 @@ mod sliders;
 mod space;
 mod start;
 mod status;
+mod steer_panel;
 mod strip;
 mod theme;
 mod thumbnails;

@@ -22,6 +22,7 @@ mod rules;
 mod runs;
 mod seams;
 mod solids;
+mod steering;
 mod time;
 mod whole_volume;
 mod window;

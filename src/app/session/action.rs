@@ -1,8 +1,8 @@
 //! What a key or a menu row asks for, as commands.
 
 use crate::app::{
-    Action, EditCommand, ExportCommand, LabelCommand, OpenCommand, Panel, ResultCommand,
-    RunCommand, Session, ShellCommand, ViewCommand, ViewId,
+    Action, EditCommand, ExportCommand, LabelCommand, OpenCommand, Panel, PromptCommand,
+    ResultCommand, RunCommand, Session, ShellCommand, Tool, ViewCommand, ViewId,
 };
 
 impl Session {
@@ -34,6 +34,7 @@ impl Session {
             Action::Screenshot => self.shell.want_shot(self.documents.open().is_some()),
             Action::Segment => self.apply(RunCommand::Start),
             Action::InstantLook => self.apply(RunCommand::Look),
+            Action::Refine => self.apply(RunCommand::Refine),
             Action::CancelRun => self.apply(RunCommand::Cancel),
             Action::SliceUp => self.apply(ViewCommand::StepSlice(view, -1)),
             Action::SliceDown => self.apply(ViewCommand::StepSlice(view, 1)),
@@ -50,6 +51,12 @@ impl Session {
             Action::BrushSmaller => self.apply(EditCommand::StepSize(-1)),
             Action::BrushLarger => self.apply(EditCommand::StepSize(1)),
             Action::SaveSession => self.toggle(Panel::Session),
+            Action::Undo
+                if self.editing.tool() == Tool::Prompt
+                    && !self.runs.prompts().clicks().is_empty() =>
+            {
+                self.apply(RunCommand::Prompt(PromptCommand::Undo));
+            }
             Action::Undo => self.apply(EditCommand::Undo),
             Action::Redo => self.apply(EditCommand::Redo),
             Action::Apply => self.apply(EditCommand::ApplyShown),
