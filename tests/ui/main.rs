@@ -23,3 +23,4 @@ mod solids;
 mod time;
 mod whole_volume;
 mod window;
+mod workbench;
