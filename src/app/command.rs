@@ -2,8 +2,8 @@
 //! part of the session that answers it, and naming what it is about.
 
 use super::{
-    EditCommand, ExportOptions, Framing, FusedLook, Layout, Pane, PromptCommand, RegionChoice, Slab,
-    SpaceView, Tool, ViewId,
+    EditCommand, ExportOptions, Framing, FusedLook, Layout, Pane, PromptCommand, RegionChoice,
+    RegionPlace, Slab, SpaceView, Tool, ViewId,
 };
 use crate::ensemble::Measure;
 use crate::inference::Settings;
@@ -54,6 +54,9 @@ pub enum Action {
     PreviousClass,
     NextMember,
     PreviousMember,
+    /// The next region of disagreement of the class.
+    NextRegion,
+    PreviousRegion,
     Fit,
     ResetView,
     NextPlane,
@@ -186,6 +189,17 @@ pub enum ResultCommand {
     IncludeOnly {
         result: u64,
         member: usize,
+    },
+    /// Chooses a region of disagreement of the shown findings and goes there, or chooses none.
+    ShowRegion {
+        result: u64,
+        region: Option<RegionPlace>,
+    },
+    /// A person has looked at a region, or has not.
+    Review {
+        result: u64,
+        region: RegionPlace,
+        reviewed: bool,
     },
     /// Deletes it. One that was not exported is asked about first: then this is the answer too.
     Delete(u64),

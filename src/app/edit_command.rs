@@ -146,6 +146,15 @@ pub enum Stroke {
     Cancel,
 }
 
+/// A region where the samples part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disputed {
+    /// The connected part with this voxel, or the one nearest to it.
+    At([usize; 3]),
+    /// Of the ranked list of the class, from 0.
+    Ranked(usize),
+}
+
 /// A tool that works on its own. Results are shown before they are applied where a person could not foresee
 /// them.
 #[derive(Clone, Debug, PartialEq)]
@@ -170,17 +179,17 @@ pub enum Operation {
     /// Corners in voxels of the slice, along its lower and higher axis.
     Polygon(Vec<[f64; 2]>),
     Scissors(Vec<[f64; 2]>),
-    /// In the uncertain region round a voxel: what at least so many samples include.
+    /// In a region where the samples part: what at least so many samples include.
     AtLeast {
         class: usize,
         samples: usize,
-        at: [usize; 3],
+        region: Disputed,
     },
-    /// In the uncertain region round a voxel: the mask of one sample.
+    /// In a region where the samples part: the mask of one sample.
     Member {
         class: usize,
         member: usize,
-        at: [usize; 3],
+        region: Disputed,
     },
 }
 

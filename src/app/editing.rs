@@ -137,6 +137,11 @@ impl Editing {
         self.prepared.as_ref()
     }
 
+    /// What was asked for last, shown or under way.
+    pub fn operation(&self) -> Option<&Operation> {
+        self.operation.as_ref().filter(|_| self.prepared.is_some() || self.task.is_some())
+    }
+
     pub fn is_working(&self) -> bool {
         self.task.is_some()
     }

@@ -1,7 +1,7 @@
 //! Results of finished runs. Each stays in the session's list until the person deletes it, whatever
 //! becomes of its image. Those that are not looked at are packed: a mask is mostly one of two values.
 
-use super::{Findings, Included, wording};
+use super::{Findings, Included, Review, wording};
 use crate::inference::Outcome;
 use flate2::Compression;
 use flate2::read::DeflateDecoder;
@@ -24,6 +24,8 @@ pub struct ResultEntry {
     pub finished: String,
     /// The samples that count.
     pub included: Included,
+    /// Where they part, as far as a person has looked.
+    pub review: Review,
     /// What these say together, while it lies on the open image.
     pub findings: Option<Arc<Findings>>,
     /// The samples that counted when its files were written.

@@ -1,9 +1,10 @@
 //! What the samples of a run that count say together: computed once, off the interface thread.
 
 use super::ratios::ratios;
-use super::{Extent, Included, Profile, Ratio, wording};
-use crate::ensemble::{Ensemble, Measure, Spread};
+use super::{Extent, Included, Profile, Ratio, RegionPlace, wording};
+use crate::ensemble::{Ensemble, Measure, Region, Regions, Spread};
 use crate::inference::Outcome;
+use rayon::prelude::*;
 use std::cmp::Reverse;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,6 +22,8 @@ pub struct ClassFindings {
     pub empty: usize,
     /// p(1 - p) summed over each slice: where the samples part.
     pub disagreement: Profile,
+    /// Where to look.
+    pub regions: Regions,
 }
 
 /// Everything that the panels and views show about a result.
@@ -65,10 +68,18 @@ impl Findings {
         let values: Vec<u8> = classes.iter().map(|c| c.label).collect();
         let voxel = Extent::of_voxel(&outcome.geometry);
         let (shape, block) = (outcome.geometry.shape(), outcome.block());
+        let regions = classes
+            .par_iter()
+            .enumerate()
+            .map(|(c, _)| ensemble.regions(c, block, &outcome.geometry))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|e| e.to_string())?;
         let list = classes
             .iter()
             .enumerate()
-            .map(|(c, class)| ClassFindings {
+            .zip(regions)
+            .map(|((c, class), regions)| ClassFindings {
+                regions,
                 name: class.name.clone(),
                 label: class.label,
                 color: class.color,
@@ -103,6 +114,11 @@ impl Findings {
             included,
             outcome,
         })
+    }
+
+    /// A region of the ranked list of a class.
+    pub fn region(&self, (class, rank): RegionPlace) -> Option<&Region> {
+        self.classes.get(class)?.regions.ranked.get(rank)
     }
 
     /// Samples that count.

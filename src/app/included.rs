@@ -4,7 +4,7 @@ use crate::ensemble::{Ensemble, EnsembleError};
 use crate::inference::{Member, Outcome};
 
 /// At least one does. Samples are named by their place in the outcome.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Included(Vec<bool>);
 
 impl Included {

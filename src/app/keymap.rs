@@ -126,6 +126,8 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::CancelRun, ctrl("Period"), Group::Model, "Cancel the run"),
     row(Action::NextMember, plain("K"), Group::Model, "Next sample alone"),
     row(Action::PreviousMember, shift("K"), Group::Model, "Previous sample alone"),
+    row(Action::NextRegion, plain("N"), Group::Overlays, "Next region of disagreement"),
+    row(Action::PreviousRegion, shift("N"), Group::Overlays, "Region of disagreement before"),
     row(Action::ToggleSegmentation, plain("S"), Group::Overlays, "Segmentation on or off"),
     row(Action::ToggleHeat, plain("U"), Group::Overlays, "Uncertainty map on or off"),
     row(Action::OpacityUp, plain("A"), Group::Overlays, "More opaque"),

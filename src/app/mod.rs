@@ -38,6 +38,7 @@ mod record;
 mod regions;
 mod result_list;
 mod results;
+mod review;
 mod run;
 mod runs;
 mod series;
@@ -63,7 +64,7 @@ pub use command::{
 pub use document::{Document, Opened, Origin, Overlays};
 pub use documents::Documents;
 pub use edit_command::{
-    EditCommand, LabelCommand, LeftoverCommand, MeasureCommand, Operation, Stroke, Tool,
+    Disputed, EditCommand, LabelCommand, LeftoverCommand, MeasureCommand, Operation, Stroke, Tool,
     ToolOptions,
 };
 pub use edited_export::{EDITED_RECORD, EditedMask, write_edited};
@@ -95,6 +96,7 @@ pub use results::{
     ExportOptions, Obstacles, ResultsError, begin_results, export_results, write_results,
     write_results_in,
 };
+pub use review::{RegionPlace, Review};
 pub use run::{LivePreview, Run, Started};
 pub use runs::{MOST_SAMPLES, Runs};
 pub use series::{Chooser, SeriesList, Thumbnail};
@@ -117,7 +119,7 @@ pub use crate::edit::brush::Brush;
 pub use crate::edit::logic::Logic;
 pub use crate::edit::outline::in_plane;
 pub use crate::edit::{EditLabel, Layer, PaintOver, Rule, Selection, Status};
-pub use crate::ensemble::Measure;
+pub use crate::ensemble::{Measure, Region, Regions as Disagreement, agreement_levels};
 pub use crate::inference::{Click, DeviceChoice, Outcome, Preview, Settings};
 pub use crate::io::SeriesInfo;
 pub use crate::measure::{Kind, LabelReading, Reading, Shape};

@@ -3,7 +3,10 @@
 use super::entries::{BUDGET, Packed, Stored, time_of_day};
 use super::shell::Shell;
 use super::task::Task;
-use super::{Documents, Findings, Included, Layout, Level, ResultCommand, ResultEntry, Run, Wake};
+use super::{
+    Documents, Findings, Included, Layout, Level, RegionPlace, ResultCommand, ResultEntry, Review,
+    Run, Wake,
+};
 use crate::inference::Outcome;
 use std::sync::Arc;
 
@@ -149,8 +152,36 @@ impl ResultList {
             ResultCommand::IncludeOnly { result, member } => {
                 self.include(result, documents, |i| i.only(member));
             }
+            ResultCommand::ShowRegion { result, region } => {
+                if self.chosen == Some(result) {
+                    self.show_region(result, region, documents);
+                }
+            }
+            ResultCommand::Review { result, region, reviewed } => {
+                if let Some(entry) = self.get_mut(result)
+                    && let Some(findings) = &entry.findings
+                    && findings.region(region).is_some()
+                {
+                    entry.review.tick(&findings.included, region, reviewed);
+                }
+            }
             ResultCommand::Delete(id) => self.delete(id, documents),
             ResultCommand::Keep => self.asked_to_delete = None,
+        }
+    }
+
+    fn show_region(&mut self, id: u64, place: Option<RegionPlace>, documents: &mut Documents) {
+        let (Some(entry), Some(document)) = (self.get_mut(id), documents.open_mut()) else {
+            return;
+        };
+        let Some(findings) = &entry.findings else { return };
+        let region = place.and_then(|p| findings.region(p));
+        entry.review.choose(findings.id, place.filter(|_| region.is_some()));
+        if let (Some((class, _)), Some(region)) = (place, region) {
+            document.overlays.class = class;
+            document.set_time(findings.outcome.time);
+            document.view.crosshair = true;
+            document.set_crosshair(region.target);
         }
     }
 
@@ -231,6 +262,7 @@ impl ResultList {
             model: card.title,
             finished: time_of_day(),
             included: Included::all(outcome.members.len()),
+            review: Review::default(),
             findings: None,
             exported: None,
             stored: Stored::Whole(outcome),

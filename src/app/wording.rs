@@ -1,6 +1,10 @@
 //! Sentences about results, in one place, so that no panel can promise more than the numbers say:
 //! a spread over samples is not a calibrated interval, agreement is not correctness.
 
+mod look;
+
+pub use look::{REVIEWED, nowhere, percent, region, rest, reviewed, stake};
+
 use super::{Extent, Included, Ratio};
 use crate::diffusion::Start;
 use crate::ensemble::{Measure, Spread};

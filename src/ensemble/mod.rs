@@ -12,20 +12,28 @@
 //! | `fused` | majority, label maps, members as label maps |
 //! | `staple` | fusion with estimated sensitivity and specificity |
 //! | `agreement` | pairwise Dice, depth of a member |
-//! | `spread` | summaries of one number per member, contour levels |
+//! | `spread` | summaries of one number per member |
+//! | `levels` | levels of agreement in whole members |
+//! | `regions` | [`Regions`]: where to look, ranked |
+//! | `shell` | disputed voxels split where they are thick |
 
 mod agreement;
 mod fused;
+mod levels;
 mod maps;
 mod measure;
 mod members;
+mod regions;
+mod shell;
 mod spread;
 mod staple;
 
 pub use agreement::{Depths, PairwiseDice};
+pub use levels::agreement_levels;
 pub use maps::{SoftMaps, soft_maps};
 pub use measure::Measure;
 pub use members::Ensemble;
+pub use regions::{MOST_REGIONS, Region, Regions};
 pub use spread::{Spread, quantile};
 pub use staple::Staple;
 

@@ -6,7 +6,6 @@
 //! | file | holds |
 //! |---|---|
 //! | `overlap` | Dice, IoU, sensitivity, PPV, relative volume error |
-//! | `distance` | exact Euclidean distance transform on an anisotropic lattice |
 //! | `surface` | Hausdorff distances, ASSD, MASD, surface Dice |
 //! | `energy` | generalised energy distance between two families of masks |
 //! | `matching` | IoU of two families of masks, matched one to one |
@@ -23,7 +22,6 @@
 mod bootstrap;
 mod calibration;
 mod components;
-mod distance;
 mod energy;
 mod error_finding;
 mod matching;
@@ -35,12 +33,12 @@ mod surface;
 mod thin;
 mod warping;
 
+pub use crate::volume::squared_distance_transform;
 pub use bootstrap::mean_interval;
 pub use calibration::{
     Bin, Calibration, best_temperature, boundary_band, calibration, expected_error, tempered,
 };
 pub use components::components;
-pub use distance::squared_distance_transform;
 pub use energy::{ged_squared, ged_squared_labels};
 pub use error_finding::errors_found;
 pub use matching::matched_iou;

@@ -86,11 +86,6 @@ fn saddle(v: [f32; 4]) -> f64 {
     (a * c - b * d) / (a + c - b - d)
 }
 
-/// K₉₀, K₅₀, K₁₀: how many of `n` samples are at least 90, 50 and 10 percent of them.
-pub fn agreement_levels(n: usize) -> [usize; 3] {
-    [9, 5, 1].map(|tenths| (tenths * n).div_ceil(10).max(1))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_voxel_centre_is_inside_exactly_if_its_count_reaches_the_level() {
+    fn contour_centres() {
         use rand::{Rng, SeedableRng};
         let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(5);
         for _ in 0..40 {
@@ -144,18 +139,5 @@ mod tests {
         assert!(iso_lines(&[0.0; 6], 3, 2, 0.5).is_empty());
         assert!(iso_lines(&[f32::NAN; 6], 3, 2, 0.5).is_empty());
         assert!(iso_lines(&[1.0; 5], 3, 2, 0.5).is_empty());
-    }
-
-    #[test]
-    fn levels_of_agreement_are_whole_samples() {
-        assert_eq!(agreement_levels(5), [5, 3, 1]);
-        assert_eq!(agreement_levels(10), [9, 5, 1]);
-        assert_eq!(agreement_levels(20), [18, 10, 2]);
-        for n in 1..=50 {
-            // The least k with k/n at or above the fraction.
-            for (k, tenths) in agreement_levels(n).into_iter().zip([9, 5, 1]) {
-                assert!(10 * k >= tenths * n && 10 * (k - 1) < tenths * n, "{n}");
-            }
-        }
     }
 }

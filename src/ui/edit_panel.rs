@@ -3,8 +3,9 @@
 use super::edit_view::short;
 use super::{input::hint, theme};
 use crate::app::{
-    Action, Command, Document, EditCommand, EditLabel, ExportCommand, Extent, LabelCommand, Logic,
-    MeasureCommand, Operation, PaintOver, Session, Status, Tool, ToolOptions, Work, wording,
+    Action, Command, Disputed, Document, EditCommand, EditLabel, ExportCommand, Extent,
+    LabelCommand, Logic, MeasureCommand, Operation, PaintOver, Session, Status, Tool, ToolOptions,
+    Work, wording,
 };
 use crate::volume::LengthUnit;
 use eframe::egui;
@@ -503,11 +504,18 @@ fn samples_ui(
     let Some(findings) = session.results().findings().filter(|f| !f.is_deterministic()) else {
         return;
     };
-    let (class, at) = (document.overlays.class, document.view.voxel);
+    let class = document.overlays.class;
+    // The region that was chosen from the list, else the one at the crosshair.
+    let chosen = session.results().chosen().and_then(|e| e.review.chosen(findings.id));
+    let chosen = chosen.filter(|(c, _)| *c == class).map(|(_, rank)| rank);
+    let region = chosen.map_or(Disputed::At(document.view.voxel), Disputed::Ranked);
     let name = findings.classes.get(class).map_or("", |c| c.name.as_str());
     ui.menu_button("Samples", |ui| {
         ui.set_min_width(250.0);
-        let text = format!("{name}, in the region at the crosshair where the samples part");
+        let text = match chosen {
+            Some(rank) => format!("{name}, in region {} of the list", rank + 1),
+            None => format!("{name}, in the region at the crosshair where the samples part"),
+        };
         ui.label(small(text).color(theme::WEAK));
         let n = findings.samples();
         ui.horizontal_wrapped(|ui| {
@@ -519,7 +527,7 @@ fn samples_ui(
                     egui::WidgetInfo::labeled(egui::accesskit::Role::Button, true, name)
                 });
                 if button.clicked() {
-                    run(Operation::AtLeast { class, samples, at });
+                    run(Operation::AtLeast { class, samples, region });
                     ui.close();
                 }
             }
@@ -534,7 +542,7 @@ fn samples_ui(
                     egui::WidgetInfo::labeled(egui::accesskit::Role::Button, true, name)
                 });
                 if button.clicked() {
-                    run(Operation::Member { class, member, at });
+                    run(Operation::Member { class, member, region });
                     ui.close();
                 }
             }

@@ -44,6 +44,7 @@ pub(super) fn panel_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<
             if let Some(document) = session.document() {
                 super::steer_panel::steer_ui(ui, session, document, commands);
                 results::result_ui(ui, session, document, commands);
+                super::look::look_ui(ui, session, document, commands);
                 if !editing {
                     super::edit_panel::panel_ui(ui, session, document, commands);
                 }

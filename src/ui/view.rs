@@ -3,6 +3,7 @@
 use super::edit_view::{self, Canvas, EditLocal};
 use super::input::wheel_slices;
 use super::lines::Lines;
+use super::outline::Outline;
 use super::pane_map::PaneMap;
 use super::residency::{self, Residency};
 use super::{marks, sliders, theme};
@@ -30,6 +31,7 @@ const SLIDER: f32 = 46.0;
 pub(super) struct ViewLocal {
     wheel_rest: f32,
     lines: [Lines; 3],
+    outlines: [Outline; 3],
     edit: [EditLocal; 3],
     /// Voxel under the pointer.
     pub(super) hovered: Option<[usize; 3]>,
@@ -130,6 +132,9 @@ pub(super) fn paint<'a>(
         let lines = &mut local.lines[map.axis];
         lines.sync(findings, map);
         lines.paint(painter, map, findings, document);
+    }
+    if !held {
+        local.outlines[map.axis].paint(painter, map, session, document);
     }
     if document.view.crosshair && !held {
         marks::crosshair(painter, document, map);

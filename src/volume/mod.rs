@@ -4,6 +4,7 @@
 //! (the NIfTI convention); DICOM's LPS+ is converted where a file is read or written.
 
 mod block;
+mod distance;
 mod geometry;
 mod image;
 mod label;
@@ -13,6 +14,7 @@ mod section;
 mod turn;
 
 pub use block::Block;
+pub use distance::squared_distance_transform;
 pub use geometry::{Affine, Geometry, GeometryError, LengthUnit, Plane};
 pub use image::{
     Modality, Notice, Severity, Source, Statistics, Volume, VolumeError, Voxels, Window, push_once,

@@ -4,8 +4,8 @@
 use crate::window::{Window, difference};
 use eframe::egui::{self, Key, Modifiers, PointerButton, Pos2};
 use sfumato::app::{
-    EditCommand, ExportCommand, ExportOptions, LabelCommand, MeasureCommand, Operation, PaintOver,
-    Panel, ResultCommand, ShellCommand, Tool, ToolOptions, ViewCommand, ViewId,
+    Disputed, EditCommand, ExportCommand, ExportOptions, LabelCommand, MeasureCommand, Operation,
+    PaintOver, Panel, ResultCommand, ShellCommand, Tool, ToolOptions, ViewCommand, ViewId,
 };
 use std::path::{Path, PathBuf};
 
@@ -311,21 +311,21 @@ fn edit_15_in_an_uncertain_region_the_person_chooses_the_level() {
         w.press(Modifiers::NONE, Key::Enter);
         mask(w)
     };
-    let voxel = [place % width, place / width, 0];
-    let both = take(&mut w, Operation::AtLeast { class: 0, samples: 2, at: voxel });
+    let voxel = Disputed::At([place % width, place / width, 0]);
+    let both = take(&mut w, Operation::AtLeast { class: 0, samples: 2, region: voxel });
     for (i, &k) in counts.iter().enumerate() {
         let wanted = if k == 1 { 0 } else { before[i] };
         assert_eq!(both[i], wanted, "{i}");
     }
-    let larger = take(&mut w, Operation::Member { class: 0, member: 1, at: voxel });
+    let larger = take(&mut w, Operation::Member { class: 0, member: 1, region: voxel });
     let sample = f.member_labels(1).unwrap();
     for (i, &k) in counts.iter().enumerate() {
         assert_eq!(larger[i], if k == 1 { sample[i] } else { before[i] });
     }
     assert_eq!(steps(&w)[0], 3, "each is one step");
     // Where they agree there is nothing to choose.
-    let middle = [width / 2, width / 2, 0];
-    w.apply(EditCommand::Run(Operation::AtLeast { class: 0, samples: 1, at: middle }));
+    let middle = Disputed::At([width / 2, width / 2, 0]);
+    w.apply(EditCommand::Run(Operation::AtLeast { class: 0, samples: 1, region: middle }));
     w.until("it answers", |a| !a.session.editing().is_working());
     assert!(w.has("the samples agree here"));
 }

@@ -26,3 +26,4 @@ mod steering;
 mod time;
 mod whole_volume;
 mod window;
+mod workbench;

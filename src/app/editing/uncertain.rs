@@ -1,12 +1,30 @@
 //! The person decides in a region where the samples part (EDIT-15): what at least K of N include, or what one
 //! sample says. Outside of the region nothing changes.
 
-use crate::app::{Findings, Operation};
+use crate::app::{Disputed, Findings, Operation};
 use crate::edit::{Connectivity, Lattice, Selection, part_at};
 use crate::volume::{Block, ClassKind};
 
-/// Where some samples include a class and others do not: the connected part with `at`, or the nearest to it.
-pub(in crate::app) fn region(findings: &Findings, class: usize, at: [usize; 3]) -> Selection {
+/// A region of the list, or where some samples include a class and others do not.
+fn region(findings: &Findings, class: usize, region: Disputed) -> Selection {
+    match region {
+        Disputed::At(at) => region_at(findings, class, at),
+        Disputed::Ranked(rank) => {
+            let block = block_of(findings);
+            let Some(region) = findings.region((class, rank)) else { return Selection::none() };
+            let mut inside = vec![false; block.len()];
+            for &v in &region.voxels {
+                if let Some(slot) = inside.get_mut(v as usize) {
+                    *slot = true;
+                }
+            }
+            Selection { block, inside }
+        }
+    }
+}
+
+/// The connected part with `at`, or the nearest to it.
+fn region_at(findings: &Findings, class: usize, at: [usize; 3]) -> Selection {
     let count = findings.count(class);
     let n = findings.samples();
     let block = block_of(findings);
@@ -39,11 +57,12 @@ pub(super) fn taken(
     lattice: &Lattice,
     labels: &[u8],
 ) -> Result<(Block, Vec<u8>), String> {
-    let (Operation::AtLeast { class, at, .. } | Operation::Member { class, at, .. }) = *operation
+    let (Operation::AtLeast { class, region: place, .. }
+    | Operation::Member { class, region: place, .. }) = *operation
     else {
         return Err("this is not about samples".to_owned());
     };
-    let region = region(findings, class, at);
+    let region = region(findings, class, place);
     if region.is_empty() {
         return Err(
             "the samples agree here: put the crosshair where they part, on the uncertainty map"

@@ -1,7 +1,7 @@
 //! What a key or a menu row asks for, as commands.
 
 use crate::app::{
-    Action, EditCommand, ExportCommand, LabelCommand, OpenCommand, Panel, PromptCommand,
+    Action, EditCommand, ExportCommand, LabelCommand, Level, OpenCommand, Panel, PromptCommand,
     ResultCommand, RunCommand, Session, ShellCommand, Tool, ViewCommand, ViewId,
 };
 
@@ -44,6 +44,8 @@ impl Session {
             Action::NextTime => self.apply(ViewCommand::StepTime(1)),
             Action::NextMember => self.step_member(1),
             Action::PreviousMember => self.step_member(-1),
+            Action::NextRegion => self.step_region(1),
+            Action::PreviousRegion => self.step_region(-1),
             Action::Shortcuts => self.toggle(Panel::Shortcuts),
             Action::Messages => self.toggle(Panel::Log),
             Action::Tool(tool) => self.apply(EditCommand::SetTool(tool)),
@@ -97,6 +99,28 @@ impl Session {
         let next = (at + by).rem_euclid(labels.len() as isize) as usize;
         let value = labels[next].value;
         self.apply(EditCommand::SetActive(value));
+    }
+
+    /// The next region of disagreement of the class, the first after the last.
+    fn step_region(&mut self, by: isize) {
+        let (Some(document), Some(entry)) = (self.documents.open(), self.results.chosen()) else {
+            return;
+        };
+        let Some(findings) = &entry.findings else { return };
+        let class = document.overlays.class;
+        let count = findings.classes.get(class).map_or(0, |c| c.regions.ranked.len());
+        if count == 0 {
+            let text = "The samples part nowhere by so much that there is a region to look at.";
+            return self.shell.note(Level::Info, text);
+        }
+        let now = entry.review.chosen(findings.id).filter(|(c, _)| *c == class);
+        let next = match now {
+            Some((_, rank)) => (rank as isize + by).rem_euclid(count as isize) as usize,
+            None if by > 0 => 0,
+            None => count - 1,
+        };
+        let result = entry.id;
+        self.apply(ResultCommand::ShowRegion { result, region: Some((class, next)) });
     }
 
     /// One sample further. All samples together come between the last and the first one.
