@@ -1,6 +1,6 @@
 //! A second image over the open one: it lies where it is in the patient, whatever its lattice.
 
-use crate::planes::{marked, spot};
+use crate::planes::{marked, spot, spot_from};
 use crate::window::Window;
 use eframe::egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable;
@@ -66,7 +66,8 @@ fn ovl_1_a_landmark_of_two_scans_of_other_lattices_falls_together_in_every_pane(
         let d = w.session().document().unwrap();
         assert!(fused(&w).notices.is_empty());
         for ((name, axis), own) in PANES.into_iter().zip(own) {
-            let found = spot(&w, &image, name).unwrap_or_else(|| panic!("{k} {name}: not seen"));
+            let found =
+                spot_from(&w, &image, name, 50).unwrap_or_else(|| panic!("{k} {name}: not seen"));
             let section = d.view.section(d.volume.geometry(), axis).unwrap();
             let r = w.harness.get_by_label(name).rect();
             let scale = (f64::from(r.width()) / section.size[0])

@@ -4,18 +4,20 @@ use crate::command_line::{record, sfumato};
 use crate::window::{Window, difference};
 use eframe::egui::{self, Key, Modifiers, PointerButton, Pos2};
 use egui_kittest::kittest::Queryable;
-use sfumato::app::{EditCommand, PromptCommand, RunCommand, Stroke, Tool};
+use sfumato::app::{EditCommand, PromptCommand, RunCommand, Stroke, Tool, ViewCommand};
 use std::path::Path;
 
 fn press_at(w: &mut Window, (x, y): (f32, f32), button: PointerButton, modifiers: Modifiers) {
     let rect = w.view_rect();
     let pos: Pos2 = rect.min + egui::vec2(x, y) * rect.size();
     w.harness.event(egui::Event::PointerMoved(pos));
+    w.harness.event(egui::Event::ModifiersChanged(modifiers));
     w.harness.run_steps(1);
     for pressed in [true, false] {
         w.harness.event(egui::Event::PointerButton { pos, button, pressed, modifiers });
         w.harness.run_steps(1);
     }
+    w.harness.event(egui::Event::ModifiersChanged(Modifiers::NONE));
     w.harness.run_steps(2);
 }
 
@@ -42,7 +44,8 @@ fn clicks_are_set_with_the_mouse_taken_back_and_go_with_the_job() {
     assert_eq!(clicks(&w).len(), 2);
     // By keyboard alone.
     w.press(Modifiers::NONE, Key::Period);
-    w.click("Outside at the crosshair");
+    w.apply(ViewCommand::SetCrosshair([40, 44, 0]));
+    w.press_button("Outside at the crosshair");
     assert_eq!(clicks(&w)[2], (false, 1), "of the class that is chosen");
     w.segment(2);
     let steer = w.hand.job().settings.steer;
@@ -51,7 +54,7 @@ fn clicks_are_set_with_the_mouse_taken_back_and_go_with_the_job() {
     w.finish(2);
     let list = w.texts().join("\n");
     assert!(list.contains("clicks held: 1 inside, 2 outside"), "{list}");
-    w.click("Clear");
+    w.press_button("Clear");
     assert!(clicks(&w).is_empty());
     w.segment(2);
     assert!(w.hand.job().settings.steer.is_empty());
