@@ -118,7 +118,8 @@ impl Session {
                 if matches!(command, ViewCommand::SetSlice(..) | ViewCommand::StepSlice(..)) {
                     self.runs.stop_following();
                 }
-                self.documents.apply(command, self.results.classes());
+                let classes = self.classes();
+                self.documents.apply(command, classes);
             }
             Command::Results(command) => {
                 use super::ResultCommand::{Show, ShowMember};
@@ -165,6 +166,12 @@ impl Session {
             }
             Command::Shell(command) => self.shell.apply(command),
         }
+    }
+
+    /// Classes to choose from: of the shown result, or of the model that clicks steer.
+    fn classes(&self) -> usize {
+        let steered = self.runs.card().filter(|_| self.editing.tool() == super::Tool::Prompt);
+        self.results.classes().max(steered.map_or(1, |card| card.classes.len()))
     }
 
     /// Takes in what other threads have finished. `now` is the interface's clock in seconds.

@@ -67,7 +67,10 @@ impl Session {
                 self.step_label(if action == Action::NextClass { 1 } else { -1 });
             }
             Action::Escape => self.escape(),
-            looking => self.documents.act(looking, self.results.classes()),
+            looking => {
+                let classes = self.classes();
+                self.documents.act(looking, classes);
+            }
         }
     }
 
