@@ -227,6 +227,8 @@ pub enum RunCommand {
     Prompt(PromptCommand),
     /// Draws the samples anew from the edited mask, what was changed by hand held.
     Refine,
+    /// Draws samples from the one mask that is shown.
+    RefineLook,
     /// Stops after the step it is in; finished samples are kept.
     Cancel,
 }

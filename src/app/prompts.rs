@@ -1,6 +1,7 @@
 //! What a person has said of the masks before they are drawn: clicks on the open image, and how much of an
 //! edited mask may change.
 
+use super::Findings;
 use crate::edit::Layer;
 use crate::inference::{Click, EditedVoxels, MOST_CLICKS, Refine, Steer};
 use crate::models::ModelCard;
@@ -74,6 +75,22 @@ impl Prompts {
         let clicks: Vec<Click> = self.clicks.iter().filter(inside).copied().collect();
         let left_out = self.clicks.len() - clicks.len();
         (Steer { clicks, refine: None }, left_out)
+    }
+
+    /// One mask without samples as their start; nothing of it is held.
+    pub(super) fn refine_look(&self, look: &Findings) -> Refine {
+        let (outcome, g) = (&look.outcome, &look.outcome.geometry);
+        let origin = [outcome.roi.x, outcome.roi.y, outcome.slices.start];
+        let shape = [outcome.roi.width, outcome.roi.height, outcome.slices.len()];
+        let mut labels = vec![0; g.voxel_count()];
+        let rows = look.labels.chunks_exact(shape[0]).enumerate();
+        for (row, of_row) in rows {
+            let (y, z) = (origin[1] + row % shape[1], origin[2] + row / shape[1]);
+            let start = origin[0] + g.shape()[0] * (y + g.shape()[1] * z);
+            labels[start..start + shape[0]].copy_from_slice(of_row);
+        }
+        let mask = EditedVoxels { labels, held: Vec::new() };
+        Refine::new(mask, self.strength, "the instant look".to_owned())
     }
 
     /// An edited mask as the start of a run, what was changed by hand held. Labels that the model has

@@ -2,7 +2,9 @@
 
 use super::run::End;
 use super::shell::Shell;
-use super::{Document, Documents, Engine, Level, Prompts, Regions, Run, RunCommand, Wake, Work};
+use super::{
+    Document, Documents, Engine, Findings, Level, Prompts, Regions, Run, RunCommand, Wake, Work,
+};
 use crate::diffusion::TRAINING_STEPS;
 use crate::inference::{DeviceChoice, Job, Outcome, Refine, Settings, Steer, slice_axis};
 use crate::models::ModelCard;
@@ -141,8 +143,8 @@ impl Runs {
                 }
             }
             RunCommand::Prompt(command) => self.prompts.apply(command),
-            // Of the session, which knows the edited mask.
-            RunCommand::Refine => {}
+            // Of the session, which knows the masks.
+            RunCommand::Refine | RunCommand::RefineLook => {}
             RunCommand::Cancel => {
                 if let Some(run) = &mut self.run {
                     run.cancel();
@@ -160,6 +162,20 @@ impl Runs {
     ) {
         if let (Some(card), Some(document), Some(mask)) = (self.card().cloned(), document, mask) {
             let refine = self.prompts.refine(mask.layer(), &card);
+            self.start(card, document, false, Some(refine), shell);
+        }
+    }
+
+    /// Draws samples from the one mask that is shown: the instant look is their start.
+    pub(super) fn refine_look(
+        &mut self,
+        document: Option<&Document>,
+        look: &Findings,
+        shell: &mut Shell,
+    ) {
+        let of_it = |c: &&ModelCard| c.id == look.outcome.model.id;
+        if let (Some(card), Some(document)) = (self.cards().iter().find(of_it).cloned(), document) {
+            let refine = self.prompts.refine_look(look);
             self.start(card, document, false, Some(refine), shell);
         }
     }

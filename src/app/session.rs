@@ -146,6 +146,17 @@ impl Session {
                         self.runs.refine(document, mask, &mut self.shell);
                     }
                 },
+                _ if command == RunCommand::RefineLook => match self.refine_look_blocker() {
+                    Some(why) => {
+                        self.shell.note(Level::Info, format!("Cannot refine now: {why}."));
+                    }
+                    None => {
+                        if let Some(look) = self.results.findings().cloned() {
+                            let document = self.documents.open();
+                            self.runs.refine_look(document, &look, &mut self.shell);
+                        }
+                    }
+                },
                 _ => self.runs.apply(command, self.documents.open(), &mut self.shell),
             },
             Command::Edit(command) => {
@@ -335,6 +346,21 @@ impl Session {
         }
         let shown = self.document().map(|d| d.view.time);
         (shown != Some(work.time)).then(|| "the edited mask is of another time point".to_owned())
+    }
+
+    /// Why no samples can be drawn from the one mask that is shown.
+    pub fn refine_look_blocker(&self) -> Option<String> {
+        let look = self.results.findings().filter(|f| f.is_deterministic());
+        let Some(look) = look else { return Some("no single mask is shown".to_owned()) };
+        let card = self.runs.cards().iter().find(|c| c.id == look.outcome.model.id);
+        if card.is_none_or(|c| c.volumes || c.sampling.is_none()) {
+            return Some("its model draws one mask and no samples".to_owned());
+        }
+        if self.document().map(|d| d.view.time) != Some(look.outcome.time) {
+            return Some("the mask is of another time point".to_owned());
+        }
+        // Its own model draws them, whichever is chosen.
+        self.runs.card().and_then(|_| self.segment_blocker())
     }
 
     /// Something that the person should know before the run, not a reason to refuse it.

@@ -3,7 +3,7 @@
 use super::{input::hint, theme};
 use crate::app::{
     Action, ClassFindings, Command, Document, ExportCommand, Findings, ResultCommand, ResultEntry,
-    Session, Shown, ViewCommand, wording,
+    RunCommand, Session, Shown, ViewCommand, wording,
 };
 use eframe::egui;
 use egui::RichText;
@@ -83,10 +83,37 @@ pub(super) fn result_ui(
         }
     });
     super::edit_panel::proposal_ui(ui, commands);
+    if findings.is_deterministic() {
+        look_ui(ui, session, findings, commands);
+    }
     let tip = hint("Masks, maps and provenance as files", Action::ExportPanel);
     if ui.add(theme::primary("Export…")).on_hover_text(tip).clicked() {
         commands.push(Action::ExportPanel.into());
     }
+}
+
+/// What one mask may be the beginning of.
+fn look_ui(ui: &mut egui::Ui, session: &Session, findings: &Findings, commands: &mut Vec<Command>) {
+    ui.horizontal(|ui| {
+        let blocker = session.refine_look_blocker();
+        let refine = egui::Button::new("Refine with samples");
+        let refine = ui.add_enabled(blocker.is_none(), refine);
+        let refine =
+            refine.on_hover_text("Samples that start from this mask, to see where they part");
+        if refine.on_disabled_hover_text(blocker.unwrap_or_default()).clicked() {
+            commands.push(RunCommand::RefineLook.into());
+        }
+        let middle = findings.middle();
+        let frame = ui.add_enabled(middle.is_some(), egui::Button::new("Frame its place"));
+        let frame = frame.on_hover_text(
+            "Next time only this place is segmented, as large as the model knows it",
+        );
+        if frame.on_disabled_hover_text("the mask is empty").clicked()
+            && let Some(voxel) = middle
+        {
+            commands.push(RunCommand::FrameRegionRound(voxel).into());
+        }
+    });
 }
 
 /// Which time point the result belongs to, and the way there if another one is shown.
