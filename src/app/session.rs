@@ -172,8 +172,14 @@ impl Session {
                 self.opening.apply(command, &mut self.documents, &mut self.shell);
             }
             Command::Export(command) => {
+                // What is looked at is what is meant.
+                let of_edited = command == ExportCommand::Prepare(None) && self.editing.is_shown();
                 let edited = self.edited_mask(&command);
                 self.exports.apply(command, &self.results, edited, &mut self.shell);
+                if of_edited {
+                    let meant = ExportCommand::Edited(true);
+                    self.exports.apply(meant, &self.results, None, &mut self.shell);
+                }
             }
             Command::Shell(command) => self.shell.apply(command),
         }

@@ -203,7 +203,12 @@ fn export_window(
             let row = ui.add_enabled(why.is_none(), egui::Checkbox::new(flag, text));
             row.on_disabled_hover_text(why.as_deref().unwrap_or_default());
         }
-        surface_choice(ui, &mut o.surface);
+        // A picture has none, and files chosen for a volume before are not meant for it.
+        if outcome.geometry.is_2d() {
+            o.surface = None;
+        } else {
+            surface_choice(ui, &mut o.surface);
+        }
         let dicom = o.seg || o.rtstruct;
         let identity = egui::Checkbox::new(&mut o.keep_identity, "Copy patient name, ID and dates");
         ui.add_enabled(dicom && from_dicom, identity)
