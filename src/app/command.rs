@@ -3,7 +3,7 @@
 
 use super::{
     EditCommand, ExportOptions, Framing, FusedLook, Layout, Pane, PromptCommand, RegionChoice,
-    RegionPlace, Slab, SpaceView, Tool, ViewId,
+    RegionPlace, Slab, SpaceView, Taste, Tool, ViewId,
 };
 use crate::ensemble::Measure;
 use crate::inference::Settings;
@@ -25,6 +25,7 @@ pub enum Panel {
     /// The chosen model's card.
     Card,
     About,
+    Preferences,
     /// The question before results that were not exported are lost with the window.
     Leave,
 }
@@ -91,6 +92,7 @@ pub enum Action {
     /// The panes as a picture in the export folder.
     Screenshot,
     Shortcuts,
+    Preferences,
     Messages,
     Tool(Tool),
     SwapTools,
@@ -295,6 +297,8 @@ pub enum ShellCommand {
     Leave,
     AcknowledgeResearchUse,
     ClearRecent,
+    /// Mouse and size, from now on.
+    Prefer(Taste),
     DismissToast(u64),
     /// Something that the window itself could not do, or did.
     Report(String),

@@ -1,5 +1,6 @@
 //! What a person can ask for while editing a mask.
 
+use super::MouseScheme;
 use crate::edit::logic::Logic;
 use crate::edit::{EditLabel, Rule};
 use crate::measure::Shape;
@@ -66,11 +67,10 @@ impl Tool {
     }
 
     /// What the mouse does with it, for the status bar.
-    pub fn help(self) -> &'static str {
+    pub fn help(self, scheme: MouseScheme) -> &'static str {
         match self {
-            Self::Navigate => {
-                "left crosshair · right window · middle pan · wheel slice · Ctrl+wheel zoom"
-            }
+            // What the person has chosen the buttons to do.
+            Self::Navigate => scheme.help(),
             Self::Brush => "left paint · right or Ctrl erase · Shift+wheel size · middle pan",
             Self::Eraser => "left erase · Shift: any label · Shift+wheel size · middle pan",
             Self::Fill => "left fill the region under the pointer · right window · middle pan",

@@ -120,6 +120,7 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::Screenshot, ctrl_shift("P"), Group::File, "Picture of the panes"),
     row(Action::SaveSession, ctrl("S"), Group::File, "Keep the session in a file…"),
     row(Action::CloseImage, ctrl("W"), Group::File, "Close the image"),
+    row(Action::Preferences, ctrl("Comma"), Group::File, "Preferences…"),
     row(Action::Segment, ctrl("Enter"), Group::Model, "Segment"),
     row(Action::InstantLook, ctrl("I"), Group::Model, "Instant look"),
     row(Action::Refine, ctrl("R"), Group::Model, "Refine from the edited mask"),

@@ -121,6 +121,7 @@ impl Shell {
             Panel::Path,
             Panel::Fuse,
             Panel::Shortcuts,
+            Panel::Preferences,
             Panel::About,
             Panel::Log,
             Panel::Card,
@@ -145,6 +146,9 @@ impl Shell {
             ShellCommand::AcknowledgeResearchUse => self.change_preferences(|p| {
                 p.research_use_acknowledged = Some(env!("CARGO_PKG_VERSION").to_owned());
             }),
+            ShellCommand::Prefer(taste) => {
+                self.change_preferences(|p| p.taste = taste.sound());
+            }
             ShellCommand::ClearRecent => self.change_preferences(|p| p.recent.clear()),
             ShellCommand::DismissToast(id) => self.log.dismiss(id),
             ShellCommand::Report(problem) => self.note(Level::Error, problem),

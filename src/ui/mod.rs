@@ -20,6 +20,7 @@ mod pane_map;
 mod panel;
 mod panes;
 mod pictures;
+mod preferences;
 mod region;
 mod residency;
 mod results;

@@ -34,7 +34,8 @@ pub(super) fn status_ui(ui: &mut egui::Ui, session: &Session, view: &ViewLocal, 
                 ui.label(small(adapter.to_owned()).color(theme::WEAK));
                 if session.document().is_some() && session.opening().chooser().is_none() {
                     ui.separator();
-                    let text = session.editing().tool().help();
+                    let text =
+                        session.editing().tool().help(session.shell().preferences().taste.mouse);
                     let short = "hover for mouse help";
                     let shown = if ui.available_width() > 520.0 { text } else { short };
                     ui.label(small(shown.to_owned()).color(theme::WEAK)).on_hover_text(text);

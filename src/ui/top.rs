@@ -96,6 +96,10 @@ fn open_menu(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) 
         if ui.add(egui::Button::new("Close the image").shortcut_text(shortcut)).clicked() {
             commands.push(Action::CloseImage.into());
         }
+        let shortcut = crate::app::chord_text(Action::Preferences).unwrap_or_default();
+        if ui.add(egui::Button::new("Preferences…").shortcut_text(shortcut)).clicked() {
+            commands.push(Action::Preferences.into());
+        }
         if ui.button("About Sfumato").clicked() {
             commands.push(ShellCommand::Show(Panel::About, true).into());
         }

@@ -329,7 +329,11 @@ fn interact(
     let delta = response.drag_delta();
     let panning = response.dragged_by(PointerButton::Middle)
         || response.dragged_by(PointerButton::Primary) && space;
-    let windowing = response.dragged_by(PointerButton::Secondary) && !ctrl && !taken.secondary
+    let scheme = session.shell().preferences().taste.mouse;
+    let right = response.dragged_by(PointerButton::Secondary) && !taken.secondary;
+    let left = response.dragged_by(PointerButton::Primary) && !taken.primary;
+    let windowing = right && !ctrl && scheme.right_sets_window()
+        || left && !ctrl && !space && !scheme.left_leads()
         || response.dragged_by(PointerButton::Primary) && window_key;
     if response.double_clicked_by(PointerButton::Primary)
         && !taken.primary
@@ -356,11 +360,7 @@ fn interact(
             })
             .into(),
         );
-    } else if response.dragged_by(PointerButton::Secondary)
-        && ctrl
-        && delta.y != 0.0
-        && !taken.secondary
-    {
+    } else if right && (ctrl || !scheme.right_sets_window()) && delta.y != 0.0 {
         let at = ui.input(|i| i.pointer.press_origin()).unwrap_or(area.center());
         zoom_by(f64::from(-delta.y / 200.0).exp(), at, commands);
     } else if ctrl
@@ -373,7 +373,7 @@ fn interact(
         && !window_key
         && !ctrl
         && !taken.primary
-        && (response.clicked() || response.dragged_by(PointerButton::Primary))
+        && (response.clicked() || left && scheme.left_leads())
         && let Some(pos) = response.interact_pointer_pos()
     {
         crosshair_to(pos, commands);

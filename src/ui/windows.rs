@@ -50,7 +50,7 @@ pub(super) fn windows_ui(
 }
 
 /// A window of ours: its close button is a command too.
-fn window(
+pub(super) fn window(
     ctx: &egui::Context,
     session: &Session,
     panel: Panel,

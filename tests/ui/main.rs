@@ -15,6 +15,7 @@ mod notices;
 mod opening;
 mod pictures;
 mod planes;
+mod preferences;
 mod region;
 mod results;
 mod rows;

@@ -3,7 +3,7 @@
 use crate::window::*;
 use eframe::egui::{self, Key, Modifiers, PointerButton};
 use egui_kittest::kittest::{NodeT, Queryable};
-use sfumato::app::{EditCommand, LabelCommand, Tool, presets, wording};
+use sfumato::app::{EditCommand, LabelCommand, MouseScheme, Tool, presets, wording};
 
 #[test]
 fn key_3_digits_choose_tools_shifted_ones_windows_and_the_status_bar_says_what_the_mouse_does() {
@@ -22,7 +22,7 @@ fn key_3_digits_choose_tools_shifted_ones_windows_and_the_status_bar_says_what_t
     for (key, tool) in keys.into_iter().zip(tools) {
         w.press(Modifiers::NONE, key);
         assert_eq!(w.session().editing().tool(), tool);
-        assert!(w.has(tool.help()), "{tool:?}");
+        assert!(w.has(tool.help(MouseScheme::Sfumato)), "{tool:?}");
     }
     w.press(Modifiers::NONE, Key::Num1);
     assert_eq!(w.session().editing().tool(), Tool::Navigate);

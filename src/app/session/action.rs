@@ -47,6 +47,7 @@ impl Session {
             Action::NextRegion => self.step_region(1),
             Action::PreviousRegion => self.step_region(-1),
             Action::Shortcuts => self.toggle(Panel::Shortcuts),
+            Action::Preferences => self.toggle(Panel::Preferences),
             Action::Messages => self.toggle(Panel::Log),
             Action::Tool(tool) => self.apply(EditCommand::SetTool(tool)),
             Action::SwapTools => self.apply(EditCommand::SwapTools),
