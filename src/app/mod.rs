@@ -8,6 +8,8 @@
 
 mod axis;
 mod beside;
+mod calibration;
+mod calibrations;
 mod command;
 mod demo_pictures;
 mod document;
@@ -35,6 +37,7 @@ mod ratios;
 mod reading;
 mod record;
 mod regions;
+mod replay;
 mod result_list;
 mod results;
 mod run;
@@ -55,6 +58,8 @@ mod window_presets;
 pub mod wording;
 mod worker_engine;
 
+pub use calibration::{ALPHA, Calibrated, Calibration, calibration_record, preprocessing_sha256};
+pub use calibrations::{Calibrations, Said};
 pub use command::{
     Action, Command, ExportCommand, OpenCommand, Panel, ResultCommand, RunCommand, ShellCommand,
     ViewCommand,
@@ -88,10 +93,11 @@ pub use ratios::{Ratio, ratios_of};
 pub use reading::{Loading, Stage};
 pub use record::RECORD;
 pub use regions::{RegionChoice, Regions};
+pub use replay::{Recorded, Same};
 pub use result_list::ResultList;
 pub use results::{
     ExportOptions, Obstacles, ResultsError, begin_results, export_results, write_results,
-    write_results_in,
+    write_results_in, write_results_with,
 };
 pub use run::{LivePreview, Run, Started};
 pub use runs::{MOST_SAMPLES, Runs};

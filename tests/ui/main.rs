@@ -15,6 +15,7 @@ mod opening;
 mod pictures;
 mod planes;
 mod region;
+mod replay;
 mod results;
 mod rows;
 mod runs;
