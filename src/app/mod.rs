@@ -8,6 +8,8 @@
 
 mod axis;
 mod beside;
+mod calibration;
+mod calibrations;
 mod command;
 mod demo_pictures;
 mod document;
@@ -36,6 +38,7 @@ mod ratios;
 mod reading;
 mod record;
 mod regions;
+mod replay;
 mod result_list;
 mod results;
 mod review;
@@ -58,6 +61,8 @@ mod window_presets;
 pub mod wording;
 mod worker_engine;
 
+pub use calibration::{ALPHA, Calibrated, Calibration, calibration_record, preprocessing_sha256};
+pub use calibrations::{Calibrations, Said};
 pub use command::{
     Action, Command, ExportCommand, OpenCommand, Panel, ResultCommand, RunCommand, ShellCommand,
     ViewCommand,
@@ -92,10 +97,11 @@ pub use ratios::{Ratio, ratios_of};
 pub use reading::{Loading, Stage};
 pub use record::RECORD;
 pub use regions::{RegionChoice, Regions};
+pub use replay::{Recorded, Same};
 pub use result_list::ResultList;
 pub use results::{
     ExportOptions, Obstacles, ResultsError, begin_results, export_results, write_results,
-    write_results_in,
+    write_results_in, write_results_with,
 };
 pub use review::{RegionPlace, Review};
 pub use run::{LivePreview, Run, Started};

@@ -25,7 +25,7 @@ use crate::io::{
 use crate::mesh::MeshFormat;
 use crate::metrics::tempered;
 use crate::volume::{ClassKind, Geometry, Label, LabelTable, Notice, Source};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -121,6 +121,20 @@ pub fn write_results_in(
     included: &Included,
     options: &ExportOptions,
 ) -> Result<Vec<PathBuf>, ResultsError> {
+    write_results_with(set, outcome, included, options, Map::new())
+}
+
+/// The same with more to say in the record.
+///
+/// # Errors
+/// As [`write_results_in`].
+pub fn write_results_with(
+    set: FileSet,
+    outcome: &Outcome,
+    included: &Included,
+    options: &ExportOptions,
+    mut more: Map<String, Value>,
+) -> Result<Vec<PathBuf>, ResultsError> {
     let ensemble = included.ensemble(outcome)?;
     let mut files = Vec::new();
     if options.nifti {
@@ -149,6 +163,7 @@ pub fn write_results_in(
         "remarks": remarks,
         "patient_identity": identity,
     })));
+    record.append(&mut more);
     write_atomic(&set.place_of_record(), serde_json::to_string_pretty(&record)?.as_bytes())?;
     Ok(set.commit(&files, &earlier.files)?)
 }

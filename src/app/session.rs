@@ -4,6 +4,7 @@
 mod action;
 mod solid;
 
+use super::calibrations::{Calibrations, Said};
 use super::document::Loaded;
 use super::documents::Documents;
 use super::editing::{Editing, Measured, Saving, session_file};
@@ -42,6 +43,7 @@ pub struct Session {
     opening: Opening,
     exports: Exports,
     solids: Solids,
+    calibrations: Calibrations,
     shell: Shell,
 }
 
@@ -55,6 +57,7 @@ impl Session {
             results: ResultList::new(result_budget, wake.clone()),
             runs: Runs::new(engine, wake.clone()),
             editing: Editing::new(Saving::new(folder.as_deref(), wake.clone()), wake.clone()),
+            calibrations: Calibrations::new(folder.as_deref(), &wake),
             opening: Opening::new(wake.clone()),
             solids: Solids::new(wake.clone()),
             exports: Exports::new(exporter, last, wake),
@@ -85,6 +88,19 @@ impl Session {
 
     pub fn exports(&self) -> &Exports {
         &self.exports
+    }
+
+    pub fn calibrations(&self) -> &Calibrations {
+        &self.calibrations
+    }
+
+    /// What a calibration says of a class of the shown result.
+    pub fn calibrated(&self, class: usize) -> Said {
+        let (Some(findings), Some(document)) = (self.results.findings(), self.document()) else {
+            return Said::Nothing;
+        };
+        let card = self.runs.cards().iter().find(|c| c.id == findings.outcome.model.id);
+        self.calibrations.of(findings, class, card, document.volume.modality)
     }
 
     /// The surfaces of what is shown.
@@ -203,6 +219,9 @@ impl Session {
         }
         if let Some((run, outcome)) = self.runs.poll(&mut self.documents, &mut self.shell) {
             self.results.accept(run, outcome, &self.documents, &mut self.shell);
+        }
+        for why in self.calibrations.poll() {
+            self.shell.note(Level::Error, why);
         }
         self.results.poll(&mut self.documents, &mut self.shell);
         self.exports.poll(&mut self.results, &mut self.editing, &mut self.shell);

@@ -5,7 +5,7 @@ mod look;
 
 pub use look::{REVIEWED, nowhere, percent, region, rest, reviewed, stake};
 
-use super::{Extent, Included, Ratio};
+use super::{Calibrated, Extent, Included, Ratio};
 use crate::diffusion::Start;
 use crate::ensemble::{Measure, Spread};
 use crate::inference::Outcome;
@@ -32,10 +32,7 @@ pub const FORBIDDEN: [&str; 7] = [
 
 /// What samples condense from.
 pub fn start(start: Start) -> &'static str {
-    match start {
-        Start::Noise => "noise",
-        Start::Anchor => "direct mask",
-    }
+    start.name()
 }
 
 /// "about 20 s left": to 5 s under a minute, to 1 min above. Nothing before five steps were seen.
@@ -184,6 +181,25 @@ pub fn not_calibrated(included: &Included) -> String {
         1 => format!("{}, not calibrated", counted(included)),
         _ => format!("spread of {}, not calibrated", counted(included)),
     }
+}
+
+/// The calibrated interval, in place of "not calibrated".
+pub fn conformal(extent: Extent, found: &Calibrated, file: &str) -> String {
+    let (interval, percent) = (found.interval, 100.0 - f64::from(found.alpha_thousandths) / 10.0);
+    let (unit, scale) = extent.readable(interval.high);
+    let number = |v: f64| number(v / scale);
+    let range = match interval.empty {
+        true => format!("empty interval at {} {unit}", number(interval.low)),
+        false => format!("{}–{} {unit}", number(interval.low), number(interval.high)),
+    };
+    let [low, high] = found.coverage;
+    format!(
+        "{range}. In {percent} % of cases like the {} calibration cases, this interval contains the \
+         reference {} (average over cases, not a promise for this one). Coverage of such sets: \
+         {low:.2}–{high:.2}. From {file}",
+        found.cases,
+        extent.name(),
+    )
 }
 
 /// Of a network without diffusion part: nothing was sampled.

@@ -32,7 +32,7 @@ pub use job::{DeviceChoice, Job, Member, ModelRef, Outcome, Settings, StageTimes
 pub use loaded::Loaded;
 pub use overlap_tile::OverlapTile;
 pub use placement::{Placement, Taps};
-pub use prepare::{Prepared, slice_axis};
+pub use prepare::{PREPROCESSING, Prepared, slice_axis};
 pub use segmenter::{Agenda, Estimates, Request, Segmenter, Sink};
 pub use slices::{Scene, SliceSegmenter};
 pub use steer::{Click, EditedVoxels, MOST_CLICKS, Refine, Steer, Steering};

@@ -9,6 +9,10 @@ use super::placement::{Taps, cubic};
 use crate::models::{Axes, Context, Contract};
 use crate::volume::{AxisCodes, Block, Geometry, LengthUnit, Notice, Roi, Turn};
 
+/// How a scan becomes a model's input: grows whenever the same scan would come out otherwise, so that what was
+/// found with another one is not used.
+pub const PREPROCESSING: u32 = 1;
+
 /// Spacings that differ by less are taken as the same.
 const SAME_SPACING: f64 = 0.02;
 /// Axes further from the patient's than this are said, degrees.

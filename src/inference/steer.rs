@@ -63,6 +63,12 @@ impl Refine {
         Self { strength, sha256, held, origin, mask: Arc::new(mask) }
     }
 
+    /// The same run from voxels that were kept.
+    #[must_use]
+    pub fn again(&self, mask: EditedVoxels) -> Self {
+        Self::new(mask, self.strength, self.origin.clone())
+    }
+
     /// The diffusion time, of a schedule of so many, that the mask is noised to.
     pub(super) fn time(&self, schedule: usize) -> usize {
         (self.strength * schedule.saturating_sub(1) as f64).round() as usize

@@ -17,6 +17,7 @@ mod pictures;
 mod planes;
 mod preferences;
 mod region;
+mod replay;
 mod results;
 mod rows;
 mod rules;
