@@ -44,7 +44,7 @@ fn calibration() -> Calibration {
     let mut out =
         Calibration::new(card, how, (Modality::Fundus, "px²"), Space::Linear, "a test".into());
     for case in 0..19 {
-        out.add(0, 44.0 + f64::from(case), &[40.0, 44.0]).unwrap();
+        out.add(0, 44.0 + f64::from(case), &[44.0; 8]).unwrap();
     }
     out
 }
