@@ -123,6 +123,7 @@ impl Shell {
             Panel::About,
             Panel::Log,
             Panel::Card,
+            Panel::Samples,
             Panel::Export,
             Panel::Session,
         ];

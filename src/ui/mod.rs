@@ -2,6 +2,7 @@
 
 mod app;
 mod chooser;
+mod compared;
 mod edit_panel;
 mod edit_view;
 mod edited_export;
@@ -22,6 +23,7 @@ mod pictures;
 mod region;
 mod residency;
 mod results;
+mod samples;
 mod shot;
 mod sliders;
 mod space;

@@ -44,6 +44,7 @@ pub(super) fn panel_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<
             if let Some(document) = session.document() {
                 results::result_ui(ui, session, document, commands);
                 super::look::look_ui(ui, session, document, commands);
+                super::samples::panel_ui(ui, session, document, commands);
                 if !editing {
                     super::edit_panel::panel_ui(ui, session, document, commands);
                 }
