@@ -29,13 +29,13 @@ struct Slice {
     outline_opacity: f32,
     // Grey = (stored - window.x) * window.y + window.z.
     window: vec4<f32>,
-    // 1 / maximum, opacity.
+    // 1 / maximum, opacity (of the image too, where it is seen in colours).
     heat: vec4<f32>,
     label_origin: vec4<i32>,
     label_shape: vec4<i32>,
     heat_origin: vec4<i32>,
     heat_shape: vec4<i32>,
-    // Four RGBA8 colours to the vector.
+    // Four RGBA8 colours to the vector; the second are those of the image where it is seen in colours.
     label_color: array<vec4<u32>, 64>,
     heat_color: array<vec4<u32>, 64>,
 }
@@ -54,6 +54,9 @@ override CUT: bool = false;
 override SPACE: bool = false;
 override MAXIMUM: bool = false;
 override MINIMUM: bool = false;
+// What lies beneath shows through: the image is seen in colours, or not at all.
+override OVER_IMAGE: bool = false;
+override OVER_LAYERS: bool = false;
 // The target encodes linear light to sRGB by itself.
 override SRGB_TARGET: bool = false;
 
@@ -229,6 +232,21 @@ fn on_outline(pixel: vec2<f32>, label: u32) -> bool {
     return false;
 }
 
+// Of a share of the window, 0 to 1: nothing at its lower end, all of it from a quarter on.
+fn cover_of(share: f32) -> f32 {
+    return min(4.0 * share, 1.0) * slice.heat.y;
+}
+
+fn table_color(share: f32) -> vec3<f32> {
+    let i = u32(share * 255.0 + 0.5);
+    return unpack4x8unorm(slice.heat_color[i >> 2u][i & 3u]).rgb;
+}
+
+// A layer over what is there: colour times cover, cover.
+fn over(below: vec4<f32>, color: vec3<f32>, cover: f32) -> vec4<f32> {
+    return mix(below, vec4<f32>(color, 1.0), cover);
+}
+
 fn linear_light(c: vec3<f32>) -> vec3<f32> {
     return select(pow((c + 0.055) / 1.055, vec3<f32>(2.4)), c / 12.92, c <= vec3<f32>(0.04045));
 }
@@ -238,7 +256,10 @@ fn compose(@builtin(position) position: vec4<f32>) -> @location(0) vec4<f32> {
     let pixel = position.xy - slice.origin;
     let q = place(pixel);
     let cell = cell_of(q);
-    var color = slice.background.rgb;
+    var out = vec4<f32>(slice.background.rgb, 1.0);
+    if OVER_IMAGE || OVER_LAYERS {
+        out = vec4<f32>(0.0);
+    }
     var value = vec4<f32>(0.0);
     if CUT {
         value = cut_at(pixel);
@@ -251,7 +272,7 @@ fn compose(@builtin(position) position: vec4<f32>) -> @location(0) vec4<f32> {
         }
     }
     if value.w > 0.0 {
-        color = clamp((value.xyz - slice.window.x) * slice.window.y + slice.window.z,
+        var color = clamp((value.xyz - slice.window.x) * slice.window.y + slice.window.z,
             vec3<f32>(0.0), vec3<f32>(1.0));
         if !RGB {
             color = color.rrr;
@@ -259,30 +280,38 @@ fn compose(@builtin(position) position: vec4<f32>) -> @location(0) vec4<f32> {
         if slice.invert != 0u {
             color = 1.0 - color;
         }
+        if OVER_IMAGE {
+            if RGB {
+                out = over(out, color, slice.heat.y);
+            } else {
+                out = over(out, table_color(color.r), cover_of(color.r));
+            }
+        } else if !OVER_LAYERS {
+            out = vec4<f32>(color, 1.0);
+        }
         if HEAT {
             let p = shown(pixel) - slice.heat_origin.xyz;
             if in_box(p, slice.heat_shape.xyz) {
                 let v = clamp(heat_texel(p) * slice.heat.x, 0.0, 1.0);
-                let i = u32(v * 255.0 + 0.5);
-                let c = unpack4x8unorm(slice.heat_color[i >> 2u][i & 3u]);
-                color = mix(color, c.rgb, v * slice.heat.y);
+                out = over(out, table_color(v), v * slice.heat.y);
             }
         }
         if LABELS {
             let label = label_at(pixel);
             if label != 0u {
                 let c = unpack4x8unorm(slice.label_color[label >> 2u][label & 3u]);
-                color = mix(color, c.rgb, c.a * slice.fill_opacity);
+                out = over(out, c.rgb, c.a * slice.fill_opacity);
                 if OUTLINE {
                     if on_outline(pixel, label) {
-                        color = mix(color, c.rgb, c.a * slice.outline_opacity);
+                        out = over(out, c.rgb, c.a * slice.outline_opacity);
                     }
                 }
             }
         }
     }
     if SRGB_TARGET {
-        color = linear_light(color);
+        let shown = out.rgb / max(out.a, 1e-6);
+        out = vec4<f32>(linear_light(shown) * out.a, out.a);
     }
-    return vec4<f32>(color, 1.0);
+    return out;
 }

@@ -2,8 +2,8 @@
 //! part of the session that answers it, and naming what it is about.
 
 use super::{
-    Compared, EditCommand, ExportOptions, Framing, Layout, MemberOrder, Pane, RegionChoice,
-    RegionPlace, Slab, SpaceView, Tool, ViewId,
+    Compared, EditCommand, ExportOptions, Framing, FusedLook, Layout, MemberOrder, Pane,
+    PromptCommand, RegionChoice, RegionPlace, Slab, SpaceView, Taste, Tool, ViewId,
 };
 use crate::ensemble::Measure;
 use crate::inference::Settings;
@@ -15,6 +15,8 @@ use std::path::PathBuf;
 pub enum Panel {
     /// Path field, the twin of the open dialog.
     Path,
+    /// The same for an image that goes over the open one.
+    Fuse,
     Export,
     /// Where the session is to be kept.
     Session,
@@ -25,6 +27,7 @@ pub enum Panel {
     /// The samples of the shown result, side by side.
     Samples,
     About,
+    Preferences,
     /// The question before results that were not exported are lost with the window.
     Leave,
 }
@@ -35,11 +38,15 @@ pub enum Action {
     OpenDialog,
     FolderDialog,
     PathField,
+    /// An image to lay over the open one.
+    FuseDialog,
     Recent(u8),
     CloseImage,
     ExportPanel,
     Segment,
     InstantLook,
+    /// The samples anew, from the edited mask.
+    Refine,
     CancelRun,
     ToggleSegmentation,
     ToggleHeat,
@@ -91,6 +98,7 @@ pub enum Action {
     /// The panes as a picture in the export folder.
     Screenshot,
     Shortcuts,
+    Preferences,
     Messages,
     Tool(Tool),
     SwapTools,
@@ -158,6 +166,10 @@ pub enum ViewCommand {
     Flicker(bool),
     /// Draw the label map, or the result.
     ShowLabels(bool),
+    /// How the image over the open one is drawn.
+    SetFused(FusedLook),
+    /// Takes it off.
+    RemoveFused,
     /// Takes a label map off the image.
     RemoveLabels(u64),
     SetLabelVisible {
@@ -233,6 +245,12 @@ pub enum RunCommand {
     Start,
     /// The mask that the model draws at once: the same every time, no samples.
     Look,
+    /// Clicks on the image.
+    Prompt(PromptCommand),
+    /// Draws the samples anew from the edited mask, what was changed by hand held.
+    Refine,
+    /// Draws samples from the one mask that is shown.
+    RefineLook,
     /// Stops after the step it is in; finished samples are kept.
     Cancel,
 }
@@ -241,6 +259,8 @@ pub enum RunCommand {
 #[derive(Clone, Debug, PartialEq)]
 pub enum OpenCommand {
     /// Several files or folders are opened as one.
+    /// Lays an image over the open one, by its place in the world.
+    Over(PathBuf),
     Paths(Vec<PathBuf>),
     Demo(String),
     Cancel,
@@ -297,6 +317,8 @@ pub enum ShellCommand {
     Leave,
     AcknowledgeResearchUse,
     ClearRecent,
+    /// Mouse and size, from now on.
+    Prefer(Taste),
     DismissToast(u64),
     /// Something that the window itself could not do, or did.
     Report(String),

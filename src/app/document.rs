@@ -2,7 +2,8 @@
 
 use super::axis::best_axis;
 use super::{
-    Compared, Findings, Flicker, LabelLayer, MemberOrder, PlaneView, ResultEntry, SeriesList, View,
+    Compared, Findings, Flicker, Fused, LabelLayer, MemberOrder, PlaneView, ResultEntry,
+    SeriesList, View,
 };
 use crate::ensemble::Measure;
 use crate::volume::{LabelMap, Notice, Severity, Volume, Window};
@@ -103,6 +104,8 @@ pub(super) struct Loaded {
     pub window: Window,
     pub robust_range: f64,
     pub opened: Option<Opened>,
+    /// It goes over the open image.
+    pub over: bool,
 }
 
 impl Loaded {
@@ -110,7 +113,15 @@ impl Loaded {
         let window = volume.default_window();
         let (low, high) = volume.quantiles(volume.middle_time(), 0.005, 0.995);
         let robust_range = if high > low { high - low } else { window.width };
-        Self { origin, volume: Arc::new(volume), truth, window, robust_range, opened: None }
+        Self {
+            origin,
+            volume: Arc::new(volume),
+            truth,
+            window,
+            robust_range,
+            opened: None,
+            over: false,
+        }
     }
 
     pub(super) fn opened(mut self, how: Opened) -> Self {
@@ -134,6 +145,8 @@ pub struct Document {
     pub overlays: Overlays,
     /// A label map of another program.
     pub labels: Option<Arc<LabelLayer>>,
+    /// An image that is drawn over it.
+    pub fused: Option<Fused>,
     /// How it was opened, if from files.
     pub opened: Option<Opened>,
     /// The cautions were read and put away; the badge keeps them.
@@ -162,6 +175,7 @@ impl Document {
             view,
             overlays: Overlays::default(),
             labels: None,
+            fused: None,
             opened: loaded.opened,
             cautions_read: false,
             member: None,

@@ -2,7 +2,8 @@
 
 use super::document::Loaded;
 use super::{
-    Action, Document, FLICKER_S, Flicker, LabelLayer, View, ViewCommand, presets, window_presets,
+    Action, Document, FLICKER_S, Flicker, Fused, LabelLayer, View, ViewCommand, presets,
+    window_presets,
 };
 use crate::edit::Done;
 use crate::volume::Window;
@@ -53,6 +54,13 @@ impl Documents {
         let (Some((block, place)), Some(document)) = (done.place, &mut self.open) else { return };
         if !block.along(document.view.axis).contains(&document.slice().0) {
             document.set_crosshair(place);
+        }
+    }
+
+    /// Draws an image over the open one.
+    pub(super) fn fuse(&mut self, fused: Fused) {
+        if let Some(document) = &mut self.open {
+            document.fused = Some(fused);
         }
     }
 
@@ -117,6 +125,13 @@ impl Documents {
                 view.slab = slab.filter(|s| s.thickness.is_finite() && s.thickness > 0.0);
             }
             ViewCommand::Frame(of, framing) => view.frame(view.axis_of(of), framing),
+            ViewCommand::SetFused(look) if look.window.width > 0.0 => {
+                if let Some(fused) = &mut document.fused {
+                    fused.look = look;
+                }
+            }
+            ViewCommand::SetFused(_) => {}
+            ViewCommand::RemoveFused => document.fused = None,
             ViewCommand::SetWindow(window)
                 if window.center.is_finite() && window.width.is_finite() && window.width > 0.0 =>
             {

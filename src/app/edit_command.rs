@@ -1,5 +1,6 @@
 //! What a person can ask for while editing a mask.
 
+use super::MouseScheme;
 use crate::edit::logic::Logic;
 use crate::edit::{EditLabel, Rule};
 use crate::measure::Shape;
@@ -24,11 +25,14 @@ pub enum Tool {
     /// A polygon that is measured.
     Area,
     Scissors,
+    /// Clicks that the samples keep to.
+    Prompt,
 }
 
 impl Tool {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Navigate,
+        Self::Prompt,
         Self::Brush,
         Self::Eraser,
         Self::Fill,
@@ -58,15 +62,15 @@ impl Tool {
             Self::Rectangle => "Rectangle",
             Self::Ellipse => "Ellipse",
             Self::Area => "Area",
+            Self::Prompt => "Prompt",
         }
     }
 
     /// What the mouse does with it, for the status bar.
-    pub fn help(self) -> &'static str {
+    pub fn help(self, scheme: MouseScheme) -> &'static str {
         match self {
-            Self::Navigate => {
-                "left crosshair · right window · middle pan · wheel slice · Ctrl+wheel zoom"
-            }
+            // What the person has chosen the buttons to do.
+            Self::Navigate => scheme.help(),
             Self::Brush => "left paint · right or Ctrl erase · Shift+wheel size · middle pan",
             Self::Eraser => "left erase · Shift: any label · Shift+wheel size · middle pan",
             Self::Fill => "left fill the region under the pointer · right window · middle pan",
@@ -78,6 +82,9 @@ impl Tool {
             Self::Ruler => "drag from end to end",
             Self::Angle => "click three points: an end, the corner, the other end",
             Self::Rectangle | Self::Ellipse => "drag from corner to corner",
+            Self::Prompt => {
+                "left inside · right or Ctrl outside · Ctrl+Z takes the last back · middle pan"
+            }
             Self::Area => "click corners or drag round it · Enter or first corner closes",
         }
     }
@@ -88,6 +95,11 @@ impl Tool {
 
     pub fn is_measure(self) -> bool {
         matches!(self, Self::Ruler | Self::Angle | Self::Rectangle | Self::Ellipse | Self::Area)
+    }
+
+    /// It works on the edited mask.
+    pub fn edits(self) -> bool {
+        !self.is_measure() && !matches!(self, Self::Navigate | Self::Prompt)
     }
 
     /// It draws an outline point by point.

@@ -243,8 +243,7 @@ impl Editing {
             EditCommand::Show(shown) => self.shown = shown && self.mask().is_some(),
             EditCommand::SetTool(tool) => {
                 // A tool for masks needs one: the result that is there, or a new one.
-                let edits = !tool.is_measure() && tool != Tool::Navigate;
-                if edits && self.mask().is_none() {
+                if tool.edits() && self.mask().is_none() {
                     match findings {
                         Some(_) => self.accept(false, documents, findings, shell),
                         None => self.begin(documents),
@@ -338,7 +337,7 @@ impl Editing {
             self.last_tool = std::mem::replace(&mut self.tool, tool);
             self.drop_shown();
         }
-        if !tool.is_measure() && tool != Tool::Navigate && self.mask().is_some() {
+        if tool.edits() && self.mask().is_some() {
             self.shown = true;
         }
     }

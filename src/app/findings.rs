@@ -130,6 +130,20 @@ impl Findings {
         self.classes.get(class)?.regions.ranked.get(rank)
     }
 
+    /// The voxel in the middle of the box round the mask.
+    pub fn middle(&self) -> Option<[usize; 3]> {
+        let (roi, slices) = (&self.outcome.roi, &self.outcome.slices);
+        let origin = [roi.x, roi.y, slices.start];
+        let (mut low, mut high) = ([usize::MAX; 3], [0; 3]);
+        for (i, _) in self.labels.iter().enumerate().filter(|(_, l)| **l > 0) {
+            let at = [i % roi.width, i / roi.width % roi.height, i / (roi.width * roi.height)];
+            for a in 0..3 {
+                (low[a], high[a]) = (low[a].min(at[a]), high[a].max(at[a]));
+            }
+        }
+        (low[0] <= high[0]).then(|| std::array::from_fn(|a| origin[a] + low[a].midpoint(high[a])))
+    }
+
     /// Samples that count.
     pub fn samples(&self) -> usize {
         self.included.count()

@@ -8,6 +8,8 @@
 
 mod axis;
 mod beside;
+mod calibration;
+mod calibrations;
 mod command;
 mod comparison;
 mod demo_pictures;
@@ -21,6 +23,7 @@ mod entries;
 mod export;
 mod extent;
 mod findings;
+mod fused;
 mod included;
 mod keymap;
 mod label_layer;
@@ -32,10 +35,12 @@ mod picture;
 mod preferences;
 mod preview;
 mod profile;
+mod prompts;
 mod ratios;
 mod reading;
 mod record;
 mod regions;
+mod replay;
 mod result_list;
 mod results;
 mod review;
@@ -49,13 +54,17 @@ mod shown;
 mod slab;
 mod solids;
 mod space_view;
+mod steering;
 mod surfaces;
 mod task;
+mod taste;
 mod viewport;
 mod window_presets;
 pub mod wording;
 mod worker_engine;
 
+pub use calibration::{ALPHA, Calibrated, Calibration, calibration_record, preprocessing_sha256};
+pub use calibrations::{Calibrations, Said};
 pub use command::{
     Action, Command, ExportCommand, OpenCommand, Panel, ResultCommand, RunCommand, ShellCommand,
     ViewCommand,
@@ -75,6 +84,7 @@ pub use entries::ResultEntry;
 pub use export::{Exporter, Exports, typed_path};
 pub use extent::Extent;
 pub use findings::{ClassFindings, Findings};
+pub use fused::{Fused, FusedColors, FusedLook};
 pub use included::Included;
 pub use keymap::{BINDINGS, Binding, Chord, Group, Trigger, chord_text};
 pub use label_layer::{LabelLayer, LabelOffer};
@@ -86,14 +96,16 @@ pub use picture::Picture;
 pub use preferences::{Preferences, Store};
 pub use preview::mean_preview;
 pub use profile::Profile;
+pub use prompts::{PromptCommand, Prompts};
 pub use ratios::{Ratio, ratios_of};
 pub use reading::{Loading, Stage};
 pub use record::RECORD;
 pub use regions::{RegionChoice, Regions};
+pub use replay::{Recorded, Same};
 pub use result_list::ResultList;
 pub use results::{
     ExportOptions, Obstacles, ResultsError, begin_results, export_results, write_results,
-    write_results_in,
+    write_results_in, write_results_with,
 };
 pub use review::{RegionPlace, Review};
 pub use run::{LivePreview, Run, Started};
@@ -106,6 +118,8 @@ pub use shown::Shown;
 pub use slab::{Slab, projection_name};
 pub use solids::{Solid, SolidSet, Solids};
 pub use space_view::{SpaceView, SurfaceColor, sphere};
+pub use steering::labels_of;
+pub use taste::{MouseScheme, Taste};
 pub use viewport::{Framing, Layout, Pane, View, ViewId, pane_name, planes};
 pub use window_presets::presets;
 pub use worker_engine::WorkerEngine;
@@ -120,7 +134,7 @@ pub use crate::edit::{EditLabel, Layer, PaintOver, Rule, Selection, Status};
 pub use crate::ensemble::{
     Curve, Measure, Quantity, Region, Regions as Disagreement, StopRule, agreement_levels, forecast,
 };
-pub use crate::inference::{DeviceChoice, Outcome, Preview, Settings};
+pub use crate::inference::{Click, DeviceChoice, Outcome, Preview, Settings};
 pub use crate::io::SeriesInfo;
 pub use crate::measure::{Kind, LabelReading, Reading, Shape};
 pub use crate::mesh::MeshFormat;

@@ -61,6 +61,11 @@ impl Opening {
         let opened = documents.open().and_then(|d| d.opened.as_ref());
         match command {
             OpenCommand::Paths(paths) => self.open(paths, documents),
+            OpenCommand::Over(path) => {
+                self.chooser = None;
+                self.label_offer = None;
+                self.read(Request { paths: vec![path], over: true, ..Request::default() });
+            }
             OpenCommand::Demo(name) => self.open_demo(&name, shell),
             OpenCommand::Cancel => self.cancel(),
             OpenCommand::MarkSeries(index) => {
@@ -89,7 +94,9 @@ impl Opening {
                 if let Some(chooser) = self.chooser.as_ref().filter(|c| c.list.is_joined()) {
                     let list = Arc::new(chooser.list.separated());
                     let (name, paths) = (chooser.name.clone(), chooser.paths.clone());
-                    self.choose(Chooser::new(name, paths, list));
+                    let mut separate = Chooser::new(name, paths, list);
+                    separate.over = chooser.over;
+                    self.choose(separate);
                 }
             }
             OpenCommand::SetRawGeometry(raw_geometry) => {
@@ -195,6 +202,7 @@ impl Opening {
             paths: chooser.paths.clone(),
             list: Some(chooser.list.clone()),
             series: Some(chooser.marked),
+            over: chooser.over,
             ..Request::default()
         };
         self.read(request);
@@ -230,7 +238,9 @@ impl Opening {
                 self.refused = None;
                 shell.show(Panel::Path, false);
                 let paths = loading.request.paths.clone();
-                self.choose(Chooser::new(loading.name.clone(), paths, list));
+                let mut chooser = Chooser::new(loading.name.clone(), paths, list);
+                chooser.over = loading.request.over;
+                self.choose(chooser);
             }
             Ok(Answer::Labels(offer)) => {
                 shell.show(Panel::Path, false);

@@ -1,6 +1,7 @@
 //! What is remembered between two starts: recent files and acknowledged notices. One JSON file on
 //! this computer; unknown keys are kept, a broken file is set aside and never overwritten silently.
 
+use super::Taste;
 use crate::volume::{Modality, Window};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -22,6 +23,8 @@ pub struct Preferences {
     pub research_use_acknowledged: Option<String>,
     /// The last window of each modality whose values have a unit of their own.
     pub windows: BTreeMap<String, Window>,
+    /// Mouse and size.
+    pub taste: Taste,
     /// Folder of the last export.
     pub export_folder: Option<PathBuf>,
     /// Keys of newer versions.

@@ -206,6 +206,8 @@ pub(super) struct Request {
     /// The series to open without asking, if it is among those found.
     pub uid: Option<String>,
     pub raw_geometry: bool,
+    /// It goes over the open image.
+    pub over: bool,
     /// The open image, if the file may be a label map for it.
     pub image: Option<Arc<Volume>>,
 }
@@ -221,7 +223,11 @@ fn read(request: &Request, report: &Report) -> Result<Answer, String> {
     let progress = |p: Progress| report.take(p);
     let watch = Watch { progress: Some(&progress), cancel: Some(&report.cancel) };
     let remark = |text: String| report.change(|seen| seen.remark = Some(text));
-    answer(request, watch, remark).map_err(|e| e.to_string())
+    let mut answer = answer(request, watch, remark).map_err(|e| e.to_string())?;
+    if let Answer::Opened(loaded) = &mut answer {
+        loaded.over = request.over;
+    }
+    Ok(answer)
 }
 
 fn answer(request: &Request, watch: Watch<'_>, remark: impl Fn(String)) -> Result<Answer, IoError> {

@@ -14,7 +14,8 @@ pub const RECORD: &str = "result.json";
 /// A larger one is nobody's record.
 const MOST_BYTES: u64 = 64 << 20;
 /// What may differ between two exports of the same run.
-const OF_ONE_EXPORT: [&str; 5] = ["outputs", "remarks", "patient_identity", "times", "software"];
+const OF_ONE_EXPORT: [&str; 6] =
+    ["calibration", "outputs", "remarks", "patient_identity", "times", "software"];
 
 /// The run, without its files.
 pub(super) fn record(
@@ -62,6 +63,7 @@ pub(super) fn record(
             "start": s.start,
             "steps": s.steps,
             "seed": s.seed,
+            "steer": (!s.steer.is_empty()).then_some(&s.steer),
             "members": included.count(),
             "members_asked": s.members,
             "member_indices": indices(outcome, included, true),
@@ -133,7 +135,7 @@ pub(super) struct Earlier {
 
 impl Earlier {
     pub(super) fn find(folder: &Path, now: &Map<String, Value>, written: &[PathBuf]) -> Self {
-        let Some(old) = read(&folder.join(RECORD)) else { return Self::default() };
+        let Some(old) = read_record(&folder.join(RECORD)) else { return Self::default() };
         let run = |of: &Map<String, Value>| {
             let mut run = of.clone();
             run.retain(|key, _| !OF_ONE_EXPORT.contains(&key.as_str()));
@@ -156,7 +158,8 @@ impl Earlier {
     }
 }
 
-fn read(path: &Path) -> Option<Map<String, Value>> {
+/// The fields of a record; `None` if it is none.
+pub(super) fn read_record(path: &Path) -> Option<Map<String, Value>> {
     if std::fs::metadata(path).ok()?.len() > MOST_BYTES {
         return None;
     }

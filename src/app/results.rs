@@ -3,7 +3,8 @@
 //! `mask.nii.gz` (labels, majority), `probability.nii.gz` and `variance.nii.gz` (fraction p of the
 //! members and p(1 − p), or another measure under its name, one volume per class on the fourth axis), `members.nii.gz` (label map per
 //! member), `direct.nii.gz` (the anchor head's mask), `calibrated.nii.gz` (the mean of the soft
-//! masks with the model's temperature, where it has one), and `result.json` with everything needed to
+//! masks with the model's temperature, where it has one), `refined_from.nii.gz` and `held.nii.gz`
+//! (what a refined result started from and kept), and `result.json` with everything needed to
 //! repeat the run. All on the grid of the whole scan. `labels.txt` names the labels for ITK-SNAP.
 //! On request `mask.seg.dcm`, `probability.seg.dcm` (DICOM SEG) and `mask.rtstruct.dcm`. Of one
 //! deterministic mask there are no samples, so the files about samples are left out. Samples that do
@@ -24,7 +25,7 @@ use crate::io::{
 use crate::mesh::MeshFormat;
 use crate::metrics::tempered;
 use crate::volume::{ClassKind, Geometry, Label, LabelTable, Notice, Source};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -120,6 +121,20 @@ pub fn write_results_in(
     included: &Included,
     options: &ExportOptions,
 ) -> Result<Vec<PathBuf>, ResultsError> {
+    write_results_with(set, outcome, included, options, Map::new())
+}
+
+/// The same with more to say in the record.
+///
+/// # Errors
+/// As [`write_results_in`].
+pub fn write_results_with(
+    set: FileSet,
+    outcome: &Outcome,
+    included: &Included,
+    options: &ExportOptions,
+    mut more: Map<String, Value>,
+) -> Result<Vec<PathBuf>, ResultsError> {
     let ensemble = included.ensemble(outcome)?;
     let mut files = Vec::new();
     if options.nifti {
@@ -148,6 +163,7 @@ pub fn write_results_in(
         "remarks": remarks,
         "patient_identity": identity,
     })));
+    record.append(&mut more);
     write_atomic(&set.place_of_record(), serde_json::to_string_pretty(&record)?.as_bytes())?;
     Ok(set.commit(&files, &earlier.files)?)
 }
@@ -216,6 +232,14 @@ fn write_niftis(
         let direct = Ensemble::from_soft(&[&outcome.direct], classes, outcome.model.kind, voxels)?;
         let anchor = whole(&direct.labels(&values));
         nifti("direct.nii.gz", "anchor labels", NiftiData::U8(&anchor), 1)?;
+        if let Some(refine) = &outcome.settings.steer.refine {
+            let (mask, held) = (&refine.mask.labels, &refine.mask.held);
+            nifti("refined_from.nii.gz", "mask refined from", NiftiData::U8(mask), 1)?;
+            if !held.is_empty() {
+                let held: Vec<u8> = held.iter().map(|&h| u8::from(h)).collect();
+                nifti("held.nii.gz", "voxels held", NiftiData::U8(&held), 1)?;
+            }
+        }
     }
     let table = outcome.model.classes.iter().map(|c| Label {
         value: c.label.into(),

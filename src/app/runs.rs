@@ -2,9 +2,11 @@
 
 use super::run::End;
 use super::shell::Shell;
-use super::{Document, Documents, Engine, Level, Regions, Run, RunCommand, Wake};
+use super::{
+    Document, Documents, Engine, Findings, Level, Prompts, Regions, Run, RunCommand, Wake, Work,
+};
 use crate::diffusion::TRAINING_STEPS;
-use crate::inference::{DeviceChoice, Job, Outcome, Settings, slice_axis};
+use crate::inference::{DeviceChoice, Job, Outcome, Refine, Settings, Steer, slice_axis};
 use crate::models::ModelCard;
 use crate::volume::{Block, Modality, Roi, Volume};
 use std::sync::Arc;
@@ -20,6 +22,7 @@ pub struct Runs {
     one_slice: bool,
     model: Option<String>,
     regions: Regions,
+    prompts: Prompts,
     /// What is to start as soon as the region is known.
     wanted: Option<RunCommand>,
 }
@@ -37,6 +40,7 @@ impl Runs {
             one_slice: false,
             model: None,
             regions,
+            prompts: Prompts::new(),
             wanted: None,
         };
         runs.choose_model(first);
@@ -77,6 +81,11 @@ impl Runs {
         &self.regions
     }
 
+    /// What a person says of the masks before they are drawn.
+    pub fn prompts(&self) -> &Prompts {
+        &self.prompts
+    }
+
     pub fn devices(&self) -> &[DeviceChoice] {
         self.engine.devices()
     }
@@ -99,6 +108,8 @@ impl Runs {
         match command {
             RunCommand::SetModel(id) => {
                 if self.cards().iter().any(|c| c.id == id) {
+                    // Clicks are about the classes of one model.
+                    self.prompts.clear();
                     self.choose_model(Some(id));
                 }
             }
@@ -128,9 +139,12 @@ impl Runs {
             }
             RunCommand::Start | RunCommand::Look => {
                 if let (Some(card), Some(document)) = (self.card().cloned(), document) {
-                    self.start(card, document, command == RunCommand::Look, shell);
+                    self.start(card, document, command == RunCommand::Look, None, shell);
                 }
             }
+            RunCommand::Prompt(command) => self.prompts.apply(command),
+            // Of the session, which knows the masks.
+            RunCommand::Refine | RunCommand::RefineLook => {}
             RunCommand::Cancel => {
                 if let Some(run) = &mut self.run {
                     run.cancel();
@@ -139,7 +153,41 @@ impl Runs {
         }
     }
 
-    fn start(&mut self, card: ModelCard, document: &Document, instant: bool, shell: &mut Shell) {
+    /// Draws the samples anew from an edited mask of the open image.
+    pub(super) fn refine(
+        &mut self,
+        document: Option<&Document>,
+        mask: Option<&Work>,
+        shell: &mut Shell,
+    ) {
+        if let (Some(card), Some(document), Some(mask)) = (self.card().cloned(), document, mask) {
+            let refine = self.prompts.refine(mask.layer(), &card);
+            self.start(card, document, false, Some(refine), shell);
+        }
+    }
+
+    /// Draws samples from the one mask that is shown: the instant look is their start.
+    pub(super) fn refine_look(
+        &mut self,
+        document: Option<&Document>,
+        look: &Findings,
+        shell: &mut Shell,
+    ) {
+        let of_it = |c: &&ModelCard| c.id == look.outcome.model.id;
+        if let (Some(card), Some(document)) = (self.cards().iter().find(of_it).cloned(), document) {
+            let refine = self.prompts.refine_look(look);
+            self.start(card, document, false, Some(refine), shell);
+        }
+    }
+
+    fn start(
+        &mut self,
+        card: ModelCard,
+        document: &Document,
+        instant: bool,
+        refine: Option<Refine>,
+        shell: &mut Shell,
+    ) {
         let mut settings = Settings { instant, ..self.settings.clone() };
         let g = document.volume.geometry();
         let mut block = Block::whole(g);
@@ -155,6 +203,14 @@ impl Runs {
         if block != Block::whole(g) {
             settings.slices = Some(block.along(2));
             settings.roi = (block.roi() != Roi::full(g)).then(|| block.roi());
+        }
+        if !instant && !card.volumes {
+            let (steer, left_out) = self.prompts.within(&block);
+            if left_out > 0 {
+                let text = format!("{left_out} of the clicks lie outside of what is segmented.");
+                shell.note(Level::Info, text);
+            }
+            settings.steer = Steer { refine, ..steer };
         }
         let job = Job {
             volume: document.volume.clone(),
@@ -181,6 +237,7 @@ impl Runs {
     pub(super) fn suit(&mut self, volume: &Volume) {
         let offered = crate::models::suggest(self.cards(), volume).map(|card| card.id.clone());
         self.choose_model(offered);
+        self.prompts.clear();
         self.one_slice = false;
         self.settings.slices = None;
         self.settings.roi = None;

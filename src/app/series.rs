@@ -83,6 +83,8 @@ pub struct Chooser {
     /// Why the last choice could not be opened.
     pub problem: Option<String>,
     pub(super) paths: Vec<PathBuf>,
+    /// What is chosen goes over the open image.
+    pub(super) over: bool,
     stop: Arc<AtomicBool>,
     drawing: Option<Task<()>>,
 }
@@ -96,7 +98,17 @@ impl Chooser {
         // Of equal ones the first: `max_by_key` takes the last.
         let marked = openable.iter().rev().max_by_key(|s| voxels(s)).map_or(0, |s| s.index);
         let rows = openable.iter().chain(&others).map(|s| s.index).collect();
-        Self { name, list, rows, marked, problem: None, paths, stop: Arc::default(), drawing: None }
+        Self {
+            name,
+            list,
+            rows,
+            marked,
+            problem: None,
+            paths,
+            over: false,
+            stop: Arc::default(),
+            drawing: None,
+        }
     }
 
     /// Marks a series that can be opened; any other stays as it is.

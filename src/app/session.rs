@@ -5,6 +5,7 @@ mod action;
 mod compare;
 mod solid;
 
+use super::calibrations::{Calibrations, Said};
 use super::document::Loaded;
 use super::documents::Documents;
 use super::editing::{Editing, Measured, Saving, session_file};
@@ -15,7 +16,7 @@ use super::runs::Runs;
 use super::shell::Shell;
 use super::solids::Solids;
 use super::{
-    Command, Comparisons, Document, EditedMask, Engine, ExportCommand, Exporter, Level,
+    Command, Comparisons, Document, EditedMask, Engine, ExportCommand, Exporter, Fused, Level,
     OpenCommand, Origin, Panel, ResultEntry, Run, RunCommand, ViewCommand, Wake,
 };
 use crate::inference::doubt;
@@ -44,6 +45,7 @@ pub struct Session {
     exports: Exports,
     solids: Solids,
     comparisons: Comparisons,
+    calibrations: Calibrations,
     shell: Shell,
 }
 
@@ -57,6 +59,7 @@ impl Session {
             results: ResultList::new(result_budget, wake.clone()),
             runs: Runs::new(engine, wake.clone()),
             editing: Editing::new(Saving::new(folder.as_deref(), wake.clone()), wake.clone()),
+            calibrations: Calibrations::new(folder.as_deref(), &wake),
             opening: Opening::new(wake.clone()),
             solids: Solids::new(wake.clone()),
             comparisons: Comparisons::new(wake.clone()),
@@ -88,6 +91,19 @@ impl Session {
 
     pub fn exports(&self) -> &Exports {
         &self.exports
+    }
+
+    pub fn calibrations(&self) -> &Calibrations {
+        &self.calibrations
+    }
+
+    /// What a calibration says of a class of the shown result.
+    pub fn calibrated(&self, class: usize) -> Said {
+        let (Some(findings), Some(document)) = (self.results.findings(), self.document()) else {
+            return Said::Nothing;
+        };
+        let card = self.runs.cards().iter().find(|c| c.id == findings.outcome.model.id);
+        self.calibrations.of(findings, class, card, document.volume.modality)
     }
 
     /// The surfaces of what is shown.
@@ -126,7 +142,8 @@ impl Session {
                 if matches!(command, ViewCommand::SetSlice(..) | ViewCommand::StepSlice(..)) {
                     self.runs.stop_following();
                 }
-                self.documents.apply(command, self.results.classes());
+                let classes = self.classes();
+                self.documents.apply(command, classes);
             }
             Command::Results(command) => {
                 use super::ResultCommand::{Compare, Show, ShowMember};
@@ -144,6 +161,26 @@ impl Session {
                 Some(why) if matches!(command, RunCommand::Start | RunCommand::Look) => {
                     self.shell.note(Level::Info, format!("Cannot segment now: {why}."));
                 }
+                _ if command == RunCommand::Refine => match self.refine_blocker() {
+                    Some(why) => {
+                        self.shell.note(Level::Info, format!("Cannot refine now: {why}."));
+                    }
+                    None => {
+                        let (document, mask) = (self.documents.open(), self.editing.mask());
+                        self.runs.refine(document, mask, &mut self.shell);
+                    }
+                },
+                _ if command == RunCommand::RefineLook => match self.refine_look_blocker() {
+                    Some(why) => {
+                        self.shell.note(Level::Info, format!("Cannot refine now: {why}."));
+                    }
+                    None => {
+                        if let Some(look) = self.results.findings().cloned() {
+                            let document = self.documents.open();
+                            self.runs.refine_look(document, &look, &mut self.shell);
+                        }
+                    }
+                },
                 _ => self.runs.apply(command, self.documents.open(), &mut self.shell),
             },
             Command::Edit(command) => {
@@ -159,11 +196,23 @@ impl Session {
                 self.opening.apply(command, &mut self.documents, &mut self.shell);
             }
             Command::Export(command) => {
+                // What is looked at is what is meant.
+                let of_edited = command == ExportCommand::Prepare(None) && self.editing.is_shown();
                 let edited = self.edited_mask(&command);
                 self.exports.apply(command, &self.results, edited, &mut self.shell);
+                if of_edited {
+                    let meant = ExportCommand::Edited(true);
+                    self.exports.apply(meant, &self.results, None, &mut self.shell);
+                }
             }
             Command::Shell(command) => self.shell.apply(command),
         }
+    }
+
+    /// Classes to choose from: of the shown result, or of the model that clicks steer.
+    fn classes(&self) -> usize {
+        let steered = self.runs.card().filter(|_| self.editing.tool() == super::Tool::Prompt);
+        self.results.classes().max(steered.map_or(1, |card| card.classes.len()))
     }
 
     /// Takes in what other threads have finished. `now` is the interface's clock in seconds.
@@ -179,6 +228,9 @@ impl Session {
         if let Some((run, outcome)) = self.runs.poll(&mut self.documents, &mut self.shell) {
             self.results.accept(run, outcome, &self.documents, &mut self.shell);
         }
+        for why in self.calibrations.poll() {
+            self.shell.note(Level::Error, why);
+        }
         self.results.poll(&mut self.documents, &mut self.shell);
         self.exports.poll(&mut self.results, &mut self.editing, &mut self.shell);
         let findings = self.results.findings().cloned();
@@ -190,6 +242,7 @@ impl Session {
         self.make_comparison();
         match self.shell.poll() {
             Some((Panel::Export, folder)) => self.exports.set_folder(folder),
+            Some((Panel::Fuse, path)) => self.apply(OpenCommand::Over(path)),
             Some((_, path)) => self.apply(OpenCommand::path(path)),
             None => {}
         }
@@ -200,6 +253,15 @@ impl Session {
     }
 
     fn accept(&mut self, loaded: Loaded) {
+        self.shell.show(Panel::Fuse, false);
+        if let Some(document) = self.documents.open().filter(|_| loaded.over) {
+            let name = loaded.origin.short_name();
+            match Fused::new(&document.volume, name, loaded.volume, loaded.window) {
+                Ok(fused) => self.documents.fuse(fused),
+                Err(why) => self.shell.note(Level::Error, why),
+            }
+            return;
+        }
         if let Origin::File(path) = &loaded.origin {
             self.shell.change_preferences(|p| p.remember(path));
         }
@@ -267,7 +329,9 @@ impl Session {
     /// result has to say.
     pub fn notices(&self) -> impl Iterator<Item = &Notice> {
         let result = self.results.findings().map(|f| f.as_ref());
-        self.document().into_iter().flat_map(move |d| d.notices(result))
+        let fused = self.document().and_then(|d| d.fused.as_ref());
+        let own = self.document().into_iter().flat_map(move |d| d.notices(result));
+        own.chain(fused.into_iter().flat_map(|f| &f.notices))
     }
 
     pub fn cautions(&self) -> impl Iterator<Item = &Notice> {
@@ -303,6 +367,36 @@ impl Session {
                 self.results.bytes() as f64 / 1e9
             )
         })
+    }
+
+    /// Why the samples cannot be drawn anew from the edited mask.
+    pub fn refine_blocker(&self) -> Option<String> {
+        if let Some(why) = self.segment_blocker() {
+            return Some(why);
+        }
+        let Some(work) = self.editing.mask() else {
+            return Some("there is no edited mask".to_owned());
+        };
+        if self.runs.card().is_some_and(|c| c.volumes) {
+            return Some("the chosen model draws one mask and no samples".to_owned());
+        }
+        let shown = self.document().map(|d| d.view.time);
+        (shown != Some(work.time)).then(|| "the edited mask is of another time point".to_owned())
+    }
+
+    /// Why no samples can be drawn from the one mask that is shown.
+    pub fn refine_look_blocker(&self) -> Option<String> {
+        let look = self.results.findings().filter(|f| f.is_deterministic());
+        let Some(look) = look else { return Some("no single mask is shown".to_owned()) };
+        let card = self.runs.cards().iter().find(|c| c.id == look.outcome.model.id);
+        if card.is_none_or(|c| c.volumes || c.sampling.is_none()) {
+            return Some("its model draws one mask and no samples".to_owned());
+        }
+        if self.document().map(|d| d.view.time) != Some(look.outcome.time) {
+            return Some("the mask is of another time point".to_owned());
+        }
+        // Its own model draws them, whichever is chosen.
+        self.runs.card().and_then(|_| self.segment_blocker())
     }
 
     /// Something that the person should know before the run, not a reason to refuse it.

@@ -119,7 +119,9 @@ impl Shell {
         let order = [
             Panel::Leave,
             Panel::Path,
+            Panel::Fuse,
             Panel::Shortcuts,
+            Panel::Preferences,
             Panel::About,
             Panel::Log,
             Panel::Card,
@@ -145,6 +147,9 @@ impl Shell {
             ShellCommand::AcknowledgeResearchUse => self.change_preferences(|p| {
                 p.research_use_acknowledged = Some(env!("CARGO_PKG_VERSION").to_owned());
             }),
+            ShellCommand::Prefer(taste) => {
+                self.change_preferences(|p| p.taste = taste.sound());
+            }
             ShellCommand::ClearRecent => self.change_preferences(|p| p.recent.clear()),
             ShellCommand::DismissToast(id) => self.log.dismiss(id),
             ShellCommand::Report(problem) => self.note(Level::Error, problem),
@@ -167,6 +172,7 @@ impl Shell {
             let dialog = rfd::FileDialog::new();
             let chosen = match panel {
                 Panel::Export => dialog.set_title("Export folder").pick_folder(),
+                Panel::Fuse => dialog.set_title("Lay an image over the open one").pick_file(),
                 _ if folder => dialog.set_title("Open a folder").pick_folder(),
                 _ => dialog.set_title("Open an image").pick_file(),
             };

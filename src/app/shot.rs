@@ -11,6 +11,8 @@ pub struct ShotRequest {
     pub paths: Vec<PathBuf>,
     /// A label map to lay over it.
     pub labels: Option<PathBuf>,
+    /// An image to lay over it by its place.
+    pub over: Option<PathBuf>,
     /// Where the PNG goes; a series is numbered.
     pub target: PathBuf,
     /// Points; each is `scale` pixels wide.

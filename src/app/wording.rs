@@ -8,7 +8,7 @@ use look::percent as spelled;
 pub use look::{REVIEWED, nowhere, percent, region, rest, reviewed, stake};
 pub use samples::{DEPTH, STABLE, expected, member, pair, pairs, quantity, stopping, volumes};
 
-use super::{Extent, Included, Ratio};
+use super::{Calibrated, Extent, Included, Ratio};
 use crate::diffusion::Start;
 use crate::ensemble::{Measure, Spread};
 use crate::inference::Outcome;
@@ -35,10 +35,7 @@ pub const FORBIDDEN: [&str; 7] = [
 
 /// What samples condense from.
 pub fn start(start: Start) -> &'static str {
-    match start {
-        Start::Noise => "noise",
-        Start::Anchor => "direct mask",
-    }
+    start.name()
 }
 
 /// "about 20 s left": to 5 s under a minute, to 1 min above. Nothing before five steps were seen.
@@ -189,6 +186,25 @@ pub fn not_calibrated(included: &Included) -> String {
     }
 }
 
+/// The calibrated interval, in place of "not calibrated".
+pub fn conformal(extent: Extent, found: &Calibrated, file: &str) -> String {
+    let (interval, percent) = (found.interval, 100.0 - f64::from(found.alpha_thousandths) / 10.0);
+    let (unit, scale) = extent.readable(interval.high);
+    let number = |v: f64| number(v / scale);
+    let range = match interval.empty {
+        true => format!("empty interval at {} {unit}", number(interval.low)),
+        false => format!("{}–{} {unit}", number(interval.low), number(interval.high)),
+    };
+    let [low, high] = found.coverage;
+    format!(
+        "{range}. In {percent} % of cases like the {} calibration cases, this interval contains the \
+         reference {} (average over cases, not a promise for this one). Coverage of such sets: \
+         {low:.2}–{high:.2}. From {file}",
+        found.cases,
+        extent.name(),
+    )
+}
+
 /// Of a network without diffusion part: nothing was sampled.
 pub const ONE_MASK: &str = "one deterministic mask";
 
@@ -225,8 +241,16 @@ pub fn settings(outcome: &Outcome, included: &Included) -> String {
     if outcome.deterministic {
         return ONE_MASK.to_owned();
     }
-    let (samples, start) = (counted(included), start(s.start));
-    format!("{samples}, {} steps from {start}, seed {}", s.steps, s.seed)
+    let samples = counted(included);
+    let start = match &s.steer.refine {
+        Some(_) => "the noised mask",
+        None => start(s.start),
+    };
+    let how = format!("{samples}, {} steps from {start}, seed {}", s.steps, s.seed);
+    match s.steer.words() {
+        Some(steer) => format!("{how}; {steer}"),
+        None => how,
+    }
 }
 
 /// What a reader of the result must know.

@@ -4,6 +4,7 @@
 //! on stderr.
 
 mod bench;
+mod calibrate;
 mod convert;
 mod demo;
 mod evaluate;
@@ -12,9 +13,11 @@ mod info;
 mod mask;
 mod models;
 mod open_arguments;
+mod replay;
 mod sampling_arguments;
 mod segment;
 mod shot;
+mod steering_arguments;
 mod surface;
 mod terminal;
 mod train;
@@ -42,6 +45,8 @@ struct Arguments {
 enum Verb {
     /// Segment an image or volume and write masks, maps and a record of the run.
     Segment(segment::Arguments),
+    /// Do a run again from its record, and say what comes out otherwise.
+    Replay(replay::Arguments),
     /// Say what a file or folder holds.
     Info(info::Arguments),
     /// Write what was read as one NIfTI volume.
@@ -58,6 +63,8 @@ enum Verb {
     Train(train::Arguments),
     /// Compare a model with the labels of a data set.
     Evaluate(evaluate::Arguments),
+    /// Find how often an ensemble's volumes hold, for the interval that the window shows.
+    Calibrate(calibrate::Arguments),
     /// Write a model with what its training pictures look like.
     Familiarize(familiarize::Arguments),
     /// Time the tensor operations.
@@ -89,6 +96,7 @@ pub fn main(window: Window) -> ExitCode {
         .init();
     let result = match arguments.verb {
         Some(Verb::Segment(a)) => segment::run(&a),
+        Some(Verb::Replay(a)) => replay::run(&a),
         Some(Verb::Info(a)) => info::run(&a),
         Some(Verb::Convert(a)) => convert::run(&a),
         Some(Verb::Mask(a)) => mask::run(&a),
@@ -97,6 +105,7 @@ pub fn main(window: Window) -> ExitCode {
         Some(Verb::Demo(a)) => demo::run(&a),
         Some(Verb::Train(a)) => train::run(&a),
         Some(Verb::Evaluate(a)) => evaluate::run(&a),
+        Some(Verb::Calibrate(a)) => calibrate::run(&a),
         Some(Verb::Familiarize(a)) => familiarize::run(&a),
         Some(Verb::Bench(a)) => bench::run(&a),
         None => match arguments.shot.request(&arguments.paths) {

@@ -2,7 +2,7 @@
 
 use super::Failure;
 use crate::diffusion::{SamplerKind, Start};
-use crate::inference::{DeviceChoice, InferenceError, Settings};
+use crate::inference::{DeviceChoice, InferenceError, Settings, Steer};
 use crate::models::card;
 
 #[derive(clap::Args)]
@@ -45,6 +45,7 @@ impl SamplingArguments {
             slices: None,
             roi: None,
             region: None,
+            steer: Steer::default(),
         })
     }
 }

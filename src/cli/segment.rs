@@ -3,13 +3,16 @@
 use super::Failure;
 use super::open_arguments::OpenArguments;
 use super::sampling_arguments::SamplingArguments;
+use super::steering_arguments::{SteeringArguments, all_within, within};
 use crate::app::{
-    ExportOptions, Included, Obstacles, ResultsError, begin_results, wording, write_results_in,
+    Calibration, ExportOptions, Included, Obstacles, ResultsError, begin_results,
+    calibration_record, wording, write_results_with,
 };
-use crate::inference::{Engine, Event, InferenceError, Job, Settings, doubt};
+use crate::inference::{Engine, Event, InferenceError, Job, Outcome, Settings, doubt};
 use crate::locate::{Found, Located, locator};
 use crate::models::{ModelCard, card, cards};
 use crate::volume::{Modality, Notice, Roi, Volume};
+use serde_json::{Map, Value, json};
 use std::io::{IsTerminal, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -28,6 +31,8 @@ pub(super) struct Arguments {
     model: Option<String>,
     #[command(flatten)]
     sampling: SamplingArguments,
+    #[command(flatten)]
+    steering: SteeringArguments,
     /// Slices A to B - 1 of a volume, counted from 0.
     #[arg(long, value_parser = slices, value_name = "A:B")]
     slices: Option<Range<usize>>,
@@ -50,6 +55,10 @@ pub(super) struct Arguments {
     keep_identity: bool,
     #[command(flatten)]
     opening: OpenArguments,
+    /// A calibration of the model by `sfumato calibrate`: the record then holds the interval in which the
+    /// reference volume lies as often as it says [default: MODEL.calibration.json beside a weights file].
+    #[arg(long, value_name = "FILE")]
+    calibration: Option<PathBuf>,
     /// Replace files of other origin too, not only an earlier run's results.
     #[arg(long)]
     overwrite: bool,
@@ -161,6 +170,7 @@ fn runs(
         }
     };
     let single = found.len() == 1;
+    all_within(&own.steer, found.iter().map(|f| &f.block))?;
     let of = |found: Found| {
         let (block, what) = (found.block, found.what);
         let [x, y, z] = block.origin;
@@ -171,7 +181,9 @@ fn runs(
         );
         let folder = if single { folder.clone() } else { folder.join(what.replace(' ', "-")) };
         let slices = a.slices.clone().unwrap_or_else(|| block.along(2));
-        run(Some(block.roi()), Some(slices), Some(what), &folder)
+        let mut run = run(Some(block.roi()), Some(slices), Some(what), &folder);
+        run.settings.steer = within(&own.steer, &block);
+        run
     };
     Ok(found.into_iter().map(of).collect())
 }
@@ -243,10 +255,12 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
         Some(model) => model.clone(),
         None => suggest(&volume)?,
     };
-    let own = a.sampling.settings(&model)?;
+    let mut own = a.sampling.settings(&model)?;
     let card = card(&model).map_err(InferenceError::from)?;
+    own.steer = a.steering.steer(&card, &volume)?;
     // Said before the work, not only after it.
     warnings.say(doubt(&card, &volume).map(Notice::amber).iter());
+    let (calibration, modality) = (calibration(a, &model)?, volume.modality);
     let times = times(a, &volume)?;
     let volume = Arc::new(volume);
     let live = std::io::stderr().is_terminal();
@@ -277,7 +291,10 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
             eprintln!("sfumato: note: {}: the model draws no samples", wording::ONE_MASK);
         }
         let included = Included::all(outcome.members.len());
-        for file in write_results_in(set, &outcome, &included, &export).map_err(|e| refused(&e))? {
+        let more = calibrated(calibration.as_ref(), (&outcome, &included), (&card, modality));
+        for file in
+            write_results_with(set, &outcome, &included, &export, more).map_err(|e| refused(&e))?
+        {
             super::print(&file.display().to_string())?;
         }
         if cancelled {
@@ -290,7 +307,36 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
-fn refused(error: &ResultsError) -> Failure {
+/// The calibration asked for, or that which lies beside the weights, with its name.
+fn calibration(a: &Arguments, model: &str) -> Result<Option<(Calibration, String)>, Failure> {
+    let beside = Path::new(model).with_extension("calibration.json");
+    let path = match &a.calibration {
+        Some(path) => path,
+        None if model.ends_with(".safetensors") && beside.is_file() => &beside,
+        None => return Ok(None),
+    };
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    Ok(Some((Calibration::read(path).map_err(Failure::Refused)?, name)))
+}
+
+/// What it says, for the record.
+fn calibrated(
+    file: Option<&(Calibration, String)>,
+    result: (&Outcome, &Included),
+    (card, modality): (&ModelCard, Modality),
+) -> Map<String, Value> {
+    let Some((file, name)) = file else { return Map::new() };
+    let said = match calibration_record((file, name), result, card, modality) {
+        Ok(said) => said,
+        Err(why) => {
+            eprintln!("sfumato: warning: the calibration {name} is not used: {why}");
+            json!({ "file": name, "not_used": why })
+        }
+    };
+    [("calibration".to_owned(), said)].into_iter().collect()
+}
+
+pub(super) fn refused(error: &ResultsError) -> Failure {
     match error {
         ResultsError::Io(_) | ResultsError::Folder(..) => Failure::Refused(error.to_string()),
         _ => Failure::Internal(error.to_string()),

@@ -35,6 +35,9 @@ pub(super) struct Arguments {
     /// A label map to lay over the image.
     #[arg(long, value_name = "FILE", requires = "screenshot")]
     seg: Option<PathBuf>,
+    /// A second image to lay over the first by its place in the patient.
+    #[arg(long, value_name = "FILE", requires = "screenshot")]
+    over: Option<PathBuf>,
     /// Patient left on the left.
     #[arg(long, requires = "screenshot")]
     neurological: bool,
@@ -93,6 +96,7 @@ impl Arguments {
         Ok(Some(ShotRequest {
             paths: paths.to_vec(),
             labels: self.seg.clone(),
+            over: self.over.clone(),
             target,
             size: self.size,
             scale: self.scale,

@@ -1,6 +1,6 @@
 //! From noise to samples: what a sampler asks of a network, and the loop over the steps.
 
-use super::{DiffusionError, Plan, SamplerKind};
+use super::{DiffusionError, Hold, Plan, SamplerKind};
 use rayon::prelude::*;
 use std::ops::ControlFlow;
 
@@ -32,6 +32,22 @@ impl SamplerKind {
         plan: &Plan,
         seeds: &[u64],
         first: &[Vec<f32>],
+        on_step: impl FnMut(usize, &[f32]) -> ControlFlow<()>,
+    ) -> Result<Option<Vec<f32>>, DiffusionError> {
+        self.draw_holding(denoiser, plan, seeds, first, &[], on_step)
+    }
+
+    /// The same with values that are known beforehand: none, or those of each sample.
+    ///
+    /// # Errors
+    /// As [`Denoiser::estimate`].
+    pub fn draw_holding(
+        self,
+        denoiser: &mut dyn Denoiser,
+        plan: &Plan,
+        seeds: &[u64],
+        first: &[Vec<f32>],
+        known: &[Hold],
         mut on_step: impl FnMut(usize, &[f32]) -> ControlFlow<()>,
     ) -> Result<Option<Vec<f32>>, DiffusionError> {
         let len = first.first().map_or(0, Vec::len);
@@ -40,17 +56,29 @@ impl SamplerKind {
         if states.len() != expected {
             return Err(DiffusionError::Length { expected, found: states.len() });
         }
+        if !known.is_empty() && known.len() != seeds.len() {
+            return Err(DiffusionError::Length { expected: seeds.len(), found: known.len() });
+        }
+        let known: Vec<_> =
+            known.iter().zip(seeds).map(|(hold, &seed)| hold.of_member(seed, len)).collect();
+        let hold = |values: &mut [f32], alpha_bar: f64| {
+            let samples = values.chunks_mut(len.max(1));
+            samples.zip(&known).for_each(|(sample, held)| held.put(sample, alpha_bar));
+        };
+        hold(&mut states, plan.alpha_bar(0));
         let mut samplers: Vec<_> = seeds.iter().map(|&seed| self.sampler(plan, seed)).collect();
         for i in 0..plan.steps() {
-            let estimates = denoiser.estimate(&states, plan.time(i), plan.alpha_bar(i))?;
+            let mut estimates = denoiser.estimate(&states, plan.time(i), plan.alpha_bar(i))?;
             if estimates.len() != expected {
                 return Err(DiffusionError::Length { expected, found: estimates.len() });
             }
+            hold(&mut estimates, 1.0);
             states
                 .par_chunks_mut(len.max(1))
                 .zip(estimates.par_chunks(len.max(1)))
                 .zip(&mut samplers)
                 .for_each(|((x, x0), sampler)| sampler.step(i, x, x0));
+            hold(&mut states, plan.alpha_bar(i + 1));
             if on_step(i, &estimates).is_break() {
                 return Ok(None);
             }

@@ -25,6 +25,7 @@
 
 mod draw;
 mod error;
+mod hold;
 mod plan;
 mod prediction;
 mod sampler;
@@ -35,6 +36,7 @@ mod tests;
 
 pub use draw::Denoiser;
 pub use error::DiffusionError;
+pub use hold::Hold;
 pub use plan::{Plan, Start};
 pub use prediction::Prediction;
 pub use sampler::{Ddim, Ddpm, DpmSolver, Sampler, SamplerKind};

@@ -16,6 +16,16 @@ pub enum Start {
     Anchor,
 }
 
+impl Start {
+    /// In words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Noise => "noise",
+            Self::Anchor => "direct mask",
+        }
+    }
+}
+
 /// Times at which the network is evaluated, noisiest first, with their ᾱ. After the last one
 /// comes the clean mask (ᾱ = 1), which is the network's last estimate.
 #[derive(Clone, Debug, PartialEq)]

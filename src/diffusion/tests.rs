@@ -5,6 +5,7 @@
 
 use super::*;
 use serde_json::Value;
+use std::ops::ControlFlow;
 
 const MEAN: f64 = 0.2;
 const DEVIATION: f64 = 0.1;
@@ -457,4 +458,43 @@ fn a_member_is_the_same_alone_and_in_a_batch() {
         }
         assert_ne!(batch[0].0, batch[1].0, "{kind:?}");
     }
+}
+
+/// What is known comes out exactly, is on its own path at every step, and nothing known changes
+/// nothing.
+#[test]
+fn known_values_are_kept_at_every_step() {
+    struct Curved(Vec<Vec<f32>>);
+    impl Denoiser for Curved {
+        fn estimate(&mut self, x: &[f32], _: usize, ab: f64) -> Result<Vec<f32>, DiffusionError> {
+            self.0.push(x.to_vec());
+            Ok(x.iter().map(|&v| exact_clean(v, ab)).collect())
+        }
+    }
+    let plan = Plan::new(&schedules()[0].0, 6).unwrap();
+    let seeds = [3, 4];
+    let first: Vec<Vec<f32>> = seeds.iter().map(|&s| plan.start_from_noise(s, 40)).collect();
+    let go_on = |_: usize, _: &[f32]| ControlFlow::Continue(());
+    let known = [Hold::new(vec![(5, 1.0), (17, -1.0)]), Hold::new(vec![(0, 1.0), (99, 1.0)])];
+    for kind in [SamplerKind::Ddpm, SamplerKind::Ddim, SamplerKind::Dpmpp] {
+        let plain = kind.draw(&mut Curved(Vec::new()), &plan, &seeds, &first, go_on).unwrap();
+        let nothing = [Hold::default(), Hold::default()];
+        let mut states = Curved(Vec::new());
+        let mut draw = |known: &[Hold]| {
+            states.0.clear();
+            kind.draw_holding(&mut states, &plan, &seeds, &first, known, go_on).unwrap()
+        };
+        assert_eq!(draw(&nothing), plain);
+        let held = draw(&known).unwrap();
+        assert_eq!((held[5], held[17], held[40]), (1.0, -1.0, 1.0));
+        for (i, x) in states.0.iter().enumerate() {
+            let ab = plan.alpha_bar(i);
+            let expected = -ab.sqrt() + (1.0 - ab).sqrt() * f64::from(first[0][17]);
+            assert!((f64::from(x[17]) - expected).abs() < 1e-6, "{kind:?}, step {i}");
+        }
+    }
+    let one = &known[..1];
+    let wrong =
+        SamplerKind::Ddim.draw_holding(&mut Curved(Vec::new()), &plan, &seeds, &first, one, go_on);
+    assert_eq!(wrong, Err(DiffusionError::Length { expected: 2, found: 1 }));
 }

@@ -104,7 +104,6 @@ impl Ensemble {
 #[cfg(test)]
 mod tests {
     use super::super::members::tests::{binary, first};
-    use super::*;
     use rand::{Rng, SeedableRng};
 
     #[test]
@@ -133,7 +132,7 @@ mod tests {
         let plot = e.box_plot(0).expect("enough members");
         assert!(plot.tolerance > 0.0);
         let mean = plot.depth.iter().sum::<f64>() / 12.0;
-        assert!(mean >= 1.0 / 6.0 && mean < 0.2, "{mean}");
+        assert!((1.0 / 6.0..0.2).contains(&mean), "{mean}");
         assert_eq!(plot.depth[11], 0.0);
         assert!(plot.median != 11 && !plot.central.contains(&11));
     }

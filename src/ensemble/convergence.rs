@@ -243,7 +243,7 @@ mod tests {
     fn stop_rule_of_empty_members_stops_at_the_minimum() {
         let c = nested(&[0; 25], 10).convergence(0, 1.0);
         assert!(c.all_empty);
-        assert_eq!(StopRule::default().stops_at(&[c.clone()]), Some(20));
+        assert_eq!(StopRule::default().stops_at(std::slice::from_ref(&c)), Some(20));
         // The least stable class decides, and a minimum below the window waits for it.
         let unstable = nested(&(0..25).collect::<Vec<_>>(), 30).convergence(0, 1.0);
         assert_eq!(StopRule::default().stops_at(&[c.clone(), unstable]), None);

@@ -4,7 +4,7 @@ use super::doubt;
 use super::draft::Draft;
 use super::{
     DeviceChoice, Event, InferenceError, Job, Loaded, Member, ModelInput, ModelRef, Outcome,
-    Prepared, Request, StageTimes,
+    Prepared, Request, StageTimes, Steering,
 };
 use crate::diffusion::member_seed;
 use crate::models::ModelError;
@@ -109,8 +109,28 @@ impl Engine {
         let geometry = job.volume.geometry();
         let prepared = Prepared::new(geometry, &block, &card.input, card.size);
         let input = ModelInput::new(&job.volume, job.time, &prepared, &card.input, card.channels);
-        let request = Request { prepared: &prepared, input: &input, settings: &job.settings };
+        let steer = &job.settings.steer;
+        steer.check(geometry, &block, card.classes.len())?;
+        let steering = (!steer.is_empty()).then(|| {
+            let classes = (card.classes.as_slice(), card.kind);
+            Steering::new(steer, (geometry, &block), &prepared, classes, |refine| {
+                refine.time(segmenter.schedule())
+            })
+        });
+        let request = Request {
+            prepared: &prepared,
+            input: &input,
+            settings: &job.settings,
+            steering: steering.as_ref(),
+        };
         let agenda = segmenter.plan(&request)?;
+        if agenda.is_deterministic() && steering.is_some() {
+            return Err(InferenceError::Settings {
+                what: "steering",
+                found: "one mask drawn at once".to_owned(),
+                expected: "samples, which a model with a diffusion part draws".to_owned(),
+            });
+        }
         on_event(Event::Started {
             device: device.clone(),
             roi,
@@ -140,6 +160,9 @@ impl Engine {
         direct = prepared.restore(&direct, done);
         for member in &mut members {
             member.soft = prepared.restore(&member.soft, done);
+            if let Some(steering) = &steering {
+                steering.put(&mut member.soft, &finished);
+            }
         }
         if agenda.is_deterministic() {
             let seed = member_seed(job.settings.seed, 0);
@@ -156,6 +179,7 @@ impl Engine {
         }
         let mut notices = job.volume.notices.clone();
         notices.extend(prepared.notices.iter().chain(&agenda.notices).cloned());
+        notices.extend(steer.words().map(Notice::note));
         notices.extend(doubts.iter().map(Notice::amber));
         let outcome = Outcome {
             model: ModelRef {

@@ -1,5 +1,6 @@
 //! What is asked of the worker, and what comes back.
 
+use super::Steer;
 use crate::diffusion::{SamplerKind, Start};
 use crate::models::{Fit, Temperatures};
 use crate::volume::{Block, Class, ClassKind, Geometry, Notice, Roi, Source, Volume};
@@ -42,6 +43,9 @@ pub struct Settings {
     /// What was found there, if the region was proposed and not chosen by hand.
     #[serde(default)]
     pub region: Option<String>,
+    /// What a person says of the masks before they are drawn.
+    #[serde(default)]
+    pub steer: Steer,
 }
 
 impl Default for Settings {
@@ -57,6 +61,7 @@ impl Default for Settings {
             slices: None,
             roi: None,
             region: None,
+            steer: Steer::default(),
         }
     }
 }

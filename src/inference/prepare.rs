@@ -9,6 +9,10 @@ use super::placement::{Taps, cubic};
 use crate::models::{Axes, Context, Contract};
 use crate::volume::{AxisCodes, Block, Geometry, LengthUnit, Notice, Roi, Turn};
 
+/// How a scan becomes a model's input: grows whenever the same scan would come out otherwise, so that what was
+/// found with another one is not used.
+pub const PREPROCESSING: u32 = 1;
+
 /// Spacings that differ by less are taken as the same.
 const SAME_SPACING: f64 = 0.02;
 /// Axes further from the patient's than this are said, degrees.
@@ -286,6 +290,28 @@ impl Prepared {
         self.canvas(k as isize, 0.0, |z| {
             let index = |i: usize| self.turn.index(self.shape, i);
             (w * h * z..w * h * (z + 1)).map(|i| f32::from(u8::from(mask[index(i)]))).collect()
+        })
+    }
+
+    /// The canvas of values of the region's voxels on model slice `k`; beside them it is 0. `value` is
+    /// asked by flat index in the region, the scan's first axis fastest.
+    pub(super) fn region_values_canvas(&self, k: usize, value: &dyn Fn(usize) -> f32) -> Vec<f32> {
+        let ([w, h, _], region) = (self.turned_shape(), self.region());
+        let (shape, own) = (self.shape, self.stored);
+        self.canvas(k as isize, 0.0, |z| {
+            let mut plane = vec![0.0; w * h];
+            if !region.along(2).contains(&z) {
+                return plane;
+            }
+            for y in region.along(1) {
+                for x in region.along(0) {
+                    let i = self.turn.index(shape, (z * h + y) * w + x);
+                    let stored = [i % shape[0], i / shape[0] % shape[1], i / shape[0] / shape[1]];
+                    let [a, b, c] = [0, 1, 2].map(|d| stored[d] - own.origin[d]);
+                    plane[y * w + x] = value((c * own.shape[1] + b) * own.shape[0] + a);
+                }
+            }
+            plane
         })
     }
 

@@ -1,33 +1,17 @@
 //! What turns a prepared scan into masks: slice by slice or as a whole, sampled or at once. The
 //! engine knows nothing of networks but this.
 
-use super::{ModelInput, Prepared, Settings, StageTimes};
-use crate::diffusion::DiffusionError;
-use crate::models::ModelError;
+use super::{InferenceError, ModelInput, Prepared, Settings, StageTimes, Steering};
 use crate::volume::Notice;
 use std::ops::{ControlFlow, Range};
-
-#[derive(Debug, thiserror::Error)]
-pub enum InferenceError {
-    #[error(transparent)]
-    Model(#[from] ModelError),
-    #[error("the settings cannot be used: {what} is {found}, expected {expected}")]
-    Settings { what: &'static str, found: String, expected: String },
-    #[error("the device {0} cannot be used: {1}")]
-    Device(&'static str, String),
-    #[error("nothing to segment was found: {0}")]
-    NotFound(&'static str),
-    #[error("the sampler failed: {0}")]
-    Diffusion(#[from] DiffusionError),
-    #[error("the network failed: {}", crate::nn::first_line(.0))]
-    Network(#[from] candle_core::Error),
-}
 
 /// What is to be segmented, and how.
 pub struct Request<'a> {
     pub prepared: &'a Prepared,
     pub input: &'a ModelInput<'a>,
     pub settings: &'a Settings,
+    /// What is known of the masks before they are drawn.
+    pub steering: Option<&'a Steering>,
 }
 
 /// What a segmenter will do.
@@ -102,6 +86,11 @@ pub trait Sink {
 
 /// A way from a scan to masks.
 pub trait Segmenter: Send {
+    /// Noise levels of the model's schedule; 0 of one that does not sample.
+    fn schedule(&self) -> usize {
+        0
+    }
+
     /// # Errors
     /// If the settings do not suit it.
     fn plan(&self, request: &Request<'_>) -> Result<Agenda, InferenceError>;

@@ -2,8 +2,8 @@
 //! each with its condition. The squares' estimates are blended at every step and the sampler runs on
 //! the canvas, so a member is one mask without seams (as MultiDiffusion, arXiv 2302.08113).
 
-use super::{Agenda, Estimates, InferenceError, Request, Segmenter, Settings, Sink};
-use crate::diffusion::{Denoiser, DiffusionError, Plan, SamplerKind, Start, member_seed};
+use super::{Agenda, Estimates, InferenceError, Request, Segmenter, Settings, Sink, Steering};
+use crate::diffusion::{Denoiser, DiffusionError, Hold, Plan, SamplerKind, Start, member_seed};
 use crate::models::{Diffusion, Look, Shape, SliceNetwork, Tiles};
 use std::ops::{ControlFlow, Range};
 use std::time::Instant;
@@ -104,21 +104,43 @@ impl Scene {
         seeds: &[u64],
         on_step: impl FnMut(usize, &[f32]) -> ControlFlow<()>,
     ) -> Result<Option<Vec<f32>>, DiffusionError> {
+        self.draw_steered(plan, (kind, start), seeds, &[], on_step)
+    }
+
+    /// The same where of each slice something is known; none, or one per slice.
+    fn draw_steered(
+        &mut self,
+        plan: &Plan,
+        (kind, start): (SamplerKind, Start),
+        seeds: &[u64],
+        known: &[KnownSlice],
+        on_step: impl FnMut(usize, &[f32]) -> ControlFlow<()>,
+    ) -> Result<Option<Vec<f32>>, DiffusionError> {
         let slices = self.direct.len() / self.canvas;
-        let (mut rows, mut first) = (Vec::new(), Vec::new());
+        let (mut rows, mut first, mut holds) = (Vec::new(), Vec::new(), Vec::new());
         for k in 0..slices {
             let direct = &self.direct[k * self.canvas..(k + 1) * self.canvas];
             let anchor: Vec<f32> = direct.iter().map(|p| p * 2.0 - 1.0).collect();
             for &seed in seeds {
                 rows.push(seed);
-                first.push(match start {
-                    Start::Noise => plan.start_from_noise(seed, self.canvas),
-                    Start::Anchor => plan.start_from_anchor(seed, &anchor),
+                let mask = known.get(k).and_then(|known| known.start.as_deref());
+                first.push(match (mask, start) {
+                    (Some(mask), _) => plan.start_from_anchor(seed, mask),
+                    (None, Start::Noise) => plan.start_from_noise(seed, self.canvas),
+                    (None, Start::Anchor) => plan.start_from_anchor(seed, &anchor),
                 });
+                holds.extend(known.get(k).map(|known| known.hold.clone()));
             }
         }
-        kind.draw(self, plan, &rows, &first, on_step)
+        kind.draw_holding(self, plan, &rows, &first, &holds, on_step)
     }
+}
+
+/// What is known of one slice before it is drawn.
+struct KnownSlice {
+    hold: Hold,
+    /// The mask that the members start from, -1…1.
+    start: Option<Vec<f32>>,
 }
 
 impl Denoiser for Scene {
@@ -159,12 +181,19 @@ impl SliceSegmenter {
     }
 
     /// The noise levels that the steps visit, of a network that is to sample.
+    ///
+    /// An edited mask is noised to the time that its strength says, and there are no more steps
+    /// from there than times.
     fn steps(&self, steps: usize, settings: &Settings) -> Result<Option<Plan>, DiffusionError> {
         let Some(diffusion) = self.diffusion.as_ref().filter(|_| !settings.instant) else {
             return Ok(None);
         };
         let start = settings.start;
         let levels = diffusion.levels();
+        if let Some(refine) = &settings.steer.refine {
+            let first = refine.time(levels.len());
+            return Plan::starting_at(&levels, steps.min(first + 1), first).map(Some);
+        }
         let first = match start {
             Start::Noise => levels.len() - 1,
             Start::Anchor => ANCHOR_TIME.min(levels.len() - 1),
@@ -174,6 +203,10 @@ impl SliceSegmenter {
 }
 
 impl Segmenter for SliceSegmenter {
+    fn schedule(&self) -> usize {
+        self.diffusion.as_ref().map_or(0, |diffusion| diffusion.levels().len())
+    }
+
     fn plan(&self, request: &Request<'_>) -> Result<Agenda, InferenceError> {
         let settings = request.settings;
         let plan = self.steps(settings.steps, settings)?;
@@ -221,6 +254,14 @@ impl Segmenter for SliceSegmenter {
             );
         };
         let kind = (request.settings.sampler, request.settings.start);
+        let known = |steering: &Steering| -> Vec<KnownSlice> {
+            let of = |k: usize| KnownSlice {
+                hold: steering.hold(request.prepared, k),
+                start: steering.start(request.prepared, k),
+            };
+            unit.clone().map(of).collect()
+        };
+        let known = request.steering.map(known).unwrap_or_default();
         for (b, seeds) in agenda.seeds.chunks(agenda.batch).enumerate() {
             let first = b * agenda.batch;
             let at = Instant::now();
@@ -230,7 +271,7 @@ impl Segmenter for SliceSegmenter {
                 let (t, slice) = (Some(plan.time(step)), unit.start + shown);
                 sink.step(unit, Estimates { step, t, first, slice, probability })
             };
-            let drawn = scene.draw(&plan, kind, seeds, on_step)?;
+            let drawn = scene.draw_steered(&plan, kind, seeds, &known, on_step)?;
             sink.times().sample_s += at.elapsed().as_secs_f64();
             let Some(drawn) = drawn else { return Ok(ControlFlow::Break(())) };
             for m in 0..seeds.len() {

@@ -11,6 +11,7 @@
 //! | `matching` | IoU of two families of masks, matched one to one |
 //! | `error_finding` | share of the errors that doubt points at |
 //! | `calibration` | ECE, Brier score near the border; temperature |
+//! | `conformal` | intervals for a size that hold as often as they say |
 //! | `components` | 4-connected objects of a plane |
 //! | `segments` | Rand and information scores of many objects, SEG |
 //! | `thin` | cells grown until lines part them |
@@ -22,6 +23,7 @@
 mod bootstrap;
 mod calibration;
 mod components;
+mod conformal;
 mod energy;
 mod error_finding;
 mod matching;
@@ -39,6 +41,10 @@ pub use calibration::{
     Bin, Calibration, best_temperature, boundary_band, calibration, expected_error, tempered,
 };
 pub use components::components;
+pub use conformal::{
+    SizeInterval, Space, conformal_correction, conformal_rank, conformal_score,
+    counted_coverage_range, coverage_range,
+};
 pub use energy::{ged_squared, ged_squared_labels};
 pub use error_finding::errors_found;
 pub use matching::matched_iou;
@@ -70,7 +76,7 @@ impl EmptyRule {
     }
 }
 
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum MetricsError {
     #[error(
         "the {what} has {found} voxels, expected {expected}: both masks must lie on the same lattice, resample one of them first"
@@ -84,6 +90,14 @@ pub enum MetricsError {
     NoMasks(&'static str),
     #[error("a count of {found} votes exceeds the {members} members")]
     Count { found: u16, members: usize },
+    #[error(
+        "a size of {reference} with quantiles {low} and {high}: expected finite ones, above 0 in logarithms; the linear space takes 0"
+    )]
+    Size { low: f64, high: f64, reference: f64 },
+    #[error("a risk of {thousandths} thousandths: expected 1 to 999")]
+    Risk { thousandths: u32 },
+    #[error("{found} cases: the interval needs at least {needed} cases")]
+    FewCases { needed: usize, found: usize },
 }
 
 /// Refuses a slice of the wrong length.

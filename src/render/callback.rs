@@ -188,7 +188,9 @@ impl egui_wgpu::CallbackTrait for Callback {
         resources: &mut egui_wgpu::CallbackResources,
     ) -> Vec<wgpu::CommandBuffer> {
         if let Some(renderer) = resources.get_mut::<SliceRenderer>() {
-            renderer.prepare_ground(self.paint.background);
+            if self.paint.over.is_none() {
+                renderer.prepare_ground(self.paint.background);
+            }
             // Not rounded, as lines that egui draws over the image are not either.
             let origin = [self.rect.min.x, self.rect.min.y].map(|v| v * screen.pixels_per_point);
             if let Err(error) = renderer.prepare(&self.paint, origin, screen.pixels_per_point) {
@@ -205,7 +207,9 @@ impl egui_wgpu::CallbackTrait for Callback {
         resources: &egui_wgpu::CallbackResources,
     ) {
         if let Some(renderer) = resources.get::<SliceRenderer>() {
-            renderer.paint_ground(pass, self.paint.background);
+            if self.paint.over.is_none() {
+                renderer.paint_ground(pass, self.paint.background);
+            }
             let clip = info.clip_rect_in_pixels();
             let pixels = |start: i32, length: i32| {
                 let end = start.saturating_add(length);

@@ -10,6 +10,8 @@ pub enum ColorMap {
     Cividis,
     Viridis,
     Grey,
+    /// Black, red, yellow, white: what PET is commonly seen in.
+    Hot,
 }
 
 const GREY: [[u8; 3]; 256] = {
@@ -22,12 +24,34 @@ const GREY: [[u8; 3]; 256] = {
     table
 };
 
+const fn ramp(i: usize, from: usize, to: usize) -> u8 {
+    if i <= from {
+        0
+    } else if i >= to {
+        255
+    } else {
+        ((i - from) * 255 / (to - from)) as u8
+    }
+}
+
+/// Red rises to 95/255, then green to 190/255, then blue (matplotlib's "hot", from black).
+const HOT: [[u8; 3]; 256] = {
+    let mut table = [[0; 3]; 256];
+    let mut i = 0;
+    while i < 256 {
+        table[i] = [ramp(i, 0, 95), ramp(i, 95, 190), ramp(i, 190, 255)];
+        i += 1;
+    }
+    table
+};
+
 /// The 256 steps of a map as sRGB bytes.
 pub fn lut(map: ColorMap) -> &'static [[u8; 3]; 256] {
     match map {
         ColorMap::Cividis => &CIVIDIS,
         ColorMap::Viridis => &VIRIDIS,
         ColorMap::Grey => &GREY,
+        ColorMap::Hot => &HOT,
     }
 }
 
@@ -56,8 +80,8 @@ mod tests {
     }
 
     #[test]
-    fn luminance_rises_along_every_map() {
-        for map in [ColorMap::Cividis, ColorMap::Viridis, ColorMap::Grey] {
+    fn a11y_1_luminance_rises_along_every_map() {
+        for map in [ColorMap::Cividis, ColorMap::Viridis, ColorMap::Grey, ColorMap::Hot] {
             for five in lut(map).windows(5) {
                 // Neighbours may fall by what rounding to bytes costs, steps of 4 may not.
                 assert!(luminance(five[1]) - luminance(five[0]) > -1e-3, "{map:?}: {five:?}");

@@ -31,6 +31,6 @@ pub use error::RenderError;
 pub use map::SliceMap;
 pub use pass::{SliceRenderer, shader_sources};
 pub use scene::{
-    Cut, HeatStyle, ImageId, Interpolation, LabelStyle, LayerId, MeshId, Palette, SlicePaint,
+    Cut, HeatStyle, ImageId, Interpolation, LabelStyle, LayerId, MeshId, Over, Palette, SlicePaint,
     SpacePaint,
 };

@@ -540,7 +540,13 @@ impl Shader {
                         constants: &features.constants(),
                         ..Default::default()
                     },
-                    targets: &[Some(target.into())],
+                    targets: &[Some(wgpu::ColorTargetState {
+                        format: target,
+                        blend: features
+                            .blended()
+                            .then_some(wgpu::BlendState::PREMULTIPLIED_ALPHA_BLENDING),
+                        write_mask: wgpu::ColorWrites::ALL,
+                    })],
                 }),
                 multiview_mask: None,
                 cache: None,

@@ -74,6 +74,16 @@ pub struct Cut {
     pub projection: Projection,
 }
 
+/// What a view shows of its image where another picture lies beneath and shows through.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Over {
+    /// The image in colours: unseen up to the lower end of the window, of full opacity (0 to 1) from
+    /// a quarter of its width on. A colour picture keeps its colours, all of the same opacity.
+    Image { map: ColorMap, opacity: f32 },
+    /// Heat map and labels without the image.
+    Layers,
+}
+
 /// One view of one slice. Drawn from below: image, heat map, label fill, label outline.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SlicePaint {
@@ -96,6 +106,8 @@ pub struct SlicePaint {
     pub interpolation: Interpolation,
     /// Beyond the image.
     pub background: [u8; 3],
+    /// Drawn over another picture, without a background. An image in colours has no heat map.
+    pub over: Option<Over>,
     pub heat: Option<HeatStyle>,
     pub labels: Option<LabelStyle>,
 }
@@ -193,6 +205,7 @@ mod tests {
             invert: false,
             interpolation: Interpolation::Linear,
             background: [0; 3],
+            over: None,
             heat: None,
             labels: None,
         };

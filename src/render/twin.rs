@@ -3,7 +3,8 @@
 //! device are made with it.
 
 use super::{
-    Block, Cut, HeatStyle, Interpolation, LabelStyle, Projection, SliceMap, SlicePaint, colormap,
+    Block, Cut, HeatStyle, Interpolation, LabelStyle, Over, Projection, SliceMap, SlicePaint,
+    colormap,
 };
 use crate::volume::Volume;
 
@@ -20,16 +21,36 @@ type Rgb = [f64; 3];
 
 /// RGBA bytes, `[height, width]`, alpha 255. The view's points lie `pixels_per_point` apart.
 pub fn draw(scene: &SliceScene<'_>, width: usize, height: usize, pixels_per_point: f32) -> Vec<u8> {
+    let [r, g, b] = scene.paint.background;
+    let mut out = [r, g, b, u8::MAX].repeat(width * height);
+    draw_over(&mut out, scene, width, pixels_per_point);
+    out
+}
+
+/// Draws onto such bytes: what the view does not cover stays as it is.
+pub fn draw_over(picture: &mut [u8], scene: &SliceScene<'_>, width: usize, pixels_per_point: f32) {
     let view = Twin::new(scene, pixels_per_point);
-    let mut out = Vec::with_capacity(width * height * 4);
-    for row in 0..height {
-        for column in 0..width {
-            let color = view.color([column as f64 + 0.5, row as f64 + 0.5]);
-            out.extend(color.map(|v| (v * 255.0).round() as u8));
-            out.push(u8::MAX);
+    for (i, pixel) in picture.chunks_exact_mut(4).enumerate() {
+        let at = [i % width, i / width].map(|v| v as f64 + 0.5);
+        let Some(layer) = view.layer(at) else { continue };
+        for (p, c) in pixel.iter_mut().zip(layer.color) {
+            let below = f64::from(*p) / 255.0;
+            *p = ((c + below * (1.0 - layer.cover)) * 255.0).round() as u8;
         }
     }
-    out
+}
+
+/// Colour times cover, and how much of what lies beneath is covered.
+struct Layered {
+    color: Rgb,
+    cover: f64,
+}
+
+impl Layered {
+    fn add(&mut self, over: [u8; 3], alpha: f64) {
+        blend(&mut self.color, over, alpha);
+        self.cover += (1.0 - self.cover) * alpha;
+    }
 }
 
 pub(super) struct Twin<'a> {
@@ -60,7 +81,9 @@ impl<'a> Twin<'a> {
             index: scene.paint.index.min(shape[axis] - 1),
             plane,
             extent: plane.map(|a| shape[a] as i64),
-            heat: heat.filter(|(style, ..)| style.max > 0.0),
+            heat: heat.filter(|(style, ..)| {
+                style.max > 0.0 && !matches!(scene.paint.over, Some(Over::Image { .. }))
+            }),
             labels,
             outline: labels
                 .map_or(0.0, |(style, ..)| f64::from(style.outline_pixels(pixels_per_point))),
@@ -76,22 +99,34 @@ impl<'a> Twin<'a> {
         self.place(pixel).map(|v| (v + 0.5).floor() as i64)
     }
 
-    fn color(&self, pixel: [f64; 2]) -> Rgb {
-        let ground = self.scene.paint.background.map(|b| f64::from(b) / 255.0);
-        self.color_in_image(pixel).unwrap_or(ground)
-    }
-
     /// `None` beyond the image.
     pub(super) fn color_in_image(&self, pixel: [f64; 2]) -> Option<Rgb> {
+        self.layer(pixel).map(|l| l.color)
+    }
+
+    fn layer(&self, pixel: [f64; 2]) -> Option<Layered> {
         let paint = self.scene.paint;
         let values = match &paint.cut {
             Some(cut) => self.through(cut, pixel),
             None => self.voxel(self.cell(pixel)).map(|_| self.image(pixel)),
         };
-        let mut color = values?.map(|v| {
+        let color = values?.map(|v| {
             let grey = paint.window.grey(v);
             if paint.invert { 1.0 - grey } else { grey }
         });
+        let mut out = Layered { color: [0.0; 3], cover: 0.0 };
+        match paint.over {
+            None => out = Layered { color, cover: 1.0 },
+            Some(Over::Layers) => {}
+            Some(Over::Image { opacity, .. }) if self.scene.volume.channels() >= 3 => {
+                let cover = f64::from(opacity.clamp(0.0, 1.0));
+                out = Layered { color: color.map(|c| c * cover), cover };
+            }
+            Some(Over::Image { map, opacity }) => {
+                let cover = (4.0 * color[0]).min(1.0) * f64::from(opacity.clamp(0.0, 1.0));
+                out.add(colormap::color(map, color[0] as f32), cover);
+            }
+        }
         let voxel = self.shown(pixel);
         if let Some((style, block, values)) = self.heat {
             let index = voxel.and_then(|v| in_block(block, v));
@@ -100,7 +135,7 @@ impl<'a> Twin<'a> {
             if value > 0.0 {
                 let share = (f64::from(value) / f64::from(style.max)).min(1.0);
                 let over = colormap::color(style.map, share as f32);
-                blend(&mut color, over, share * f64::from(style.opacity.clamp(0.0, 1.0)));
+                out.add(over, share * f64::from(style.opacity.clamp(0.0, 1.0)));
             }
         }
         if let Some((style, ..)) = self.labels {
@@ -108,14 +143,14 @@ impl<'a> Twin<'a> {
             if label > 0 {
                 let [r, g, b, a] = style.palette.0[usize::from(label)];
                 let alpha = f64::from(a) / 255.0;
-                blend(&mut color, [r, g, b], alpha * f64::from(style.fill.clamp(0.0, 1.0)));
+                out.add([r, g, b], alpha * f64::from(style.fill.clamp(0.0, 1.0)));
                 if self.near_other_label(pixel, label) {
                     let opacity = f64::from(style.outline_opacity.clamp(0.0, 1.0));
-                    blend(&mut color, [r, g, b], alpha * opacity);
+                    out.add([r, g, b], alpha * opacity);
                 }
             }
         }
-        Some(color)
+        Some(out)
     }
 
     /// The voxel of an in-plane cell, if it lies in the image.

@@ -1,6 +1,6 @@
 //! The uniform block of `shaders/slice.wgsl`, made from a [`SlicePaint`].
 
-use super::{Block, Palette, SlicePaint, colormap};
+use super::{Block, Over, Palette, SlicePaint, colormap};
 use bytemuck::{Pod, Zeroable};
 
 /// What a view needs of the shader: the pipeline-overridable constants of `shaders/slice.wgsl`.
@@ -15,11 +15,18 @@ pub(super) struct Features {
     srgb_target: bool,
     cut: bool,
     projection: super::Projection,
+    over_image: bool,
+    over_layers: bool,
     pub(super) space: bool,
 }
 
 impl Features {
-    pub(super) fn constants(self) -> [(&'static str, f64); 11] {
+    /// Whether what lies beneath shows through.
+    pub(super) fn blended(self) -> bool {
+        self.over_image || self.over_layers
+    }
+
+    pub(super) fn constants(self) -> [(&'static str, f64); 13] {
         use super::Projection::{Maximum, Minimum};
         [
             ("LINEAR", self.linear),
@@ -31,6 +38,8 @@ impl Features {
             ("SRGB_TARGET", self.srgb_target),
             ("CUT", self.cut),
             ("SPACE", self.space),
+            ("OVER_IMAGE", self.over_image),
+            ("OVER_LAYERS", self.over_layers),
             ("MAXIMUM", self.cut && self.projection == Maximum),
             ("MINIMUM", self.cut && self.projection == Minimum),
         ]
@@ -171,7 +180,12 @@ impl SliceUniform {
             let Palette(colors) = &*style.palette;
             u.label_color = *colors;
         }
-        if let (Some(style), Some(block)) = (&paint.heat, resident.heat)
+        features.over_layers = paint.over == Some(Over::Layers);
+        if let Some(Over::Image { map, opacity: most }) = paint.over {
+            features.over_image = true;
+            u.heat = [0.0, opacity(most), 0.0, 0.0];
+            u.heat_color = colormap::lut(map).map(|[r, g, b]| [r, g, b, 255]);
+        } else if let (Some(style), Some(block)) = (&paint.heat, resident.heat)
             && style.max > 0.0
         {
             features.heat = true;

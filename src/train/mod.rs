@@ -17,6 +17,7 @@ mod optimizer;
 mod readers;
 mod recipe;
 mod resnet3d;
+mod sizes;
 mod splits;
 #[cfg(test)]
 mod toy_tests;
@@ -40,6 +41,7 @@ pub use optimizer::Rule;
 pub use readers::{AmongReaders, ErrorsFound, LOOKED_AT};
 pub use recipe::Recipe;
 pub use resnet3d::VolumeTraining;
+pub use sizes::{CaseSizes, case_sizes};
 pub use trainer::{Progress, train};
 pub use unet::{Borders, Loss, Training as UNetTraining};
 pub use ways::Ways;

@@ -9,8 +9,8 @@ use super::thumbnails::Thumbnails;
 use super::view::ViewLocal;
 use super::windows::WindowsLocal;
 use super::{
-    input, labels, opening, panel, panes, shot, start, status, strip, theme, tool_strip, top,
-    windows,
+    input, labels, opening, panel, panes, preferences, shot, start, status, strip, theme,
+    tool_strip, top, windows,
 };
 use crate::app::{
     OpenCommand, Panel, Session, SessionOptions, ShellCommand, Wake, free_name, save_picture,
@@ -64,6 +64,8 @@ pub struct SfumatoApp {
     arriving: Pictures,
     pace: Pace,
     adapter: String,
+    /// Size of everything, as it was last set.
+    scale: f32,
 }
 
 impl SfumatoApp {
@@ -122,6 +124,7 @@ impl SfumatoApp {
             arriving: Pictures::default(),
             pace: Pace::default(),
             adapter,
+            scale: 1.0,
         })
     }
 }
@@ -129,6 +132,12 @@ impl SfumatoApp {
 impl eframe::App for SfumatoApp {
     fn ui(&mut self, ui: &mut egui::Ui, frame: &mut eframe::Frame) {
         let begin = Instant::now();
+        let scale = self.session.shell().preferences().taste.scale;
+        if self.scale != scale {
+            // Said once: Ctrl and plus may change it meanwhile.
+            self.scale = scale;
+            ui.ctx().set_zoom_factor(scale);
+        }
         let now = ui.input(|i| i.time);
         if let Some(seconds) = self.session.poll(now) {
             ui.ctx().request_repaint_after(Duration::from_secs_f64(seconds.clamp(0.0, 60.0)));
@@ -192,6 +201,7 @@ impl eframe::App for SfumatoApp {
         self.arriving.tidy();
         labels::offer_ui(ui.ctx(), session, &mut commands);
         windows::windows_ui(ui.ctx(), session, &mut self.windows, &mut commands);
+        preferences::preferences_window(ui.ctx(), session, &mut commands);
 
         // Results go only with the person's word.
         if ui.input(|i| i.viewport().close_requested())

@@ -276,7 +276,7 @@ fn options_ui(
     let Some(document) = session.document() else { return };
     let g = document.volume.geometry();
     let unit = if g.unit() == LengthUnit::Millimetre { " mm" } else { " px" };
-    if tool == Tool::Navigate || tool.is_measure() {
+    if !tool.edits() {
         return;
     }
     egui::Grid::new("tool options").num_columns(2).spacing([10.0, 6.0]).show(ui, |ui| {

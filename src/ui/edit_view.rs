@@ -4,8 +4,8 @@
 use super::pane_map::PaneMap;
 use super::theme;
 use crate::app::{
-    Brush, Command, Document, EditCommand, Kind, MeasureCommand, Operation, Reading, Selection,
-    Session, Shape, Stroke, Tool,
+    Brush, Click, Command, Document, EditCommand, Kind, MeasureCommand, Operation, PromptCommand,
+    Reading, RunCommand, Selection, Session, Shape, Stroke, Tool,
 };
 use crate::render::SliceMap;
 use eframe::egui;
@@ -99,14 +99,54 @@ pub(super) fn pointer(
             Taken { primary: !space, ..Taken::default() }
         }
         Tool::Threshold => Taken::default(),
+        Tool::Prompt => {
+            if !space && ready {
+                prompt(ui, response, canvas, session, commands);
+            }
+            Taken { primary: !space, secondary: true, ..Taken::default() }
+        }
         _ => {
-            if !tool.is_measure() && session.editing().mask().is_none() {
+            if tool.edits() && session.editing().mask().is_none() {
                 return Taken::default();
             }
             if !space {
                 corners(ui, response, canvas, tool, local, commands);
             }
             Taken { primary: !space, ..Taken::default() }
+        }
+    }
+}
+
+/// Clicks inside with the left button, outside with the right one or Ctrl.
+fn prompt(
+    ui: &egui::Ui,
+    response: &egui::Response,
+    canvas: &Canvas<'_>,
+    session: &Session,
+    commands: &mut Vec<Command>,
+) {
+    let (left, right) = (response.clicked(), response.secondary_clicked());
+    let at = response.interact_pointer_pos().and_then(|p| canvas.whole(p));
+    let (Some(voxel), Some(card), true) = (at, session.runs().card(), left || right) else {
+        return;
+    };
+    let inside = left && !ui.input(|i| i.modifiers.command);
+    let class = canvas.document.overlays.class.min(card.classes.len().saturating_sub(1));
+    let click = Click { voxel, class, inside };
+    commands.push(RunCommand::Prompt(PromptCommand::Add(click)).into());
+}
+
+/// The clicks of this slice, as + and −.
+fn prompts(painter: &egui::Painter, canvas: &Canvas<'_>, session: &Session) {
+    let (axis, slice) = (canvas.map.axis, canvas.map.slice);
+    for click in session.runs().prompts().clicks().iter().filter(|c| c.voxel[axis] == slice) {
+        let at = canvas.map.point(click.voxel.map(|v| v as f64));
+        let color = if click.inside { theme::ACCENT } else { theme::SMOKE };
+        painter.circle(at, 8.0, color, egui::Stroke::new(1.6, Color32::from_black_alpha(200)));
+        let stroke = egui::Stroke::new(2.0, theme::ACCENT_TEXT);
+        painter.line_segment([at - vec2(4.5, 0.0), at + vec2(4.5, 0.0)], stroke);
+        if click.inside {
+            painter.line_segment([at - vec2(0.0, 4.5), at + vec2(0.0, 4.5)], stroke);
         }
     }
 }
@@ -272,6 +312,7 @@ pub(super) fn paint(
     }
     local.tint.paint(ui.ctx(), painter, canvas.map, session);
     measured(painter, canvas, session);
+    prompts(painter, canvas, session);
     let at = response.hover_pos();
     let tool = editing.tool();
     if tool.is_brush()

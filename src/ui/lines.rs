@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn levels_table_legend_names_each_level_once() {
+    fn ovl_4_levels_table_legend_names_each_level_once() {
         assert_eq!(legend(10), "solid ≥ 5, dashed ≥ 9, dotted ≥ 1 of 10 samples");
         assert_eq!(legend(1), "solid ≥ 1 of 1 samples");
     }

@@ -3,8 +3,8 @@
 use super::pane_map::PaneMap;
 use super::{compared, lines, theme};
 use crate::app::{Compared, Document, Findings, Shown, wording};
-use crate::render::colormap;
-use crate::volume::LengthUnit;
+use crate::render::{ColorMap, colormap};
+use crate::volume::{LengthUnit, Modality};
 use eframe::egui;
 use egui::{Align2, Color32, FontId, Pos2, Rect, Sense, Stroke, vec2};
 
@@ -157,53 +157,108 @@ pub(super) fn scale_bar(painter: &egui::Painter, document: &Document, map: &Pane
     );
 }
 
-/// Always with the map: name, end values, N, "fixed scale".
-pub(super) fn color_bar(
+/// Of every map that is drawn: the one of the samples, and an image over the open one.
+pub(super) fn color_bars(
     ui: &egui::Ui,
     painter: &egui::Painter,
     area: Rect,
     document: &Document,
-    findings: &Findings,
+    mapped: Option<&Findings>,
 ) {
-    let Some(class) = findings.classes.get(document.overlays.class) else { return };
-    let height = (area.height() * 0.34).clamp(90.0, 240.0);
-    let bar = Rect::from_min_size(
-        Pos2::new(area.left() + 16.0, area.bottom() - 40.0 - height),
-        vec2(14.0, height),
-    );
-    painter.rect_filled(bar.expand(1.5), 2.0, Color32::from_black_alpha(200));
-    const BANDS: usize = 64;
-    for band in 0..BANDS {
-        let t = band as f32 / (BANDS - 1) as f32;
-        let top = bar.bottom() - bar.height() * (band + 1) as f32 / BANDS as f32;
-        let r = Rect::from_min_size(
-            Pos2::new(bar.left(), top),
-            vec2(bar.width(), bar.height() / BANDS as f32 + 0.5),
+    let mut left = area.left() + 16.0;
+    if let Some(findings) = mapped
+        && let Some(class) = findings.classes.get(document.overlays.class)
+    {
+        let measure = document.overlays.measure;
+        let [end, half] = [1.0, 0.5].map(|t| wording::mark(measure, t * measure.max()));
+        let about = format!(
+            "{} over the samples. {end}: half of the samples include the pixel. The scale never follows the data.",
+            measure.formula()
         );
-        painter.rect_filled(r, 0.0, theme::rgb(colormap::cividis(t)));
+        let caption = format!("{} · {}", class.name, wording::bar(measure, findings.samples()));
+        let marks = ["0".to_owned(), half, end];
+        let bar = ColorBar { map: ColorMap::Cividis, marks, caption, about };
+        left = bar.paint(ui, painter, area, left) + 24.0;
     }
-    painter.rect_stroke(bar, 1.0, Stroke::new(1.0, theme::WEAK), egui::StrokeKind::Outside);
-    let at = |t: f32| Pos2::new(bar.right() + 7.0, bar.bottom() - bar.height() * t);
-    let measure = document.overlays.measure;
-    let [end, half] = [1.0, 0.5].map(|t| wording::mark(measure, t * measure.max()));
-    text(painter, at(1.0), Align2::LEFT_TOP, &end, 12.0, theme::STRONG);
-    text(painter, at(0.5), Align2::LEFT_CENTER, &half, 12.0, theme::TEXT);
-    text(painter, at(0.0), Align2::LEFT_BOTTOM, "0", 12.0, theme::STRONG);
-    let caption = format!("{} · {}", class.name, wording::bar(measure, findings.samples()));
-    text(
-        painter,
-        Pos2::new(bar.left(), bar.bottom() + 8.0),
-        Align2::LEFT_TOP,
-        &caption,
-        12.0,
-        theme::STRONG,
-    );
-    // Painted text is invisible to screen readers: name the bar for them.
-    let response = ui.interact(bar, ui.scope_id().with("colour bar"), Sense::hover());
-    let label = format!("Colour bar: {caption}, 0 to {end}");
-    response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Image, true, &label));
-    let _shown = response.on_hover_text(format!(
-        "{} over the samples. {end}: half of the samples include the pixel. The scale never follows the data.",
-        measure.formula()
-    ));
+    if let Some(fused) = document.fused.as_ref().filter(|f| f.look.shown)
+        && !document.overlays.held_back
+    {
+        let w = fused.look.window;
+        let value = |t: f64| number(w.center + (t - 0.5) * w.width);
+        let unit = fused.volume.value_unit.as_deref().unwrap_or_default();
+        let bar = ColorBar {
+            map: theme::fused_map(fused.look.colors),
+            marks: [value(0.0), value(0.5), value(1.0)],
+            // Not the file's name: it may hold the patient's, and pictures are passed on.
+            caption: format!("{} {unit}", kind(fused.volume.modality)).trim_end().to_owned(),
+            about:
+                "The image over the open one. What is no more than the lower value is not drawn."
+                    .to_owned(),
+        };
+        bar.paint(ui, painter, area, left);
+    }
+}
+
+fn kind(modality: Modality) -> &'static str {
+    match modality {
+        Modality::Unknown => "second image",
+        known => known.name(),
+    }
+}
+
+fn number(v: f64) -> String {
+    match v.abs() {
+        a if a >= 100.0 || v == v.round() => format!("{v:.0}"),
+        a if a >= 1.0 => format!("{v:.1}"),
+        _ => format!("{v:.3}"),
+    }
+}
+
+/// A map's colours beside their values.
+struct ColorBar {
+    map: ColorMap,
+    /// At the lower end, in the middle, at the upper end.
+    marks: [String; 3],
+    caption: String,
+    about: String,
+}
+
+impl ColorBar {
+    /// Returns how far it and its words reach to the right.
+    fn paint(self, ui: &egui::Ui, painter: &egui::Painter, area: Rect, left: f32) -> f32 {
+        let height = (area.height() * 0.34).clamp(90.0, 240.0);
+        let bar =
+            Rect::from_min_size(Pos2::new(left, area.bottom() - 40.0 - height), vec2(14.0, height));
+        painter.rect_filled(bar.expand(1.5), 2.0, Color32::from_black_alpha(200));
+        const BANDS: usize = 64;
+        for band in 0..BANDS {
+            let t = band as f32 / (BANDS - 1) as f32;
+            let top = bar.bottom() - bar.height() * (band + 1) as f32 / BANDS as f32;
+            let r = Rect::from_min_size(
+                Pos2::new(bar.left(), top),
+                vec2(bar.width(), bar.height() / BANDS as f32 + 0.5),
+            );
+            painter.rect_filled(r, 0.0, theme::rgb(colormap::color(self.map, t)));
+        }
+        painter.rect_stroke(bar, 1.0, Stroke::new(1.0, theme::WEAK), egui::StrokeKind::Outside);
+        let at = |t: f32| Pos2::new(bar.right() + 7.0, bar.bottom() - bar.height() * t);
+        let [low, half, high] = &self.marks;
+        let below = Pos2::new(bar.left(), bar.bottom() + 8.0);
+        let words = [
+            (at(1.0), Align2::LEFT_TOP, high, theme::STRONG),
+            (at(0.5), Align2::LEFT_CENTER, half, theme::TEXT),
+            (at(0.0), Align2::LEFT_BOTTOM, low, theme::STRONG),
+            (below, Align2::LEFT_TOP, &self.caption, theme::STRONG),
+        ];
+        let ends = words
+            .map(|(at, align, words, color)| text(painter, at, align, words, 12.0, color).right());
+        // Painted text is invisible to screen readers: name the bar for them.
+        let id = ui.scope_id().with(("colour bar", left as i32));
+        let response = ui.interact(bar, id, Sense::hover());
+        let label = format!("Colour bar: {}, {low} to {high}", self.caption);
+        response
+            .widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Image, true, &label));
+        let _shown = response.on_hover_text(self.about);
+        ends.into_iter().fold(bar.right(), f32::max)
+    }
 }

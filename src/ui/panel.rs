@@ -25,7 +25,7 @@ pub(super) fn panel_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<
             next_ui(ui, session, commands);
         });
         // Each way of working has its own place in the panel.
-        let editing = session.editing().tool() != Tool::Navigate;
+        let editing = !matches!(session.editing().tool(), Tool::Navigate | Tool::Prompt);
         let area = egui::ScrollArea::vertical().id_salt(editing);
         area.auto_shrink([false, false]).show(ui, |ui| {
             // Room for the scroll bar, so that it never covers a control.
@@ -42,12 +42,14 @@ pub(super) fn panel_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<
                 settings_ui(ui, session, commands);
             }
             if let Some(document) = session.document() {
+                super::steer_panel::steer_ui(ui, session, document, commands);
                 results::result_ui(ui, session, document, commands);
                 super::look::look_ui(ui, session, document, commands);
                 super::samples::panel_ui(ui, session, document, commands);
                 if !editing {
                     super::edit_panel::panel_ui(ui, session, document, commands);
                 }
+                super::fused_panel::fused_ui(ui, document, commands);
                 super::labels::table_ui(ui, session, document, commands);
                 overlays_ui(ui, session, document, commands);
             }

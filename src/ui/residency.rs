@@ -29,10 +29,17 @@ pub(super) struct Residency {
     /// Version of the previews that the preview layer shows.
     preview: Option<u64>,
     preview_block: Option<Block>,
+    /// The image over the open one, and its time point.
+    fused: Option<(u64, usize)>,
 }
 
 fn block_of(roi: Roi, slices: &std::ops::Range<usize>) -> Block {
     Block { origin: [roi.x, roi.y, slices.start], shape: [roi.width, roi.height, slices.len()] }
+}
+
+/// Images over others are counted apart from the open ones.
+pub(super) fn fused_id(id: u64) -> ImageId {
+    ImageId(1 << 63 | id)
 }
 
 impl Residency {
@@ -67,6 +74,9 @@ impl Residency {
             if let Some(old) = self.image {
                 render::remove_image(rs, ImageId(old));
             }
+            if let Some((old, _)) = self.fused {
+                render::remove_image(rs, fused_id(old));
+            }
             *self = Self { image: generation, time: usize::MAX, ..Self::default() };
         }
         if let Some(d) = session.document()
@@ -79,12 +89,33 @@ impl Residency {
             }
         }
         let document = session.document()?;
-        self.sync_findings(rs, session, document)
+        self.sync_fused(rs, document)
             .err()
+            .or_else(|| self.sync_findings(rs, session, document).err())
             .or_else(|| self.sync_own_labels(rs, document).err())
             .or_else(|| self.sync_edited(rs, session, document).err())
             .or_else(|| self.sync_preview(rs, session, document).err())
             .map(|e| e.to_string())
+    }
+
+    fn sync_fused(
+        &mut self,
+        rs: &RenderState,
+        document: &Document,
+    ) -> Result<(), render::RenderError> {
+        let wanted = document.fused.as_ref().map(|f| (f.id, f.time(document.view.time)));
+        if self.fused != wanted {
+            if let Some((old, _)) = self.fused.filter(|(id, _)| wanted.map(|w| w.0) != Some(*id)) {
+                render::remove_image(rs, fused_id(old));
+            }
+            // Set first: what fails is reported once, not in every frame.
+            self.fused = wanted;
+            if let Some(fused) = &document.fused {
+                let time = fused.time(document.view.time);
+                render::set_image(rs, fused_id(fused.id), &fused.volume, time)?;
+            }
+        }
+        Ok(())
     }
 
     fn sync_findings(

@@ -3,7 +3,7 @@
 use super::{input::hint, theme};
 use crate::app::{
     Action, ClassFindings, Command, Document, ExportCommand, Findings, ResultCommand, ResultEntry,
-    Session, Shown, ViewCommand, wording,
+    RunCommand, Said, Session, Shown, ViewCommand, wording,
 };
 use eframe::egui;
 use egui::RichText;
@@ -51,7 +51,7 @@ pub(super) fn result_ui(
         table_ui(ui, document, findings, commands);
     } else {
         for (index, class) in findings.classes.iter().enumerate() {
-            class_ui(ui, document, findings, index, class, commands);
+            class_ui(ui, session, document, (index, class), commands);
         }
     }
     for ratio in &findings.ratios {
@@ -71,7 +71,10 @@ pub(super) fn result_ui(
         ui.label(small(text).color(theme::WEAK));
     }
     let text = wording::statement(outcome, &findings.included);
+    let calibrated =
+        (0..findings.classes.len()).all(|c| matches!(session.calibrated(c), Said::Interval(..)));
     ui.horizontal(|ui| {
+        let text = if calibrated { wording::counted(&findings.included) } else { text };
         ui.label(RichText::new(text).size(12.5).color(theme::TEXT).strong());
         if !findings.included.is_all()
             && let Some(entry) = session.results().chosen()
@@ -83,10 +86,37 @@ pub(super) fn result_ui(
         }
     });
     super::edit_panel::proposal_ui(ui, commands);
+    if findings.is_deterministic() {
+        look_ui(ui, session, findings, commands);
+    }
     let tip = hint("Masks, maps and provenance as files", Action::ExportPanel);
     if ui.add(theme::primary("Export…")).on_hover_text(tip).clicked() {
         commands.push(Action::ExportPanel.into());
     }
+}
+
+/// What one mask may be the beginning of.
+fn look_ui(ui: &mut egui::Ui, session: &Session, findings: &Findings, commands: &mut Vec<Command>) {
+    ui.horizontal(|ui| {
+        let blocker = session.refine_look_blocker();
+        let refine = egui::Button::new("Refine with samples");
+        let refine = ui.add_enabled(blocker.is_none(), refine);
+        let refine =
+            refine.on_hover_text("Samples that start from this mask, to see where they part");
+        if refine.on_disabled_hover_text(blocker.unwrap_or_default()).clicked() {
+            commands.push(RunCommand::RefineLook.into());
+        }
+        let middle = findings.middle();
+        let frame = ui.add_enabled(middle.is_some(), egui::Button::new("Frame its place"));
+        let frame = frame.on_hover_text(
+            "Next time only this place is segmented, as large as the model knows it",
+        );
+        if frame.on_disabled_hover_text("the mask is empty").clicked()
+            && let Some(voxel) = middle
+        {
+            commands.push(RunCommand::FrameRegionRound(voxel).into());
+        }
+    });
 }
 
 /// Which time point the result belongs to, and the way there if another one is shown.
@@ -167,12 +197,12 @@ fn show_ui(
 
 fn class_ui(
     ui: &mut egui::Ui,
+    session: &Session,
     document: &Document,
-    findings: &Findings,
-    index: usize,
-    class: &ClassFindings,
+    (index, class): (usize, &ClassFindings),
     commands: &mut Vec<Command>,
 ) {
+    let Shown::Result(findings) = session.segmented() else { return };
     let outcome = &findings.outcome;
     let chosen = document.overlays.class == index;
     let frame = theme::card();
@@ -198,6 +228,15 @@ fn class_ui(
         ui.label(RichText::new(measure).size(13.0));
         if findings.samples() > 1 && !outcome.deterministic {
             ticks(ui, &class.spread.values, class.color);
+        }
+        match session.calibrated(index) {
+            Said::Nothing => {}
+            Said::Interval(found, file) => {
+                ui.label(small(wording::conformal(findings.extent, &found, &file)));
+            }
+            Said::NotUsed(why) => {
+                ui.label(small(format!("Calibration: {why}")).color(theme::WEAK));
+            }
         }
         if let Some(text) =
             wording::agreement_of(outcome, findings.samples(), class.mean_dice, class.empty)

@@ -105,9 +105,8 @@ fn panes_ui(
             Pane::Plane(axis) => {
                 let Some(map) = PaneMap::new(document, *axis, place) else { continue };
                 let mapped = view::paint(&painter, session, document, &map, local, residency);
-                if let Some(findings) = mapped {
-                    marks::color_bar(ui, &painter, place, document, findings);
-                }
+                let mapped = mapped.map(Arc::as_ref);
+                marks::color_bars(ui, &painter, place, document, mapped);
             }
             Pane::Space => space::paint(&painter, session, document, place, residency),
         }
@@ -270,6 +269,14 @@ pub fn shoot(request: &ShotRequest) -> Result<Vec<std::path::PathBuf>, String> {
             let why =
                 problem(&session).unwrap_or_else(|| "it does not fit on the image".to_owned());
             return Err(format!("the label map cannot be laid over the image: {why}"));
+        }
+    }
+    if let Some(path) = &request.over {
+        session.apply(OpenCommand::Over(path.clone()));
+        settle(&mut session, &woken, since);
+        if session.document().is_none_or(|d| d.fused.is_none()) {
+            let said = session.shell().log().entries().last().map(|e| e.text.clone());
+            return Err(said.unwrap_or_else(|| "the second image cannot be laid over".to_owned()));
         }
     }
     look(&mut session, request);

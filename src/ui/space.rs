@@ -161,6 +161,7 @@ fn slice(document: &Document, eye: &Eye, axis: usize, styles: &Styles<'_>) -> Op
         invert: document.view.invert,
         interpolation: Interpolation::Linear,
         background: [0; 3],
+        over: None,
         heat: styles.heat.clone(),
         labels: styles.labels.clone(),
     })

@@ -34,7 +34,8 @@ pub(super) fn status_ui(ui: &mut egui::Ui, session: &Session, view: &ViewLocal, 
                 ui.label(small(adapter.to_owned()).color(theme::WEAK));
                 if session.document().is_some() && session.opening().chooser().is_none() {
                     ui.separator();
-                    let text = session.editing().tool().help();
+                    let text =
+                        session.editing().tool().help(session.shell().preferences().taste.mouse);
                     let short = "hover for mouse help";
                     let shown = if ui.available_width() > 520.0 { text } else { short };
                     ui.label(small(shown.to_owned()).color(theme::WEAK)).on_hover_text(text);
@@ -75,6 +76,12 @@ fn probe(session: &Session, document: &Document, voxel: [usize; 3]) -> String {
         .collect();
     let unit = v.value_unit.as_deref().unwrap_or_default();
     parts.push(format!("{} {unit}", values.join(" ")).trim_end().to_owned());
+    if let Some(fused) = &document.fused
+        && let Some(value) = fused.value_at(voxel, document.view.time)
+    {
+        let unit = fused.volume.value_unit.as_deref().unwrap_or_default();
+        parts.push(format!("over it {value:.3} {unit}").trim_end().to_owned());
+    }
     match session.shown() {
         Shown::Labels(layer) => parts.extend(layer.label_name(voxel).map(str::to_owned)),
         Shown::Edited(work) => {

@@ -98,6 +98,11 @@ fn icon(painter: &egui::Painter, rect: Rect, tool: Tool, color: Color32) {
             line(&[[0.0, 0.5], [0.36, 0.5]]);
             line(&[[0.64, 0.5], [1.0, 0.5]]);
         }
+        Tool::Prompt => {
+            line(&[[0.05, 0.3], [0.55, 0.3]]);
+            line(&[[0.3, 0.05], [0.3, 0.55]]);
+            line(&[[0.5, 0.8], [0.98, 0.8]]);
+        }
         Tool::Brush => {
             line(&[[0.95, 0.05], [0.48, 0.56]]);
             painter.circle_filled(at(0.3, 0.74), 4.4, color);

@@ -80,6 +80,13 @@ fn open_menu(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) 
             }
         }
         ui.separator();
+        let shortcut = crate::app::chord_text(Action::FuseDialog).unwrap_or_default();
+        let over = egui::Button::new("Lay an image over this one…").shortcut_text(shortcut);
+        let over = ui.add_enabled(session.document().is_some(), over);
+        if over.on_hover_text("PET on CT, a map on its scan: by its place in the patient").clicked()
+        {
+            commands.push(Action::FuseDialog.into());
+        }
         let shortcut = crate::app::chord_text(Action::SaveSession).unwrap_or_default();
         let keep = egui::Button::new("Keep the session in a file…").shortcut_text(shortcut);
         if ui.add(keep).clicked() {
@@ -88,6 +95,10 @@ fn open_menu(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) 
         let shortcut = crate::app::chord_text(Action::CloseImage).unwrap_or_default();
         if ui.add(egui::Button::new("Close the image").shortcut_text(shortcut)).clicked() {
             commands.push(Action::CloseImage.into());
+        }
+        let shortcut = crate::app::chord_text(Action::Preferences).unwrap_or_default();
+        if ui.add(egui::Button::new("Preferences…").shortcut_text(shortcut)).clicked() {
+            commands.push(Action::Preferences.into());
         }
         if ui.button("About Sfumato").clicked() {
             commands.push(ShellCommand::Show(Panel::About, true).into());

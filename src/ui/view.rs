@@ -9,10 +9,12 @@ use super::pane_map::PaneMap;
 use super::residency::{self, Residency};
 use super::{marks, sliders, theme};
 use crate::app::{
-    Command, Compared, Document, EditCommand, Findings, Framing, Pane, RunCommand, Session, Shown,
-    Tool, ViewCommand, ViewId, pane_name,
+    Command, Compared, Document, EditCommand, Findings, Framing, Fused, Pane, RunCommand, Session,
+    Shown, Tool, ViewCommand, ViewId, pane_name,
 };
-use crate::render::{ColorMap, Cut, HeatStyle, Interpolation, LabelStyle, SliceMap, SlicePaint};
+use crate::render::{
+    ColorMap, Cut, HeatStyle, Interpolation, LabelStyle, Over, SliceMap, SlicePaint,
+};
 use crate::volume::{Voxels, Window};
 use eframe::egui;
 use egui::{Key, PointerButton, Pos2, Rect, Sense};
@@ -68,9 +70,7 @@ pub(super) fn plane_ui(
     interact(ui, &response, session, document, &map, local, commands);
     let painter = ui.painter().with_clip_rect(area);
     let heat = paint(&painter, session, document, &map, local, residency);
-    if let Some(findings) = heat {
-        marks::color_bar(ui, &painter, area, document, findings);
-    }
+    marks::color_bars(ui, &painter, area, document, heat.map(Arc::as_ref));
     if !document.overlays.held_back {
         let canvas = Canvas { map: &map, document };
         edit_view::paint(ui, &painter, &response, &canvas, session, &mut local.edit[axis]);
@@ -101,24 +101,35 @@ pub(super) fn paint<'a>(
     let shown = session.shown();
     let styles = Styles::of(session, document, residency);
     let (heat, lines) = (styles.mapped, styles.lined);
-    painter.add(
-        SlicePaint {
-            view: 1 + map.axis as u64,
-            image: Residency::image(document),
-            axis: map.axis,
-            index: map.slice,
-            map: map.slice_map().unwrap_or(SliceMap { voxel_from_point: [[0.0; 3]; 2] }),
-            cut: cut(document, map),
-            in_space: None,
-            window: document.view.window,
-            invert: document.view.invert,
-            interpolation: Interpolation::Linear,
-            background: [theme::CANVAS.r(), theme::CANVAS.g(), theme::CANVAS.b()],
-            heat: styles.heat,
-            labels: styles.labels,
+    let base = SlicePaint {
+        view: 1 + map.axis as u64,
+        image: Residency::image(document),
+        axis: map.axis,
+        index: map.slice,
+        map: map.slice_map().unwrap_or(SliceMap { voxel_from_point: [[0.0; 3]; 2] }),
+        cut: cut(document, map),
+        in_space: None,
+        window: document.view.window,
+        invert: document.view.invert,
+        interpolation: Interpolation::Linear,
+        background: [theme::CANVAS.r(), theme::CANVAS.g(), theme::CANVAS.b()],
+        over: None,
+        heat: styles.heat,
+        labels: styles.labels,
+    };
+    match document.fused.as_ref().filter(|f| f.look.shown && !held) {
+        None => painter.add(base.shape(area)),
+        Some(fused) => {
+            // Masks and maps lie over both images.
+            let layers =
+                SlicePaint { view: base.view + 20, over: Some(Over::Layers), ..base.clone() };
+            let bare = SlicePaint { heat: None, labels: None, ..base };
+            let over = fused_paint(fused, document, map, &bare);
+            painter.add(bare.shape(area));
+            painter.add(over.shape(area));
+            painter.add(layers.shape(area))
         }
-        .shape(area),
-    );
+    };
     if let Some(findings) = lines {
         let lines = &mut local.lines[map.axis];
         lines.sync(findings, map);
@@ -209,6 +220,30 @@ impl<'a> Styles<'a> {
             map: ColorMap::Cividis,
         });
         Self { heat, labels, mapped, lined: lines.filter(|_| masks), compared }
+    }
+}
+
+/// The image over the open one, cut where the pane shows it.
+fn fused_paint(fused: &Fused, document: &Document, map: &PaneMap, base: &SlicePaint) -> SlicePaint {
+    let rows = map.rows();
+    let column = |c: usize| std::array::from_fn(|a| rows[a][c]);
+    let (right, down) = (fused.step(column(0)), fused.step(column(1)));
+    let corner = fused.place(column(2));
+    let slab = document.view.slab;
+    let look = fused.look;
+    SlicePaint {
+        view: base.view + 10,
+        image: residency::fused_id(fused.id),
+        cut: Some(Cut {
+            voxel_from_point: std::array::from_fn(|a| [right[a], down[a], corner[a]]),
+            step: fused.step(map.section.step()),
+            samples: slab.map_or(1, |s| s.samples(map.section.distance)),
+            projection: slab.map(|s| s.projection).unwrap_or_default(),
+        }),
+        window: look.window,
+        invert: false,
+        over: Some(Over::Image { map: theme::fused_map(look.colors), opacity: look.opacity }),
+        ..base.clone()
     }
 }
 
@@ -309,7 +344,11 @@ fn interact(
     let delta = response.drag_delta();
     let panning = response.dragged_by(PointerButton::Middle)
         || response.dragged_by(PointerButton::Primary) && space;
-    let windowing = response.dragged_by(PointerButton::Secondary) && !ctrl && !taken.secondary
+    let scheme = session.shell().preferences().taste.mouse;
+    let right = response.dragged_by(PointerButton::Secondary) && !taken.secondary;
+    let left = response.dragged_by(PointerButton::Primary) && !taken.primary;
+    let windowing = right && !ctrl && scheme.right_sets_window()
+        || left && !ctrl && !space && !scheme.left_leads()
         || response.dragged_by(PointerButton::Primary) && window_key;
     if response.double_clicked_by(PointerButton::Primary)
         && !taken.primary
@@ -336,11 +375,7 @@ fn interact(
             })
             .into(),
         );
-    } else if response.dragged_by(PointerButton::Secondary)
-        && ctrl
-        && delta.y != 0.0
-        && !taken.secondary
-    {
+    } else if right && (ctrl || !scheme.right_sets_window()) && delta.y != 0.0 {
         let at = ui.input(|i| i.pointer.press_origin()).unwrap_or(area.center());
         zoom_by(f64::from(-delta.y / 200.0).exp(), at, commands);
     } else if ctrl
@@ -353,7 +388,7 @@ fn interact(
         && !window_key
         && !ctrl
         && !taken.primary
-        && (response.clicked() || response.dragged_by(PointerButton::Primary))
+        && (response.clicked() || left && scheme.left_leads())
         && let Some(pos) = response.interact_pointer_pos()
     {
         crosshair_to(pos, commands);

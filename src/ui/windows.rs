@@ -51,7 +51,7 @@ pub(super) fn windows_ui(
 }
 
 /// A window of ours: its close button is a command too.
-fn window(
+pub(super) fn window(
     ctx: &egui::Context,
     session: &Session,
     panel: Panel,
@@ -80,18 +80,24 @@ fn path_window(
     local: &mut WindowsLocal,
     commands: &mut Vec<Command>,
 ) {
-    let open = session.shell().is_open(Panel::Path);
+    let over = session.shell().is_open(Panel::Fuse);
+    let panel = if over { Panel::Fuse } else { Panel::Path };
+    let open = session.shell().is_open(panel);
     // The start screen has its own field.
     if open && session.document().is_none() {
         local.focus_start_path = true;
-        commands.push(ShellCommand::Show(Panel::Path, false).into());
+        commands.push(ShellCommand::Show(panel, false).into());
         return;
     }
     let fresh = open && !local.path_was_open;
     local.path_was_open = open;
-    window(ctx, session, Panel::Path, "Open by path", commands, |ui, commands| {
+    let (title, label, verb) = match panel {
+        Panel::Fuse => ("Lay an image over this one", "File or folder of the image", "Lay it over"),
+        _ => ("Open by path", "File or folder", "Open this path"),
+    };
+    window(ctx, session, panel, title, commands, |ui, commands| {
         ui.set_width(520.0);
-        let label = ui.label("File or folder");
+        let label = ui.label(label);
         let field = egui::TextEdit::singleline(&mut local.path)
             .hint_text("/path/to/image")
             .desired_width(f32::INFINITY);
@@ -101,12 +107,14 @@ fn path_window(
         }
         let enter = field.lost_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter));
         let path = typed_path(&local.path);
-        let button = ui.add_enabled(path.is_some(), theme::primary("Open this path"));
+        let button = ui.add_enabled(path.is_some(), theme::primary(verb));
         let clicked = button.on_disabled_hover_text("type a path first").clicked();
         if (enter || clicked)
             && let Some(path) = path
         {
-            commands.push(OpenCommand::path(path).into());
+            let over = panel == Panel::Fuse;
+            commands
+                .push(if over { OpenCommand::Over(path) } else { OpenCommand::path(path) }.into());
         }
     });
 }
@@ -196,7 +204,12 @@ fn export_window(
             let row = ui.add_enabled(why.is_none(), egui::Checkbox::new(flag, text));
             row.on_disabled_hover_text(why.as_deref().unwrap_or_default());
         }
-        surface_choice(ui, &mut o.surface);
+        // A picture has none, and files chosen for a volume before are not meant for it.
+        if outcome.geometry.is_2d() {
+            o.surface = None;
+        } else {
+            surface_choice(ui, &mut o.surface);
+        }
         let dicom = o.seg || o.rtstruct;
         let identity = egui::Checkbox::new(&mut o.keep_identity, "Copy patient name, ID and dates");
         ui.add_enabled(dicom && from_dicom, identity)

@@ -408,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn window_is_linear_exact() {
+    fn wl_2_window_is_linear_exact() {
         let w = Window { center: 40.0, width: 400.0 };
         assert_eq!(w.grey(-160.0), 0.0);
         assert_eq!(w.grey(40.0), 0.5);

@@ -1,4 +1,5 @@
-//! Every rule that code or a test cites (`KEY-6`, `key_6_…`) stands in `src/app/conventions.md`.
+//! Every rule that code or a test cites (`KEY-6`, `key_6_…`) stands in `src/app/conventions.md`, and
+//! every rule that is built there has a test that bears its name.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -61,6 +62,44 @@ fn every_rule_that_is_cited_stands_in_the_table() {
     }
     assert!(unknown.is_empty(), "{}", unknown.join("\n"));
     assert!(all > 20, "{all} citations found");
+}
+
+/// Rules in the names of tests, several of them in one: `open_6_open_9_one_file_…`.
+fn tested(text: &str, prefixes: &BTreeSet<&str>) -> BTreeSet<String> {
+    let mut out = BTreeSet::new();
+    for name in text.split("fn ").skip(1).filter_map(|rest| rest.split_once('(')).map(|f| f.0) {
+        let words: Vec<&str> = name.split('_').collect();
+        for pair in words.windows(2) {
+            let prefix = pair[0].to_uppercase();
+            if pair[1].parse::<u8>().is_ok() && prefixes.contains(prefix.as_str()) {
+                out.insert(format!("{prefix}-{}", pair[1]));
+            }
+        }
+    }
+    out
+}
+
+#[test]
+fn every_rule_that_is_built_has_a_test_of_its_name() {
+    let rows = rows(TABLE);
+    let prefixes: BTreeSet<&str> =
+        rows.iter().filter_map(|r| Some(r[0].split_once('-')?.0)).collect();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    source_files(&root.join("src"), &mut files);
+    source_files(&root.join("tests"), &mut files);
+    let mut found = BTreeSet::new();
+    for path in files.iter().filter(|p| !p.ends_with("layers/conventions.rs")) {
+        found.append(&mut tested(&std::fs::read_to_string(path).unwrap(), &prefixes));
+    }
+    let built = rows.iter().filter(|[_, state, _]| *state == "built");
+    let untested: Vec<&str> =
+        built.map(|[rule, ..]| *rule).filter(|rule| !found.contains(*rule)).collect();
+    assert!(untested.is_empty(), "no test bears the name of {}", untested.join(", "));
+    assert_eq!(
+        tested("fn open_6_open_9_one() {} fn key_x_2(", &prefixes),
+        BTreeSet::from(["OPEN-6", "OPEN-9"].map(str::to_owned))
+    );
 }
 
 #[test]

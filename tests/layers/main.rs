@@ -33,7 +33,6 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("mesh", &["volume"]),
     ("render", &["volume", "mesh"]),
     ("measure", &["volume"]),
-    ("render", &["volume"]),
     ("inference", &["volume", "nn", "models", "diffusion", "ensemble"]),
     ("locate", &["volume", "nn", "models", "demo", "inference"]),
     ("train", &["volume", "io", "nn", "models", "diffusion", "ensemble", "metrics", "inference"]),

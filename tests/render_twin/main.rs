@@ -8,7 +8,7 @@ use eframe::{egui, egui_wgpu::wgpu};
 use gpu::{Gpu, RGBA};
 use scene::Scene;
 use sfumato::render::{
-    self, Block, ColorMap, HeatStyle, ImageId, Interpolation, LabelStyle, LayerId, Palette,
+    self, Block, ColorMap, HeatStyle, ImageId, Interpolation, LabelStyle, LayerId, Over, Palette,
     RenderError, SliceMap, SlicePaint, SliceRenderer,
     twin::{self, SliceScene},
 };
@@ -28,7 +28,7 @@ fn compare(name: &str, gpu: &[u8], cpu: &[u8], width: usize) {
 }
 
 #[test]
-fn the_shader_draws_what_its_twin_draws() {
+fn ovl_6_the_shader_draws_what_its_twin_draws() {
     let gpu = Gpu::new();
     for (format, seeds) in [
         (RGBA, 0..40),
@@ -97,6 +97,36 @@ fn views_of_one_frame_keep_their_own_settings() {
     }
 }
 
+#[test]
+fn what_lies_beneath_shows_through_an_image_in_colours_and_through_bare_layers() {
+    let gpu = Gpu::new();
+    let mut changed = 0;
+    for (seed, maps) in (200..216).zip([ColorMap::Hot, ColorMap::Cividis].iter().cycle()) {
+        let mut renderer = gpu.renderer(RGBA);
+        let (below, mut above) =
+            (Scene::seeded(seed, [128.0, 128.0]), Scene::seeded(seed + 50, [128.0; 2]));
+        above.paint.image = ImageId(seed);
+        above.paint.view = 9;
+        above.paint.over = Some(if seed % 3 == 0 {
+            Over::Layers
+        } else {
+            Over::Image { map: *maps, opacity: 0.3 + 0.02 * seed as f32 % 0.7 }
+        });
+        below.upload(&mut renderer, IMAGE);
+        above.upload(&mut renderer, ImageId(seed));
+        let views = [(&below.paint, [0, 0, 128, 128]), (&above.paint, [0, 0, 128, 128])];
+        let drawn = gpu.draw(&mut renderer, RGBA, [128, 128], &views, 1.0);
+        let mut expected = below.twin(128, 128, 1.0);
+        let alone = expected.clone();
+        above.twin_over(&mut expected, 128, 1.0);
+        changed += usize::from(expected != alone);
+        let far = |(a, b): (&u8, &u8)| a.abs_diff(*b) > 2;
+        let wrong = drawn.iter().zip(&expected).position(far);
+        assert_eq!(wrong, None, "seed {seed}: byte of the first pixel that differs");
+    }
+    assert!(changed >= 10, "only {changed} of 16 draw anything");
+}
+
 /// A grey picture of `n` x `n` pixels that fills 128 x 128 pixels.
 fn flat(n: usize) -> (Volume, SlicePaint) {
     let volume =
@@ -114,6 +144,7 @@ fn flat(n: usize) -> (Volume, SlicePaint) {
         invert: false,
         interpolation: Interpolation::Linear,
         background: [0; 3],
+        over: None,
         heat: None,
         labels: None,
     };

@@ -154,6 +154,7 @@ impl Scene {
                 Interpolation::Linear
             },
             background: rng.random(),
+            over: None,
             heat: (seed % 4 != 1).then(|| HeatStyle {
                 layer: HEAT,
                 max: 0.25,
@@ -178,13 +179,21 @@ impl Scene {
     }
 
     pub(super) fn twin(&self, width: usize, height: usize, pixels_per_point: f32) -> Vec<u8> {
-        let scene = SliceScene {
+        twin::draw(&self.whole(), width, height, pixels_per_point)
+    }
+
+    /// Draws it onto such a picture.
+    pub(super) fn twin_over(&self, picture: &mut [u8], width: usize, pixels_per_point: f32) {
+        twin::draw_over(picture, &self.whole(), width, pixels_per_point);
+    }
+
+    fn whole(&self) -> SliceScene<'_> {
+        SliceScene {
             volume: &self.volume,
             time: 0,
             paint: &self.paint,
             labels: Some((self.labels.0, &self.labels.1)),
             heat: Some((self.heat.0, &self.heat.1)),
-        };
-        twin::draw(&scene, width, height, pixels_per_point)
+        }
     }
 }

@@ -392,6 +392,17 @@ fn meas_1_a_ruler_is_drawn_listed_and_written() {
 }
 
 #[test]
+fn exp_1_the_panel_opens_for_what_is_looked_at() {
+    let mut w = Window::with_result(2);
+    w.press(Modifiers::COMMAND, Key::E);
+    assert!(!w.session().exports().is_edited());
+    w.press(Modifiers::COMMAND, Key::E);
+    w.press_button("Edit this mask");
+    w.press(Modifiers::COMMAND, Key::E);
+    assert!(w.session().exports().is_edited(), "the edited mask is what is seen");
+}
+
+#[test]
 fn edit_18_an_export_says_that_it_was_edited() {
     let folder = tempfile::tempdir().unwrap();
     let mut w = Window::with_result(2);
@@ -511,14 +522,14 @@ fn paint_until_killed(folder: &Path) -> ! {
 }
 
 #[test]
-fn save_4_a_killed_process_loses_no_more_than_since_the_last_save() {
+fn save_3_save_4_a_killed_process_loses_no_more_than_since_the_last_save() {
     if let Some(folder) = std::env::var_os(CHILD) {
         paint_until_killed(Path::new(&folder));
     }
     let folder = tempfile::tempdir().unwrap();
     let mut child = std::process::Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "--nocapture"])
-        .arg("editing::save_4_a_killed_process_loses_no_more_than_since_the_last_save")
+        .arg("editing::save_3_save_4_a_killed_process_loses_no_more_than_since_the_last_save")
         .env(CHILD, folder.path())
         .stdout(std::process::Stdio::null())
         .spawn()

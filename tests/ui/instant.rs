@@ -3,7 +3,7 @@
 use super::window::Window;
 use eframe::egui;
 use egui::{Key, Modifiers};
-use sfumato::app::ExportOptions;
+use sfumato::app::{ExportOptions, ResultCommand};
 use sfumato::inference::Event;
 
 #[test]
@@ -49,4 +49,26 @@ fn run_8_an_instant_look_is_one_deterministic_mask_of_the_real_model_and_no_samp
         masks.push(std::fs::read(out.join("mask.nii.gz")).unwrap());
     }
     assert!(masks[0] == masks[1], "the same every time");
+    // It becomes the start of samples, and says so.
+    w.set(|s| s.members = 3);
+    w.press_button("Refine with samples");
+    w.until("the samples are drawn", |a| {
+        a.session.results().entries().len() == 3 && !a.session.results().is_comparing()
+    });
+    let findings = w.session().results().findings().unwrap().clone();
+    assert!(!findings.is_deterministic() && findings.samples() == 3);
+    let out = folder.path().join("refined");
+    let record = w.export(3, &out, ExportOptions::default());
+    assert!(record.to_string().contains("refined from the instant look"), "{record}");
+    let (look, refined) = (masks[0].len(), std::fs::read(out.join("refined_from.nii.gz")).unwrap());
+    assert!(look > 0 && !refined.is_empty());
+    // Its place can be framed for the next run.
+    w.apply(ResultCommand::Show(1));
+    w.until("it is shown", |a| {
+        a.session.results().findings().is_some_and(|f| f.is_deterministic())
+    });
+    w.press_button("Frame its place");
+    let middle = w.session().results().findings().unwrap().middle().unwrap();
+    let (block, _) = w.session().runs().regions().chosen().expect("a region of one's own");
+    assert!((0..2).all(|a| block.along(a).contains(&middle[a])), "{block:?} {middle:?}");
 }

@@ -3,7 +3,7 @@
 use crate::window::*;
 use eframe::egui::{self, Key, Modifiers};
 use egui_kittest::kittest::Queryable;
-use sfumato::app::{Action, Panel, wording};
+use sfumato::app::{Action, Panel, ViewCommand, ViewId, wording};
 use sfumato::demo;
 
 #[test]
@@ -140,4 +140,36 @@ fn err_1_every_table_action_is_harmless_at_any_time() {
         }
     }
     assert!(full.harness.state().session.document().is_some());
+}
+
+#[test]
+fn nav_13_a_very_long_volume_and_one_of_700_slices_are_drawn() {
+    use sfumato::io::{NiftiData, write_nifti};
+    use sfumato::volume::{Affine, Geometry};
+    let folder = tempfile::tempdir().unwrap();
+    for (k, shape) in [[2100, 16, 16], [24, 20, 700]].into_iter().enumerate() {
+        let columns = [[-1.0, 0.0, 0.0], [0.0, -1.0, 0.0], [0.0, 0.0, 1.0]];
+        let g = Geometry::new(shape, Affine::from_columns(columns, [0.0; 3])).unwrap();
+        let [nx, ny, nz] = shape;
+        // Bright at the far end of the long axis only.
+        let far = |i: usize| [i % nx, i / nx % ny, i / nx / ny];
+        let values: Vec<f32> = (0..nx * ny * nz)
+            .map(|i| if (0..3).all(|a| 10 * far(i)[a] >= 5 * shape[a]) { 250.5 } else { 20.5 })
+            .collect();
+        let path = folder.path().join(format!("{k}.nii"));
+        write_nifti(&path, &g, NiftiData::F32(&values), 1, false).unwrap();
+        let mut w = Window::new();
+        w.open(&path);
+        w.apply(ViewCommand::SetWindow(sfumato::volume::Window { center: 127.0, width: 254.0 }));
+        let longest = (0..3).max_by_key(|a| shape[*a]).unwrap();
+        w.apply(ViewCommand::SetPlane(ViewId::Main, longest));
+        for voxel in [[0; 3], shape.map(|n| n - 1)] {
+            w.apply(ViewCommand::SetCrosshair(voxel));
+            w.harness.run_steps(2);
+            let bright = w.view_pixels().iter().filter(|p| p.iter().all(|v| *v > 240)).count();
+            let seen = bright > 200;
+            assert_eq!(seen, voxel != [0; 3], "{shape:?} at {voxel:?}: {bright} bright pixels");
+        }
+        assert!(w.session().shell().log().entries().all(|e| !e.text.contains("graphics")));
+    }
 }

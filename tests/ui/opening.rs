@@ -262,7 +262,7 @@ fn open_9_several_dropped_files_open_as_one_series() {
 }
 
 #[test]
-fn open_9_one_file_of_a_series_offers_the_others() {
+fn open_6_open_9_one_file_of_a_series_offers_the_others() {
     let folder = tempfile::tempdir().expect("temporary folder");
     stack(folder.path(), &Series::CHEST, &[0.0, 2.0, 4.0]);
     stack(folder.path(), &Series { number: 5, description: "Other", side: 16 }, &[0.0, 3.0]);

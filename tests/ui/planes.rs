@@ -156,10 +156,20 @@ pub(crate) fn marked(
 
 /// Centre of the bright spot in a pane, -0.5 to 0.5 of its width and height.
 pub(crate) fn spot(w: &Window, image: &image::RgbaImage, name: &str) -> Option<[f32; 2]> {
+    spot_from(w, image, name, 1)
+}
+
+/// The same beyond so many columns at the left: a colour bar is bright as well.
+pub(crate) fn spot_from(
+    w: &Window,
+    image: &image::RgbaImage,
+    name: &str,
+    columns: u32,
+) -> Option<[f32; 2]> {
     let r = rect(w, name);
     let (mut sum, mut n) = ([0.0f32; 2], 0.0);
     for y in r.top() as u32 + 1..r.bottom() as u32 - 1 {
-        for x in r.left() as u32 + 1..r.right() as u32 - 1 {
+        for x in r.left() as u32 + columns..r.right() as u32 - 1 {
             let [red, green, blue, _] = image.get_pixel(x, y).0;
             if red > 245 && green > 245 && blue > 245 {
                 sum[0] += (x as f32 - r.center().x) / r.width();

@@ -1,8 +1,8 @@
 //! What a key or a menu row asks for, as commands.
 
 use crate::app::{
-    Action, EditCommand, ExportCommand, LabelCommand, Level, OpenCommand, Panel, ResultCommand,
-    RunCommand, Session, ShellCommand, ViewCommand, ViewId,
+    Action, EditCommand, ExportCommand, LabelCommand, Level, OpenCommand, Panel, PromptCommand,
+    ResultCommand, RunCommand, Session, ShellCommand, Tool, ViewCommand, ViewId,
 };
 
 impl Session {
@@ -11,6 +11,9 @@ impl Session {
         match action {
             Action::OpenDialog => self.shell.ask(Panel::Path, false),
             Action::FolderDialog => self.shell.ask(Panel::Path, true),
+            Action::FuseDialog if self.documents.open().is_some() => {
+                self.shell.ask(Panel::Fuse, false);
+            }
             Action::PathField => self.apply(ShellCommand::Show(Panel::Path, true)),
             Action::Recent(n) => {
                 let recent = &self.shell.preferences().recent;
@@ -31,6 +34,7 @@ impl Session {
             Action::Screenshot => self.shell.want_shot(self.documents.open().is_some()),
             Action::Segment => self.apply(RunCommand::Start),
             Action::InstantLook => self.apply(RunCommand::Look),
+            Action::Refine => self.apply(RunCommand::Refine),
             Action::CancelRun => self.apply(RunCommand::Cancel),
             Action::SliceUp => self.apply(ViewCommand::StepSlice(view, -1)),
             Action::SliceDown => self.apply(ViewCommand::StepSlice(view, 1)),
@@ -44,12 +48,19 @@ impl Session {
             Action::NextRegion => self.step_region(1),
             Action::PreviousRegion => self.step_region(-1),
             Action::Shortcuts => self.toggle(Panel::Shortcuts),
+            Action::Preferences => self.toggle(Panel::Preferences),
             Action::Messages => self.toggle(Panel::Log),
             Action::Tool(tool) => self.apply(EditCommand::SetTool(tool)),
             Action::SwapTools => self.apply(EditCommand::SwapTools),
             Action::BrushSmaller => self.apply(EditCommand::StepSize(-1)),
             Action::BrushLarger => self.apply(EditCommand::StepSize(1)),
             Action::SaveSession => self.toggle(Panel::Session),
+            Action::Undo
+                if self.editing.tool() == Tool::Prompt
+                    && !self.runs.prompts().clicks().is_empty() =>
+            {
+                self.apply(RunCommand::Prompt(PromptCommand::Undo));
+            }
             Action::Undo => self.apply(EditCommand::Undo),
             Action::Redo => self.apply(EditCommand::Redo),
             Action::Apply => self.apply(EditCommand::ApplyShown),
@@ -58,7 +69,10 @@ impl Session {
                 self.step_label(if action == Action::NextClass { 1 } else { -1 });
             }
             Action::Escape => self.escape(),
-            looking => self.documents.act(looking, self.results.classes()),
+            looking => {
+                let classes = self.classes();
+                self.documents.act(looking, classes);
+            }
         }
     }
 

@@ -52,7 +52,7 @@ fn pointer(group: u16, number: u16) -> Vec<u8> {
 }
 
 #[test]
-fn frames_of_a_volume_lie_behind_one_another() {
+fn open_8_frames_of_a_volume_lie_behind_one_another() {
     let v = placed("CT", 5, &[thick("0.25"), spaced("0.3")]);
     assert_eq!(shape(&v), ([2, 1, 5], 1));
     assert!(near(corner(&v, 4), [-1.0, -2.0, 3.0 + 4.0 * 0.3]));
@@ -83,7 +83,7 @@ fn frames_of_a_volume_lie_behind_one_another() {
 }
 
 #[test]
-fn a_clip_stays_a_clip() {
+fn open_8_a_clip_stays_a_clip() {
     let time = || text(0x18, 0x1063, b"DS", "33");
     for (modality, more) in [
         ("US", vec![]),

@@ -217,7 +217,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_ramp_of_a_display_table_becomes_the_window() {
+    fn wl_1_the_ramp_of_a_display_table_becomes_the_window() {
         use dicom::core::{DataElement, PrimitiveValue};
         let window = |first: i16, table: Vec<u16>| {
             let mut o = InMemDicomObject::new_empty();

@@ -486,7 +486,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_is_written_as_unknown_and_read_back_so() {
+    fn exp_3_what_is_unknown_is_written_as_unknown_and_read_back_so() {
         let dir = tempfile::tempdir().expect("temp dir");
         let path = dir.path().join("a.nii");
         let unknown =

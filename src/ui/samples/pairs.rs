@@ -69,7 +69,10 @@ pub(super) fn pairs_ui(
         let inside = d.x >= 0.0 && d.y >= 0.0 && d.x < n as f32 && d.y < n as f32;
         inside.then_some([d.y as usize, d.x as usize]).filter(|[a, b]| a != b)
     };
-    let Some([a, b]) = response.hover_pos().and_then(under) else { return };
+    let Some([a, b]) = response.hover_pos().and_then(under) else {
+        ui.label(small("Point at a cell to read its pair; a click shows both.").color(theme::WEAK));
+        return;
+    };
     let at = origin + vec2(b as f32 * cell, a as f32 * cell);
     let stroke = Stroke::new(1.5, theme::ACCENT);
     painter.rect_stroke(
@@ -87,8 +90,7 @@ pub(super) fn pairs_ui(
         let compared = Compared::Difference;
         commands.push(ResultCommand::Compare { result, compared }.into());
     }
-    let text = format!("{}. Click to see both.", wording::pair(pair[0], pair[1], class.dice[a][b]));
-    response.on_hover_text_at_pointer(text);
+    ui.label(small(wording::pair(pair[0], pair[1], class.dice[a][b])));
 }
 
 fn least_pair(dice: &[Vec<f64>]) -> Option<[usize; 2]> {

@@ -94,7 +94,7 @@ fn two_samples_are_drawn_over_each_other_with_a_legend_and_flicker_while_a_key_i
     key(&mut w, Key::X, true);
     w.harness.step();
     assert_eq!(document(&w).member, Some(9), "the second one first");
-    let steps = |seconds: f64| (seconds / f64::from(1.0 / 60.0)).ceil() as usize + 2;
+    let steps = |seconds: f64| (seconds / (1.0 / 60.0)).ceil() as usize + 2;
     let mut seen = Vec::new();
     for _ in 0..4 * steps(FLICKER_S) {
         w.harness.step();

@@ -1,0 +1,138 @@
+//! A second image drawn over the open one by its place in the world: PET on CT, a probability map on
+//! its scan, another sequence of the same head.
+
+use crate::volume::{Affine, Geometry, Notice, Severity, Volume, Window};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What the values of an image that lies over another are drawn in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FusedColors {
+    /// Black, red, yellow, white.
+    #[default]
+    Hot,
+    Cividis,
+    Viridis,
+    Grey,
+}
+
+impl FusedColors {
+    pub const ALL: [Self; 4] = [Self::Hot, Self::Cividis, Self::Viridis, Self::Grey];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hot => "hot",
+            Self::Cividis => "cividis",
+            Self::Viridis => "viridis",
+            Self::Grey => "grey",
+        }
+    }
+}
+
+/// How it is drawn.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FusedLook {
+    pub colors: FusedColors,
+    /// 0 to 1; nothing is drawn up to the lower end of the window.
+    pub opacity: f32,
+    pub window: Window,
+    pub shown: bool,
+}
+
+/// An image over the open one.
+pub struct Fused {
+    /// Tells it from every other one.
+    pub id: u64,
+    pub name: String,
+    pub volume: Arc<Volume>,
+    pub look: FusedLook,
+    /// The window that it came with.
+    pub default_window: Window,
+    /// What a person must know to trust that the two belong together.
+    pub notices: Vec<Notice>,
+    /// Its voxel coordinates from those of the open image.
+    from_base: Affine,
+}
+
+impl Fused {
+    /// # Errors
+    /// In words, if the two have no common space.
+    pub(super) fn new(
+        base: &Volume,
+        name: String,
+        volume: Arc<Volume>,
+        window: Window,
+    ) -> Result<Self, String> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let (g, own) = (base.geometry(), volume.geometry());
+        let placed = g.orientation_known() && own.orientation_known();
+        if !placed && !g.matches(own, 1e-3) {
+            let which = if own.orientation_known() { "the open image" } else { name.as_str() };
+            return Err(format!(
+                "{name} cannot be laid over the open image: the file of {which} does not say where its \
+                 voxels lie in the patient, and the two do not have the same voxels ({:?} and {:?})",
+                own.shape(),
+                g.shape()
+            ));
+        }
+        let mut notices = Vec::new();
+        let mut caution = |text: String| {
+            notices.push(Notice { severity: Severity::Amber, text });
+        };
+        let frame =
+            |v: &Volume| v.source.dicom.as_ref().and_then(|d| d.frame_of_reference_uid.clone());
+        if let (Some(a), Some(b)) = (frame(base), frame(&volume))
+            && a != b
+        {
+            caution(format!(
+                "{name} lies over the open image by numbers of another frame of reference: the places may not be the same"
+            ));
+        }
+        let from_base = own.voxel_from_world().compose(g.world_from_voxel());
+        if !meets(g, own, &from_base) {
+            caution(format!("{name} lies beside the open image: nothing of it will be seen"));
+        }
+        let look = FusedLook { colors: FusedColors::default(), opacity: 0.6, window, shown: true };
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        Ok(Self { id, name, volume, look, default_window: window, notices, from_base })
+    }
+
+    /// Its voxel coordinates at those of the open image.
+    pub fn place(&self, voxel: [f64; 3]) -> [f64; 3] {
+        self.from_base.apply(voxel)
+    }
+
+    /// The same for a step from one place to another.
+    pub fn step(&self, step: [f64; 3]) -> [f64; 3] {
+        let (a, b) = (self.place([0.0; 3]), self.place(step));
+        std::array::from_fn(|i| b[i] - a[i])
+    }
+
+    /// Its time point at one of the open image: the same, or its middle one.
+    pub fn time(&self, of_base: usize) -> usize {
+        if of_base < self.volume.times() { of_base } else { self.volume.middle_time() }
+    }
+
+    /// Value of the nearest voxel at a voxel of the open image.
+    pub fn value_at(&self, voxel: [usize; 3], time: usize) -> Option<f64> {
+        let place = self.place(voxel.map(|v| v as f64)).map(|v| (v + 0.5).floor());
+        let shape = self.volume.geometry().shape();
+        let inside = (0..3).all(|a| (0.0..shape[a] as f64).contains(&place[a]));
+        inside.then(|| self.volume.value(place.map(|v| v as usize), self.time(time), 0))
+    }
+}
+
+/// Whether the boxes of the two meet, seen from the axes of the second.
+fn meets(base: &Geometry, own: &Geometry, from_base: &Affine) -> bool {
+    let (mut low, mut high) = ([f64::INFINITY; 3], [f64::NEG_INFINITY; 3]);
+    for corner in 0..8usize {
+        let at = std::array::from_fn(|a| {
+            if corner >> a & 1 == 1 { base.shape()[a] as f64 - 0.5 } else { -0.5 }
+        });
+        let p = from_base.apply(at);
+        for a in 0..3 {
+            (low[a], high[a]) = (low[a].min(p[a]), high[a].max(p[a]));
+        }
+    }
+    (0..3).all(|a| high[a] > -0.5 && low[a] < own.shape()[a] as f64 - 0.5)
+}

@@ -1,0 +1,62 @@
+//! How an image over the open one is drawn: colours, window, opacity.
+
+use super::theme;
+use crate::app::{Command, Document, FusedColors, ViewCommand};
+use crate::volume::Window;
+use eframe::egui;
+use egui::RichText;
+
+pub(super) fn fused_ui(ui: &mut egui::Ui, document: &Document, commands: &mut Vec<Command>) {
+    let Some(fused) = &document.fused else { return };
+    theme::section(ui, "Image over it");
+    let mut look = fused.look;
+    ui.horizontal(|ui| {
+        ui.checkbox(&mut look.shown, "");
+        ui.add(egui::Label::new(&fused.name).truncate()).on_hover_text(
+            "Laid over by its place in the patient. Where it holds no more than the lower value it is not seen.",
+        );
+    });
+    row(ui, "Colours", |ui| {
+        egui::ComboBox::from_id_salt("fused colours")
+            .selected_text(look.colors.name())
+            .show_ui(ui, |ui| {
+                for colors in FusedColors::ALL {
+                    ui.selectable_value(&mut look.colors, colors, colors.name());
+                }
+            })
+            .response
+    });
+    let [mut low, mut high] = [
+        look.window.center - look.window.width / 2.0,
+        look.window.center + look.window.width / 2.0,
+    ];
+    let speed = fused.default_window.width / 200.0;
+    let mut changed = row(ui, "From", |ui| ui.add(egui::DragValue::new(&mut low).speed(speed)));
+    changed |= row(ui, "to", |ui| ui.add(egui::DragValue::new(&mut high).speed(speed)));
+    if changed && high > low {
+        look.window = Window { center: (low + high) / 2.0, width: high - low };
+    }
+    let mut percent = (look.opacity * 100.0).round();
+    row(ui, "Opacity", |ui| {
+        ui.add(egui::Slider::new(&mut percent, 0.0..=100.0).integer().suffix(" %"))
+    });
+    look.opacity = percent / 100.0;
+    ui.horizontal(|ui| {
+        ui.add_space(25.0);
+        if ui.button("Take it off").clicked() {
+            commands.push(ViewCommand::RemoveFused.into());
+        }
+    });
+    if look != fused.look {
+        commands.push(ViewCommand::SetFused(look).into());
+    }
+}
+
+fn row(ui: &mut egui::Ui, name: &str, add: impl FnOnce(&mut egui::Ui) -> egui::Response) -> bool {
+    ui.horizontal(|ui| {
+        ui.add_space(25.0);
+        let label = ui.label(RichText::new(name).color(theme::WEAK));
+        add(ui).labelled_by(label.id).changed()
+    })
+    .inner
+}
