@@ -2,8 +2,8 @@
 //! part of the session that answers it, and naming what it is about.
 
 use super::{
-    EditCommand, ExportOptions, Framing, FusedLook, Layout, Pane, PromptCommand, RegionChoice,
-    RegionPlace, Slab, SpaceView, Taste, Tool, ViewId,
+    Compared, EditCommand, ExportOptions, Framing, FusedLook, Layout, MemberOrder, Pane,
+    PromptCommand, RegionChoice, RegionPlace, Slab, SpaceView, Taste, Tool, ViewId,
 };
 use crate::ensemble::Measure;
 use crate::inference::Settings;
@@ -24,6 +24,8 @@ pub enum Panel {
     Log,
     /// The chosen model's card.
     Card,
+    /// The samples of the shown result, side by side.
+    Samples,
     About,
     Preferences,
     /// The question before results that were not exported are lost with the window.
@@ -57,6 +59,10 @@ pub enum Action {
     PreviousMember,
     /// The next region of disagreement of the class.
     NextRegion,
+    /// The samples side by side, in numbers.
+    Samples,
+    /// Two samples in turns.
+    Flicker,
     PreviousRegion,
     Fit,
     ResetView,
@@ -154,6 +160,10 @@ pub enum ViewCommand {
     SetClass(usize),
     SetClassVisible(usize, bool),
     HideCautions,
+    /// By what the samples are sorted.
+    SetOrder(MemberOrder),
+    /// The pair of samples is seen in turns.
+    Flicker(bool),
     /// Draw the label map, or the result.
     ShowLabels(bool),
     /// How the image over the open one is drawn.
@@ -191,6 +201,16 @@ pub enum ResultCommand {
     IncludeOnly {
         result: u64,
         member: usize,
+    },
+    /// Two samples to compare, or none.
+    Pair {
+        result: u64,
+        pair: Option<[usize; 2]>,
+    },
+    /// What is drawn of the samples; a difference of two chooses the usual ones if there are none.
+    Compare {
+        result: u64,
+        compared: Compared,
     },
     /// Chooses a region of disagreement of the shown findings and goes there, or chooses none.
     ShowRegion {

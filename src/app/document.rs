@@ -1,7 +1,10 @@
 //! The open image and how it is being looked at.
 
 use super::axis::best_axis;
-use super::{Findings, Fused, LabelLayer, PlaneView, ResultEntry, SeriesList, View};
+use super::{
+    Compared, Findings, Flicker, Fused, LabelLayer, MemberOrder, PlaneView, ResultEntry,
+    SeriesList, View,
+};
 use crate::ensemble::Measure;
 use crate::volume::{LabelMap, Notice, Severity, Volume, Window};
 use std::path::PathBuf;
@@ -150,6 +153,13 @@ pub struct Document {
     pub cautions_read: bool,
     /// One sample of the chosen result is shown alone.
     pub member: Option<usize>,
+    /// By what the samples are sorted.
+    pub order: MemberOrder,
+    /// Two samples that are compared.
+    pub pair: Option<[usize; 2]>,
+    pub compared: Compared,
+    /// The pair is seen in turns.
+    pub flicker: Option<Flicker>,
 }
 
 impl Document {
@@ -169,6 +179,10 @@ impl Document {
             opened: loaded.opened,
             cautions_read: false,
             member: None,
+            order: MemberOrder::default(),
+            pair: None,
+            compared: Compared::default(),
+            flicker: None,
         }
     }
 
@@ -238,6 +252,15 @@ impl Document {
         self.overlays.hidden_classes.clear();
         self.overlays.own_labels = false;
         self.member = None;
+        (self.pair, self.compared, self.flicker) = (None, Compared::Agreement, None);
+    }
+
+    /// What is drawn of the samples: one alone, two compared, or all.
+    pub fn compared(&self) -> Compared {
+        match self.member {
+            Some(_) => Compared::Agreement,
+            None => self.compared,
+        }
     }
 
     /// How the slices of the active plane lie.

@@ -1,7 +1,10 @@
 //! The open image: which one it is, and every change of how it is looked at.
 
 use super::document::Loaded;
-use super::{Action, Document, Fused, LabelLayer, View, ViewCommand, presets, window_presets};
+use super::{
+    Action, Document, FLICKER_S, Flicker, Fused, LabelLayer, View, ViewCommand, presets,
+    window_presets,
+};
 use crate::edit::Done;
 use crate::volume::Window;
 use std::sync::Arc;
@@ -84,6 +87,15 @@ impl Documents {
         Some((self.due - now).max(0.0))
     }
 
+    /// The other one of two samples where they are seen in turns. Returns the seconds until the next turn.
+    pub(super) fn flicker(&mut self, now: f64) -> Option<f64> {
+        let document = self.open.as_mut()?;
+        let (flicker, [a, b]) = (document.flicker.as_mut()?, document.pair?);
+        let turns = (now - *flicker.since.get_or_insert(now)) / FLICKER_S;
+        document.member = Some(if turns.floor() % 2.0 == 0.0 { b } else { a });
+        Some((1.0 - turns.fract()) * FLICKER_S)
+    }
+
     /// `classes` is how many the chosen result has. Values out of range change nothing.
     pub(super) fn apply(&mut self, command: ViewCommand, classes: usize) {
         let Some(document) = &mut self.open else { return };
@@ -135,6 +147,16 @@ impl Documents {
             ViewCommand::SetClass(class) => overlays.class = class.min(classes.saturating_sub(1)),
             ViewCommand::SetClassVisible(class, visible) => {
                 set_visible(&mut overlays.hidden_classes, class, visible);
+            }
+            ViewCommand::SetOrder(order) => document.order = order,
+            ViewCommand::Flicker(true) if document.pair.is_some() => {
+                let before = document.member;
+                document.flicker.get_or_insert(Flicker { since: None, before });
+            }
+            ViewCommand::Flicker(false) => {
+                if let Some(flicker) = document.flicker.take() {
+                    document.member = flicker.before;
+                }
             }
             ViewCommand::HideCautions => document.cautions_read = true,
             ViewCommand::RemoveLabels(id)

@@ -2,7 +2,7 @@
 
 use super::ratios::ratios;
 use super::{Extent, Included, Profile, Ratio, RegionPlace, wording};
-use crate::ensemble::{Ensemble, Measure, Region, Regions, Spread};
+use crate::ensemble::{Depths, Ensemble, Measure, Region, Regions, Spread};
 use crate::inference::Outcome;
 use rayon::prelude::*;
 use std::cmp::Reverse;
@@ -22,6 +22,12 @@ pub struct ClassFindings {
     pub empty: usize,
     /// p(1 - p) summed over each slice: where the samples part.
     pub disagreement: Profile,
+    /// Dice of each sample that counts with each, 1 with itself.
+    pub dice: Vec<Vec<f64>>,
+    /// How central each of these lies; none of one sample.
+    pub depths: Option<Depths>,
+    /// Dice of each of these with the majority.
+    pub with_majority: Vec<f64>,
     /// Where to look.
     pub regions: Regions,
 }
@@ -84,6 +90,9 @@ impl Findings {
                 label: class.label,
                 color: class.color,
                 spread: ensemble.volumes(c, voxel),
+                dice: ensemble.dice_matrix(c),
+                depths: ensemble.depths(c),
+                with_majority: ensemble.dice_with_majority(c),
                 mean_dice: ensemble.mean_pairwise_dice(c),
                 empty: ensemble.empty_members(c).len(),
                 disagreement: {
@@ -165,9 +174,18 @@ impl Findings {
         if let Some(rank) = self.included.rank(member) {
             return Some(self.ensemble.member_labels(rank, &values));
         }
+        Some(self.alone(member)?.labels(&values))
+    }
+
+    /// A sample as an ensemble of its own.
+    pub(super) fn alone(&self, sample: usize) -> Option<Ensemble> {
         let all = Included::all(self.included.drawn());
-        let alone = all.contains(member).then(|| all.only(member))?;
-        Some(alone.ensemble(&self.outcome).ok()?.labels(&values))
+        let alone = all.contains(sample).then(|| all.only(sample))?;
+        alone.ensemble(&self.outcome).ok()
+    }
+
+    pub(super) fn ensemble(&self) -> &Ensemble {
+        &self.ensemble
     }
 
     /// Nothing was sampled: there is one mask and no spread.

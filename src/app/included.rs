@@ -35,6 +35,12 @@ impl Included {
         self.contains(sample).then(|| self.0.iter().take(sample).filter(|&&i| i).count())
     }
 
+    /// The sample at a place among those that count.
+    pub fn sample(&self, rank: usize) -> Option<usize> {
+        let counted = self.0.iter().enumerate().filter(|(_, included)| **included);
+        counted.map(|(sample, _)| sample).nth(rank)
+    }
+
     /// The samples of `outcome` that count, or those that do not, in member order.
     pub fn members<'a>(
         &'a self,

@@ -11,6 +11,7 @@ mod beside;
 mod calibration;
 mod calibrations;
 mod command;
+mod comparison;
 mod demo_pictures;
 mod document;
 mod documents;
@@ -28,6 +29,7 @@ mod keymap;
 mod label_layer;
 mod log;
 mod measurements;
+mod members;
 mod opening;
 mod picture;
 mod preferences;
@@ -67,6 +69,7 @@ pub use command::{
     Action, Command, ExportCommand, OpenCommand, Panel, ResultCommand, RunCommand, ShellCommand,
     ViewCommand,
 };
+pub use comparison::{ClassComparison, Comparison, Comparisons};
 pub use document::{Document, Opened, Origin, Overlays};
 pub use documents::Documents;
 pub use edit_command::{
@@ -87,6 +90,7 @@ pub use keymap::{BINDINGS, Binding, Chord, Group, Trigger, chord_text};
 pub use label_layer::{LabelLayer, LabelOffer};
 pub use log::{Entry, Level, Log};
 pub use measurements::{Measurement, Measurements};
+pub use members::{Compared, FLICKER_S, Flicker, MemberOrder};
 pub use opening::Opening;
 pub use picture::Picture;
 pub use preferences::{Preferences, Store};
@@ -127,7 +131,9 @@ pub use crate::edit::brush::Brush;
 pub use crate::edit::logic::Logic;
 pub use crate::edit::outline::in_plane;
 pub use crate::edit::{EditLabel, Layer, PaintOver, Rule, Selection, Status};
-pub use crate::ensemble::{Measure, Region, Regions as Disagreement, agreement_levels};
+pub use crate::ensemble::{
+    Curve, Measure, Quantity, Region, Regions as Disagreement, StopRule, agreement_levels, forecast,
+};
 pub use crate::inference::{Click, DeviceChoice, Outcome, Preview, Settings};
 pub use crate::io::SeriesInfo;
 pub use crate::measure::{Kind, LabelReading, Reading, Shape};

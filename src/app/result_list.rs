@@ -152,6 +152,27 @@ impl ResultList {
             ResultCommand::IncludeOnly { result, member } => {
                 self.include(result, documents, |i| i.only(member));
             }
+            ResultCommand::Pair { result, pair } => {
+                if let Some(entry) = self.chosen().filter(|r| r.id == result)
+                    && let Some(d) = documents.open_mut()
+                {
+                    let drawn = entry.included.drawn();
+                    d.pair = pair.filter(|p| p[0] != p[1] && p.iter().all(|&m| m < drawn));
+                }
+            }
+            ResultCommand::Compare { result, compared } => {
+                if let Some(entry) = self.chosen().filter(|r| r.id == result)
+                    && let Some(d) = documents.open_mut()
+                {
+                    let usual =
+                        entry.findings.as_ref().and_then(|f| f.usual_pair(d.overlays.class));
+                    d.pair = d.pair.or(usual);
+                    d.compared = compared;
+                    d.member = None;
+                    d.overlays.own_labels = false;
+                    d.overlays.segmentation = true;
+                }
+            }
             ResultCommand::ShowRegion { result, region } => {
                 if self.chosen == Some(result) {
                     self.show_region(result, region, documents);

@@ -2,6 +2,7 @@
 //! threads have finished, and what follows in one part from another.
 
 mod action;
+mod compare;
 mod solid;
 
 use super::calibrations::{Calibrations, Said};
@@ -15,8 +16,8 @@ use super::runs::Runs;
 use super::shell::Shell;
 use super::solids::Solids;
 use super::{
-    Command, Document, EditedMask, Engine, ExportCommand, Exporter, Fused, Level, OpenCommand,
-    Origin, Panel, ResultEntry, Run, RunCommand, ViewCommand, Wake,
+    Command, Comparisons, Document, EditedMask, Engine, ExportCommand, Exporter, Fused, Level,
+    OpenCommand, Origin, Panel, ResultEntry, Run, RunCommand, ViewCommand, Wake,
 };
 use crate::inference::doubt;
 use crate::volume::{Notice, Severity};
@@ -43,6 +44,7 @@ pub struct Session {
     opening: Opening,
     exports: Exports,
     solids: Solids,
+    comparisons: Comparisons,
     calibrations: Calibrations,
     shell: Shell,
 }
@@ -60,6 +62,7 @@ impl Session {
             calibrations: Calibrations::new(folder.as_deref(), &wake),
             opening: Opening::new(wake.clone()),
             solids: Solids::new(wake.clone()),
+            comparisons: Comparisons::new(wake.clone()),
             exports: Exports::new(exporter, last, wake),
             shell,
         }
@@ -108,6 +111,11 @@ impl Session {
         &self.solids
     }
 
+    /// The samples side by side.
+    pub fn comparisons(&self) -> &Comparisons {
+        &self.comparisons
+    }
+
     pub fn shell(&self) -> &Shell {
         &self.shell
     }
@@ -138,8 +146,8 @@ impl Session {
                 self.documents.apply(command, classes);
             }
             Command::Results(command) => {
-                use super::ResultCommand::{Show, ShowMember};
-                if matches!(command, Show(_) | ShowMember { .. }) {
+                use super::ResultCommand::{Compare, Show, ShowMember};
+                if matches!(command, Show(_) | ShowMember { .. } | Compare { .. }) {
                     self.editing.hide();
                 }
                 let (live, target) =
@@ -231,6 +239,7 @@ impl Session {
             self.apply(wanted);
         }
         self.make_solids();
+        self.make_comparison();
         match self.shell.poll() {
             Some((Panel::Export, folder)) => self.exports.set_folder(folder),
             Some((Panel::Fuse, path)) => self.apply(OpenCommand::Over(path)),
@@ -238,7 +247,8 @@ impl Session {
             None => {}
         }
         let played = self.documents.play(now);
-        let wakes = [toast, keep, played, self.runs.next_poll(now)];
+        let flicker = self.documents.flicker(now);
+        let wakes = [toast, keep, played, flicker, self.runs.next_poll(now)];
         wakes.into_iter().flatten().reduce(f64::min)
     }
 
@@ -279,6 +289,7 @@ impl Session {
             || self.runs.current().is_some()
             || self.results.is_comparing()
             || self.solids.is_making()
+            || self.comparisons.is_making()
             || self.exports.is_writing()
             || self.editing.is_working()
             || self.shell.is_asking()

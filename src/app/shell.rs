@@ -125,6 +125,7 @@ impl Shell {
             Panel::About,
             Panel::Log,
             Panel::Card,
+            Panel::Samples,
             Panel::Export,
             Panel::Session,
         ];

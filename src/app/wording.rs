@@ -2,8 +2,11 @@
 //! a spread over samples is not a calibrated interval, agreement is not correctness.
 
 mod look;
+mod samples;
 
+use look::percent as spelled;
 pub use look::{REVIEWED, nowhere, percent, region, rest, reviewed, stake};
+pub use samples::{DEPTH, STABLE, expected, member, pair, pairs, quantity, stopping, volumes};
 
 use super::{Calibrated, Extent, Included, Ratio};
 use crate::diffusion::Start;

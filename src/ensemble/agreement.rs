@@ -50,6 +50,41 @@ impl Ensemble {
         (0..self.members).into_par_iter().map(|i| self.dice_row(c, i)).collect()
     }
 
+    /// Dice of each member with each, in member order; 1 with itself.
+    pub fn dice_matrix(&self, c: usize) -> Vec<Vec<f64>> {
+        let rows = self.dice_rows(c);
+        let dice = |i: usize, j: usize| match i.cmp(&j) {
+            std::cmp::Ordering::Less => rows[i][j - i - 1],
+            std::cmp::Ordering::Equal => 1.0,
+            std::cmp::Ordering::Greater => rows[j][i - j - 1],
+        };
+        let n = self.members;
+        (0..n).map(|i| (0..n).map(|j| dice(i, j)).collect()).collect()
+    }
+
+    /// Dice of each member with the majority mask: how near it lies to what they say together.
+    pub fn dice_with_majority(&self, c: usize) -> Vec<f64> {
+        let class = &self.classes[c];
+        let half = self.members.div_ceil(2);
+        let mut bits = vec![0u64; class.disputed.len().div_ceil(64)];
+        let mut size = class.common;
+        for (i, &v) in class.disputed.iter().enumerate() {
+            if usize::from(class.count[v as usize]) >= half {
+                bits[i / 64] |= 1 << (i % 64);
+                size += 1;
+            }
+        }
+        let both = |own: &[u64]| -> usize {
+            own.iter().zip(&bits).map(|(a, b)| (a & b).count_ones() as usize).sum()
+        };
+        (0..self.members)
+            .map(|m| match class.sizes[m] + size {
+                0 => 1.0,
+                total => 2.0 * (class.common + both(&class.bits[m])) as f64 / total as f64,
+            })
+            .collect()
+    }
+
     /// Mean Dice over all pairs of members, or `None` for one member.
     pub fn mean_pairwise_dice(&self, c: usize) -> Option<f64> {
         self.pairwise_dice(c).map(|d| d.mean)
@@ -136,6 +171,26 @@ mod tests {
                 assert_eq!(*dice, 2.0 * both as f64 / sum as f64);
             }
         }
+    }
+
+    #[test]
+    fn the_matrix_and_the_majority_are_dice_by_the_definition() {
+        let e = binary(&[100, 200, 300, 400].map(|n| first(n, 500)));
+        let m = e.dice_matrix(0);
+        for (i, row) in m.iter().enumerate() {
+            for (j, dice) in row.iter().enumerate() {
+                let [a, b] = [i.min(j) + 1, i.max(j) + 1].map(|n| 100.0 * n as f64);
+                assert!((dice - 2.0 * a / (a + b)).abs() < 1e-12, "{i} {j}");
+            }
+        }
+        // Two of four include 300: the majority.
+        let with: Vec<f64> = [100.0, 200.0, 300.0, 300.0]
+            .iter()
+            .zip([400.0, 500.0, 600.0, 700.0])
+            .map(|(both, sum)| 2.0 * both / sum)
+            .collect();
+        assert_eq!(e.dice_with_majority(0), with);
+        assert_eq!(binary(&[first(0, 9), first(0, 9)]).dice_with_majority(0), [1.0, 1.0]);
     }
 
     #[test]

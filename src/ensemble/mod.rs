@@ -12,12 +12,16 @@
 //! | `fused` | majority, label maps, members as label maps |
 //! | `staple` | fusion with estimated sensitivity and specificity |
 //! | `agreement` | pairwise Dice, depth of a member |
+//! | `band_depth` | [`BoxPlot`]: contour box plots |
+//! | `convergence` | [`Convergence`]: curves against the number of members, [`StopRule`] |
 //! | `spread` | summaries of one number per member |
 //! | `levels` | levels of agreement in whole members |
 //! | `regions` | [`Regions`]: where to look, ranked |
 //! | `shell` | disputed voxels split where they are thick |
 
 mod agreement;
+mod band_depth;
+mod convergence;
 mod fused;
 mod levels;
 mod maps;
@@ -29,6 +33,8 @@ mod spread;
 mod staple;
 
 pub use agreement::{Depths, PairwiseDice};
+pub use band_depth::BoxPlot;
+pub use convergence::{Convergence, Curve, Quantity, StopRule, forecast};
 pub use levels::agreement_levels;
 pub use maps::{SoftMaps, soft_maps};
 pub use measure::Measure;

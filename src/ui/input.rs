@@ -66,10 +66,15 @@ pub(super) fn keys(ui: &egui::Ui, session: &Session, commands: &mut Vec<Command>
     for binding in BINDINGS.iter().filter(|b| b.trigger == Trigger::Hold) {
         let Some(key) = Key::from_name(binding.chord.key) else { continue };
         let down = !typing && ui.input(|i| i.key_down(key) && i.modifiers.is_none() && i.focused);
-        if binding.action == Action::HideOverlays
-            && session.document().is_some_and(|d| d.overlays.held_back != down)
-        {
-            commands.push(ViewCommand::HideOverlays(down).into());
+        let Some(document) = session.document() else { continue };
+        match binding.action {
+            Action::HideOverlays if document.overlays.held_back != down => {
+                commands.push(ViewCommand::HideOverlays(down).into());
+            }
+            Action::Flicker if document.flicker.is_some() != down && document.pair.is_some() => {
+                commands.push(ViewCommand::Flicker(down).into());
+            }
+            _ => {}
         }
     }
 }

@@ -1,8 +1,8 @@
 //! What is written over a pane: crosshair, letters, scale, the words in the corners, the colour bar.
 
 use super::pane_map::PaneMap;
-use super::{lines, theme};
-use crate::app::{Document, Findings, Shown, wording};
+use super::{compared, lines, theme};
+use crate::app::{Compared, Document, Findings, Shown, wording};
 use crate::render::{ColorMap, colormap};
 use crate::volume::{LengthUnit, Modality};
 use eframe::egui;
@@ -111,6 +111,11 @@ pub(super) fn corner_text(
                 let text =
                     format!("sample {} of {} alone{excluded}", m + 1, findings.included.drawn());
                 right(&text, theme::ACCENT);
+            }
+            None if document.compared() != Compared::Agreement => {
+                for line in compared::legend(document, findings) {
+                    right(&line, theme::TEXT);
+                }
             }
             None if drawn => right(&lines::legend(findings.samples()), theme::TEXT),
             None => {}

@@ -2,6 +2,7 @@
 
 mod app;
 mod chooser;
+mod compared;
 mod edit_panel;
 mod edit_view;
 mod edited_export;
@@ -24,6 +25,7 @@ mod preferences;
 mod region;
 mod residency;
 mod results;
+mod samples;
 mod shot;
 mod sliders;
 mod space;

@@ -45,6 +45,7 @@ pub(super) fn panel_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<
                 super::steer_panel::steer_ui(ui, session, document, commands);
                 results::result_ui(ui, session, document, commands);
                 super::look::look_ui(ui, session, document, commands);
+                super::samples::panel_ui(ui, session, document, commands);
                 if !editing {
                     super::edit_panel::panel_ui(ui, session, document, commands);
                 }

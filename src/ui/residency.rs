@@ -1,5 +1,6 @@
 //! What is on the GPU, and bringing it there when the session shows something new.
 
+use super::compared::Drawn;
 use crate::app::{Document, EditLabel, Measure, Session, mean_preview};
 use crate::render::{self, Block, ImageId, LayerId, Palette};
 use crate::volume::{Class, Roi};
@@ -17,8 +18,8 @@ pub(super) struct Residency {
     image: Option<u64>,
     /// Time point of the image.
     time: usize,
-    /// Findings and member that the mask layer shows.
-    mask: Option<(u64, Option<usize>)>,
+    /// Findings that the mask layer shows, and what of them.
+    mask: Option<(u64, Drawn)>,
     /// The label map that its layer shows.
     own_labels: Option<u64>,
     /// The edited mask that its layer shows, and its revision.
@@ -137,11 +138,12 @@ impl Residency {
         let Some(findings) = &entry.findings else { return Ok(()) };
         let outcome = &findings.outcome;
         let block = block_of(outcome.roi, &outcome.slices);
-        let wanted = (findings.id, document.member);
+        let drawn = Drawn::of(session, document, findings);
+        let wanted = (findings.id, drawn);
         if self.mask != Some(wanted) {
             // Set first: what fails is reported once, not in every frame.
             self.mask = Some(wanted);
-            match document.member.and_then(|m| findings.member_labels(m)) {
+            match drawn.labels(session, findings) {
                 Some(labels) => render::set_labels(rs, id, MASK, block, &labels)?,
                 None => render::set_labels(rs, id, MASK, block, &findings.labels)?,
             }

@@ -3,7 +3,7 @@
 
 use super::theme;
 use super::thumbnails::Thumbnails;
-use crate::app::{Command, Document, ResultCommand, ResultEntry, Run, Session, Shown};
+use crate::app::{Command, Document, ResultCommand, ResultEntry, Run, Session, Shown, wording};
 use eframe::egui;
 use egui::{Rect, Sense, Stroke, StrokeKind, vec2};
 
@@ -72,13 +72,23 @@ fn samples_ui(
     if tile_all(ui, document.member.is_none(), count).clicked() {
         commands.push(alone(None));
     }
-    for (i, member) in entry.about().members.iter().enumerate() {
+    let class = document.overlays.class;
+    let findings = entry.findings.as_deref();
+    let drawn = entry.about().members.len();
+    let order = findings.map_or_else(|| (0..drawn).collect(), |f| f.ordered(class, document.order));
+    for i in order {
+        let Some(member) = entry.about().members.get(i) else { continue };
         let chosen = document.member == Some(i);
         let included = entry.included.contains(i);
         let name = format!("Sample {}", member.index + 1);
-        let text = if included { "" } else { EXCLUDED };
-        let response = tile(ui, thumbnails.member(i), &name, text, chosen, false)
-            .on_hover_text("Show this sample alone (K, Shift+K)");
+        let remark = findings.and_then(|f| f.remark(class, i)).unwrap_or("");
+        let text = if included { remark } else { EXCLUDED };
+        let response = tile(ui, thumbnails.member(i), &name, text, chosen, false).on_hover_text(
+            match findings {
+                Some(f) => format!("Show it alone (K, Shift+K): {}", wording::member(f, class, i)),
+                None => "Show this sample alone (K, Shift+K)".to_owned(),
+            },
+        );
         if response.clicked() {
             commands.push(alone((!chosen).then_some(i)));
         }
@@ -89,6 +99,18 @@ fn samples_ui(
         response.context_menu(|ui| {
             if ui.button(format!("Count {name} only")).clicked() {
                 commands.push(ResultCommand::IncludeOnly { result, member: i }.into());
+            }
+            for (place, what) in [(0, "first"), (1, "second")] {
+                if ui.button(format!("Compare {name} as the {what}")).clicked() {
+                    let mut pair = document.pair.unwrap_or([usize::MAX; 2]);
+                    pair[place] = i;
+                    // The other one of the pair, or one that there is.
+                    let other = pair[1 - place];
+                    if other >= drawn || other == i {
+                        pair[1 - place] = usize::from(i == 0);
+                    }
+                    commands.push(ResultCommand::Pair { result, pair: Some(pair) }.into());
+                }
             }
             if ui.button("Count all samples").clicked() {
                 commands.push(ResultCommand::IncludeAll(result).into());

@@ -1,5 +1,6 @@
 //! A plane of the image: mouse, overlays, and what is written over them.
 
+use super::compared::{ComparedLines, Drawn};
 use super::edit_view::{self, Canvas, EditLocal};
 use super::input::wheel_slices;
 use super::lines::Lines;
@@ -8,8 +9,8 @@ use super::pane_map::PaneMap;
 use super::residency::{self, Residency};
 use super::{marks, sliders, theme};
 use crate::app::{
-    Command, Document, EditCommand, Findings, Framing, Fused, Pane, RunCommand, Session, Shown,
-    Tool, ViewCommand, ViewId, pane_name,
+    Command, Compared, Document, EditCommand, Findings, Framing, Fused, Pane, RunCommand, Session,
+    Shown, Tool, ViewCommand, ViewId, pane_name,
 };
 use crate::render::{
     ColorMap, Cut, HeatStyle, Interpolation, LabelStyle, Over, SliceMap, SlicePaint,
@@ -32,6 +33,7 @@ pub(super) struct ViewLocal {
     wheel_rest: f32,
     lines: [Lines; 3],
     outlines: [Outline; 3],
+    compared: [ComparedLines; 3],
     edit: [EditLocal; 3],
     /// Voxel under the pointer.
     pub(super) hovered: Option<[usize; 3]>,
@@ -133,6 +135,9 @@ pub(super) fn paint<'a>(
         lines.sync(findings, map);
         lines.paint(painter, map, findings, document);
     }
+    if let Some(findings) = styles.compared {
+        local.compared[map.axis].paint(painter, map, session, document, findings);
+    }
     if !held {
         local.outlines[map.axis].paint(painter, map, session, document);
     }
@@ -152,6 +157,8 @@ pub(super) struct Styles<'a> {
     /// The result whose map is drawn, and the one whose agreement lines are.
     pub(super) mapped: Option<&'a Arc<Findings>>,
     lined: Option<&'a Arc<Findings>>,
+    /// The result of which two samples are compared, or all as a box plot.
+    compared: Option<&'a Arc<Findings>>,
 }
 
 impl<'a> Styles<'a> {
@@ -162,7 +169,9 @@ impl<'a> Styles<'a> {
         let mapped = sampled.filter(|_| document.overlays.heat && residency.has_heat() && !held);
         let masks = document.overlays.segmentation && !held;
         // Agreement lines stand for the outline of all samples together.
-        let lines = sampled.filter(|_| document.member.is_none());
+        let compares = document.compared() != Compared::Agreement;
+        let lines = sampled.filter(|_| document.member.is_none() && !compares);
+        let compared = sampled.filter(|_| compares && masks);
         let labels = match shown {
             _ if !masks => None,
             Shown::Nothing | Shown::Comparing => None,
@@ -189,12 +198,18 @@ impl<'a> Styles<'a> {
             }),
             Shown::Result(f) => residency.has_mask().then(|| LabelStyle {
                 layer: residency::MASK,
-                palette: residency::palette(
-                    &f.outcome.model.classes,
-                    &document.overlays.hidden_classes,
-                ),
-                fill: document.overlays.opacity,
-                outline: if lines.is_some() { 0.0 } else { 2.0 },
+                palette: match Drawn::of(session, document, f).palette() {
+                    Some(palette) => palette,
+                    None => residency::palette(
+                        &f.outcome.model.classes,
+                        &document.overlays.hidden_classes,
+                    ),
+                },
+                fill: match compared {
+                    Some(_) => document.overlays.opacity.max(0.35),
+                    None => document.overlays.opacity,
+                },
+                outline: if lines.is_some() || compared.is_some() { 0.0 } else { 2.0 },
                 outline_opacity: 1.0,
             }),
         };
@@ -204,7 +219,7 @@ impl<'a> Styles<'a> {
             opacity: document.overlays.heat_opacity,
             map: ColorMap::Cividis,
         });
-        Self { heat, labels, mapped, lined: lines.filter(|_| masks) }
+        Self { heat, labels, mapped, lined: lines.filter(|_| masks), compared }
     }
 }
 

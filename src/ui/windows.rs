@@ -43,6 +43,7 @@ pub(super) fn windows_ui(
     shortcuts_window(ctx, session, commands);
     log_window(ctx, session, commands);
     card_window(ctx, session, commands);
+    super::samples::window_ui(ctx, session, commands);
     about_window(ctx, session, commands);
     leave_window(ctx, session, commands);
     toasts(ctx, session, commands);

@@ -44,6 +44,7 @@ impl Session {
             Action::NextTime => self.apply(ViewCommand::StepTime(1)),
             Action::NextMember => self.step_member(1),
             Action::PreviousMember => self.step_member(-1),
+            Action::Samples => self.toggle(Panel::Samples),
             Action::NextRegion => self.step_region(1),
             Action::PreviousRegion => self.step_region(-1),
             Action::Shortcuts => self.toggle(Panel::Shortcuts),

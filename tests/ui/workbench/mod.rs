@@ -1,6 +1,7 @@
 //! The uncertainty workbench: where to look, members compared, when there are enough of them.
 
 mod look;
+mod members;
 
 use crate::window::*;
 use sfumato::app::Findings;
