@@ -95,7 +95,7 @@ fn conformal_mismatch_names_each_field_that_differs() {
     let mut steered = outcome.clone();
     steered.settings.steer = Steer { clicks: vec![click], refine: None };
     assert!(why(&calibration(), &steered, &all).unwrap().contains("steered"));
-    let mut one = outcome.clone();
+    let mut one = outcome;
     one.deterministic = true;
     assert!(why(&calibration(), &one, &all).is_some());
 }
