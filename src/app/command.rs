@@ -251,6 +251,11 @@ pub enum RunCommand {
     Refine,
     /// Draws samples from the one mask that is shown.
     RefineLook,
+    /// So many more samples of a result, drawn as its own were, with the next seeds.
+    More {
+        result: u64,
+        members: usize,
+    },
     /// Stops after the step it is in; finished samples are kept.
     Cancel,
 }

@@ -72,6 +72,12 @@ impl Included {
         self
     }
 
+    /// With so many samples more, which count.
+    pub fn extended(mut self, more: usize) -> Self {
+        self.0.extend(std::iter::repeat_n(true, more));
+        self
+    }
+
     /// With one sample only, if there is such a one.
     pub fn only(self, sample: usize) -> Self {
         if sample < self.drawn() {

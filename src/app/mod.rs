@@ -109,7 +109,7 @@ pub use results::{
 };
 pub use review::{RegionPlace, Review};
 pub use run::{LivePreview, Run, Started};
-pub use runs::{MOST_SAMPLES, Runs};
+pub use runs::{MOST_SAMPLES, MOST_UNTIL_STABLE, Runs};
 pub use series::{Chooser, SeriesList, Thumbnail};
 pub use session::{Session, SessionOptions};
 pub use shell::Shell;

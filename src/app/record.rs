@@ -72,6 +72,9 @@ pub(super) fn record(
             "excluded_seeds": seeds(outcome, included, false),
             "fusion": "majority",
         })));
+        if let Some(rule) = &s.until {
+            out.insert("stop_rule".to_owned(), json!(rule));
+        }
     }
     out
 }

@@ -26,6 +26,8 @@ pub struct ResultList {
     chosen: Option<u64>,
     comparing: Option<Comparing>,
     packing: Option<(u64, Task<Packed>)>,
+    /// A result to which samples are added.
+    joining: Option<(u64, Task<Outcome>)>,
     /// The result that is to be deleted without having been exported: the person is asked.
     asked_to_delete: Option<u64>,
     /// Memory that results may take before the next run waits for the person to let some go.
@@ -42,6 +44,7 @@ impl ResultList {
             chosen: None,
             comparing: None,
             packing: None,
+            joining: None,
             asked_to_delete: None,
             budget: budget.unwrap_or(BUDGET),
             newest: 0,
@@ -270,7 +273,10 @@ impl ResultList {
         documents: &Documents,
         shell: &mut Shell,
     ) {
-        let Run { generation, follow, image_name, card, .. } = run;
+        let Run { generation, follow, image_name, card, more_of, .. } = run;
+        if let Some(id) = more_of {
+            return self.join(id, outcome, shell);
+        }
         self.newest += 1;
         let id = self.newest;
         let text = format!(
@@ -294,6 +300,50 @@ impl ResultList {
         }
     }
 
+    /// Puts samples that were drawn later to those of a result.
+    fn join(&mut self, id: u64, later: Arc<Outcome>, shell: &mut Shell) {
+        let Some(entry) = self.get(id) else {
+            let text = "The result was deleted: the samples that were to be added are gone, too.";
+            return shell.note(Level::Warning, text);
+        };
+        let stored = entry.stored.clone();
+        let task = Task::spawn("put samples together", &self.wake, move || {
+            let before = Arc::unwrap_or_clone(stored.outcome()?);
+            before.joined(Arc::unwrap_or_clone(later)).map_err(|e| e.to_string())
+        });
+        self.joining = Some((id, task));
+    }
+
+    fn poll_joining(&mut self, documents: &Documents, shell: &mut Shell) {
+        let Some((id, task)) = self.joining.take() else { return };
+        // What is being compared or packed is the result as it was.
+        let waits = self.comparing.as_ref().is_some_and(|c| c.id == id)
+            || self.packing.as_ref().is_some_and(|(of, _)| *of == id);
+        if waits {
+            self.joining = Some((id, task));
+            return;
+        }
+        match task.take() {
+            Err(task) => self.joining = Some((id, task)),
+            Ok(Err(text)) => shell.note(Level::Error, text),
+            Ok(Ok(outcome)) => {
+                let Some(entry) = self.get_mut(id) else { return };
+                let more = outcome.members.len().saturating_sub(entry.included.drawn());
+                entry.included = entry.included.clone().extended(more);
+                entry.findings = None;
+                entry.stored = Stored::Whole(Arc::new(outcome));
+                if self.chosen == Some(id) {
+                    self.compare(id, false, documents);
+                }
+            }
+        }
+    }
+
+    /// Whether samples are being added to a result.
+    pub fn is_joining(&self) -> bool {
+        self.joining.is_some()
+    }
+
     /// Compares the samples of a result that count, to show it. False if its image is not the open
     /// one.
     fn compare(&mut self, id: u64, follow: bool, documents: &Documents) -> bool {
@@ -315,6 +365,7 @@ impl ResultList {
     }
 
     pub(super) fn poll(&mut self, documents: &mut Documents, shell: &mut Shell) {
+        self.poll_joining(documents, shell);
         self.poll_comparing(documents, shell);
         self.poll_packing(shell);
     }
@@ -373,7 +424,10 @@ impl ResultList {
                 }
             }
         }
-        let waits = |r: &&ResultEntry| r.packable && !r.is_packed() && !self.is_looked_at(r.id);
+        let joins = self.joining.as_ref().map(|(id, _)| *id);
+        let waits = |r: &&ResultEntry| {
+            joins != Some(r.id) && r.packable && !r.is_packed() && !self.is_looked_at(r.id)
+        };
         if self.packing.is_none()
             && let Some(entry) = self.entries.iter().find(waits)
             && let Stored::Whole(outcome) = &entry.stored

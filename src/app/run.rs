@@ -20,6 +20,8 @@ pub struct Started {
     pub slices: Range<usize>,
     pub members: usize,
     pub steps: usize,
+    /// Number of the first member, from 0.
+    pub first: usize,
 }
 
 /// A member's newest estimate and where it belongs.
@@ -48,6 +50,8 @@ pub struct Run {
     /// The newest step, its previews taken out.
     pub step: Option<Step>,
     pub cancelling: bool,
+    /// The result that the samples are added to.
+    pub more_of: Option<u64>,
     /// The view goes with the slice that is worked on until the person scrolls.
     pub follow: bool,
     /// What is on the screen, by member.
@@ -85,6 +89,7 @@ impl Run {
             fraction: 0.0,
             step: None,
             cancelling: false,
+            more_of: None,
             follow: true,
             previews: BTreeMap::new(),
             preview_version: 0,
@@ -104,8 +109,10 @@ impl Run {
     pub(super) fn poll(&mut self, now: f64) -> Option<End> {
         loop {
             match self.job.events.try_recv() {
-                Ok(Event::Started { device, roi, slices, members, steps, .. }) => {
-                    self.started = Some(Started { device, roi, slices, members, steps });
+                Ok(Event::Started { device, roi, slices, members, steps, first, .. }) => {
+                    // Of the members before nothing more is heard.
+                    self.waiting.clear();
+                    self.started = Some(Started { device, roi, slices, members, steps, first });
                 }
                 Ok(Event::Step(step)) => self.take_step(step),
                 Ok(Event::Finished(outcome)) => return Some(End::Finished(outcome)),
@@ -160,6 +167,11 @@ impl Run {
     pub fn drawn(&self) -> (usize, usize) {
         let asked = (self.settings.members, self.settings.steps);
         self.started.as_ref().map_or(asked, |s| (s.members, s.steps))
+    }
+
+    /// Number of the first member that is drawn now, from 0.
+    pub fn first(&self) -> usize {
+        self.started.as_ref().map_or(self.settings.first, |s| s.first)
     }
 
     /// One line for the one bar.

@@ -3,7 +3,8 @@
 use super::run::End;
 use super::shell::Shell;
 use super::{
-    Document, Documents, Engine, Findings, Level, Prompts, Regions, Run, RunCommand, Wake, Work,
+    Document, Documents, Engine, Findings, Level, Prompts, Regions, ResultEntry, Run, RunCommand,
+    Wake, Work,
 };
 use crate::diffusion::TRAINING_STEPS;
 use crate::inference::{DeviceChoice, Job, Outcome, Refine, Settings, Steer, slice_axis};
@@ -13,6 +14,8 @@ use std::sync::Arc;
 
 /// Most samples that the window draws at once.
 pub const MOST_SAMPLES: usize = 50;
+/// Most that it draws until they are stable.
+pub const MOST_UNTIL_STABLE: usize = 500;
 
 pub struct Runs {
     engine: Box<dyn Engine>,
@@ -117,6 +120,10 @@ impl Runs {
                 self.settings = settings;
                 self.settings.members = self.settings.members.clamp(1, MOST_SAMPLES);
                 self.settings.steps = self.settings.steps.clamp(1, TRAINING_STEPS);
+                if let Some(rule) = &mut self.settings.until {
+                    rule.maximum = rule.maximum.clamp(2, MOST_UNTIL_STABLE);
+                    rule.minimum = rule.minimum.clamp(2, rule.maximum);
+                }
             }
             RunCommand::SetOneSlice(one) => self.one_slice = one,
             RunCommand::SetRegion(choice) => {
@@ -144,7 +151,7 @@ impl Runs {
             }
             RunCommand::Prompt(command) => self.prompts.apply(command),
             // Of the session, which knows the masks.
-            RunCommand::Refine | RunCommand::RefineLook => {}
+            RunCommand::Refine | RunCommand::RefineLook | RunCommand::More { .. } => {}
             RunCommand::Cancel => {
                 if let Some(run) = &mut self.run {
                     run.cancel();
@@ -177,6 +184,40 @@ impl Runs {
         if let (Some(card), Some(document)) = (self.cards().iter().find(of_it).cloned(), document) {
             let refine = self.prompts.refine_look(look);
             self.start(card, document, false, Some(refine), shell);
+        }
+    }
+
+    /// More samples of a result of the open image, with the next seeds.
+    pub(super) fn more(
+        &mut self,
+        document: Option<&Document>,
+        entry: &ResultEntry,
+        members: usize,
+        shell: &mut Shell,
+    ) {
+        let about = entry.about();
+        let of_it = |c: &&ModelCard| c.id == about.model.id && c.sha256 == about.model.sha256;
+        let Some(card) = self.cards().iter().find(of_it).cloned() else {
+            let text = "The model of this result is not here any more, or has other weights.";
+            return shell.note(Level::Info, text);
+        };
+        let Some(document) = document else { return };
+        let members = members.clamp(1, MOST_SAMPLES);
+        let first = about.members.len();
+        let settings = Settings { members, first, until: None, ..about.settings.clone() };
+        let job = Job {
+            volume: document.volume.clone(),
+            time: about.time,
+            model: card.id.clone(),
+            settings: settings.clone(),
+        };
+        match self.engine.submit(job) {
+            Ok(running) => {
+                let mut run = Run::new(document, card, settings, running);
+                (run.more_of, run.time) = (Some(entry.id), about.time);
+                self.run = Some(run);
+            }
+            Err(text) => shell.note(Level::Error, format!("The run could not start: {text}")),
         }
     }
 

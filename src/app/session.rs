@@ -170,6 +170,20 @@ impl Session {
                         self.runs.refine(document, mask, &mut self.shell);
                     }
                 },
+                _ if let RunCommand::More { result, members } = command => {
+                    match self.more_blocker(result) {
+                        Some(why) => {
+                            let text = format!("No more samples can be drawn now: {why}.");
+                            self.shell.note(Level::Info, text);
+                        }
+                        None => {
+                            if let Some(entry) = self.results.get(result) {
+                                let document = self.documents.open();
+                                self.runs.more(document, entry, members, &mut self.shell);
+                            }
+                        }
+                    }
+                }
                 _ if command == RunCommand::RefineLook => match self.refine_look_blocker() {
                     Some(why) => {
                         self.shell.note(Level::Info, format!("Cannot refine now: {why}."));
@@ -288,6 +302,7 @@ impl Session {
         self.opening.loading().is_some()
             || self.runs.current().is_some()
             || self.results.is_comparing()
+            || self.results.is_joining()
             || self.solids.is_making()
             || self.comparisons.is_making()
             || self.exports.is_writing()

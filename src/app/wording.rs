@@ -6,7 +6,9 @@ mod samples;
 
 use look::percent as spelled;
 pub use look::{REVIEWED, nowhere, percent, region, rest, reviewed, stake};
-pub use samples::{DEPTH, STABLE, expected, member, pair, pairs, quantity, stopping, volumes};
+pub use samples::{
+    DEPTH, STABLE, expected, member, pair, pairs, quantity, round, stopped, stopping, volumes,
+};
 
 use super::{Calibrated, Extent, Included, Ratio};
 use crate::diffusion::Start;

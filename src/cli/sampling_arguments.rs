@@ -45,6 +45,8 @@ impl SamplingArguments {
             slices: None,
             roi: None,
             region: None,
+            first: 0,
+            until: None,
             steer: Steer::default(),
         })
     }

@@ -97,6 +97,25 @@ impl Engine {
         cancel: &AtomicBool,
         on_event: &mut dyn FnMut(Event),
     ) -> Result<(Option<Outcome>, bool), InferenceError> {
+        match &job.settings.until {
+            Some(rule) if !job.settings.instant => self.run_until(job, rule, cancel, on_event),
+            _ => {
+                let (mut outcome, cancelled) = self.run_once(job, cancel, on_event)?;
+                let first = job.settings.first;
+                let members = outcome.iter_mut().flat_map(|o| &mut o.members);
+                members.for_each(|m| m.index += first);
+                Ok((outcome, cancelled))
+            }
+        }
+    }
+
+    /// Members of a given number, numbered from 0.
+    pub(super) fn run_once(
+        &mut self,
+        job: &Job,
+        cancel: &AtomicBool,
+        on_event: &mut dyn FnMut(Event),
+    ) -> Result<(Option<Outcome>, bool), InferenceError> {
         let start = Instant::now();
         let (Loaded { card, temperatures, familiarity, segmenter }, device) =
             self.model(&job.model, job.settings.device)?;
@@ -138,6 +157,7 @@ impl Engine {
             members: agenda.seeds.len().max(1),
             steps: agenda.steps,
             batch: agenda.batch,
+            first: job.settings.first,
         });
         let classes = card.classes.len();
         let mut draft = Draft::new(&prepared, &agenda, classes, cancel, on_event);
@@ -345,6 +365,63 @@ mod tests {
         assert_eq!(outcome.slices, 0..finished);
         assert_eq!(outcome.members[0].soft.len(), 2 * 64 * 64 * finished);
         assert_eq!(steps, 3);
+    }
+
+    /// Float sums depend on how many are drawn together, so a value may differ by one of 255.
+    fn alike(a: &Outcome, b: &Outcome) {
+        assert_eq!(a.members.len(), b.members.len());
+        for (a, b) in a.members.iter().zip(&b.members) {
+            assert_eq!((a.index, a.seed), (b.index, b.seed));
+            assert!(a.soft.iter().zip(&b.soft).all(|(a, b)| a.abs_diff(*b) <= 1), "{}", a.index);
+        }
+    }
+
+    #[test]
+    fn members_that_are_added_later_are_those_of_one_larger_run() {
+        let mut engine = Engine::new();
+        let all = job(picture(64, 64, 1), 5, 2);
+        let larger = run(&mut engine, &all);
+        let part = |engine: &mut Engine, first, members| {
+            let mut job = all.clone();
+            (job.settings.first, job.settings.members) = (first, members);
+            run(engine, &job)
+        };
+        let three = part(&mut engine, 0, 3);
+        let joined = three.clone().joined(part(&mut engine, 3, 2)).unwrap();
+        alike(&joined, &larger);
+        assert_eq!(joined.settings, larger.settings);
+        // Two that do not belong together are not joined.
+        let wrong = part(&mut engine, 2, 2);
+        assert!(three.clone().joined(wrong).unwrap_err().to_string().contains("samples before"));
+        let mut other = all.clone();
+        other.settings = Settings { first: 3, members: 1, steps: 3, ..other.settings };
+        let other = run(&mut engine, &other);
+        assert!(three.joined(other).unwrap_err().to_string().contains("way of drawing"));
+    }
+
+    #[test]
+    fn drawing_until_stable_stops_by_the_rule_and_at_the_most() {
+        use crate::ensemble::StopRule;
+        let mut engine = Engine::new();
+        let mut job = job(picture(48, 48, 1), 1, 1);
+        let loose = StopRule { minimum: 4, window: 3, threshold: 10.0, ..StopRule::default() };
+        job.settings.until = Some(Box::new(loose.clone()));
+        let mut fractions = Vec::new();
+        let on_event = &mut |event| {
+            if let Event::Step(step) = event {
+                fractions.push(step.fraction);
+            }
+        };
+        let (outcome, cancelled) = engine.run(&job, &AtomicBool::new(false), on_event).unwrap();
+        let outcome = outcome.unwrap();
+        // Dice is defined from two members on: a window of three has its first value at five.
+        assert_eq!((outcome.members.len(), outcome.settings.members, cancelled), (5, 5, false));
+        assert!(fractions.windows(2).all(|w| w[0] < w[1]), "{fractions:?}");
+        let mut fixed = job.clone();
+        fixed.settings = Settings { members: 5, until: None, ..job.settings.clone() };
+        alike(&outcome, &run(&mut engine, &fixed));
+        job.settings.until = Some(Box::new(StopRule { threshold: -1.0, maximum: 7, ..loose }));
+        assert_eq!(run(&mut engine, &job).members.len(), 7);
     }
 
     #[test]

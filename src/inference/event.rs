@@ -56,6 +56,8 @@ pub enum Event {
         steps: usize,
         /// Members that run in one batch.
         batch: usize,
+        /// Number of the first member, from 0.
+        first: usize,
     },
     Step(Step),
     Finished(Arc<Outcome>),

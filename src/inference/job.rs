@@ -2,6 +2,7 @@
 
 use super::Steer;
 use crate::diffusion::{SamplerKind, Start};
+use crate::ensemble::StopRule;
 use crate::models::{Fit, Temperatures};
 use crate::volume::{Block, Class, ClassKind, Geometry, Notice, Roi, Source, Volume};
 use serde::{Deserialize, Serialize};
@@ -46,6 +47,12 @@ pub struct Settings {
     /// What a person says of the masks before they are drawn.
     #[serde(default)]
     pub steer: Steer,
+    /// Number of the first member: those before it are there already.
+    #[serde(default)]
+    pub first: usize,
+    /// Draw until more members would not change the summary, instead of `members` of them.
+    #[serde(default)]
+    pub until: Option<Box<StopRule>>,
 }
 
 impl Default for Settings {
@@ -62,6 +69,8 @@ impl Default for Settings {
             roi: None,
             region: None,
             steer: Steer::default(),
+            first: 0,
+            until: None,
         }
     }
 }

@@ -220,7 +220,7 @@ impl Segmenter for SliceSegmenter {
         let units = (0..parts).map(|i| i * slices / parts..(i + 1) * slices / parts).collect();
         let Some(plan) = plan else { return Ok(Agenda::deterministic(units)) };
         Ok(Agenda {
-            seeds: (0..members).map(|k| member_seed(settings.seed, k)).collect(),
+            seeds: (0..members).map(|k| member_seed(settings.seed, settings.first + k)).collect(),
             steps: plan.steps(),
             units,
             batch: members.min(most),

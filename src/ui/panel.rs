@@ -5,7 +5,8 @@ use crate::app::{
     Action, Command, Document, Panel, Run, RunCommand, Session, ShellCommand, ViewCommand, wording,
 };
 use crate::app::{
-    DeviceChoice, MOST_SAMPLES, Measure, SamplerKind, Settings, Start, TRAINING_STEPS, Tool,
+    DeviceChoice, MOST_SAMPLES, MOST_UNTIL_STABLE, Measure, SamplerKind, Settings, Start,
+    TRAINING_STEPS, Tool,
 };
 use crate::volume::Modality;
 use eframe::egui;
@@ -238,10 +239,12 @@ fn next_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
 /// How samples are drawn: rows of a grid of two columns.
 fn sampling_ui(ui: &mut egui::Ui, settings: &mut Settings) {
     let label = ui.label("Samples");
-    ui.add(egui::DragValue::new(&mut settings.members).range(1..=MOST_SAMPLES).speed(0.1))
+    let members = egui::DragValue::new(&mut settings.members).range(1..=MOST_SAMPLES).speed(0.1);
+    ui.add_enabled(settings.until.is_none(), members)
         .labelled_by(label.id)
         .on_hover_text("Masks to draw. Each is one plausible outline; their spread is shown.");
     ui.end_row();
+    until_ui(ui, settings);
     let label = ui.label("Steps");
     ui.add(egui::DragValue::new(&mut settings.steps).range(1..=TRAINING_STEPS).speed(0.2))
         .labelled_by(label.id)
@@ -282,6 +285,33 @@ fn sampling_ui(ui: &mut egui::Ui, settings: &mut Settings) {
     ui.end_row();
 }
 
+/// Instead of a number: until more samples would not change the summary.
+fn until_ui(ui: &mut egui::Ui, settings: &mut Settings) {
+    ui.label("");
+    ui.horizontal(|ui| {
+        let mut until = settings.until.is_some();
+        let tip = "Draw until mean size and mean Dice stay the same over the last 10 samples";
+        let tick = ui.checkbox(&mut until, "until stable");
+        if tick.on_hover_text(format!("{tip}. {}", wording::STABLE)).changed() {
+            settings.until = until.then(Box::default);
+        }
+    });
+    ui.end_row();
+    let Some(rule) = &mut settings.until else { return };
+    ui.label("At least, at most");
+    ui.horizontal(|ui| {
+        let ends =
+            [(&mut rule.minimum, "Samples at least"), (&mut rule.maximum, "Samples at most")];
+        for (end, name) in ends {
+            let field = ui.add(egui::DragValue::new(end).range(2..=MOST_UNTIL_STABLE).speed(0.2));
+            field.widget_info(|| {
+                egui::WidgetInfo::labeled(egui::accesskit::Role::SpinButton, true, name)
+            });
+        }
+    });
+    ui.end_row();
+}
+
 fn progress_ui(ui: &mut egui::Ui, session: &Session, run: &Run, commands: &mut Vec<Command>) {
     if session.live_run().is_none() {
         let text = format!("running on {}, which is no longer open", run.image_name);
@@ -295,7 +325,11 @@ fn progress_ui(ui: &mut egui::Ui, session: &Session, run: &Run, commands: &mut V
     };
     let line = match run.card.volumes {
         true => format!("{time}{} · {device}", wording::ONE_MASK),
-        false => format!("{time}{}, {steps} steps · {device}", wording::samples(members)),
+        false => {
+            let round = wording::round(run.first(), members, run.settings.until.as_deref());
+            let drawn = round.unwrap_or_else(|| wording::samples(members));
+            format!("{time}{drawn}, {steps} steps · {device}")
+        }
     };
     ui.label(RichText::new(line).size(12.0).color(theme::WEAK));
     let bar = egui::ProgressBar::new(run.fraction)

@@ -55,7 +55,7 @@ fn estimates_ui(ui: &mut egui::Ui, run: &Run, thumbnails: &Thumbnails) {
             Some(live) => format!("step {}", live.step),
             None => "waiting".to_owned(),
         };
-        let name = format!("Sample {}", member + 1);
+        let name = format!("Sample {}", run.first() + member + 1);
         tile(ui, thumbnails.member(member), &name, &text, false, true);
     }
 }

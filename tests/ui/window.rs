@@ -86,6 +86,7 @@ impl Hand {
             members,
             steps: 10,
             batch: members,
+            first: job.settings.first,
         });
     }
 

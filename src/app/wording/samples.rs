@@ -86,6 +86,23 @@ pub fn stopping(rule: &StopRule, curves: &[&Convergence], stops_at: Option<usize
     }
 }
 
+/// How a run ended that was to go on until it was stable.
+pub fn stopped(rule: &StopRule, stops_at: Option<usize>, samples: usize) -> String {
+    match stops_at {
+        Some(at) => format!("stable after {at} samples; {STABLE}"),
+        None => format!("not stable after {samples} samples, at most {} were drawn", rule.maximum),
+    }
+}
+
+/// While a run goes on until it is stable: "samples 21 to 25, at most 100".
+pub fn round(first: usize, samples: usize, rule: Option<&StopRule>) -> Option<String> {
+    let span = format!("samples {} to {}", first + 1, first + samples);
+    match rule {
+        Some(rule) => Some(format!("{span}, at most {}", rule.maximum)),
+        None => (first > 0).then_some(span),
+    }
+}
+
 /// How many samples the mean size will need, from how much the sizes scatter.
 pub fn expected(class: &ClassFindings) -> Option<String> {
     let sd = class.spread.sd.filter(|_| class.spread.values.len() >= 5)?;

@@ -1,7 +1,7 @@
 //! Whether more samples would change the summary: curves against their number.
 
 use super::{named, small, theme};
-use crate::app::{Command, Comparison, Curve, Findings, Quantity, Session, StopRule, wording};
+use crate::app::{Comparison, Curve, Findings, Quantity, StopRule, wording};
 use eframe::egui;
 use egui::{Align2, Color32, FontId, Pos2, Rect, Sense, Shape, Stroke, vec2};
 
@@ -9,11 +9,9 @@ const SIZE: egui::Vec2 = vec2(226.0, 128.0);
 
 pub(super) fn curves_ui(
     ui: &mut egui::Ui,
-    _session: &Session,
     findings: &Findings,
     index: usize,
     comparison: &Comparison,
-    _commands: &mut Vec<Command>,
 ) {
     let (Some(class), Some(compared)) =
         (findings.classes.get(index), comparison.classes.get(index))

@@ -8,8 +8,8 @@ mod volumes;
 
 use super::{input::hint, theme};
 use crate::app::{
-    Action, Command, Compared, Document, Findings, Panel, ResultCommand, Session, ShellCommand,
-    wording,
+    Action, Command, Compared, Document, Findings, Panel, ResultCommand, RunCommand, Session,
+    ShellCommand, wording,
 };
 use eframe::egui;
 use egui::RichText;
@@ -55,10 +55,11 @@ pub(super) fn panel_ui(
     };
     let Some(entry) = session.results().chosen() else { return };
     let (result, drawn) = (entry.id, findings.included.drawn());
+    theme::section(ui, "Compare samples");
     if drawn < 2 {
+        more_ui(ui, session, result, commands);
         return;
     }
-    theme::section(ui, "Compare samples");
     let now = document.compared();
     ui.horizontal(|ui| {
         for (compared, text) in [
@@ -104,6 +105,23 @@ pub(super) fn panel_ui(
     if ui.button("Samples side by side…").on_hover_text(tip).clicked() {
         commands.push(Action::Samples.into());
     }
+    more_ui(ui, session, result, commands);
+}
+
+/// More samples of the same kind, with the next seeds.
+fn more_ui(ui: &mut egui::Ui, session: &Session, result: u64, commands: &mut Vec<Command>) {
+    let blocker = session.more_blocker(result);
+    ui.horizontal(|ui| {
+        for members in [5, 10] {
+            let button = egui::Button::new(format!("{members} more samples"));
+            let button = ui.add_enabled(blocker.is_none(), button);
+            let button = button.on_disabled_hover_text(blocker.as_deref().unwrap_or_default());
+            let tip = "Drawn as these were, with the next seeds, and added to this result";
+            if button.on_hover_text(tip).clicked() {
+                commands.push(RunCommand::More { result, members }.into());
+            }
+        }
+    });
 }
 
 /// The window with the numbers; it can be moved off the image.
@@ -167,7 +185,7 @@ fn contents_ui(
         },
         Tab::Enough => match comparison {
             Some(comparison) => {
-                curves::curves_ui(ui, session, findings, index, comparison, commands);
+                curves::curves_ui(ui, findings, index, comparison);
             }
             None => waits(ui),
         },

@@ -2,6 +2,7 @@
 
 mod look;
 mod members;
+mod more;
 
 use crate::window::*;
 use sfumato::app::Findings;
