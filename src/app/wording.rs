@@ -1,13 +1,17 @@
 //! Sentences about results, in one place, so that no panel can promise more than the numbers say:
 //! a spread over samples is not a calibrated interval, agreement is not correctness.
 
+mod forbidden;
 mod look;
+mod number;
 mod samples;
 
-use look::percent as spelled;
-pub use look::{REVIEWED, nowhere, percent, region, rest, reviewed, stake};
+pub use forbidden::FORBIDDEN;
+pub use look::{REVIEWED, nowhere, region, rest, reviewed, stake};
+use number::number;
+pub use number::{percent, size};
 pub use samples::{
-    DEPTH, STABLE, expected, member, pair, pairs, quantity, round, stopped, stopping, volumes,
+    DEPTH, STABLE, expected, least_pair, member, pair, quantity, round, stopped, stopping, volumes,
 };
 
 use super::{Calibrated, Extent, Included, Ratio};
@@ -23,17 +27,6 @@ pub const PURPOSE: &str = "See where a segmentation model draws its line, and ho
 pub const RESEARCH_USE: &str = "Sfumato is research software. It is not a medical device and must not be used for diagnosis, treatment or any clinical decision.";
 
 pub const RESEARCH_USE_SHORT: &str = "research use only";
-
-/// Words that must not stand near these numbers.
-pub const FORBIDDEN: [&str; 7] = [
-    "accurate",
-    "certain",
-    "confident",
-    "safe",
-    "probability of disease",
-    "95 % confidence",
-    "correct",
-];
 
 /// What samples condense from.
 pub fn start(start: Start) -> &'static str {
@@ -79,24 +72,6 @@ pub fn progress(slices_done: usize, slices: usize, step: usize, steps: usize) ->
     } else {
         step
     }
-}
-
-/// Three significant digits, but never fewer than the whole number.
-fn number(value: f64) -> String {
-    let size = value.abs();
-    if size >= 100.0 || size == 0.0 {
-        format!("{value:.0}")
-    } else if size >= 10.0 {
-        format!("{value:.1}")
-    } else {
-        format!("{value:.2}")
-    }
-}
-
-/// "12.3 mL": one size, in the unit that suits it.
-pub fn size(extent: Extent, value: f64) -> String {
-    let (unit, scale) = extent.readable(value);
-    format!("{} {unit}", number(value / scale))
 }
 
 /// "area 1234 mm² ± 56 (1150–1310), N = 8": mean, standard deviation, least and greatest over the
@@ -308,7 +283,7 @@ pub fn part_of_scan(first: usize, slices: usize, depth: usize) -> String {
     }
 }
 
-/// "samples agree: 0.94 (mean Dice of 28 pairs, 8 samples)".
+/// "samples agree: 0.94 (mean Dice of 28 8 samples)".
 pub fn agreement(mean_dice: Option<f64>, samples: usize, empty: usize) -> String {
     if samples > 0 && empty == samples {
         return if samples == 1 {
@@ -319,7 +294,7 @@ pub fn agreement(mean_dice: Option<f64>, samples: usize, empty: usize) -> String
     }
     let mut text = match mean_dice {
         Some(d) if samples >= 2 => format!(
-            "samples agree: {d:.2} (mean Dice of {} pairs, {samples} samples)",
+            "samples agree: {d:.2} (mean Dice of {} {samples} samples)",
             samples * (samples - 1) / 2
         ),
         _ => "one sample, no spread".to_owned(),
@@ -410,10 +385,7 @@ mod tests {
 
     #[test]
     fn display_text_agreement_and_empty_samples() {
-        assert_eq!(
-            agreement(Some(0.942), 8, 0),
-            "samples agree: 0.94 (mean Dice of 28 pairs, 8 samples)"
-        );
+        assert_eq!(agreement(Some(0.942), 8, 0), "samples agree: 0.94 (mean Dice of 28 8 samples)");
         assert_eq!(agreement(Some(1.0), 10, 10), "all 10 samples are empty");
         assert!(agreement(Some(0.2), 10, 3).ends_with("3 of 10 samples are empty"));
         assert_eq!(agreement(None, 1, 0), "one sample, no spread");

@@ -301,6 +301,40 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn maps_exclude() {
+        use crate::ensemble::Measure;
+        let soft: Vec<Vec<u8>> = (0..20u32)
+            .map(|m| {
+                (0..6000u32).map(|v| (v.wrapping_mul(2_654_435_761 + m) >> 24) as u8).collect()
+            })
+            .collect();
+        let without = [0, 3, 4, 9, 11, 17, 19];
+        let rest: Vec<&[u8]> =
+            (0..20).filter(|m| !without.contains(m)).map(|m| soft[m].as_slice()).collect();
+        let thirteen: Vec<Vec<u8>> = rest.iter().map(|m| m.to_vec()).collect();
+        let thirteen: Vec<&[u8]> = thirteen.iter().map(Vec::as_slice).collect();
+        let build = |m: &[&[u8]]| Ensemble::from_soft(m, 2, ClassKind::Exclusive, 3000);
+        let (a, b) = (build(&rest).expect("valid"), build(&thirteen).expect("valid"));
+        let all: Vec<&[u8]> = soft.iter().map(Vec::as_slice).collect();
+        let all = build(&all).expect("valid");
+        for c in 0..2 {
+            // Counts of all, less those of the seven, are those of the others.
+            let left: Vec<u16> = (0..3000)
+                .map(|v| {
+                    let out = without.iter().filter(|&&m| all.member_mask(m, c)[v]).count();
+                    all.count(c)[v] - out as u16
+                })
+                .collect();
+            assert_eq!(a.count(c), left);
+            assert_eq!((a.n(), a.sizes(c)), (13, b.sizes(c)));
+            for measure in Measure::ALL {
+                assert_eq!(a.map(c, measure), b.map(c, measure));
+            }
+            assert_eq!(a.soft_mean(c), b.soft_mean(c));
+        }
+    }
+
+    #[test]
     fn counts_do_not_depend_on_threads() {
         let soft: Vec<Vec<u8>> = (0..5u32)
             .map(|m| {

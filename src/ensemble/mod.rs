@@ -11,6 +11,7 @@
 //! | `maps` | fraction, soft mean, mutual information per voxel |
 //! | `fused` | majority, label maps, members as label maps |
 //! | `staple` | fusion with estimated sensitivity and specificity |
+//! | `staple_labels` | the same over several labels at once |
 //! | `agreement` | pairwise Dice, depth of a member |
 //! | `band_depth` | [`BoxPlot`]: contour box plots |
 //! | `convergence` | [`Convergence`]: curves against the number of members, [`StopRule`] |
@@ -31,6 +32,7 @@ mod regions;
 mod shell;
 mod spread;
 mod staple;
+mod staple_labels;
 
 pub use agreement::{Depths, PairwiseDice};
 pub use band_depth::BoxPlot;
@@ -42,6 +44,7 @@ pub use members::Ensemble;
 pub use regions::{MOST_REGIONS, Region, Regions};
 pub use spread::{Spread, quantile};
 pub use staple::Staple;
+pub use staple_labels::StapleLabels;
 
 #[derive(Debug, thiserror::Error)]
 pub enum EnsembleError {

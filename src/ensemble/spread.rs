@@ -138,6 +138,22 @@ mod tests {
         assert_eq!(Spread::of(vec![1.0, f64::NAN]), None);
     }
 
+    /// If samples are exchangeable, min to max of N holds one more with probability (N − 1)/(N + 1).
+    #[test]
+    fn spread_coverage() {
+        let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(9);
+        let draws = 200_000;
+        let held = (0..draws)
+            .filter(|_| {
+                let values: Vec<f64> = (0..10).map(|_| rng.random::<f64>()).collect();
+                let spread = Spread::of(values).expect("values");
+                (spread.min..=spread.max).contains(&rng.random::<f64>())
+            })
+            .count();
+        let share = held as f64 / f64::from(draws);
+        assert!((share - 9.0 / 11.0).abs() <= 0.005, "{share}");
+    }
+
     #[test]
     fn volume_identity() {
         let sheared = Affine([

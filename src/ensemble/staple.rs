@@ -10,8 +10,8 @@ use std::ops::Range;
 
 /// Voxels added round the union of all members on each side.
 const MARGIN: usize = 5;
-const TOLERANCE: f64 = 1e-7;
-const MAX_ROUNDS: usize = 200;
+pub(super) const TOLERANCE: f64 = 1e-7;
+pub(super) const MAX_ROUNDS: usize = 200;
 const RATE_MIN: f64 = 1e-10;
 
 /// The result of STAPLE for one class.
@@ -134,7 +134,7 @@ fn fit(patterns: &[Pattern], members: usize, prior: f64) -> Result<Fit, Ensemble
 }
 
 /// The box round all voxels with a vote, grown and clipped; `None` if there is no vote.
-fn domain(count: &[u16], shape: [usize; 3]) -> Option<[Range<usize>; 3]> {
+pub(super) fn domain(count: &[u16], shape: [usize; 3]) -> Option<[Range<usize>; 3]> {
     let (mut low, mut high) = ([usize::MAX; 3], [0; 3]);
     for (v, _) in count.iter().enumerate().filter(|(_, k)| **k > 0) {
         let at = [v % shape[0], v / shape[0] % shape[1], v / (shape[0] * shape[1])];

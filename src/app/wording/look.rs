@@ -1,6 +1,6 @@
 //! Sentences about where to look: what is at stake, and how far a person has looked.
 
-use super::{number, size};
+use super::number::{number, percent, size};
 use crate::app::Extent;
 use crate::ensemble::{Region, Regions};
 use crate::volume::{Geometry, LengthUnit};
@@ -12,12 +12,6 @@ pub fn region(extent: Extent, voxel: f64, geometry: &Geometry, region: &Region) 
     let unit = if geometry.unit() == LengthUnit::Millimetre { "mm" } else { "px" };
     let thick = number(region.thickness);
     format!("{stake} · {} · {thick} {unit} thick", percent(region.share))
-}
-
-/// "24 %"; a little is never said to be nothing.
-pub fn percent(share: f64) -> String {
-    let percent = 100.0 * share;
-    if percent > 0.0 && percent < 0.5 { "< 1 %".to_owned() } else { format!("{percent:.0} %") }
 }
 
 /// "3 of 12 reviewed".

@@ -1,6 +1,7 @@
 //! Whether more samples would change the summary: curves against their number.
 
-use super::{named, small, theme};
+use super::theme;
+use super::word::{named, small};
 use crate::app::{Comparison, Curve, Findings, Quantity, StopRule, wording};
 use eframe::egui;
 use egui::{Align2, Color32, FontId, Pos2, Rect, Sense, Shape, Stroke, vec2};

@@ -1,6 +1,7 @@
 //! The samples one by one, sorted as one likes.
 
-use super::{small, theme};
+use super::theme;
+use super::word::small;
 use crate::app::{
     Command, Document, Findings, MemberOrder, ResultCommand, Session, ViewCommand, wording,
 };

@@ -5,6 +5,7 @@ mod curves;
 mod list;
 mod pairs;
 mod volumes;
+mod word;
 
 use super::{input::hint, theme};
 use crate::app::{
@@ -13,6 +14,7 @@ use crate::app::{
 };
 use eframe::egui;
 use egui::RichText;
+use word::small;
 
 const WIDTH: f32 = 470.0;
 
@@ -32,15 +34,6 @@ impl Tab {
         (Self::Volumes, "Sizes"),
         (Self::Enough, "Enough samples?"),
     ];
-}
-
-fn small(text: impl Into<String>) -> RichText {
-    RichText::new(text).size(12.0)
-}
-
-/// A painted thing has a name for those who do not see it.
-fn named(response: &egui::Response, text: &str) {
-    response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Image, true, text));
 }
 
 /// In the panel: what is drawn of the samples.

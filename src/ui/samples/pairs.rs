@@ -1,7 +1,8 @@
 //! Dice of each sample with each, as a table in grey on a fixed scale from 0 to 1. A click compares the
 //! two on the image.
 
-use super::{named, small, theme};
+use super::theme;
+use super::word::{named, small};
 use crate::app::{ClassFindings, Command, Compared, Findings, ResultCommand, Session, wording};
 use eframe::egui;
 use egui::{Align2, Color32, FontId, Pos2, Rect, Sense, Stroke, StrokeKind, vec2};
@@ -20,7 +21,9 @@ pub(super) fn pairs_ui(
     commands: &mut Vec<Command>,
 ) {
     let n = class.dice.len();
-    ui.label(small(wording::pairs(class, findings.samples())));
+    let agreement = wording::agreement(class.mean_dice, findings.samples(), class.empty);
+    let least = wording::least_pair(class).map_or_else(String::new, |l| format!("; {l}"));
+    ui.label(small(agreement + &least));
     if n < 2 {
         return;
     }

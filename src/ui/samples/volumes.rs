@@ -1,7 +1,8 @@
 //! How the sizes of the samples are spread: a histogram with a tick per sample, the direct mask and a
 //! reference where there are any.
 
-use super::{named, small, theme};
+use super::theme;
+use super::word::{named, small};
 use crate::app::{ClassComparison, ClassFindings, Findings, wording};
 use eframe::egui;
 use egui::{Align2, FontId, Pos2, Rect, Sense, Shape, Stroke, vec2};

@@ -147,7 +147,15 @@ fn the_window_holds_list_pairs_sizes_and_curves() {
     w.harness.hover_at(at);
     w.harness.run_steps(2);
     assert!(w.has("samples 1 and 2: Dice"), "{:?}", w.texts());
-    w.drag(egui::PointerButton::Primary, at, egui::Vec2::ZERO);
+    for pressed in [true, false] {
+        w.harness.event(Event::PointerButton {
+            pos: at,
+            button: egui::PointerButton::Primary,
+            pressed,
+            modifiers: Modifiers::NONE,
+        });
+    }
+    w.harness.run_steps(3);
     assert_eq!(document(&w).pair, Some([0, 1]));
     assert_eq!(document(&w).compared(), Compared::Difference);
     w.press_button("Sizes");
