@@ -219,22 +219,30 @@ impl Calibration {
     }
 }
 
-/// What a calibration says of every class of a result, for its record: the intervals, or why it is not
-/// used.
+/// What a calibration says of every class of a result, for its record, and the intervals.
+///
+/// # Errors
+/// Why it is not used.
 pub fn calibration_record(
     (file, name): (&Calibration, &str),
     (outcome, included): (&Outcome, &Included),
     card: &ModelCard,
     modality: Modality,
-) -> Result<Value, String> {
+) -> Result<(Value, Vec<Calibrated>), String> {
     let extent = super::Extent::of(&outcome.geometry);
     let preprocessing = preprocessing_sha256(card);
     file.applies(outcome, included, modality, (&preprocessing, extent.unit()))?;
     let ensemble = included.ensemble(outcome).map_err(|e| e.to_string())?;
     let voxel = super::Extent::of_voxel(&outcome.geometry);
-    let classes = outcome.model.classes.iter().enumerate().map(|(c, class)| {
-        let found = file.interval(class.label, &ensemble.volumes(c, voxel), ALPHA)?;
-        Ok(json!({
+    let all = outcome
+        .model
+        .classes
+        .iter()
+        .enumerate()
+        .map(|(c, class)| file.interval(class.label, &ensemble.volumes(c, voxel), ALPHA));
+    let all = all.collect::<Result<Vec<Calibrated>, String>>()?;
+    let classes = outcome.model.classes.iter().zip(&all).map(|(class, found)| {
+        json!({
             "name": class.name,
             "label": class.label,
             "low": found.interval.low,
@@ -242,16 +250,17 @@ pub fn calibration_record(
             "empty": found.interval.empty,
             "cases": found.cases,
             "coverage_5_95": found.coverage,
-        }))
+        })
     });
-    let classes = classes.collect::<Result<Vec<Value>, String>>()?;
-    Ok(json!({
+    let classes: Vec<Value> = classes.collect();
+    let said = json!({
         "file": name,
         "source": file.source,
         "alpha": f64::from(ALPHA) / 1000.0,
         "unit": extent.unit(),
         "classes": classes,
-    }))
+    });
+    Ok((said, all))
 }
 
 #[cfg(test)]

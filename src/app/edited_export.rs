@@ -2,9 +2,9 @@
 //! `edited.nii.gz`, on request `edited.seg.dcm` and `edited.rtstruct.dcm`, `edited.labels.txt` for
 //! ITK-SNAP, `measurements.csv`, and `edited.json` with where the mask came from.
 
+use super::ResultsError;
 use super::editing::Measured;
 use super::record::{described, named_values};
-use super::results::ResultsError;
 use super::{ExportOptions, Work, wording};
 use crate::edit::EditLabel;
 use crate::io::export::{

@@ -4,13 +4,23 @@ use super::result_list::ResultList;
 use super::shell::Shell;
 use super::task::Task;
 use super::{
-    EditedMask, Editing, ExportCommand, ExportOptions, Included, Level, Panel, Wake, write_edited,
+    EditedMask, Editing, ExportCommand, ExportOptions, Included, Level, More, Panel, REPORT,
+    Report, ResultFile, Wake, write_edited,
 };
 use crate::inference::Outcome;
+use crate::volume::Volume;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Writes what the samples that count say into a folder and returns the files. One line on failure.
-pub type Exporter = fn(&Path, &Outcome, &Included, &ExportOptions) -> Result<Vec<PathBuf>, String>;
+pub type Exporter =
+    fn(&Path, &Outcome, &Included, &ExportOptions, More) -> Result<Vec<PathBuf>, String>;
+
+/// What a report is made of beside the samples.
+pub(super) struct ForReport {
+    pub(super) volume: Arc<Volume>,
+    pub(super) calibrated: Vec<String>,
+}
 
 /// What is being written.
 enum What {
@@ -94,6 +104,7 @@ impl Exports {
         command: ExportCommand,
         results: &ResultList,
         edited: Option<(u64, u64, EditedMask)>,
+        report: Option<ForReport>,
         shell: &mut Shell,
     ) {
         match command {
@@ -112,6 +123,11 @@ impl Exports {
                     shell.note(Level::Info, "There is no result to export yet.");
                     return;
                 };
+                if options.report && report.is_none() {
+                    let text = "A report needs the image: open it, or write the files without one.";
+                    shell.note(Level::Warning, text);
+                    return;
+                }
                 let (stored, included) = (entry.stored.clone(), entry.included.clone());
                 self.folder.clone_from(&folder);
                 shell.change_preferences(|p| p.export_folder = Some(folder.clone()));
@@ -119,7 +135,20 @@ impl Exports {
                 let exporter = self.exporter;
                 let counted = included.clone();
                 let task = Task::spawn("export a result", &self.wake, move || {
-                    exporter(&folder, &*stored.outcome()?, &counted, &options)
+                    let outcome = stored.outcome()?;
+                    let mut more = More::default();
+                    if let Some(of) = report.filter(|_| options.report) {
+                        let page = Report {
+                            volume: &of.volume,
+                            outcome: &outcome,
+                            included: &counted,
+                            calibrated: &of.calibrated,
+                            identity: options.keep_identity,
+                        };
+                        let bytes = page.html()?.into_bytes();
+                        more.files.push(ResultFile { name: REPORT.to_owned(), bytes });
+                    }
+                    exporter(&folder, &outcome, &counted, &options, more)
                 });
                 self.writing = Some(Writing { what: What::Result { result, included }, task });
             }

@@ -2,6 +2,7 @@
 //! values.
 
 use super::record::{RECORD, read_record};
+use super::result_maps::{SAMPLES, measure_file};
 use super::{ExportOptions, Included};
 use crate::diffusion::{SamplerKind, Start};
 use crate::ensemble::Measure;
@@ -223,9 +224,14 @@ impl Recorded {
     /// Which files to write so that all can be compared.
     pub fn options(&self) -> ExportOptions {
         let names: Vec<String> = self.outputs().into_iter().map(|(name, _)| name).collect();
-        let file = |m: &Measure| format!("{}.nii.gz", m.name().replace(' ', "_"));
-        let measure = Measure::ALL.into_iter().find(|m| names.contains(&file(m)));
-        ExportOptions { measure: measure.unwrap_or_default(), ..ExportOptions::default() }
+        let has = |name: &str| names.iter().any(|n| n == name);
+        let measure = Measure::ALL.into_iter().find(|m| has(&measure_file(*m)));
+        ExportOptions {
+            measure: measure.unwrap_or_default(),
+            all_maps: has("count.nii.gz"),
+            table: has(SAMPLES),
+            ..ExportOptions::default()
+        }
     }
 
     /// Each number and file of the record beside those in the folder of the same run done again.

@@ -4,6 +4,7 @@
 mod action;
 mod blockers;
 mod compare;
+mod report;
 mod solid;
 
 use super::calibrations::{Calibrations, Said};
@@ -213,10 +214,11 @@ impl Session {
                 // What is looked at is what is meant.
                 let of_edited = command == ExportCommand::Prepare(None) && self.editing.is_shown();
                 let edited = self.edited_mask(&command);
-                self.exports.apply(command, &self.results, edited, &mut self.shell);
+                let report = self.for_report(&command);
+                self.exports.apply(command, &self.results, edited, report, &mut self.shell);
                 if of_edited {
                     let meant = ExportCommand::Edited(true);
-                    self.exports.apply(meant, &self.results, None, &mut self.shell);
+                    self.exports.apply(meant, &self.results, None, None, &mut self.shell);
                 }
             }
             Command::Shell(command) => self.shell.apply(command),

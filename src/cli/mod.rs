@@ -8,6 +8,7 @@ mod calibrate;
 mod convert;
 mod demo;
 mod evaluate;
+mod extra_arguments;
 mod familiarize;
 mod info;
 mod mask;

@@ -1,19 +1,18 @@
 //! `sfumato segment`
 
 use super::Failure;
+use super::extra_arguments::ExtraArguments;
 use super::open_arguments::OpenArguments;
 use super::sampling_arguments::SamplingArguments;
 use super::steering_arguments::{SteeringArguments, all_within, within};
 use crate::app::{
-    Calibration, ExportOptions, Included, Obstacles, ResultsError, begin_results,
-    calibration_record, wording, write_results_with,
+    ExportOptions, Included, Obstacles, ResultsError, begin_results, wording, write_results_with,
 };
 use crate::ensemble::StopRule;
-use crate::inference::{Engine, Event, InferenceError, Job, Outcome, Settings, doubt};
+use crate::inference::{Engine, Event, InferenceError, Job, Settings, doubt};
 use crate::locate::{Found, Located, locator};
 use crate::models::{ModelCard, card, cards};
 use crate::volume::{Modality, Notice, Roi, Volume};
-use serde_json::{Map, Value, json};
 use std::io::{IsTerminal, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -64,10 +63,8 @@ pub(super) struct Arguments {
     keep_identity: bool,
     #[command(flatten)]
     opening: OpenArguments,
-    /// A calibration of the model by `sfumato calibrate`: the record then holds the interval in which the
-    /// reference volume lies as often as it says [default: MODEL.calibration.json beside a weights file].
-    #[arg(long, value_name = "FILE")]
-    calibration: Option<PathBuf>,
+    #[command(flatten)]
+    extras: ExtraArguments,
     /// Replace files of other origin too, not only an earlier run's results.
     #[arg(long)]
     overwrite: bool,
@@ -101,6 +98,9 @@ fn export_options(a: &Arguments, volume: &Volume) -> Result<ExportOptions, Failu
         rtstruct: wanted(Format::Rtstruct, "RT Structure Set", &obstacles.rtstruct)?,
         keep_identity: a.keep_identity,
         overwrite: a.overwrite,
+        all_maps: a.extras.all_maps,
+        table: a.extras.csv,
+        report: a.extras.report,
         ..ExportOptions::default()
     })
 }
@@ -274,9 +274,10 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
     own.steer = a.steering.steer(&card, &volume)?;
     // Said before the work, not only after it.
     warnings.say(doubt(&card, &volume).map(Notice::amber).iter());
-    let (calibration, modality) = (calibration(a, &model)?, volume.modality);
+    let extras = a.extras.read(&model, a.keep_identity)?;
     let times = times(a, &volume)?;
     let volume = Arc::new(volume);
+    let shown = volume.clone();
     let live = std::io::stderr().is_terminal();
     let cancel = super::interrupt_flag()?;
     let mut engine = Engine::new();
@@ -309,7 +310,7 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
             eprintln!("sfumato: note: {}", wording::stopped(rule, stop, outcome.members.len()));
         }
         let included = Included::all(outcome.members.len());
-        let more = calibrated(calibration.as_ref(), (&outcome, &included), (&card, modality));
+        let more = extras.more(&shown, (&outcome, &included), &card)?;
         for file in
             write_results_with(set, &outcome, &included, &export, more).map_err(|e| refused(&e))?
         {
@@ -323,35 +324,6 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-/// The calibration asked for, or that which lies beside the weights, with its name.
-fn calibration(a: &Arguments, model: &str) -> Result<Option<(Calibration, String)>, Failure> {
-    let beside = Path::new(model).with_extension("calibration.json");
-    let path = match &a.calibration {
-        Some(path) => path,
-        None if model.ends_with(".safetensors") && beside.is_file() => &beside,
-        None => return Ok(None),
-    };
-    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-    Ok(Some((Calibration::read(path).map_err(Failure::Refused)?, name)))
-}
-
-/// What it says, for the record.
-fn calibrated(
-    file: Option<&(Calibration, String)>,
-    result: (&Outcome, &Included),
-    (card, modality): (&ModelCard, Modality),
-) -> Map<String, Value> {
-    let Some((file, name)) = file else { return Map::new() };
-    let said = match calibration_record((file, name), result, card, modality) {
-        Ok(said) => said,
-        Err(why) => {
-            eprintln!("sfumato: warning: the calibration {name} is not used: {why}");
-            json!({ "file": name, "not_used": why })
-        }
-    };
-    [("calibration".to_owned(), said)].into_iter().collect()
 }
 
 pub(super) fn refused(error: &ResultsError) -> Failure {

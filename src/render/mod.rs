@@ -6,8 +6,6 @@
 //! `shaders/`. Agreement lines are found on the CPU ([`contour`]), because dashes must follow them.
 
 mod callback;
-pub mod colormap;
-mod colormap_tables;
 pub mod contour;
 mod error;
 mod ground;
@@ -21,12 +19,12 @@ mod texture;
 pub mod twin;
 mod uniform;
 
+pub use crate::volume::colormap::{self, ColorMap};
 pub use crate::volume::{Block, Projection};
 pub use callback::{
     ground, install, remove_heat, remove_image, remove_labels, remove_mesh, set_heat, set_image,
     set_labels, set_mesh, update_heat, update_labels,
 };
-pub use colormap::ColorMap;
 pub use error::RenderError;
 pub use map::SliceMap;
 pub use pass::{SliceRenderer, shader_sources};

@@ -193,8 +193,15 @@ fn export_window(
                 ui.add_space(25.0);
                 let label = ui.label(small("Map of").color(theme::WEAK));
                 measure_ui(ui, &mut o.measure).labelled_by(label.id);
+                let all = "and all other maps: count, STAPLE";
+                ui.add_enabled(o.nifti, egui::Checkbox::new(&mut o.all_maps, all));
             });
+            ui.checkbox(&mut o.table, "CSV: the size of each sample");
         }
+        let can = session.can_report();
+        o.report &= can;
+        let page = egui::Checkbox::new(&mut o.report, "Report: one page with pictures (HTML)");
+        ui.add_enabled(can, page).on_disabled_hover_text("open the image of the result first");
         let seg = if one { "DICOM SEG: mask" } else { "DICOM SEG: mask and probability" };
         for (flag, text, why) in [
             (&mut o.seg, seg, &obstacles.seg),
@@ -210,14 +217,14 @@ fn export_window(
         } else {
             surface_choice(ui, &mut o.surface);
         }
-        let dicom = o.seg || o.rtstruct;
+        let dicom = o.seg || o.rtstruct || o.report;
         let identity = egui::Checkbox::new(&mut o.keep_identity, "Copy patient name, ID and dates");
         ui.add_enabled(dicom && from_dicom, identity)
             .on_hover_text("Into the DICOM files, so that an archive files them with their study")
             .on_disabled_hover_text("Only DICOM files made from a DICOM scan can hold them");
         let identity = match (dicom, from_dicom, o.keep_identity) {
             (false, ..) | (_, false, _) => "no patient identity",
-            (true, true, true) => "the DICOM files hold the patient's identity",
+            (true, true, true) => "the DICOM files and the report hold the patient's identity",
             (true, true, false) => {
                 "no patient name, ID or dates; the DICOM files refer to the series by its UIDs"
             }
@@ -237,7 +244,7 @@ fn export_window(
         ui.add_space(4.0);
         let folder = typed_path(&local.folder);
         let o = local.options;
-        let any = o.nifti || o.seg || o.rtstruct || o.surface.is_some();
+        let any = o.nifti || o.seg || o.rtstruct || o.table || o.report || o.surface.is_some();
         let ready = folder.is_some() && any && !session.exports().is_writing();
         let button = ui.add_enabled(ready, theme::primary("Write the files"));
         let why = match (session.exports().is_writing(), any) {

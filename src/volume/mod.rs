@@ -4,6 +4,8 @@
 //! (the NIfTI convention); DICOM's LPS+ is converted where a file is read or written.
 
 mod block;
+pub mod colormap;
+mod colormap_tables;
 mod distance;
 mod geometry;
 mod image;

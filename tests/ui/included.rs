@@ -5,7 +5,8 @@ use crate::window::*;
 use eframe::egui::{Key, Modifiers};
 use serde_json::json;
 use sfumato::app::{
-    ExportOptions, Findings, Included, Measure, ResultCommand, Shown, ViewCommand, export_results,
+    ExportOptions, Findings, Included, Measure, More, ResultCommand, Shown, ViewCommand,
+    export_results,
 };
 use sfumato::inference::Outcome;
 use std::path::Path;
@@ -237,7 +238,7 @@ fn ovl_5_files_hold_the_samples_that_count_and_the_record_names_the_others() {
     let record = w.export(1, &part, options);
     assert_eq!(w.session().results().unexported(), 0);
     let rest = without(&outcome, &[1, 3]);
-    export_results(&direct, &rest, &Included::all(3), &options).unwrap();
+    export_results(&direct, &rest, &Included::all(3), &options, More::default()).unwrap();
     for (key, value) in [
         ("members", json!(3)),
         ("member_indices", json!([0, 2, 4])),

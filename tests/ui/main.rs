@@ -18,6 +18,7 @@ mod planes;
 mod preferences;
 mod region;
 mod replay;
+mod reporting;
 mod results;
 mod rows;
 mod rules;

@@ -4,7 +4,7 @@ use eframe::egui::{self, Key, Modifiers};
 use egui_kittest::kittest::{NodeT, Queryable};
 use egui_kittest::{Harness, Node};
 use sfumato::app::{
-    Command, Engine, ExportCommand, ExportOptions, Exporter, Included, OpenCommand, Pane,
+    Command, Engine, ExportCommand, ExportOptions, Exporter, Included, More, OpenCommand, Pane,
     RunCommand, RunningJob, SessionOptions, ShellCommand, Wake, WorkerEngine, export_results,
     pane_name,
 };
@@ -218,6 +218,7 @@ pub(crate) fn write_result(
     outcome: &Outcome,
     included: &Included,
     options: &ExportOptions,
+    _: More,
 ) -> Result<Vec<PathBuf>, String> {
     std::fs::create_dir_all(folder).map_err(|e| e.to_string())?;
     let path = folder.join("result.json");

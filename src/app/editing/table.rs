@@ -5,7 +5,7 @@ use super::readings::Measured;
 use crate::app::task::Task;
 use crate::app::{
     Documents, Findings, LabelCommand, LabelReading, Level, MeasureCommand, Measurements, Shell,
-    Tool, record, results,
+    Tool, record, result_basis,
 };
 use crate::edit::{EditLabel, Proposal, fresh_color};
 use std::sync::Arc;
@@ -29,7 +29,7 @@ impl Editing {
                 .iter()
                 .map(|c| EditLabel::new(c.label, &c.name, c.color))
                 .collect(),
-            voxels: results::on_scan(&outcome, &findings.labels),
+            voxels: result_basis::on_scan(&outcome, &findings.labels),
             origin: record::provenance(&outcome, &findings.included),
         };
         let Some(work) = self.work_on(documents) else { return };
