@@ -5,6 +5,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::process::ExitCode {
     sfumato::nn::settle_threads();
-    let window = sfumato::cli::Window { open: sfumato::ui::open, shoot: sfumato::ui::shoot };
+    let window = sfumato::cli::Window {
+        open: sfumato::ui::open,
+        tour: sfumato::ui::tour,
+        shoot: sfumato::ui::shoot,
+    };
     sfumato::cli::main(window)
 }

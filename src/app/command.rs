@@ -2,8 +2,8 @@
 //! part of the session that answers it, and naming what it is about.
 
 use super::{
-    Compared, EditCommand, ExportOptions, Framing, FusedLook, Layout, MemberOrder, Pane,
-    PromptCommand, RegionChoice, RegionPlace, Slab, SpaceView, Taste, Tool, ViewId,
+    AnimationFormat, Compared, EditCommand, ExportOptions, Framing, FusedLook, Layout, MemberOrder,
+    Pane, PromptCommand, RegionChoice, RegionPlace, Slab, SpaceView, Taste, Tool, ViewId,
 };
 use crate::ensemble::Measure;
 use crate::inference::Settings;
@@ -26,6 +26,8 @@ pub enum Panel {
     Card,
     /// The samples of the shown result, side by side.
     Samples,
+    /// The steps of its run.
+    Film,
     About,
     Preferences,
     /// The question before results that were not exported are lost with the window.
@@ -247,6 +249,8 @@ pub enum RunCommand {
     Look,
     /// Clicks on the image.
     Prompt(PromptCommand),
+    /// Steps are slowed down for an audience, or not.
+    Demonstrate(bool),
     /// Draws the samples anew from the edited mask, what was changed by hand held.
     Refine,
     /// Draws samples from the one mask that is shown.
@@ -310,6 +314,14 @@ pub enum ExportCommand {
         folder: PathBuf,
         options: ExportOptions,
     },
+    /// The steps of a result's run as an animated picture, of all samples or of one.
+    Film {
+        result: u64,
+        format: AnimationFormat,
+        sample: Option<usize>,
+        /// That each step is shown.
+        ms: u16,
+    },
     /// The panel writes the edited mask, or the result.
     Edited(bool),
 }
@@ -318,6 +330,8 @@ pub enum ExportCommand {
 #[derive(Clone, Debug, PartialEq)]
 pub enum ShellCommand {
     Show(Panel, bool),
+    /// A card of the guided tour, from 0, or its end.
+    Tour(Option<usize>),
     /// Closes the window although results were not exported.
     Leave,
     AcknowledgeResearchUse,

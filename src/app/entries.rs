@@ -1,6 +1,7 @@
 //! Results of finished runs. Each stays in the session's list until the person deletes it, whatever
 //! becomes of its image. Those that are not looked at are packed: a mask is mostly one of two values.
 
+use super::SharedFilm;
 use super::{Findings, Included, Review, wording};
 use crate::inference::Outcome;
 use flate2::Compression;
@@ -28,6 +29,8 @@ pub struct ResultEntry {
     pub review: Review,
     /// What these say together, while it lies on the open image.
     pub findings: Option<Arc<Findings>>,
+    /// The steps of its run, if they were kept.
+    pub film: Option<SharedFilm>,
     /// The samples that counted when its files were written.
     pub(super) exported: Option<Included>,
     pub(super) stored: Stored,

@@ -4,11 +4,11 @@ use super::result_list::ResultList;
 use super::shell::Shell;
 use super::task::Task;
 use super::{
-    EditedMask, Editing, ExportCommand, ExportOptions, Included, Level, More, Panel, REPORT,
-    Report, ResultFile, Wake, write_edited,
+    AnimationFormat, EditedMask, Editing, ExportCommand, ExportOptions, Included, Level, More,
+    Panel, REPORT, Report, ResultFile, Wake, animation, film_frames, write_edited,
 };
 use crate::inference::Outcome;
-use crate::volume::Volume;
+use crate::volume::{Volume, Window};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,6 +19,7 @@ pub type Exporter =
 /// What a report is made of beside the samples.
 pub(super) struct ForReport {
     pub(super) volume: Arc<Volume>,
+    pub(super) window: Window,
     pub(super) calibrated: Vec<String>,
 }
 
@@ -33,6 +34,7 @@ enum What {
         work: u64,
         state: u64,
     },
+    Film,
 }
 
 struct Writing {
@@ -152,6 +154,23 @@ impl Exports {
                 });
                 self.writing = Some(Writing { what: What::Result { result, included }, task });
             }
+            ExportCommand::Film { result, format, sample, ms } => {
+                let (None, Some(entry), Some(of)) = (&self.writing, results.get(result), report)
+                else {
+                    return;
+                };
+                let Some(film) = entry.film.clone() else { return };
+                let (folder, time) = (self.folder.clone(), entry.about().time);
+                self.files.clear();
+                let task = Task::spawn("export an animation", &self.wake, move || {
+                    let frames = {
+                        let film = film.lock().map_err(|_| "the film is damaged".to_owned())?;
+                        film_frames(&film, (&of.volume, time, of.window), sample, ms)?
+                    };
+                    write_film(&folder, &animation(format, &frames)?, format)
+                });
+                self.writing = Some(Writing { what: What::Film, task });
+            }
             ExportCommand::Edited(edited) => {
                 self.edited = edited;
                 self.files.clear();
@@ -188,6 +207,7 @@ impl Exports {
                 match what {
                     What::Result { result, included } => results.mark_exported(result, included),
                     What::Edited { work, state } => editing.mark_exported(work, state),
+                    What::Film => {}
                 }
                 let text = format!("Exported {} files to {}", files.len(), self.folder.display());
                 shell.note(Level::Info, text);
@@ -196,6 +216,24 @@ impl Exports {
             Ok(Err(text)) => shell.note(Level::Error, format!("The export failed: {text}")),
         }
     }
+}
+
+/// Under the first free name.
+fn write_film(
+    folder: &Path,
+    bytes: &[u8],
+    format: AnimationFormat,
+) -> Result<Vec<PathBuf>, String> {
+    let ending = if format == AnimationFormat::Gif { "gif" } else { "png" };
+    std::fs::create_dir_all(folder)
+        .map_err(|e| format!("the folder cannot be made ({e}): {}", folder.display()))?;
+    let name = |k: usize| match k {
+        1 => folder.join(format!("steps.{ending}")),
+        k => folder.join(format!("steps-{k}.{ending}")),
+    };
+    let path = (1..1000).map(name).find(|p| !p.exists()).ok_or("no free name is left")?;
+    crate::io::write_atomic(&path, bytes).map_err(|e| e.to_string())?;
+    Ok(vec![path])
 }
 
 /// A path as a person types it: surrounding blanks and quotes go, `~` is the home folder.

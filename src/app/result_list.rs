@@ -275,7 +275,7 @@ impl ResultList {
         documents: &Documents,
         shell: &mut Shell,
     ) {
-        let Run { generation, follow, image_name, card, more_of, .. } = run;
+        let Run { generation, follow, image_name, card, more_of, recorder, .. } = run;
         if let Some(id) = more_of {
             return self.join(id, outcome, shell);
         }
@@ -293,6 +293,7 @@ impl ResultList {
             included: Included::all(outcome.members.len()),
             review: Review::default(),
             findings: None,
+            film: Some(recorder.film().clone()),
             exported: None,
             stored: Stored::Whole(outcome),
             packable: true,

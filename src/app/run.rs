@@ -1,6 +1,6 @@
 //! A segmentation that is under way, as the window sees it.
 
-use super::{Document, RunningJob, wording};
+use super::{Document, Recorder, RunningJob, wording};
 use crate::inference::{Event, Outcome, Placement, Preview, Settings, Step};
 use crate::models::ModelCard;
 use crate::volume::Roi;
@@ -61,6 +61,13 @@ pub struct Run {
     waiting: BTreeMap<usize, LivePreview>,
     steps_seen: u64,
     shown_at: f64,
+    /// Its steps, to be looked at again.
+    pub(super) recorder: Recorder,
+    /// For an audience: a step stays so many seconds.
+    pace: Option<f64>,
+    next_step: f64,
+    /// A step that came before its time.
+    early: Option<Event>,
     job: RunningJob,
 }
 
@@ -81,6 +88,10 @@ impl Run {
         Self {
             generation: document.generation,
             image_name: document.origin.short_name(),
+            recorder: Recorder::new(&card),
+            pace: None,
+            next_step: f64::NEG_INFINITY,
+            early: None,
             card,
             settings,
             time: document.view.time,
@@ -100,6 +111,11 @@ impl Run {
         }
     }
 
+    /// Each step stays so many seconds on the screen, or as long as it takes.
+    pub(super) fn set_pace(&mut self, pace: Option<f64>) {
+        self.pace = pace;
+    }
+
     pub(super) fn cancel(&mut self) {
         self.cancelling = true;
         (self.job.cancel)();
@@ -108,7 +124,18 @@ impl Run {
     /// Takes in what the worker has said.
     pub(super) fn poll(&mut self, now: f64) -> Option<End> {
         loop {
-            match self.job.events.try_recv() {
+            let event = match self.early.take() {
+                Some(event) => Ok(event),
+                None => self.job.events.try_recv(),
+            };
+            if let (Ok(Event::Step(_)), Some(pace), false) = (&event, self.pace, self.cancelling) {
+                if now < self.next_step {
+                    self.early = event.ok();
+                    break;
+                }
+                self.next_step = now + pace;
+            }
+            match event {
                 Ok(Event::Started { device, roi, slices, members, steps, first, .. }) => {
                     // Of the members before nothing more is heard.
                     self.waiting.clear();
@@ -135,7 +162,9 @@ impl Run {
 
     /// Seconds until waiting previews may be shown.
     pub(super) fn next_poll(&self, now: f64) -> Option<f64> {
-        (!self.waiting.is_empty()).then(|| (self.shown_at + PREVIEW_INTERVAL - now).max(0.0))
+        let shown = (!self.waiting.is_empty()).then_some(self.shown_at + PREVIEW_INTERVAL);
+        let step = self.early.as_ref().map(|_| self.next_step);
+        shown.into_iter().chain(step).map(|at| (at - now).max(0.0)).reduce(f64::min)
     }
 
     fn take_step(&mut self, mut step: Step) {
@@ -148,8 +177,10 @@ impl Run {
             // A worker's slip must not become a wrong picture.
             if preview.probability.len() == expected && expected > 0 {
                 let member = preview.member;
+                let preview = Arc::new(preview);
+                self.recorder.take(&step, preview.clone());
                 let Step { axis, slice, placement, step, .. } = step;
-                let live = LivePreview { axis, slice, placement, step, preview: Arc::new(preview) };
+                let live = LivePreview { axis, slice, placement, step, preview };
                 self.waiting.insert(member, live);
             }
         }

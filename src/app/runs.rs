@@ -17,6 +17,9 @@ pub const MOST_SAMPLES: usize = 50;
 /// Most that it draws until they are stable.
 pub const MOST_UNTIL_STABLE: usize = 500;
 
+/// Seconds that a step stays on the screen for an audience.
+const DEMONSTRATION_S: f64 = 1.0;
+
 pub struct Runs {
     engine: Box<dyn Engine>,
     run: Option<Run>,
@@ -26,6 +29,8 @@ pub struct Runs {
     model: Option<String>,
     regions: Regions,
     prompts: Prompts,
+    /// Steps are slowed down for an audience.
+    demonstration: bool,
     /// What is to start as soon as the region is known.
     wanted: Option<RunCommand>,
 }
@@ -44,6 +49,7 @@ impl Runs {
             model: None,
             regions,
             prompts: Prompts::new(),
+            demonstration: false,
             wanted: None,
         };
         runs.choose_model(first);
@@ -82,6 +88,11 @@ impl Runs {
     /// Where the model may look.
     pub fn regions(&self) -> &Regions {
         &self.regions
+    }
+
+    /// Whether steps are slowed down for an audience.
+    pub fn demonstrates(&self) -> bool {
+        self.demonstration
     }
 
     /// What a person says of the masks before they are drawn.
@@ -150,6 +161,12 @@ impl Runs {
                 }
             }
             RunCommand::Prompt(command) => self.prompts.change(command),
+            RunCommand::Demonstrate(slow) => {
+                self.demonstration = slow;
+                if let Some(run) = &mut self.run {
+                    run.set_pace(slow.then_some(DEMONSTRATION_S));
+                }
+            }
             // Of the session, which knows the masks.
             RunCommand::Refine | RunCommand::RefineLook | RunCommand::More { .. } => {}
             RunCommand::Cancel => {
@@ -260,7 +277,11 @@ impl Runs {
             settings: settings.clone(),
         };
         match self.engine.submit(job) {
-            Ok(running) => self.run = Some(Run::new(document, card, settings, running)),
+            Ok(running) => {
+                let mut run = Run::new(document, card, settings, running);
+                run.set_pace(self.demonstration.then_some(DEMONSTRATION_S));
+                self.run = Some(run);
+            }
             Err(text) => shell.note(Level::Error, format!("The run could not start: {text}")),
         }
     }

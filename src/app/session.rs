@@ -19,7 +19,8 @@ use super::shell::Shell;
 use super::solids::Solids;
 use super::{
     Command, Comparisons, Document, EditedMask, Engine, ExportCommand, Exporter, Fused, Level,
-    OpenCommand, Origin, Panel, ResultEntry, Run, RunCommand, ViewCommand, Wake,
+    OpenCommand, Origin, Panel, ResultEntry, Run, RunCommand, ShellCommand, TOUR_DEMO, Tour,
+    ViewCommand, Wake,
 };
 use crate::volume::{Notice, Severity};
 use std::path::PathBuf;
@@ -47,6 +48,7 @@ pub struct Session {
     solids: Solids,
     comparisons: Comparisons,
     calibrations: Calibrations,
+    tour: Tour,
     shell: Shell,
 }
 
@@ -60,6 +62,7 @@ impl Session {
             results: ResultList::new(result_budget, wake.clone()),
             runs: Runs::new(engine, wake.clone()),
             editing: Editing::new(Saving::new(folder.as_deref(), wake.clone()), wake.clone()),
+            tour: Tour::new(wake.clone()),
             calibrations: Calibrations::new(folder.as_deref(), &wake),
             opening: Opening::new(wake.clone()),
             solids: Solids::new(wake.clone()),
@@ -92,6 +95,10 @@ impl Session {
 
     pub fn exports(&self) -> &Exports {
         &self.exports
+    }
+
+    pub fn tour(&self) -> &Tour {
+        &self.tour
     }
 
     pub fn calibrations(&self) -> &Calibrations {
@@ -221,6 +228,11 @@ impl Session {
                     self.exports.apply(meant, &self.results, None, None, &mut self.shell);
                 }
             }
+            Command::Shell(ShellCommand::Tour(at)) => {
+                if self.tour.go(at) {
+                    self.apply(OpenCommand::Demo(TOUR_DEMO.to_owned()));
+                }
+            }
             Command::Shell(command) => self.shell.apply(command),
         }
     }
@@ -244,7 +256,7 @@ impl Session {
         if let Some((run, outcome)) = self.runs.poll(&mut self.documents, &mut self.shell) {
             self.results.accept(run, outcome, &self.documents, &mut self.shell);
         }
-        for why in self.calibrations.poll() {
+        for why in self.calibrations.poll().into_iter().chain(self.tour.poll()) {
             self.shell.note(Level::Error, why);
         }
         self.results.poll(&mut self.documents, &mut self.shell);

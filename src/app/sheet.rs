@@ -1,7 +1,7 @@
 //! A slice as a picture with things drawn on it, without a graphics device: for reports and films.
 
 use super::{Picture, PlaneView};
-use crate::volume::{Block, Geometry, Volume};
+use crate::volume::{Block, Geometry, Volume, Window};
 
 /// Where the texels of a picture lie in a scan.
 pub struct Sheet {
@@ -9,6 +9,12 @@ pub struct Sheet {
     voxels: Vec<Option<[usize; 3]>>,
     width: usize,
     height: usize,
+}
+
+/// A sheet with the image on it.
+pub struct Sheeted {
+    pub sheet: Sheet,
+    pub image: Picture,
 }
 
 /// How an outline is drawn: by dashes, so that grey tells as much as colour.
@@ -67,9 +73,8 @@ impl Sheet {
         Self { voxels, width, height }
     }
 
-    /// The image in its own window.
-    pub fn image(&self, volume: &Volume, time: usize) -> Picture {
-        let window = volume.default_window();
+    /// The image in a window of grey values.
+    pub fn image(&self, volume: &Volume, time: usize, window: Window) -> Picture {
         let grey = |voxel: Option<[usize; 3]>, c: usize| {
             let channel = if volume.channels() == 3 { c } else { 0 };
             let grey = voxel.map_or(0.0, |v| window.grey(volume.value(v, time, channel)));
@@ -128,7 +133,7 @@ mod tests {
         let block = Block { origin: [5, 2, 0], shape: [10, 5, 1] };
         let sheet = Sheet::new(&g, (2, 0), &block, 10);
         assert_eq!([sheet.width, sheet.height], [10, 5]);
-        let mut picture = sheet.image(&volume, 0);
+        let mut picture = sheet.image(&volume, 0, volume.default_window());
         let row: Vec<u8> = (0..10).map(|i| picture.rgb[3 * i]).collect();
         assert!(row.windows(2).all(|w| w[0] < w[1]), "{row:?}");
         sheet.tint(&mut picture, |v| (v == [6, 2, 0]).then_some(([255, 0, 0], 1.0)));

@@ -125,6 +125,7 @@ impl Shell {
             Panel::About,
             Panel::Log,
             Panel::Card,
+            Panel::Film,
             Panel::Samples,
             Panel::Export,
             Panel::Session,
@@ -155,6 +156,8 @@ impl Shell {
             ShellCommand::Report(problem) => self.note(Level::Error, problem),
             ShellCommand::Tell(text) => self.note(Level::Info, text),
             ShellCommand::ShotTaken => self.shot = false,
+            // Of the session, which opens its phantom.
+            ShellCommand::Tour(_) => {}
         }
     }
 

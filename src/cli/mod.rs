@@ -58,7 +58,7 @@ enum Verb {
     Surface(surface::Arguments),
     /// List the models that come with the program.
     Models(models::Arguments),
-    /// Write a phantom with its known truth.
+    /// Write a phantom with its known truth, or show a guided tour.
     Demo(demo::Arguments),
     /// Train a model.
     Train(train::Arguments),
@@ -78,6 +78,8 @@ enum Verb {
 pub struct Window {
     /// Opens it on the given files.
     pub open: fn(Vec<PathBuf>) -> Result<(), String>,
+    /// Opens it on a guided tour.
+    pub tour: fn() -> Result<(), String>,
     /// Draws its panes into files, without opening it.
     pub shoot: fn(&ShotRequest) -> Result<Vec<PathBuf>, String>,
 }
@@ -103,7 +105,7 @@ pub fn main(window: Window) -> ExitCode {
         Some(Verb::Mask(a)) => mask::run(&a),
         Some(Verb::Surface(a)) => surface::run(&a),
         Some(Verb::Models(a)) => models::run(&a),
-        Some(Verb::Demo(a)) => demo::run(&a),
+        Some(Verb::Demo(a)) => demo::run(&a, window.tour),
         Some(Verb::Train(a)) => train::run(&a),
         Some(Verb::Evaluate(a)) => evaluate::run(&a),
         Some(Verb::Calibrate(a)) => calibrate::run(&a),

@@ -290,6 +290,7 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
     for at in times {
         list.extend(runs(a, (&card, &own), &volume, at, &mut warnings)?);
     }
+    let mut animated = a.extras.animated(&card, list.len(), a.overwrite)?;
     for Run { time, settings, folder } in list {
         // Begun before the work: nobody else's results may come into the folder meanwhile.
         let set = begin_results(&folder, export.overwrite).map_err(|e| refused(&e))?;
@@ -297,7 +298,12 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
         let set = set.replacing_an_earlier_set();
         let (volume, model) = (volume.clone(), model.clone());
         let job = Job { volume, time, model, settings };
-        let (outcome, cancelled) = engine.run(&job, &cancel, &mut |event| show(&event, live))?;
+        let (outcome, cancelled) = engine.run(&job, &cancel, &mut |event| {
+            if let (Event::Step(step), Some(animated)) = (&event, &animated) {
+                animated.take(step);
+            }
+            show(&event, live);
+        })?;
         let Some(outcome) = outcome else {
             return Err(Failure::Cancelled("cancelled before anything was finished".to_owned()));
         };
@@ -315,6 +321,9 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
             write_results_with(set, &outcome, &included, &export, more).map_err(|e| refused(&e))?
         {
             super::print(&file.display().to_string())?;
+        }
+        if let Some(animated) = animated.take() {
+            super::print(&animated.write(&shown, time)?)?;
         }
         if cancelled {
             let (members, slices) = (outcome.members.len(), outcome.slices.len());

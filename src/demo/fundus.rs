@@ -12,6 +12,8 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 const SIDE: usize = 256;
+/// How far from the middle of the fading the two readers draw the cup, in its widths.
+const FADES: f64 = 1.0;
 
 /// An ellipse whose radius wavers a little with the angle.
 struct Outline {
@@ -86,6 +88,8 @@ pub(super) fn make(seed: u64) -> Option<Demo> {
 
     let mut planes = [(); 3].map(|()| vec![0.0; SIDE * SIDE]);
     let mut truth = vec![0u8; SIDE * SIDE];
+    // One reader ends the cup where it begins to fade, the other where it has faded.
+    let mut readers = [(); 2].map(|()| vec![0u8; SIDE * SIDE]);
     for y in 0..SIDE {
         for x in 0..SIDE {
             let i = y * SIDE + x;
@@ -126,6 +130,11 @@ pub(super) fn make(seed: u64) -> Option<Demo> {
             let disc_edge = 1.1 + 2.0 * crescent * temporal_side.powi(2);
             let in_disc = inside(to_disc, disc_edge);
             let cup_edge = 3.0 + 4.5 * temporal_side.powi(2);
+            for (reader, side) in readers.iter_mut().zip([-1.0, 1.0]) {
+                if to_disc <= 0.0 {
+                    reader[i] = if to_cup <= side * FADES * cup_edge { 2 } else { 1 };
+                }
+            }
             let in_cup = inside(to_cup, cup_edge);
             let floor = inside(to_cup + 0.45 * half * ratio, 0.18 * half * ratio);
             for c in 0..3 {
@@ -165,11 +174,12 @@ pub(super) fn make(seed: u64) -> Option<Demo> {
     let byte = |v: f64| v.round().clamp(0.0, 255.0) as u8;
     let pixels: Vec<[u8; 3]> =
         (0..SIDE * SIDE).map(|i| std::array::from_fn(|c| byte(planes[c][i]))).collect();
-    finish(
+    let demo = finish(
         Geometry::picture(SIDE, SIDE, 1).ok()?,
         Voxels::Rgb8(pixels),
         Modality::Fundus,
         truth,
         vec![label(1, "neuroretinal rim", [64, 196, 255]), label(2, "optic cup", [255, 214, 64])],
-    )
+    )?;
+    Some(demo.read_by(readers.into()))
 }

@@ -110,6 +110,33 @@ mod tests {
     }
 
     #[test]
+    fn two_readers_part_where_the_cup_fades_and_nowhere_else() {
+        for seed in 0..6 {
+            let demo = make("fundus", seed).expect("demo");
+            let [a, b] = demo.readers.as_slice() else { panic!("two readers") };
+            let size = |l: &[u8]| l.iter().filter(|&&l| l == 2).count();
+            let (small, middle, large) =
+                (size(&a.labels), size(&demo.truth.labels), size(&b.labels));
+            assert!(
+                small < middle && middle < large && small * 2 > middle,
+                "{small} {middle} {large}"
+            );
+            let n = demo.truth.labels.len();
+            let expected = demo.expected();
+            assert_eq!(expected.len(), 2 * n);
+            for i in 0..n {
+                // Of the disc they are of one mind; the small cup lies in the large one.
+                assert_eq!(expected[i], f32::from(u8::from(demo.truth.labels[i] > 0)));
+                let [p, q] = [a.labels[i], b.labels[i]];
+                assert!(p <= q);
+                let half = 0.5 * f32::from(u8::from(p == 2) + u8::from(q == 2));
+                assert_eq!(expected[n + i], half);
+            }
+        }
+        assert!(make("ct", 1).expect("demo").expected().is_empty());
+    }
+
+    #[test]
     fn fundus_has_the_colours_and_sizes_of_real_ones() {
         for seed in 0..12 {
             let demo = make("fundus", seed).expect("demo");

@@ -11,6 +11,32 @@ pub struct Demo {
     pub volume: Volume,
     pub truth: LabelMap,
     pub labels: LabelTable,
+    /// How people draw it who are of two minds where it cannot be seen, if that is known: each has a
+    /// reason, and the share of them that includes a voxel is what samples should say of it.
+    pub readers: Vec<LabelMap>,
+}
+
+impl Demo {
+    /// The share of the readers who put each voxel into each label or one within it, `[labels, z, y, x]`, in the order of
+    /// the labels' values; empty without readers.
+    pub fn expected(&self) -> Vec<f32> {
+        let n = self.readers.len() as f32;
+        let mut out = Vec::new();
+        for entry in self.labels.0.iter().filter(|_| n > 0.0) {
+            let within = |r: &&LabelMap, i: usize| u16::from(r.labels[i]) >= entry.value;
+            let share = |i: usize| self.readers.iter().filter(|r| within(r, i)).count() as f32 / n;
+            out.extend((0..self.truth.labels.len()).map(share));
+        }
+        out
+    }
+
+    /// With such readers.
+    pub(super) fn read_by(mut self, readers: Vec<Vec<u8>>) -> Self {
+        let geometry = &self.truth.geometry;
+        let map = |labels| LabelMap { geometry: geometry.clone(), labels };
+        self.readers = readers.into_iter().map(map).collect();
+        self
+    }
 }
 
 pub(super) fn label(value: u16, name: &str, color: [u8; 3]) -> Label {
@@ -37,5 +63,5 @@ pub(super) fn finish(
     volume.modality = modality;
     volume.source = Source { format: "demo".to_owned(), sha256, dicom: None };
     volume.notices.push(Notice::note("A computed phantom, not a patient"));
-    Some(Demo { volume, truth, labels: LabelTable(labels) })
+    Some(Demo { volume, truth, labels: LabelTable(labels), readers: Vec::new() })
 }

@@ -1,6 +1,7 @@
 //! The window's frame: asks the session what is new, lets the panels draw, applies their commands.
 
 use super::chooser::{ChooserLocal, chooser_ui};
+use super::film::FilmLocal;
 use super::pace::Pace;
 use super::pictures::Pictures;
 use super::residency::Residency;
@@ -9,11 +10,12 @@ use super::thumbnails::Thumbnails;
 use super::view::ViewLocal;
 use super::windows::WindowsLocal;
 use super::{
-    input, labels, opening, panel, panes, preferences, shot, start, status, strip, theme,
-    tool_strip, top, windows,
+    film, input, labels, opening, panel, panes, preferences, shot, start, status, strip, theme,
+    tool_strip, top, tour, windows,
 };
 use crate::app::{
-    OpenCommand, Panel, Session, SessionOptions, ShellCommand, Wake, free_name, save_picture,
+    Command, OpenCommand, Panel, Session, SessionOptions, ShellCommand, Wake, free_name,
+    save_picture,
 };
 use crate::render;
 use eframe::{egui, egui_wgpu};
@@ -59,6 +61,7 @@ pub struct SfumatoApp {
     thumbnails: Thumbnails,
     view: ViewLocal,
     windows: WindowsLocal,
+    film: FilmLocal,
     chooser: ChooserLocal,
     /// Pictures of what is being opened.
     arriving: Pictures,
@@ -114,6 +117,7 @@ impl SfumatoApp {
         let session = Session::new(make(wake));
         Ok(Self {
             windows: WindowsLocal::new(&session),
+            film: FilmLocal::default(),
             session,
             render_state,
             residency: Residency::default(),
@@ -198,11 +202,13 @@ impl eframe::App for SfumatoApp {
                 start::start_ui(ui, session, &self.thumbnails, &mut self.windows, &mut commands);
             });
         }
-        self.arriving.tidy();
         labels::offer_ui(ui.ctx(), session, &mut commands);
         windows::windows_ui(ui.ctx(), session, &mut self.windows, &mut commands);
+        tour::tour_ui(ui.ctx(), session, &mut self.arriving, &mut commands);
+        film::film_window(ui.ctx(), session, &mut self.film, &mut commands);
         preferences::preferences_window(ui.ctx(), session, &mut commands);
 
+        self.arriving.tidy();
         // Results go only with the person's word.
         if ui.input(|i| i.viewport().close_requested())
             && self.session.results().unexported() + self.session.editing().unsaved() > 0
@@ -238,6 +244,14 @@ pub fn run_with(
     paths: Vec<PathBuf>,
     make: impl FnOnce(Wake) -> SessionOptions + 'static,
 ) -> Result<(), WindowError> {
+    run_first(make, OpenCommand::Paths(paths).into())
+}
+
+/// Opens the window, where this is done first.
+fn run_first(
+    make: impl FnOnce(Wake) -> SessionOptions + 'static,
+    first: Command,
+) -> Result<(), WindowError> {
     let mut options = eframe::NativeOptions {
         renderer: eframe::Renderer::Wgpu,
         viewport: egui::ViewportBuilder::default()
@@ -257,7 +271,7 @@ pub fn run_with(
         options,
         Box::new(move |cc| {
             let mut app = SfumatoApp::new(cc, make)?;
-            app.session.apply(OpenCommand::Paths(paths));
+            app.session.apply(first);
             Ok(Box::new(app))
         }),
     )
@@ -269,12 +283,25 @@ pub fn run_with(
 /// # Errors
 /// If no window or graphics adapter can be had.
 pub fn run(paths: Vec<PathBuf>, options: Options) -> Result<(), WindowError> {
-    run_with(paths, move |wake| SessionOptions {
+    run_with(paths, session_options(options))
+}
+
+/// The same on the guided tour.
+///
+/// # Errors
+/// If no window or graphics adapter can be had.
+pub fn run_tour(options: Options) -> Result<(), WindowError> {
+    run_first(session_options(options), ShellCommand::Tour(Some(0)).into())
+}
+
+/// The models of this build.
+fn session_options(options: Options) -> impl FnOnce(Wake) -> SessionOptions {
+    move |wake| SessionOptions {
         engine: Box::new(crate::app::WorkerEngine::new(wake.clone())),
         exporter: crate::app::export_results,
         wake,
         folder: options.preferences.or_else(crate::app::Store::user_folder),
         dialogs: options.dialogs,
         result_budget: None,
-    })
+    }
 }

@@ -6,6 +6,7 @@ mod compared;
 mod edit_panel;
 mod edit_view;
 mod edited_export;
+mod film;
 mod fused_panel;
 mod grid;
 mod input;
@@ -38,6 +39,7 @@ mod thumbnails;
 mod tint;
 mod tool_strip;
 mod top;
+mod tour;
 mod view;
 mod windows;
 
@@ -52,4 +54,12 @@ pub use theme::install as install_theme;
 /// One line, if no window or graphics adapter can be had.
 pub fn open(paths: Vec<std::path::PathBuf>) -> Result<(), String> {
     run(paths, Options::default()).map_err(|e| e.to_string())
+}
+
+/// Opens the window on the guided tour.
+///
+/// # Errors
+/// One line, if no window or graphics adapter can be had.
+pub fn tour() -> Result<(), String> {
+    app::run_tour(Options::default()).map_err(|e| e.to_string())
 }

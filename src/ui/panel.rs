@@ -189,6 +189,11 @@ fn settings_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>
         if session.document().is_some() {
             super::region::choice_ui(ui, session, commands);
         }
+        if !volumes {
+            ui.label("");
+            demonstration_ui(ui, session, commands);
+            ui.end_row();
+        }
     });
     if settings != *session.runs().settings() {
         commands.push(RunCommand::SetSettings(settings).into());
@@ -312,6 +317,15 @@ fn until_ui(ui: &mut egui::Ui, settings: &mut Settings) {
     ui.end_row();
 }
 
+/// Whether each step stays for a moment.
+fn demonstration_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
+    let mut slow = session.runs().demonstrates();
+    let tip = "Each step stays for a second, for an audience";
+    if ui.checkbox(&mut slow, "Demonstration").on_hover_text(tip).changed() {
+        commands.push(RunCommand::Demonstrate(slow).into());
+    }
+}
+
 fn progress_ui(ui: &mut egui::Ui, session: &Session, run: &Run, commands: &mut Vec<Command>) {
     if session.live_run().is_none() {
         let text = format!("running on {}, which is no longer open", run.image_name);
@@ -345,6 +359,9 @@ fn progress_ui(ui: &mut egui::Ui, session: &Session, run: &Run, commands: &mut V
         )
     });
     ui.label(RichText::new(text));
+    if !run.card.volumes {
+        demonstration_ui(ui, session, commands);
+    }
     let wide = egui::vec2(ui.available_width(), 30.0);
     let button = ui
         .add_enabled_ui(!run.cancelling, |ui| ui.add_sized(wide, egui::Button::new("Cancel")))

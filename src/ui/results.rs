@@ -86,6 +86,7 @@ pub(super) fn result_ui(
         }
     });
     super::edit_panel::proposal_ui(ui, commands);
+    super::film::button_ui(ui, session, commands);
     if findings.is_deterministic() {
         look_ui(ui, session, findings, commands);
     }

@@ -100,6 +100,9 @@ fn open_menu(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) 
         if ui.add(egui::Button::new("Preferences…").shortcut_text(shortcut)).clicked() {
             commands.push(Action::Preferences.into());
         }
+        if ui.button("Guided tour").on_hover_text("Seven cards over a phantom").clicked() {
+            commands.push(ShellCommand::Tour(Some(0)).into());
+        }
         if ui.button("About Sfumato").clicked() {
             commands.push(ShellCommand::Show(Panel::About, true).into());
         }

@@ -6,6 +6,7 @@
 mod command_line;
 mod dicom_files;
 mod editing;
+mod film;
 mod fusion;
 mod identity;
 mod included;

@@ -18,8 +18,11 @@ fn shot_2_the_command_line_writes_a_page_a_table_and_every_map() {
     let page = std::fs::read_to_string(dir.path().join("out/report.html")).unwrap();
     assert!(page.contains("fundus-disc-cup") && page.contains("data:image/png;base64,"));
     assert!(!page.contains("http") && !page.contains("<script"));
+    // The pictures are letters, too.
+    let texts = page.split("base64,").map(|t| t.split_once('"').map_or(t, |(_, rest)| rest));
+    let texts: String = texts.collect::<String>().to_lowercase();
     for word in wording::FORBIDDEN {
-        assert!(!page.to_lowercase().contains(word), "{word}");
+        assert!(!texts.contains(word), "{word}");
     }
     let table = std::fs::read_to_string(dir.path().join("out/samples.csv")).unwrap();
     assert_eq!(table.lines().count(), 4);

@@ -4,7 +4,7 @@
 use super::page::Page;
 use crate::app::axis::best_axis;
 use crate::app::sheet::{Dash, Sheet};
-use crate::app::wording;
+use crate::app::{Picture, wording};
 use crate::ensemble::{Ensemble, Measure, agreement_levels};
 use crate::inference::Outcome;
 use crate::volume::colormap::cividis;
@@ -16,6 +16,8 @@ const MOST_SLICES: usize = 3;
 const MOST_CLASSES: usize = 4;
 /// Texels along the longer side.
 const SIDE: usize = 320;
+/// Columns of a map's scale.
+const BAR: usize = 10;
 /// Of the region, shown around it.
 const MARGIN: usize = 20;
 
@@ -40,9 +42,10 @@ pub(super) fn write(
     let classes = &outcome.model.classes;
     let drawn = if outcome.deterministic { 0 } else { classes.len().min(MOST_CLASSES) };
     let [k90, k50, k10] = agreement_levels(n);
+    let window = volume.default_window();
     for slice in slices(ensemble, &block, axis) {
         let sheet = Sheet::new(&outcome.geometry, (axis, slice), &shown, SIDE);
-        let image = sheet.image(volume, outcome.time);
+        let image = sheet.image(volume, outcome.time, window);
         let place = match shape[axis] {
             1 => String::new(),
             of => format!(", slice {} of {of}", slice + 1),
@@ -68,7 +71,7 @@ pub(super) fn write(
         page.figure(&lines, &legend)?;
         for (c, class) in classes.iter().enumerate().take(drawn) {
             let count = ensemble.count(c);
-            let mut maps = vec![("share of the samples, 0 to 1", None)];
+            let mut maps = vec![("share of the samples, fixed scale 0 to 1", None)];
             if n > 1 {
                 maps.push(("variance, fixed scale 0 to 0.25", Some(Measure::Variance)));
             }
@@ -79,6 +82,7 @@ pub(super) fn write(
                     let share = measure.map_or(p, |m| m.of(p) / m.max()) as f32;
                     (share > 0.0).then(|| (cividis(share), share.sqrt().min(1.0) * 0.85))
                 });
+                color_bar(&mut map);
                 page.figure(&map, &format!("{}: {name}, N = {n}", class.name))?;
             }
         }
@@ -88,6 +92,20 @@ pub(super) fn write(
         said.push(format!("Maps of the first {MOST_CLASSES} of {} classes.", classes.len()));
     }
     Ok(said)
+}
+
+/// The scale of a map along the right edge, its least below.
+fn color_bar(picture: &mut Picture) {
+    let (w, h) = (picture.width, picture.height);
+    let wide = BAR.min(w / 4);
+    for j in 0..h {
+        let color = cividis(1.0 - (j as f32 + 0.5) / h as f32);
+        for i in w - wide..w {
+            let edge = i == w - wide;
+            let at = 3 * (j * w + i);
+            picture.rgb[at..at + 3].copy_from_slice(if edge { &[0; 3] } else { &color });
+        }
+    }
 }
 
 /// The slices with the largest mask, with the most variance, and the middle one of the mask.

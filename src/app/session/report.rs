@@ -1,13 +1,17 @@
-//! What a report of a result is made of.
+//! What a report of a result is made of, and its steps as an animation.
 
 use crate::app::export::ForReport;
-use crate::app::{ExportCommand, Said, Session, wording};
+use crate::app::{ExportCommand, Said, Session, SharedFilm, wording};
 
 impl Session {
     /// The image of the result that is to be written, if it is open, and the words of its calibration.
     pub(super) fn for_report(&self, command: &ExportCommand) -> Option<ForReport> {
-        let ExportCommand::Write { result, options, .. } = command else { return None };
-        let document = self.document().filter(|_| options.report)?;
+        let result = match command {
+            ExportCommand::Write { result, options, .. } if options.report => result,
+            ExportCommand::Film { result, .. } => result,
+            _ => return None,
+        };
+        let document = self.document()?;
         let entry = self.results.get(*result).filter(|e| document.is_image_of(e))?;
         let findings = entry
             .findings
@@ -21,7 +25,19 @@ impl Session {
             _ => None,
         };
         let classes = findings.map(|f| f.classes.iter().enumerate().filter_map(words).collect());
-        Some(ForReport { volume: document.volume.clone(), calibrated: classes.unwrap_or_default() })
+        let window = document.view.window;
+        Some(ForReport {
+            volume: document.volume.clone(),
+            window,
+            calibrated: classes.unwrap_or_default(),
+        })
+    }
+
+    /// The steps of the shown result's run, with the number of the result.
+    pub fn film(&self) -> Option<(u64, &SharedFilm)> {
+        let entry = self.results.chosen()?;
+        let film = entry.film.as_ref().filter(|_| entry.findings.is_some())?;
+        (!entry.about().deterministic).then_some((entry.id, film))
     }
 
     /// Whether a report of what the export panel writes can be made now.
