@@ -49,18 +49,6 @@ impl Default for FilmLocal {
     }
 }
 
-/// Under a result: the way to its steps.
-pub(super) fn button_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
-    if session.film().is_none() {
-        return;
-    }
-    let tip = "Every step of every sample again, and as an animated picture";
-    if ui.button("Watch the steps…").on_hover_text(tip).clicked() {
-        let open = !session.shell().is_open(Panel::Film);
-        commands.push(ShellCommand::Show(Panel::Film, open).into());
-    }
-}
-
 pub(super) fn film_window(
     ctx: &egui::Context,
     session: &Session,

@@ -2,8 +2,8 @@
 
 use super::{input::hint, theme};
 use crate::app::{
-    Action, ClassFindings, Command, Document, ExportCommand, Findings, ResultCommand, ResultEntry,
-    RunCommand, Said, Session, Shown, ViewCommand, wording,
+    Action, ClassFindings, Command, Document, ExportCommand, Findings, Panel, ResultCommand,
+    ResultEntry, RunCommand, Said, Session, ShellCommand, Shown, ViewCommand, wording,
 };
 use eframe::egui;
 use egui::RichText;
@@ -86,7 +86,7 @@ pub(super) fn result_ui(
         }
     });
     super::edit_panel::proposal_ui(ui, commands);
-    super::film::button_ui(ui, session, commands);
+    steps_ui(ui, session, commands);
     if findings.is_deterministic() {
         look_ui(ui, session, findings, commands);
     }
@@ -118,6 +118,18 @@ fn look_ui(ui: &mut egui::Ui, session: &Session, findings: &Findings, commands: 
             commands.push(RunCommand::FrameRegionRound(voxel).into());
         }
     });
+}
+
+/// The way to the steps of a result's run.
+fn steps_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
+    if session.film().is_none() {
+        return;
+    }
+    let tip = "Every step of every sample again, and as an animated picture";
+    if ui.button("Watch the steps…").on_hover_text(tip).clicked() {
+        let open = !session.shell().is_open(Panel::Film);
+        commands.push(ShellCommand::Show(Panel::Film, open).into());
+    }
 }
 
 /// Which time point the result belongs to, and the way there if another one is shown.

@@ -49,10 +49,17 @@ pub(super) fn tour_ui(
         }
         ui.add_space(4.0);
         ui.horizontal(|ui| {
-            if ui.add_enabled(at > 0, egui::Button::new("Back")).clicked() {
+            // Other things have a next one, too.
+            let named = |button: egui::Response, name: &str| {
+                let enabled = button.enabled();
+                let role = egui::accesskit::Role::Button;
+                button.widget_info(|| egui::WidgetInfo::labeled(role, enabled, name));
+                button.clicked()
+            };
+            if named(ui.add_enabled(at > 0, egui::Button::new("Back")), "Card before") {
                 go(Some(at - 1));
             }
-            if at + 1 < TOUR.len() && ui.button("Next").clicked() {
+            if at + 1 < TOUR.len() && named(ui.button("Next"), "Next card") {
                 go(Some(at + 1));
             }
             if ui.button("Close the tour").clicked() {

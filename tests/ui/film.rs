@@ -151,12 +151,12 @@ fn the_tour_goes_through_its_cards_over_a_phantom() {
             assert_eq!(w.session().editing().tool(), Tool::Prompt);
         }
         if k + 1 < TOUR.len() {
-            w.click("Next");
+            w.click("Next card");
             w.harness.run_steps(2);
         }
     }
-    assert!(!w.has("Next"));
-    w.click("Back");
+    assert!(!w.has("Next card"));
+    w.click("Card before");
     w.harness.run_steps(2);
     assert_eq!(w.session().tour().at(), Some(TOUR.len() - 2));
     for text in w.texts() {
