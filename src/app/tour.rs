@@ -61,7 +61,7 @@ pub const TOUR: [TourCard; 7] = [
     },
     TourCard {
         title: "How they came about",
-        text: "Every step of every sample is kept. Play them again, all together or one alone, and save them \
+        text: "The steps of the samples are kept. Play them again, all together or one alone, and save them \
                as an animated picture.",
         step: Some(("Watch the steps", TourStep::Show(Panel::Film))),
     },

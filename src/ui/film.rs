@@ -5,7 +5,6 @@ use super::pictures::Pictures;
 use super::theme;
 use crate::app::{
     AnimationFormat, Command, Document, ExportCommand, Film, Panel, Picture, Session, Sheeted,
-    ShellCommand,
 };
 use eframe::egui;
 use egui::RichText;

@@ -17,7 +17,7 @@ pub(super) fn tour_ui(
     let mut go = |to: Option<usize>| commands.push(ShellCommand::Tour(to).into());
     let mut step = None;
     let window = egui::Window::new("Guided tour")
-        .anchor(egui::Align2::LEFT_BOTTOM, [62.0, -150.0])
+        .anchor(egui::Align2::LEFT_BOTTOM, [62.0, -172.0])
         .collapsible(false)
         .resizable(false)
         .title_bar(false);

@@ -3,9 +3,7 @@
 use crate::command_line::sfumato;
 use crate::window::Window;
 use egui_kittest::kittest::Queryable;
-use sfumato::app::{
-    AnimationFormat, ExportCommand, Panel, RunCommand, ShellCommand, TOUR, Tool, wording,
-};
+use sfumato::app::{AnimationFormat, ExportCommand, Panel, RunCommand, ShellCommand, TOUR, Tool};
 
 /// A run of six steps that was watched.
 fn watched() -> Window {
@@ -159,11 +157,6 @@ fn the_tour_goes_through_its_cards_over_a_phantom() {
     w.click("Card before");
     w.harness.run_steps(2);
     assert_eq!(w.session().tour().at(), Some(TOUR.len() - 2));
-    for text in w.texts() {
-        for word in wording::FORBIDDEN {
-            assert!(!text.to_lowercase().contains(word), "{word}: {text}");
-        }
-    }
     w.harness.get_by_label("Close the tour").click();
     w.harness.run_steps(2);
     assert_eq!(w.session().tour().at(), None);
