@@ -5,7 +5,7 @@
 //!
 //! The error that reaches deepest is taken, with the disc that fits into it (at least as large as that
 //! of a click). Dice to the reference of the class: before; with that disc painted and nothing else;
-//! after "Refine from here" with the disc held, by strength; after a click there, drawn from noise;
+//! after "Refine from here" with the disc held, by strength; after a click there, drawn from the model's own start;
 //! and after as many members with other seeds, which is what chance alone does. Of each way also how
 //! it compares with painting outside of the disc: what the rest of the mask gained.
 
