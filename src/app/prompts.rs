@@ -44,7 +44,7 @@ impl Prompts {
         self.strength
     }
 
-    pub(super) fn apply(&mut self, command: PromptCommand) {
+    pub(super) fn change(&mut self, command: PromptCommand) {
         match command {
             PromptCommand::Add(click) => {
                 // Said again elsewhere on the same voxel: the new word counts.

@@ -176,3 +176,23 @@ pub(super) fn named_values(object: Value) -> Map<String, Value> {
         _ => Map::new(),
     }
 }
+
+/// How the masks came about, for the record inside a DICOM file.
+pub(super) fn provenance(outcome: &Outcome, included: &Included) -> String {
+    let (model, s) = (&outcome.model, &outcome.settings);
+    let time = match outcome.time_points {
+        1 => String::new(),
+        of => format!("{}; ", wording::time_point(outcome.time, of)),
+    };
+    let how = if outcome.deterministic {
+        wording::ONE_MASK.to_owned()
+    } else {
+        let how = wording::settings(outcome, included);
+        let statement = wording::statement(outcome, included);
+        format!("{how}, sampler {}; majority; {statement}", s.sampler.name())
+    };
+    format!(
+        "model {} (weights sha256 {}); input sha256 {}; {time}{how}; research use only",
+        model.id, model.sha256, outcome.source.sha256
+    )
+}

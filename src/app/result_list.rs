@@ -1,11 +1,13 @@
 //! The session's list of results: what puts one in, draws it, packs it, and takes it out.
 
+mod threads;
+
 use super::entries::{BUDGET, Packed, Stored, time_of_day};
 use super::shell::Shell;
 use super::task::Task;
 use super::{
-    Documents, Findings, Included, Layout, Level, RegionPlace, ResultCommand, ResultEntry, Review,
-    Run, Wake,
+    Documents, Findings, Included, Level, RegionPlace, ResultCommand, ResultEntry, Review, Run,
+    Wake,
 };
 use crate::inference::Outcome;
 use std::sync::Arc;
@@ -297,144 +299,6 @@ impl ResultList {
         });
         if !self.compare(id, follow, documents) {
             shell.note(Level::Warning, text);
-        }
-    }
-
-    /// Puts samples that were drawn later to those of a result.
-    fn join(&mut self, id: u64, later: Arc<Outcome>, shell: &mut Shell) {
-        let Some(entry) = self.get(id) else {
-            let text = "The result was deleted: the samples that were to be added are gone, too.";
-            return shell.note(Level::Warning, text);
-        };
-        let stored = entry.stored.clone();
-        let task = Task::spawn("put samples together", &self.wake, move || {
-            let before = Arc::unwrap_or_clone(stored.outcome()?);
-            before.joined(Arc::unwrap_or_clone(later)).map_err(|e| e.to_string())
-        });
-        self.joining = Some((id, task));
-    }
-
-    fn poll_joining(&mut self, documents: &Documents, shell: &mut Shell) {
-        let Some((id, task)) = self.joining.take() else { return };
-        // What is being compared or packed is the result as it was.
-        let waits = self.comparing.as_ref().is_some_and(|c| c.id == id)
-            || self.packing.as_ref().is_some_and(|(of, _)| *of == id);
-        if waits {
-            self.joining = Some((id, task));
-            return;
-        }
-        match task.take() {
-            Err(task) => self.joining = Some((id, task)),
-            Ok(Err(text)) => shell.note(Level::Error, text),
-            Ok(Ok(outcome)) => {
-                let Some(entry) = self.get_mut(id) else { return };
-                let more = outcome.members.len().saturating_sub(entry.included.drawn());
-                entry.included = entry.included.clone().extended(more);
-                entry.findings = None;
-                entry.stored = Stored::Whole(Arc::new(outcome));
-                if self.chosen == Some(id) {
-                    self.compare(id, false, documents);
-                }
-            }
-        }
-    }
-
-    /// Whether samples are being added to a result.
-    pub fn is_joining(&self) -> bool {
-        self.joining.is_some()
-    }
-
-    /// Compares the samples of a result that count, to show it. False if its image is not the open
-    /// one.
-    fn compare(&mut self, id: u64, follow: bool, documents: &Documents) -> bool {
-        let (Some(document), Some(entry)) = (documents.open(), self.get(id)) else { return false };
-        if !document.is_image_of(entry) {
-            return false;
-        }
-        // One under way is looked at when it is there: a person is quicker with ticks.
-        if self.comparing.as_ref().is_some_and(|c| c.id == id) {
-            return true;
-        }
-        let (generation, stored) = (document.generation, entry.stored.clone());
-        let included = entry.included.clone();
-        let task = Task::spawn("compare the samples", &self.wake, move || {
-            Findings::compute(stored.outcome()?, included)
-        });
-        self.comparing = Some(Comparing { generation, id, follow, task });
-        true
-    }
-
-    pub(super) fn poll(&mut self, documents: &mut Documents, shell: &mut Shell) {
-        self.poll_joining(documents, shell);
-        self.poll_comparing(documents, shell);
-        self.poll_packing(shell);
-    }
-
-    fn poll_comparing(&mut self, documents: &mut Documents, shell: &mut Shell) {
-        let Some(Comparing { generation, id, follow, task }) = self.comparing.take() else {
-            return;
-        };
-        let findings = match task.take() {
-            Err(task) => {
-                self.comparing = Some(Comparing { generation, id, follow, task });
-                return;
-            }
-            Ok(Err(text)) => return shell.note(Level::Error, text),
-            Ok(Ok(findings)) => Arc::new(findings),
-        };
-        let Some(entry) = self.get_mut(id) else { return };
-        // It is looked at now: as it is, not packed.
-        entry.stored = Stored::Whole(findings.outcome.clone());
-        if entry.included != findings.included {
-            // Ticks were set meanwhile.
-            self.compare(id, follow, documents);
-            return;
-        }
-        let Some(document) = documents.of_generation(generation) else { return };
-        entry.findings = Some(findings.clone());
-        if let Some(slice) = findings.largest_slice.filter(|_| follow)
-            && (document.view.axis == 2 || document.view.layout != Layout::One)
-            && document.view.time == findings.outcome.time
-        {
-            document.set_slice_across(2, slice);
-        }
-        if self.chosen != Some(id) {
-            let old = self.choose(Some(id));
-            document.take_result(old.as_deref(), &findings);
-        }
-    }
-
-    /// Packs results that are not looked at, one after the other.
-    fn poll_packing(&mut self, shell: &mut Shell) {
-        if let Some((id, task)) = self.packing.take() {
-            match task.take() {
-                Err(task) => self.packing = Some((id, task)),
-                Ok(packed) => {
-                    let shown = self.is_looked_at(id);
-                    match (packed, self.get_mut(id)) {
-                        (Ok(packed), Some(entry)) if !shown => {
-                            entry.stored = Stored::Packed(Arc::new(packed));
-                        }
-                        (Err(text), Some(entry)) => {
-                            entry.packable = false;
-                            shell.note(Level::Warning, text);
-                        }
-                        _ => {}
-                    }
-                }
-            }
-        }
-        let joins = self.joining.as_ref().map(|(id, _)| *id);
-        let waits = |r: &&ResultEntry| {
-            joins != Some(r.id) && r.packable && !r.is_packed() && !self.is_looked_at(r.id)
-        };
-        if self.packing.is_none()
-            && let Some(entry) = self.entries.iter().find(waits)
-            && let Stored::Whole(outcome) = &entry.stored
-        {
-            let outcome = outcome.clone();
-            let task = Task::spawn("pack a result", &self.wake, move || Packed::new(&outcome));
-            self.packing = Some((entry.id, task));
         }
     }
 

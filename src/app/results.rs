@@ -10,7 +10,7 @@
 //! deterministic mask there are no samples, so the files about samples are left out. Samples that do
 //! not count are in no file; the record names them.
 
-use super::record::{Earlier, RECORD, described, named_values, record};
+use super::record::{Earlier, RECORD, described, named_values, provenance, record};
 use super::surfaces::write_surfaces;
 use super::{Included, wording};
 use crate::ensemble::{Ensemble, EnsembleError, Measure};
@@ -329,26 +329,6 @@ fn write_dicom(
         keep(path.clone(), write_rtstruct(&path, g, source, &named(outcome, &masks), &by)?);
     }
     Ok(())
-}
-
-/// How the masks came about, for the record inside a DICOM file.
-pub(super) fn provenance(outcome: &Outcome, included: &Included) -> String {
-    let (model, s) = (&outcome.model, &outcome.settings);
-    let time = match outcome.time_points {
-        1 => String::new(),
-        of => format!("{}; ", wording::time_point(outcome.time, of)),
-    };
-    let how = if outcome.deterministic {
-        wording::ONE_MASK.to_owned()
-    } else {
-        let how = wording::settings(outcome, included);
-        let statement = wording::statement(outcome, included);
-        format!("{how}, sampler {}; majority; {statement}", s.sampler.name())
-    };
-    format!(
-        "model {} (weights sha256 {}); input sha256 {}; {time}{how}; research use only",
-        model.id, model.sha256, outcome.source.sha256
-    )
 }
 
 /// The source with the objects of the segmented time point only: an export refers to these.

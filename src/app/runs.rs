@@ -149,7 +149,7 @@ impl Runs {
                     self.start(card, document, command == RunCommand::Look, None, shell);
                 }
             }
-            RunCommand::Prompt(command) => self.prompts.apply(command),
+            RunCommand::Prompt(command) => self.prompts.change(command),
             // Of the session, which knows the masks.
             RunCommand::Refine | RunCommand::RefineLook | RunCommand::More { .. } => {}
             RunCommand::Cancel => {

@@ -1,11 +1,13 @@
 //! Sentences about results, in one place, so that no panel can promise more than the numbers say:
 //! a spread over samples is not a calibrated interval, agreement is not correctness.
 
+mod calibrated;
 mod forbidden;
 mod look;
 mod number;
 mod samples;
 
+pub use calibrated::conformal;
 pub use forbidden::FORBIDDEN;
 pub use look::{REVIEWED, nowhere, region, rest, reviewed, stake};
 use number::number;
@@ -14,7 +16,7 @@ pub use samples::{
     DEPTH, STABLE, expected, least_pair, member, pair, quantity, round, stopped, stopping, volumes,
 };
 
-use super::{Calibrated, Extent, Included, Ratio};
+use super::{Extent, Included, Ratio};
 use crate::diffusion::Start;
 use crate::ensemble::{Measure, Spread};
 use crate::inference::Outcome;
@@ -163,25 +165,6 @@ pub fn not_calibrated(included: &Included) -> String {
     }
 }
 
-/// The calibrated interval, in place of "not calibrated".
-pub fn conformal(extent: Extent, found: &Calibrated, file: &str) -> String {
-    let (interval, percent) = (found.interval, 100.0 - f64::from(found.alpha_thousandths) / 10.0);
-    let (unit, scale) = extent.readable(interval.high);
-    let number = |v: f64| number(v / scale);
-    let range = match interval.empty {
-        true => format!("empty interval at {} {unit}", number(interval.low)),
-        false => format!("{}–{} {unit}", number(interval.low), number(interval.high)),
-    };
-    let [low, high] = found.coverage;
-    format!(
-        "{range}. In {percent} % of cases like the {} calibration cases, this interval contains the \
-         reference {} (average over cases, not a promise for this one). Coverage of such sets: \
-         {low:.2}–{high:.2}. From {file}",
-        found.cases,
-        extent.name(),
-    )
-}
-
 /// Of a network without diffusion part: nothing was sampled.
 pub const ONE_MASK: &str = "one deterministic mask";
 
@@ -283,7 +266,7 @@ pub fn part_of_scan(first: usize, slices: usize, depth: usize) -> String {
     }
 }
 
-/// "samples agree: 0.94 (mean Dice of 28 8 samples)".
+/// "samples agree: 0.94 (mean Dice of 28 pairs, 8 samples)".
 pub fn agreement(mean_dice: Option<f64>, samples: usize, empty: usize) -> String {
     if samples > 0 && empty == samples {
         return if samples == 1 {
@@ -294,7 +277,7 @@ pub fn agreement(mean_dice: Option<f64>, samples: usize, empty: usize) -> String
     }
     let mut text = match mean_dice {
         Some(d) if samples >= 2 => format!(
-            "samples agree: {d:.2} (mean Dice of {} {samples} samples)",
+            "samples agree: {d:.2} (mean Dice of {} pairs, {samples} samples)",
             samples * (samples - 1) / 2
         ),
         _ => "one sample, no spread".to_owned(),
@@ -385,7 +368,10 @@ mod tests {
 
     #[test]
     fn display_text_agreement_and_empty_samples() {
-        assert_eq!(agreement(Some(0.942), 8, 0), "samples agree: 0.94 (mean Dice of 28 8 samples)");
+        assert_eq!(
+            agreement(Some(0.942), 8, 0),
+            "samples agree: 0.94 (mean Dice of 28 pairs, 8 samples)"
+        );
         assert_eq!(agreement(Some(1.0), 10, 10), "all 10 samples are empty");
         assert!(agreement(Some(0.2), 10, 3).ends_with("3 of 10 samples are empty"));
         assert_eq!(agreement(None, 1, 0), "one sample, no spread");

@@ -5,7 +5,7 @@ use super::readings::Measured;
 use crate::app::task::Task;
 use crate::app::{
     Documents, Findings, LabelCommand, LabelReading, Level, MeasureCommand, Measurements, Shell,
-    Tool, results,
+    Tool, record, results,
 };
 use crate::edit::{EditLabel, Proposal, fresh_color};
 use std::sync::Arc;
@@ -30,7 +30,7 @@ impl Editing {
                 .map(|c| EditLabel::new(c.label, &c.name, c.color))
                 .collect(),
             voxels: results::on_scan(&outcome, &findings.labels),
-            origin: results::provenance(&outcome, &findings.included),
+            origin: record::provenance(&outcome, &findings.included),
         };
         let Some(work) = self.work_on(documents) else { return };
         let replaces = work.layer().changed_voxels() > 0;

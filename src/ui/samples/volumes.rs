@@ -100,6 +100,6 @@ mod tests {
     #[test]
     fn every_value_falls_into_one_bin() {
         let counts = super::histogram(&[1.0, 2.0, 2.0, 5.0], 1.0, 5.0);
-        assert_eq!(counts, [1, 2, 1]);
+        assert_eq!(counts, [3, 0, 1]);
     }
 }
