@@ -81,7 +81,7 @@ impl Findings {
             .collect::<Result<Vec<_>, _>>()
             .map_err(|e| e.to_string())?;
         let list = classes
-            .iter()
+            .par_iter()
             .enumerate()
             .zip(regions)
             .map(|((c, class), regions)| ClassFindings {

@@ -2,6 +2,7 @@
 
 use super::Ensemble;
 use crate::volume::ClassKind;
+use rayon::prelude::*;
 
 impl Ensemble {
     /// Voxels that at least `least` members include.
@@ -44,6 +45,8 @@ impl Ensemble {
     pub fn labels(&self, values: &[u8]) -> Vec<u8> {
         let half = self.members.div_ceil(2);
         (0..self.voxels)
+            .into_par_iter()
+            .with_min_len(1 << 14)
             .map(|v| match self.kind {
                 ClassKind::Regions => (0..self.classes.len())
                     .rev()

@@ -15,6 +15,10 @@ pub(super) struct Shell<'a> {
     geometry: &'a Geometry,
     /// In voxels of the box, which has one voxel of room at each end of each real axis.
     at: Vec<[usize; 3]>,
+    /// The same as places in `lookup`.
+    place: Vec<usize>,
+    /// From a place to those of its neighbours: none leaves the box.
+    beside: Vec<isize>,
     shape: [usize; 3],
     /// Which voxel of `at` lies at a place of the box.
     lookup: Vec<u32>,
@@ -51,10 +55,22 @@ impl<'a> Shell<'a> {
             })
             .collect();
         let mut lookup = vec![NONE; shape.iter().product()];
-        for (i, p) in (0u32..).zip(&at) {
-            lookup[p[0] + shape[0] * (p[1] + shape[1] * p[2])] = i;
+        let index = |p: &[usize; 3]| p[0] + shape[0] * (p[1] + shape[1] * p[2]);
+        let place: Vec<usize> = at.iter().map(index).collect();
+        for (i, &place) in (0u32..).zip(&place) {
+            lookup[place] = i;
         }
-        let mut shell = Self { geometry, at, shape, lookup, depth: Vec::new(), level: Vec::new() };
+        let real = room.map(|r| r as isize);
+        let (row, slice) = (shape[0] as isize, (shape[0] * shape[1]) as isize);
+        let mut beside = Vec::with_capacity(26);
+        for z in -real[2]..=real[2] {
+            for y in -real[1]..=real[1] {
+                beside.extend((-real[0]..=real[0]).map(|x| x + y * row + z * slice));
+            }
+        }
+        beside.retain(|&step| step != 0);
+        let (depth, level) = (Vec::new(), Vec::new());
+        let mut shell = Self { geometry, at, place, beside, shape, lookup, depth, level };
         shell.depth = if shell.is_orthogonal() { shell.transformed() } else { shell.searched() };
         let spacing = geometry.spacing();
         let axes = (0..3).filter(|&a| block[a] > 1).map(|a| spacing[a]);
@@ -148,9 +164,10 @@ impl<'a> Shell<'a> {
     }
 
     fn neighbours(&self, i: usize) -> impl Iterator<Item = usize> + '_ {
-        let p = self.at[i].map(|v| v as isize);
-        (0..27isize).filter(|s| *s != 13).filter_map(move |s| {
-            self.get([p[0] + s % 3 - 1, p[1] + s / 3 % 3 - 1, p[2] + s / 9 - 1])
+        let place = self.place[i];
+        self.beside.iter().filter_map(move |&step| {
+            let n = self.lookup[place.wrapping_add_signed(step)];
+            (n != NONE).then_some(n as usize)
         })
     }
 
@@ -173,9 +190,13 @@ impl<'a> Shell<'a> {
             i
         }
         let mut found = Vec::new();
+        let mut hills: Vec<usize> = Vec::new();
         for &v in &order {
-            let mut hills: Vec<usize> = Vec::new();
-            for n in self.neighbours(v).filter(|&n| parent[n] != usize::MAX).collect::<Vec<_>>() {
+            hills.clear();
+            for n in self.neighbours(v) {
+                if parent[n] == usize::MAX {
+                    continue;
+                }
                 let hill = peak(&mut parent, n);
                 if !hills.contains(&hill) {
                     hills.push(hill);
@@ -201,16 +222,16 @@ impl<'a> Shell<'a> {
 
     /// Which marker each voxel belongs to. Maxima nearer than `apart` to a deeper one are its own.
     pub(super) fn split(&self, apart: f64) -> Vec<usize> {
-        let mut kept: Vec<usize> = Vec::new();
+        let affine = self.geometry.world_from_voxel();
+        let mut kept: Vec<[f64; 3]> = Vec::new();
         let mut seeds: Vec<(usize, usize)> = Vec::new();
         for i in self.maxima() {
-            let near = |k: &usize| {
-                let (p, q) = (self.at[i], self.at[*k]);
-                self.length(std::array::from_fn(|a| p[a] as f64 - q[a] as f64)) < apart
-            };
+            let p = affine.apply(self.at[i].map(|v| v as f64));
+            let near =
+                |q: &[f64; 3]| (0..3).map(|a| (p[a] - q[a]).powi(2)).sum::<f64>() < apart * apart;
             let marker = kept.iter().position(near).unwrap_or(kept.len());
             if marker == kept.len() {
-                kept.push(i);
+                kept.push(p);
             }
             seeds.push((i, marker));
         }
@@ -221,7 +242,10 @@ impl<'a> Shell<'a> {
     fn flooded(&self, seeds: &[(usize, usize)]) -> Vec<usize> {
         let mut label = vec![usize::MAX; self.at.len()];
         let mut front = BinaryHeap::new();
+        // What each voxel waits for: only what is better may come into the front.
+        let mut best = vec![(0, Reverse(usize::MAX), Reverse(usize::MAX)); self.at.len()];
         for &(i, marker) in seeds {
+            best[i] = (self.level[i], Reverse(0), Reverse(marker));
             front.push((self.level[i], Reverse(0usize), Reverse(marker), Reverse(i)));
         }
         while let Some((level, Reverse(steps), Reverse(marker), Reverse(i))) = front.pop() {
@@ -233,7 +257,11 @@ impl<'a> Shell<'a> {
                 if label[n] == usize::MAX {
                     let next = self.level[n].min(level);
                     let steps = if next == level { steps + 1 } else { 0 };
-                    front.push((next, Reverse(steps), Reverse(marker), Reverse(n)));
+                    let key = (next, Reverse(steps), Reverse(marker));
+                    if key > best[n] {
+                        best[n] = key;
+                        front.push((next, Reverse(steps), Reverse(marker), Reverse(n)));
+                    }
                 }
             }
         }
