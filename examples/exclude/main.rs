@@ -53,6 +53,7 @@ fn outcome(members: usize, depth: usize) -> Outcome {
             classes: vec![class("outer", 1), class("inner", 2)],
             kind: ClassKind::Regions,
             temperatures: None,
+            networks: 1,
         },
         settings: Settings { members, ..Settings::default() },
         source: volume.source,

@@ -19,6 +19,7 @@ fn outcome() -> Outcome {
             ],
             kind: ClassKind::Regions,
             temperatures: None,
+            networks: 1,
         },
         settings: Settings { members: 8, steps: 10, ..Settings::default() },
         source: Source::default(),

@@ -28,6 +28,8 @@ pub struct ClassFindings {
     pub depths: Option<Depths>,
     /// Dice of each of these with the majority.
     pub with_majority: Vec<f64>,
+    /// Share of the variance that lies between the networks that drew the samples, where several did.
+    pub between_networks: Option<f64>,
     /// Where to look.
     pub regions: Regions,
 }
@@ -94,6 +96,9 @@ impl Findings {
                 depths: ensemble.depths(c),
                 with_majority: ensemble.dice_with_majority(c),
                 mean_dice: ensemble.mean_pairwise_dice(c),
+                between_networks: included
+                    .variance_parts(&outcome, &ensemble, c)
+                    .and_then(|parts| parts.share_between()),
                 empty: ensemble.empty_members(c).len(),
                 disagreement: {
                     let (count, n) = (ensemble.count(c), ensemble.n() as f64);

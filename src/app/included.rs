@@ -1,6 +1,6 @@
 //! Which samples of a result count: every figure, map, line and file follows these.
 
-use crate::ensemble::{Ensemble, EnsembleError};
+use crate::ensemble::{Ensemble, EnsembleError, VarianceParts};
 use crate::inference::{Member, Outcome};
 
 /// At least one does. Samples are named by their place in the outcome.
@@ -59,6 +59,19 @@ impl Included {
         let samples: Vec<&[u8]> = self.members(outcome, true).map(|m| m.soft.as_slice()).collect();
         let voxels = outcome.block_shape().iter().product();
         Ensemble::from_soft(&samples, outcome.model.classes.len(), outcome.model.kind, voxels)
+    }
+
+    /// The variance of class `c` of their `ensemble`, within and between the networks that drew them;
+    /// `None` where one network drew all.
+    pub fn variance_parts(
+        &self,
+        outcome: &Outcome,
+        ensemble: &Ensemble,
+        c: usize,
+    ) -> Option<VarianceParts> {
+        let networks = outcome.networks().into_iter().zip(&self.0);
+        let counted: Vec<usize> = networks.filter(|(_, i)| **i).map(|(n, _)| n).collect();
+        ensemble.variance_parts(c, &counted)
     }
 
     /// With a sample counted or left out; the last one that counts stays.

@@ -47,6 +47,7 @@ pub(super) fn record(
             "id": outcome.model.id,
             "sha256": outcome.model.sha256,
             "temperatures": outcome.model.temperatures,
+            "networks": outcome.model.networks,
         },
         "deterministic": outcome.deterministic,
         "device": outcome.device,
@@ -105,6 +106,7 @@ fn class(outcome: &Outcome, included: &Included, ensemble: &Ensemble, c: usize) 
     }
     let indices = indices(outcome, included, true);
     let empty: Vec<usize> = ensemble.empty_members(c).into_iter().map(|m| indices[m]).collect();
+    let parts = included.variance_parts(outcome, ensemble, c);
     json!({
         "name": class.name,
         "label": class.label,
@@ -118,6 +120,7 @@ fn class(outcome: &Outcome, included: &Included, ensemble: &Ensemble, c: usize) 
         "members": spread.values,
         "empty_members": empty,
         "mean_pairwise_dice": ensemble.mean_pairwise_dice(c),
+        "variance_between_networks": parts.and_then(|p| p.share_between()),
     })
 }
 

@@ -1,7 +1,7 @@
 //! More of a result on disk, on request: every map of the samples, and their sizes as a table.
 
 use super::{Extent, Included, ResultFile};
-use crate::ensemble::{Ensemble, Measure};
+use crate::ensemble::{Ensemble, Measure, VarianceParts};
 use crate::inference::Outcome;
 use std::fmt::Write;
 
@@ -23,11 +23,22 @@ pub(super) enum MapValues {
     Shares(Vec<f32>),
 }
 
-/// The count of samples, each measure but the one that is written anyway, and STAPLE. Returns what
+/// File, meaning and values of a part of the variance.
+type Part = (&'static str, &'static str, fn(&VarianceParts) -> &[f32]);
+
+/// What several networks leave open, and where they differ.
+const PARTS: [Part; 2] = [
+    ("variance_within.nii.gz", "variance within the networks", |p| &p.within),
+    ("variance_between.nii.gz", "variance between the networks", |p| &p.between),
+];
+
+/// The count of samples, each measure but the one that is written anyway, the parts of the
+/// variance where several networks drew, and STAPLE. Returns what
 /// could not be found out, too.
 pub(super) fn all_maps(
     ensemble: &Ensemble,
     outcome: &Outcome,
+    included: &Included,
     written: Measure,
 ) -> (Vec<NamedMap>, Vec<String>) {
     let classes = 0..ensemble.classes();
@@ -41,6 +52,13 @@ pub(super) fn all_maps(
         let values = classes.clone().flat_map(|c| ensemble.map(c, measure)).collect();
         let file = measure_file(measure);
         out.push(NamedMap { file, what: measure.name(), values: MapValues::Shares(values) });
+    }
+    let parts = classes.clone().map(|c| included.variance_parts(outcome, ensemble, c));
+    if let Some(parts) = parts.collect::<Option<Vec<_>>>() {
+        for (name, what, of) in PARTS {
+            let values = parts.iter().flat_map(|p| of(p).iter().copied()).collect();
+            out.push(NamedMap { file: name.into(), what, values: MapValues::Shares(values) });
+        }
     }
     let (mut staple, mut remarks) = (Vec::new(), Vec::new());
     for (c, class) in classes.zip(&outcome.model.classes) {

@@ -93,7 +93,7 @@ pub fn write_results_with(
     }
     let mut remarks = Vec::new();
     if options.all_maps && !outcome.deterministic {
-        let (maps, said) = all_maps(&ensemble, outcome, options.measure);
+        let (maps, said) = all_maps(&ensemble, outcome, included, options.measure);
         remarks.extend(said);
         write_maps(&set, outcome, included, maps, &mut files)?;
     }

@@ -13,7 +13,8 @@ pub use look::{REVIEWED, nowhere, region, rest, reviewed, stake};
 use number::number;
 pub use number::{percent, size};
 pub use samples::{
-    DEPTH, STABLE, expected, least_pair, member, pair, quantity, round, stopped, stopping, volumes,
+    DEPTH, NETWORKS, STABLE, expected, least_pair, member, networks, pair, quantity, round,
+    stopped, stopping, volumes,
 };
 
 use super::{Extent, Included, Ratio};

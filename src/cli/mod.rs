@@ -11,6 +11,7 @@ mod evaluate;
 mod extra_arguments;
 mod familiarize;
 mod info;
+mod join;
 mod mask;
 mod models;
 mod open_arguments;
@@ -68,6 +69,8 @@ enum Verb {
     Calibrate(calibrate::Arguments),
     /// Write a model with what its training pictures look like.
     Familiarize(familiarize::Arguments),
+    /// Put several networks of one task into one file.
+    Join(join::Arguments),
     /// Time the tensor operations.
     #[command(hide = true)]
     Bench(bench::Arguments),
@@ -110,6 +113,7 @@ pub fn main(window: Window) -> ExitCode {
         Some(Verb::Evaluate(a)) => evaluate::run(&a),
         Some(Verb::Calibrate(a)) => calibrate::run(&a),
         Some(Verb::Familiarize(a)) => familiarize::run(&a),
+        Some(Verb::Join(a)) => join::run(&a),
         Some(Verb::Bench(a)) => bench::run(&a),
         None => match arguments.shot.request(&arguments.paths) {
             Ok(Some(request)) => shot::run(&request, window.shoot),

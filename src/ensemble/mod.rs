@@ -2,12 +2,14 @@
 //! a voxel, how they agree, their volumes, and one fused mask.
 //!
 //! The spread shows what is ambiguous in the image as one trained network learnt it, plus
-//! sampling noise. It says nothing about what the network does not know.
+//! sampling noise. It says nothing about what the network does not know; where several networks drew
+//! the members, their differences say a part of that.
 //!
 //! | file | holds |
 //! |---|---|
 //! | `members` | [`Ensemble`]: integer counts and compact members, from soft masks |
 //! | `measure` | [`Measure`]: variance, standard deviation, entropy, with their scales |
+//! | `networks` | [`VarianceParts`]: variance within and between networks |
 //! | `maps` | fraction, soft mean, mutual information per voxel |
 //! | `fused` | majority, label maps, members as label maps |
 //! | `staple` | fusion with estimated sensitivity and specificity |
@@ -28,6 +30,7 @@ mod levels;
 mod maps;
 mod measure;
 mod members;
+mod networks;
 mod regions;
 mod shell;
 mod spread;
@@ -41,6 +44,7 @@ pub use levels::agreement_levels;
 pub use maps::{SoftMaps, soft_maps};
 pub use measure::Measure;
 pub use members::Ensemble;
+pub use networks::VarianceParts;
 pub use regions::{MOST_REGIONS, Region, Regions};
 pub use spread::{Spread, quantile};
 pub use staple::Staple;

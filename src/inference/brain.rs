@@ -191,7 +191,7 @@ impl Segmenter for BrainExtraction {
         let step = |step: usize, mask: &[bool], part: &[Range<usize>; 3], sink: &mut dyn Sink| {
             let slice = middle(part);
             let probability = vec![on_scan(mask, part, slice)];
-            sink.step(unit, Estimates { step, t: None, first: 0, slice, probability })
+            sink.step(unit, Estimates { step, t: None, members: vec![0], slice, probability })
         };
         let first: Vec<f32> = mask.iter().map(|&m| f32::from(u8::from(m))).collect();
         let first = back(&first, self.sides[0], head.size);

@@ -22,7 +22,7 @@ pub(super) struct Draft<'a> {
     /// Of each slice that the network has looked at.
     pub(super) features: Vec<Vec<f32>>,
     /// Members whose masks of the unit that is being drawn are finished.
-    pub(super) members_done: usize,
+    pub(super) members_done: Vec<usize>,
     start: Instant,
     /// Steps of slices.
     done: usize,
@@ -53,10 +53,10 @@ impl<'a> Draft<'a> {
             members: agenda.seeds.iter().enumerate().map(member).collect(),
             times: StageTimes::default(),
             features: Vec::new(),
-            members_done: 0,
+            members_done: Vec::new(),
             start: Instant::now(),
             done: 0,
-            total: prepared.slices() * agenda.batches() * agenda.steps,
+            total: prepared.slices() * agenda.batches().len().max(1) * agenda.steps,
             heard: 0,
         }
     }
@@ -95,7 +95,7 @@ impl Sink for Draft<'_> {
         let preview = |(m, probability): (usize, &Vec<f32>)| {
             let seen: Vec<u8> = probability.iter().map(|&p| byte(p)).collect();
             Preview {
-                member: estimates.first + m,
+                member: estimates.members.get(m).copied().unwrap_or(m),
                 width,
                 height,
                 classes: self.classes,
@@ -125,7 +125,7 @@ impl Sink for Draft<'_> {
     }
 
     fn direct(&mut self, unit: &Range<usize>, probability: &[f32]) {
-        self.members_done = 0;
+        self.members_done.clear();
         self.put(None, unit, probability);
     }
 
@@ -135,7 +135,7 @@ impl Sink for Draft<'_> {
 
     fn member(&mut self, index: usize, unit: &Range<usize>, probability: &[f32]) {
         self.put(Some(index), unit, probability);
-        self.members_done = index + 1;
+        self.members_done.push(index);
     }
 
     fn times(&mut self) -> &mut StageTimes {

@@ -171,8 +171,8 @@ impl Engine {
         let Draft { mut direct, mut members, mut times, features, members_done, .. } = draft;
         let cancelled = done < prepared.slices();
         // Of a single slice the members that were finished are kept, else the slices.
-        if cancelled && prepared.slices() == 1 && members_done > 0 {
-            members.truncate(members_done);
+        if cancelled && prepared.slices() == 1 && !members_done.is_empty() {
+            members.retain(|m| members_done.contains(&m.index));
             done = 1;
         }
         let Some(finished) = prepared.finished(done) else { return Ok((None, cancelled)) };
@@ -208,6 +208,7 @@ impl Engine {
                 classes: card.classes.clone(),
                 kind: card.kind,
                 temperatures: temperatures.clone(),
+                networks: agenda.networks,
             },
             settings: job.settings.clone(),
             source: job.volume.source.clone(),

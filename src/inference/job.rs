@@ -106,6 +106,10 @@ pub struct ModelRef {
     pub kind: ClassKind,
     #[serde(default)]
     pub temperatures: Option<Temperatures>,
+    /// Trained networks that the members are drawn from in turn: member k from the k-th, counted on
+    /// from the first again.
+    #[serde(default = "crate::models::one_network")]
+    pub networks: usize,
 }
 
 /// One finished sample on the scan's grid.
@@ -161,6 +165,11 @@ impl Outcome {
     /// Voxels of the block along x, y, z.
     pub fn block_shape(&self) -> [usize; 3] {
         [self.roi.width, self.roi.height, self.slices.len()]
+    }
+
+    /// Which network drew each member.
+    pub fn networks(&self) -> Vec<usize> {
+        self.members.iter().map(|m| m.index % self.model.networks.max(1)).collect()
     }
 
     /// Soft masks of all members, in member order.

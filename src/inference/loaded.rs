@@ -25,7 +25,10 @@ impl Loaded {
         let segmenter: Box<dyn Segmenter> = match model.network {
             Network::Slices(network) => match OverlapTile::new(network) {
                 Ok(windows) => Box::new(windows),
-                Err(network) => Box::new(SliceSegmenter::new(network, shape, diffusion, card.size)),
+                Err(network) => {
+                    let networks = std::iter::once(network).chain(model.others).collect();
+                    Box::new(SliceSegmenter::new(networks, shape, diffusion, card.size))
+                }
             },
             Network::BoxThenBrain(passes) => Box::new(BrainExtraction::new(passes, deepbet::SIDES)),
             Network::Volumes(network) => Box::new(WholeVolume::new(network, shape.channels)),

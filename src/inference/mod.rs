@@ -11,6 +11,8 @@ mod features;
 mod input;
 mod job;
 mod loaded;
+#[cfg(test)]
+mod networks_tests;
 mod objects;
 mod overlap_tile;
 mod placement;

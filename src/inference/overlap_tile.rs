@@ -57,7 +57,7 @@ impl Segmenter for OverlapTile {
                 sink.times().condition_s += at.elapsed().as_secs_f64();
                 let shown = size[0] * size[1] <= SHOWN_PIXELS;
                 let probability = if shown { vec![canvas.clone()] } else { Vec::new() };
-                let estimates = Estimates { step, t: None, first: 0, slice, probability };
+                let estimates = Estimates { step, t: None, members: vec![0], slice, probability };
                 if sink.step(unit, estimates).is_break() {
                     return Ok(ControlFlow::Break(()));
                 }

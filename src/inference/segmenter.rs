@@ -24,8 +24,11 @@ pub struct Agenda {
     pub steps: usize,
     /// Model slices that are drawn together, in order.
     pub units: Vec<Range<usize>>,
-    /// Members that are drawn together.
+    /// Members that are drawn together, at most.
     pub batch: usize,
+    /// Networks that the members are drawn from in turn, and the one of the first member.
+    pub networks: usize,
+    pub turn: usize,
     /// The steps are windows of one volume, not of slice after slice.
     pub whole: bool,
     /// What a reader of the result should know of how it was drawn.
@@ -35,7 +38,16 @@ pub struct Agenda {
 impl Agenda {
     /// Of one mask per unit.
     pub fn deterministic(units: Vec<Range<usize>>) -> Self {
-        Self { seeds: Vec::new(), steps: 1, units, batch: 1, whole: false, notices: Vec::new() }
+        Self {
+            seeds: Vec::new(),
+            steps: 1,
+            units,
+            batch: 1,
+            networks: 1,
+            turn: 0,
+            whole: false,
+            notices: Vec::new(),
+        }
     }
 
     /// Of one mask of the whole volume, in so many windows.
@@ -48,9 +60,18 @@ impl Agenda {
         self.seeds.is_empty()
     }
 
-    /// How often the members of a unit are drawn until all are.
-    pub fn batches(&self) -> usize {
-        self.seeds.len().div_ceil(self.batch.max(1)).max(1)
+    /// Members that are drawn together, and by which network: those of the first one, then of the
+    /// second. Member k of a run is always drawn by the same, however many there are.
+    pub fn batches(&self) -> Vec<(usize, Vec<usize>)> {
+        let own = |network: usize| {
+            let members = 0..self.seeds.len();
+            let own = members.filter(|m| (self.turn + m) % self.networks == network);
+            own.collect::<Vec<_>>()
+        };
+        let of = |network: usize| -> Vec<(usize, Vec<usize>)> {
+            own(network).chunks(self.batch.max(1)).map(|some| (network, some.to_vec())).collect()
+        };
+        (0..self.networks).flat_map(of).collect()
     }
 }
 
@@ -61,8 +82,8 @@ pub struct Estimates {
     pub step: usize,
     /// Diffusion time, 0 to T - 1, of a step that has one.
     pub t: Option<usize>,
-    /// First of the members.
-    pub first: usize,
+    /// The members, from 0.
+    pub members: Vec<usize>,
     /// The model slice of the unit that is shown.
     pub slice: usize,
     /// Probability of each member there, `[K, canvas, canvas]`.

@@ -163,21 +163,23 @@ impl Denoiser for Scene {
 
 /// Slices drawn by a [`SliceNetwork`].
 pub struct SliceSegmenter {
-    network: Box<dyn SliceNetwork>,
+    /// One, or several of the same shape, each trained by itself: members are drawn from them in
+    /// turn, the mask drawn at once is their mean.
+    networks: Vec<Box<dyn SliceNetwork>>,
     shape: Shape,
     diffusion: Option<Diffusion>,
     canvas: usize,
 }
 
 impl SliceSegmenter {
-    /// Of a network of this shape, that samples so if it does, on canvases of this side.
+    /// Of networks of this shape, that sample so if they do, on canvases of this side.
     pub fn new(
-        network: Box<dyn SliceNetwork>,
+        networks: Vec<Box<dyn SliceNetwork>>,
         shape: Shape,
         diffusion: Option<Diffusion>,
         canvas: usize,
     ) -> Self {
-        Self { network, shape, diffusion, canvas }
+        Self { networks, shape, diffusion, canvas }
     }
 
     /// The noise levels that the steps visit, of a network that is to sample.
@@ -224,6 +226,8 @@ impl Segmenter for SliceSegmenter {
             steps: plan.steps(),
             units,
             batch: members.min(most),
+            networks: self.networks.len(),
+            turn: settings.first % self.networks.len().max(1),
             whole: false,
             notices: Vec::new(),
         })
@@ -240,18 +244,22 @@ impl Segmenter for SliceSegmenter {
         let images: Vec<f32> = unit.clone().flat_map(|k| request.input.slice(k)).collect();
         sink.times().prepare_s += at.elapsed().as_secs_f64();
         let at = Instant::now();
-        let mut scene = Scene::new(&*self.network, &self.shape, &images, self.canvas)?;
+        let look =
+            |network: &dyn SliceNetwork| Scene::new(network, &self.shape, &images, self.canvas);
+        let networks = self.networks.iter().map(|n| look(&**n));
+        let mut scenes = networks.collect::<Result<Vec<_>, _>>()?;
         sink.times().condition_s += at.elapsed().as_secs_f64();
-        sink.direct(unit, &scene.direct);
-        sink.features(&scene.features);
-        let size = scene.canvas;
+        let direct = mean(&scenes.iter().map(|s| s.direct.as_slice()).collect::<Vec<_>>());
+        sink.direct(unit, &direct);
+        // What the picture is like, in the words of the first: the others' are their own.
+        sink.features(&scenes[0].features);
+        let size = scenes[0].canvas;
         let shown = unit.len() / 2;
         let Some(plan) = self.steps(agenda.steps, request.settings)? else {
-            let probability = vec![scene.direct[shown * size..(shown + 1) * size].to_vec()];
+            let probability = vec![direct[shown * size..(shown + 1) * size].to_vec()];
             let slice = unit.start + shown;
-            return Ok(
-                sink.step(unit, Estimates { step: 0, t: None, first: 0, slice, probability })
-            );
+            return Ok(sink
+                .step(unit, Estimates { step: 0, t: None, members: vec![0], slice, probability }));
         };
         let kind = (request.settings.sampler, request.settings.start);
         let known = |steering: &Steering| -> Vec<KnownSlice> {
@@ -262,25 +270,37 @@ impl Segmenter for SliceSegmenter {
             unit.clone().map(of).collect()
         };
         let known = request.steering.map(known).unwrap_or_default();
-        for (b, seeds) in agenda.seeds.chunks(agenda.batch).enumerate() {
-            let first = b * agenda.batch;
+        for (network, members) in agenda.batches() {
+            let seeds: Vec<u64> = members.iter().map(|&m| agenda.seeds[m]).collect();
             let at = Instant::now();
             let on_step = |step: usize, estimates: &[f32]| {
                 let of_shown = estimates.chunks(size).skip(shown * seeds.len()).take(seeds.len());
                 let probability = of_shown.map(probability).collect();
                 let (t, slice) = (Some(plan.time(step)), unit.start + shown);
-                sink.step(unit, Estimates { step, t, first, slice, probability })
+                let members = members.clone();
+                sink.step(unit, Estimates { step, t, members, slice, probability })
             };
-            let drawn = scene.draw_steered(&plan, kind, seeds, &known, on_step)?;
+            let drawn = scenes[network].draw_steered(&plan, kind, &seeds, &known, on_step)?;
             sink.times().sample_s += at.elapsed().as_secs_f64();
             let Some(drawn) = drawn else { return Ok(ControlFlow::Break(())) };
-            for m in 0..seeds.len() {
-                let own = drawn.chunks(size).skip(m).step_by(seeds.len());
-                sink.member(first + m, unit, &own.flat_map(probability).collect::<Vec<_>>());
+            for (i, &m) in members.iter().enumerate() {
+                let own = drawn.chunks(size).skip(i).step_by(seeds.len());
+                sink.member(m, unit, &own.flat_map(probability).collect::<Vec<_>>());
             }
         }
         Ok(ControlFlow::Continue(()))
     }
+}
+
+/// Of several masks, value by value.
+fn mean(masks: &[&[f32]]) -> Vec<f32> {
+    let [first, others @ ..] = masks else { return Vec::new() };
+    let (mut sum, n) = (first.to_vec(), masks.len() as f32);
+    for mask in others {
+        sum.iter_mut().zip(*mask).for_each(|(s, v)| *s += v);
+    }
+    sum.iter_mut().for_each(|s| *s /= n);
+    sum
 }
 
 /// Mean and standard deviation.

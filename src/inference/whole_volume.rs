@@ -275,7 +275,7 @@ impl Segmenter for WholeVolume {
             let middle = windows.offsets[step][0] + windows.window[0] / 2;
             let slice = middle.min(size[0] - 1);
             let probability = vec![blended.slice(slice)];
-            let estimates = Estimates { step, t: None, first: 0, slice, probability };
+            let estimates = Estimates { step, t: None, members: vec![0], slice, probability };
             sink.step(unit, estimates)
         };
         let drawn = run(&*self.network, &volume, size, &windows, on_window)?;

@@ -43,6 +43,7 @@ fn engine(most: usize) -> Engine {
             input: contract,
             size: 64,
             sampling: None,
+            networks: 1,
             parameters: 0,
             gflop_per_step: 0.0,
             sha256: String::new(),

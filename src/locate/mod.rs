@@ -6,7 +6,9 @@
 //! locate-*.md`. A click of a person is a place too: [`around`] makes a region of either.
 
 mod around;
+mod chest;
 mod found;
+mod heart;
 mod hippocampi;
 mod lung_nodule;
 mod optic_disc;
@@ -14,14 +16,16 @@ mod scout;
 mod thumbnail;
 
 pub use around::{Extent, around};
+pub use chest::MiddleOfChest;
 pub use found::{Found, LocateError, Located, Locator};
+pub use heart::Heart;
 pub use hippocampi::Hippocampi;
 pub use lung_nodule::LungNodule;
 pub use optic_disc::OpticDisc;
 
 /// All there are.
 pub fn locators() -> &'static [&'static dyn Locator] {
-    &[&OpticDisc, &Hippocampi, &LungNodule]
+    &[&OpticDisc, &Hippocampi, &LungNodule, &Heart, &MiddleOfChest]
 }
 
 /// The one that looks for this structure.

@@ -26,6 +26,10 @@ pub struct ModelCard {
     pub size: usize,
     /// Of a model that samples.
     pub sampling: Option<Sampling>,
+    /// Networks that its members are drawn from in turn, each trained by itself.
+    #[serde(default = "super::header::one_network")]
+    pub networks: usize,
+    /// Of all of them.
     pub parameters: usize,
     /// 10⁹ floating-point operations of one denoising step of one member (FLOP = 2 × MAC); of a model
     /// that does not sample, of its one mask; of one that sees volumes of any size, of a cube of

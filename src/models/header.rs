@@ -14,6 +14,19 @@ const FORMAT: u32 = 1;
 /// Most squares of a canvas (a bound on what a weights file can ask for).
 const MOST_TILES: usize = 256;
 
+/// Most networks of one file.
+const MOST_NETWORKS: usize = 16;
+
+/// Of a file that says nothing else.
+pub(crate) fn one_network() -> usize {
+    1
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_one(n: &usize) -> bool {
+    *n == 1
+}
+
 /// How sure an ensemble's mean is to be taken: `σ(logit(p)/T)` near a border holds as often as it
 /// says, on the cases where T was found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,6 +57,9 @@ pub struct WeightsHeader {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub familiarity: Option<Familiarity>,
     pub network: NetworkConfig,
+    /// How many of it there are, each trained by itself; members are drawn from them in turn.
+    #[serde(default = "one_network", skip_serializing_if = "is_one")]
+    pub networks: usize,
     /// The training configuration, steps done, git revision and validation figures.
     pub training: Value,
 }
@@ -71,7 +87,7 @@ impl WeightsHeader {
         Ok(header)
     }
 
-    fn check(&self) -> Result<(), String> {
+    pub(super) fn check(&self) -> Result<(), String> {
         if self.format != FORMAT {
             return Err(format!("format {}, expected {FORMAT}", self.format));
         }
@@ -83,6 +99,15 @@ impl WeightsHeader {
             familiarity.check()?;
         }
         check_pixelwise(&self.input, &self.network)?;
+        let several = 2..=MOST_NETWORKS;
+        if self.networks != 1
+            && (self.network.diffusion().is_none() || !several.contains(&self.networks))
+        {
+            return Err(format!(
+                "{} networks, expected one, or 2 to {MOST_NETWORKS} that sample",
+                self.networks
+            ));
+        }
         let n = self.classes.len();
         if let Some(t) = &self.temperatures {
             let good = |t: &f64| t.is_finite() && *t > 0.0;

@@ -21,10 +21,11 @@ pub use card::ModelCard;
 pub use contract::{Axes, Context, Contract, Normalisation};
 pub use error::ModelError;
 pub use familiarity::{Familiarity, Fit};
+pub(crate) use header::one_network;
 pub use header::{Temperatures, WeightsHeader, check_canvas, check_pixelwise};
 pub use network::NetworkConfig;
 pub use registry::{
-    absent, card, cards, header, load, load_bytes, load_weights, suggest, with_familiarity,
+    absent, card, cards, header, join, load, load_bytes, load_weights, suggest, with_familiarity,
     with_findings,
 };
 pub use resnet3d::deepbet;

@@ -139,6 +139,16 @@ pub fn load(id: &str, device: &Device) -> Result<LoadedModel, ModelError> {
     build(id, &bytes, card, device)
 }
 
+/// One weights file of several models that were trained by themselves for the same: members are drawn
+/// from them in turn.
+///
+/// # Errors
+/// If one cannot be read, or they are not alike in all but their weights and training.
+pub fn join(ids: &[String]) -> Result<Vec<u8>, ModelError> {
+    let read = |id: &String| Ok((id.clone(), find(id)?.0.into_owned()));
+    weights::join(&ids.iter().map(read).collect::<Result<Vec<_>, ModelError>>()?)
+}
+
 /// Loads a model from the bytes of its weights file; `name` is for messages.
 ///
 /// # Errors

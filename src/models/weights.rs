@@ -1,6 +1,6 @@
 //! Weights files: safetensors with a [`WeightsHeader`].
 
-use super::{ModelCard, ModelError, Network, Tiles, WeightsHeader};
+use super::{Contract, ModelCard, ModelError, Network, SliceNetwork, Tiles, WeightsHeader};
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use safetensors::SafeTensors;
@@ -20,6 +20,8 @@ pub struct LoadedModel {
     pub header: WeightsHeader,
     pub card: ModelCard,
     pub network: Network,
+    /// Further networks of the same shape, each trained by itself.
+    pub others: Vec<Box<dyn SliceNetwork>>,
 }
 
 /// Hexadecimal digits of the SHA-256.
@@ -89,6 +91,7 @@ pub(super) fn card(name: &str, bytes: &[u8], markdown: &str) -> Result<ModelCard
         channels: shape.channels,
         volumes: header.network.sees_volumes(),
         sampling: header.network.diffusion().map(|d| d.sampling),
+        networks: header.networks,
         input: header.input,
         size: canvas,
         parameters,
@@ -134,9 +137,71 @@ pub(super) fn build(
     let header = read_header(name, bytes)?;
     let refuse = |why: String| ModelError::Weights(name.to_owned(), why);
     let vb = VarBuilder::from_tensors(read_weights(name, bytes, device)?, DType::F32, device);
-    let network =
-        header.network.build(&vb, device).map_err(|e| refuse(crate::nn::first_line(&e)))?;
-    Ok(LoadedModel { header, card, network })
+    let first_line = |e: candle_core::Error| refuse(crate::nn::first_line(&e));
+    let network = header.network.build(&vb, device).map_err(first_line)?;
+    let other = |n: usize| match header.network.build(&vb.pp(prefix(n)), device) {
+        Ok(Network::Slices(network)) => Ok(network),
+        Ok(_) => Err(refuse("several networks of volumes, expected one".to_owned())),
+        Err(e) => Err(first_line(e)),
+    };
+    let others = (1..header.networks).map(other).collect::<Result<_, _>>()?;
+    Ok(LoadedModel { header, card, network, others })
+}
+
+/// Before the names of the tensors of network `n`, from 0; the first one has its names alone.
+fn prefix(n: usize) -> String {
+    format!("network{n}")
+}
+
+/// One weights file of several that were trained by themselves for the same: names and bytes. What is
+/// said of the first one's training pictures stays; the temperatures of one do not hold for all.
+///
+/// # Errors
+/// If they are not alike in all but their weights and training, or there are too few or too many.
+pub(super) fn join(files: &[(String, Vec<u8>)]) -> Result<Vec<u8>, ModelError> {
+    let refuse = |name: &str, why: &str| ModelError::Weights(name.to_owned(), why.to_owned());
+    let mut headers = Vec::with_capacity(files.len());
+    for (name, bytes) in files {
+        let header = read_header(name, bytes)?;
+        if header.networks != 1 || header.network.diffusion().is_none() {
+            return Err(refuse(name, "expected one network that samples"));
+        }
+        headers.push(header);
+    }
+    let Some((first, others)) = headers.split_first().filter(|(_, o)| !o.is_empty()) else {
+        return Err(refuse("join", "one model or none, expected two or more"));
+    };
+    let bare = |h: &WeightsHeader| {
+        let input = Contract { shares: Vec::new(), borders: Vec::new(), ..h.input.clone() };
+        (h.id.clone(), h.classes.clone(), h.kind, h.modality, h.network.clone(), input)
+    };
+    for (header, (name, _)) in others.iter().zip(&files[1..]) {
+        if bare(header) != bare(first) {
+            let why = format!("its task, input or network is not that of {}", files[0].0);
+            return Err(refuse(name, &why));
+        }
+    }
+    let mut parsed = Vec::with_capacity(files.len());
+    for (name, bytes) in files {
+        parsed.push(SafeTensors::deserialize(bytes).map_err(|e| refuse(name, &e.to_string()))?);
+    }
+    let named = parsed.iter().enumerate().flat_map(|(n, tensors)| {
+        let name = move |key: String| match n {
+            0 => key,
+            _ => format!("{}.{key}", prefix(n)),
+        };
+        tensors.tensors().into_iter().map(move |(key, tensor)| (name(key), tensor))
+    });
+    let training = headers.iter().map(|h| h.training.clone()).collect();
+    let header = WeightsHeader {
+        networks: files.len(),
+        temperatures: None,
+        training: serde_json::Value::Array(training),
+        ..first.clone()
+    };
+    header.check().map_err(|why| refuse(&files[0].0, &why))?;
+    let metadata = header.entry().map_err(|why| refuse(&files[0].0, &why))?;
+    safetensors::serialize(named, Some(metadata)).map_err(|e| refuse(&files[0].0, &e.to_string()))
 }
 
 /// The bytes of a weights file: tensors in half precision, header included.

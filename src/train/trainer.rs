@@ -420,6 +420,7 @@ impl Trainer {
             temperatures: None,
             familiarity: None,
             network: self.network.clone(),
+            networks: 1,
             training: json!({
                 "config": config,
                 "updates": self.optimizer.updates,

@@ -256,6 +256,9 @@ fn class_ui(
         {
             ui.label(small(text).color(theme::WEAK));
         }
+        if let Some(text) = wording::networks(outcome, class) {
+            ui.label(small(text).color(theme::WEAK)).on_hover_text(wording::NETWORKS);
+        }
         if let Some(doubt) = &outcome.doubt {
             ui.label(small(format!("Caution: {doubt}")).color(theme::AMBER));
         }

@@ -129,7 +129,10 @@ impl Windows for Quarters {
 fn draw(unit: &Range<usize>, masks: &[f32], sink: &mut dyn Sink) -> ControlFlow<()> {
     sink.direct(unit, masks);
     let probability = vec![masks[..SIDE * SIDE].to_vec()];
-    sink.step(unit, Estimates { step: 0, t: None, first: 0, slice: unit.start, probability })
+    sink.step(
+        unit,
+        Estimates { step: 0, t: None, members: vec![0], slice: unit.start, probability },
+    )
 }
 
 impl Segmenter for Tiler {
@@ -207,7 +210,7 @@ fn loader() -> Loader {
                 };
                 let sampling = Sampling::default();
                 let diffusion = Diffusion { schedule: ScheduleKind::Linear, sampling };
-                Box::new(SliceSegmenter::new(Box::new(Sampled), shape, Some(diffusion), SIDE))
+                Box::new(SliceSegmenter::new(vec![Box::new(Sampled)], shape, Some(diffusion), SIDE))
             }
         };
         Ok(Loaded { card, temperatures: None, familiarity: None, segmenter })

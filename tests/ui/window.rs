@@ -162,6 +162,7 @@ pub(crate) fn model() -> ModelRef {
         classes: classes(),
         kind: ClassKind::Regions,
         temperatures: None,
+        networks: 1,
     }
 }
 
@@ -188,6 +189,7 @@ pub(crate) fn card(id: &str, modality: Modality) -> ModelCard {
         volumes: false,
         size: 128,
         sampling: Some(Sampling::default()),
+        networks: 1,
         parameters: 4_200_000,
         gflop_per_step: 12.5,
         sha256: "0123456789abcdef".repeat(4),

@@ -34,6 +34,7 @@ fn result() -> (Volume, Outcome) {
             classes: vec![Class { name: "disc".into(), label: 1, color: [200, 40, 90] }],
             kind: ClassKind::Regions,
             temperatures: None,
+            networks: 1,
         },
         settings: Settings { members: 5, ..Settings::default() },
         source: volume.source.clone(),

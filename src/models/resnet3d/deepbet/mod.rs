@@ -83,6 +83,7 @@ fn header() -> WeightsHeader {
         temperatures: None,
         familiarity: None,
         network: NetworkConfig::ResNet3d(config()),
+        networks: 1,
         training: json!({ "weights": "deepbet 1.0.2, MIT", "sha256": SHA256 }),
     }
 }
@@ -103,6 +104,7 @@ pub fn card() -> ModelCard {
         input: header.input,
         size: shape.side,
         sampling: None,
+        networks: 1,
         parameters: 2 * 2_126_258,
         gflop_per_step: shape.gflop * voxels as f64 / shape.side.pow(3) as f64,
         sha256: SHA256.to_owned(),
@@ -117,7 +119,12 @@ pub fn card() -> ModelCard {
 pub fn load(device: &Device) -> Result<LoadedModel, ModelError> {
     let path = place().filter(|p| p.is_file()).ok_or_else(|| ModelError::Absent(how()))?;
     let passes = networks(&path, device)?;
-    Ok(LoadedModel { header: header(), card: card(), network: Network::BoxThenBrain(passes) })
+    Ok(LoadedModel {
+        header: header(),
+        card: card(),
+        network: Network::BoxThenBrain(passes),
+        others: Vec::new(),
+    })
 }
 
 /// The two networks from a wheel.

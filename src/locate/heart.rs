@@ -1,0 +1,135 @@
+//! The heart in short axis slices of a cardiac MRI: one look at each slice.
+
+use super::scout::{Blob, Scout};
+use super::{Extent, Found, LocateError, Located, Locator, around};
+use crate::volume::{Geometry, LengthUnit, Modality, Volume};
+
+static SCOUT: Scout = Scout::new(include_bytes!("../../assets/weights/locate-heart.safetensors"));
+
+/// Side of the region by the longer side of a picture whose millimetres nobody knows, as in the
+/// crops that `heart-mri` learnt from; and in millimetres: the same, in the median of its scans.
+const SIDE: f64 = 0.45;
+const MILLIMETRES: f64 = 155.0;
+/// A heart that takes this much of the longer side, or a picture at most this much larger than the
+/// region, is a crop.
+const CROP: f64 = 0.5;
+const LITTLE: f64 = 1.3;
+/// Least mean probability, and least share of the picture.
+const SURE: f32 = 0.75;
+const LEAST: f64 = 0.06;
+
+/// Looks for the heart in slices across its long axis.
+pub struct Heart;
+
+impl Locator for Heart {
+    fn structure(&self) -> &'static str {
+        "heart"
+    }
+
+    fn usual(&self, geometry: &Geometry) -> Extent {
+        let (shape, spacing) = (geometry.shape(), geometry.spacing());
+        let across = across(shape);
+        let longest = (0..3).filter(|a| *a != across).map(|a| shape[a]).max().unwrap_or(1);
+        Extent::Voxels(std::array::from_fn(|a| match geometry.unit() {
+            // All slices, wherever the place lies.
+            _ if a == across => 2.0 * shape[a] as f64,
+            LengthUnit::Millimetre => MILLIMETRES / spacing[a],
+            _ => SIDE * longest as f64,
+        }))
+    }
+
+    fn locate(&self, volume: &Volume, time: usize) -> Result<Located, LocateError> {
+        let not_found = |why: &str| Ok(Located::NotFound { why: why.to_owned() });
+        let geometry = volume.geometry();
+        if !matches!(volume.modality, Modality::Mr | Modality::Unknown) {
+            return not_found(&format!("{} is no MRI of a heart", volume.modality.name()));
+        }
+        if volume.channels() > 1 {
+            return not_found("a picture in colours is no MRI");
+        }
+        let seen = SCOUT.at(volume, time)?;
+        let (shape, spacing) = (geometry.shape(), geometry.spacing());
+        let across = across(shape);
+        // Over the picture's longer side.
+        let longest = (0..3)
+            .filter(|a| *a != across)
+            .map(|a| shape[a] as f64 * spacing[a])
+            .fold(0.0, f64::max);
+        let share = |b: &Blob| {
+            let extent = |a: usize| (b.high[a] - b.low[a]) * spacing[a];
+            (0..3).filter(|a| *a != across).map(extent).fold(0.0, f64::max) / longest
+        };
+        let blobs = seen.blobs(0);
+        let Some(heart) = blobs.iter().find(|b| b.score >= SURE && share(b) >= LEAST) else {
+            return not_found("nothing in it looks like a heart in the short axis");
+        };
+        let small = geometry.unit() == LengthUnit::Millimetre && longest <= LITTLE * MILLIMETRES;
+        if small || share(heart) >= CROP {
+            let percent = 100.0 * share(heart);
+            let why =
+                format!("the heart takes {percent:.0} % of the picture: it is a crop already");
+            return Ok(Located::Whole { why });
+        }
+        let middle = std::array::from_fn(|a| 0.5 * (heart.low[a] + heart.high[a]));
+        Ok(Located::Found(vec![Found {
+            what: self.structure().to_owned(),
+            block: around(geometry, middle, self.usual(geometry)),
+            centre: heart.centre,
+            extent: std::array::from_fn(|a| heart.high[a] - heart.low[a]),
+            score: heart.score,
+        }]))
+    }
+}
+
+/// The axis across the slices: the third, but of a picture that lies on its side.
+fn across(shape: [usize; 3]) -> usize {
+    match shape.map(|n| n == 1) {
+        [true, false, false] => 0,
+        [false, true, false] => 1,
+        _ => 2,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demo;
+    use crate::volume::{Affine, Voxels};
+
+    /// Slices of 8 mm in which nothing is to be seen but noise of a kind.
+    fn scan(shape: [usize; 3], spacing: f64) -> Volume {
+        let steps = [[spacing, 0.0, 0.0], [0.0, spacing, 0.0], [0.0, 0.0, 8.0]];
+        let geometry = Geometry::new(shape, Affine::from_columns(steps, [0.0; 3])).unwrap();
+        let value = |i: usize| (i as i16).wrapping_mul(7919) & 255;
+        let values = (0..geometry.voxel_count()).map(value).collect();
+        Volume::new(geometry, 1, Voxels::I16(values)).unwrap()
+    }
+
+    fn why(volume: &Volume) -> String {
+        match Heart.locate(volume, 0).unwrap() {
+            Located::NotFound { why } => why,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_click_takes_the_millimetres_of_the_training_and_all_slices() {
+        let wide = scan([256, 216, 10], 1.5);
+        let g = wide.geometry();
+        let block = around(g, [128.0, 100.0, 4.0], Heart.usual(g));
+        assert_eq!((block.shape, block.origin[2]), ([103, 103, 10], 0));
+        let picture = Geometry::picture(216, 182, 1).unwrap();
+        let block = around(&picture, [100.0, 90.0, 0.0], Heart.usual(&picture));
+        assert_eq!(block.shape, [97, 97, 1]);
+    }
+
+    #[test]
+    fn what_is_no_cardiac_mri_is_refused_in_words() {
+        assert!(why(&demo::make("ct", 1).unwrap().volume).contains("CT"));
+        let mut colour = demo::make("fundus", 1).unwrap().volume;
+        colour.modality = Modality::Unknown;
+        assert!(why(&colour).contains("colours"));
+        assert!(why(&scan([160, 160, 3], 1.5)).contains("nothing"));
+        assert!(Heart.locate(&scan([40, 40, 2], 4.0), 1).is_err());
+    }
+}
