@@ -122,6 +122,12 @@ impl Regions {
         self.asked.as_ref()?.structure.as_deref()
     }
 
+    /// What the model was made for is not in the image, and the person has framed nothing.
+    pub(super) fn is_nowhere(&self) -> bool {
+        let nowhere = matches!(self.located, Some(Ok(Located::NotFound { .. })));
+        nowhere && self.choice == RegionChoice::Whole
+    }
+
     /// Regions to choose from, the surest first.
     pub fn found(&self) -> &[Found] {
         match &self.located {

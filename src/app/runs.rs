@@ -8,7 +8,7 @@ use super::{
 };
 use crate::diffusion::TRAINING_STEPS;
 use crate::inference::{DeviceChoice, Job, Outcome, Refine, Settings, Steer, slice_axis};
-use crate::models::ModelCard;
+use crate::models::{ModelCard, wants_a_place};
 use crate::volume::{Block, Modality, Roi, Volume};
 use std::sync::Arc;
 
@@ -31,6 +31,9 @@ pub struct Runs {
     prompts: Prompts,
     /// Steps are slowed down for an audience.
     demonstration: bool,
+    /// Models for such images whose structures are still to be looked for, and the first of all:
+    /// while a person has chosen none.
+    offers: Vec<String>,
     /// What is to start as soon as the region is known.
     wanted: Option<RunCommand>,
 }
@@ -50,6 +53,7 @@ impl Runs {
             regions,
             prompts: Prompts::new(),
             demonstration: false,
+            offers: Vec::new(),
             wanted: None,
         };
         runs.choose_model(first);
@@ -76,7 +80,7 @@ impl Runs {
     /// A model for such images that is offered only where a person shows it the place.
     pub fn on_request(&self, modality: Modality) -> Option<&ModelCard> {
         let own = |c: &&ModelCard| c.modality == modality && modality != Modality::Unknown;
-        self.cards().iter().filter(own).find(|c| c.input.region.is_some())
+        self.cards().iter().filter(own).find(|c| wants_a_place(c))
     }
 
     /// The chosen model.
@@ -122,6 +126,7 @@ impl Runs {
         match command {
             RunCommand::SetModel(id) => {
                 if self.cards().iter().any(|c| c.id == id) {
+                    self.offers.clear();
                     // Clicks are about the classes of one model.
                     self.prompts.clear();
                     self.choose_model(Some(id));
@@ -297,8 +302,12 @@ impl Runs {
 
     /// The model that suits a new image, on all of it.
     pub(super) fn suit(&mut self, volume: &Volume) {
-        let offered = crate::models::suggest(self.cards(), volume).map(|card| card.id.clone());
-        self.choose_model(offered);
+        let fitting = crate::models::suggestions(self.cards(), volume);
+        self.offers = fitting.into_iter().map(|card| card.id.clone()).collect();
+        self.choose_model(self.offers.first().cloned());
+        // After the last one the first again, with what its locator says.
+        let n = usize::from(!self.offers.is_empty());
+        self.offers.rotate_left(n);
         self.prompts.clear();
         self.one_slice = false;
         self.settings.slices = None;
@@ -316,6 +325,14 @@ impl Runs {
         if self.regions.looking_for().is_some() {
             return None;
         }
+        if self.regions.is_nowhere() && !self.offers.is_empty() {
+            let next = self.offers.remove(0);
+            self.choose_model(Some(next));
+            let card = self.engine.cards().iter().find(|c| Some(&c.id) == self.model.as_ref());
+            self.regions.sync(document, card);
+            return None;
+        }
+        self.offers.clear();
         self.wanted.take()
     }
 

@@ -23,6 +23,7 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
                     "classes": c.classes.iter().map(|k| &k.name).collect::<Vec<_>>(),
                     "image": { "modality": c.modality, "channels": c.channels, "size": c.size },
                     "whole_volumes": c.volumes,
+                    "networks": c.networks,
                     "parameters": c.parameters,
                     "gflop_per_step": c.gflop_per_step,
                     "sampling": c.sampling,
@@ -38,8 +39,10 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
         let input = match c.volumes {
             true => format!("whole volumes, {millions:.2} M parameters, one deterministic mask"),
             false => format!(
-                "{n}x{n} pixels, {} channels, {millions:.2} M parameters, {:.2} GFLOP per step",
-                c.channels, c.gflop_per_step
+                "{n}x{n} pixels, {} channels, {millions:.2} M parameters{}, {:.2} GFLOP per step",
+                c.channels,
+                if c.networks > 1 { format!(" in {} networks", c.networks) } else { String::new() },
+                c.gflop_per_step
             ),
         };
         super::print(&format!(

@@ -356,7 +356,15 @@ fn suggest(volume: &Volume) -> Result<String, Failure> {
             known.join(", ")
         ))
     };
-    let card = crate::models::suggest(cards(), volume).ok_or_else(nothing)?;
+    let fitting = crate::models::suggestions(cards(), volume);
+    // Several models for such pictures: the one whose structure is there.
+    let is_there = |card: &&&ModelCard| match card.input.region.as_deref().and_then(locator) {
+        None => true,
+        Some(l) => !matches!(l.locate(volume, 0), Ok(Located::NotFound { .. }) | Err(_)),
+    };
+    let several = fitting.len() > 1;
+    let there = several.then(|| fitting.iter().find(is_there)).flatten();
+    let card = there.or(fitting.first()).ok_or_else(nothing)?;
     if volume.modality == Modality::Unknown {
         eprintln!(
             "sfumato: note: the file does not say what it shows; {} is used, see --model",

@@ -14,6 +14,8 @@ pub struct ModelInput<'a> {
     context: Context,
     /// Rescaled values that become -1 and 1.
     range: (f64, f64),
+    /// What the largest value becomes.
+    most: f32,
 }
 
 impl<'a> ModelInput<'a> {
@@ -25,7 +27,13 @@ impl<'a> ModelInput<'a> {
         channels: usize,
     ) -> Self {
         let range = value_range(volume, time, prepared, contract.values);
-        Self { volume, prepared, time, channels, context: contract.context, range }
+        let most = match contract.values {
+            Normalisation::Window { low, high, most: Some(most) } => {
+                ((most - low) / (high - low) * 2.0 - 1.0) as f32
+            }
+            _ => 1.0,
+        };
+        Self { volume, prepared, time, channels, context: contract.context, range, most }
     }
 
     /// Model slice `k` as `[channels, size, size]`: grey is repeated for a colour model, colour
@@ -65,7 +73,7 @@ impl<'a> ModelInput<'a> {
         let scale = (2.0 / (high - low)) as f32;
         let unit = |v: f32| {
             let u = (v - low as f32) * scale - 1.0;
-            let u = if u.is_finite() { u.clamp(-1.0, 1.0) } else { -1.0 };
+            let u = if u.is_finite() { u.clamp(-1.0, self.most) } else { -1.0 };
             if self.volume.inverted { -u } else { u }
         };
         match (self.volume.channels(), channels) {
@@ -94,7 +102,7 @@ fn value_range(
             Normalisation::FullRange | Normalisation::Window { .. },
             Voxels::U8(_) | Voxels::Rgb8(_),
         ) => (rescale(0.0), rescale(255.0)),
-        (Normalisation::Window { low, high }, _) => (low, high),
+        (Normalisation::Window { low, high, .. }, _) => (low, high),
         _ => {
             let (low, high) = volume.quantiles_in(prepared.turn(), time, 0.005, 0.995);
             if high > low { (low, high) } else { (low, low + 1.0) }
@@ -158,15 +166,21 @@ mod tests {
 
     #[test]
     fn a_window_is_for_scans_and_not_for_pictures_that_were_windowed() {
-        let window = Normalisation::Window { low: -160.0, high: 240.0 };
-        let contract = Contract { values: window, ..contract() };
+        let window = |most| Normalisation::Window { low: -160.0, high: 240.0, most };
+        let contract = |most| Contract { values: window(most), ..contract() };
         let g = Geometry::picture(3, 1, 1).unwrap();
-        let see = |voxels: Voxels| {
+        let see_most = |voxels: Voxels, most: Option<f64>| {
+            let contract = contract(most);
             let v = Volume::new(g.clone(), 1, voxels).unwrap();
             let prepared = Prepared::new(&g, &Block::whole(&g), &contract, 3);
             ModelInput::new(&v, 0, &prepared, &contract, 1).slice(0)[3..6].to_vec()
         };
+        let see = |voxels: Voxels| see_most(voxels, None);
         assert_eq!(see(Voxels::I16(vec![-1000, 40, 240])), [-1.0, 0.0, 1.0]);
+        // What is above the most counts as that, in a picture too.
+        assert_eq!(see_most(Voxels::I16(vec![-1000, 40, 240]), Some(140.0)), [-1.0, 0.0, 0.5]);
+        let picture = see_most(Voxels::U8(vec![0, 255, 51]), Some(140.0));
+        assert!(picture.iter().zip([-1.0, 0.5, -0.6]).all(|(a, b)| (a - b as f32).abs() < 1e-6));
         let picture = see(Voxels::U8(vec![0, 255, 51]));
         assert!(picture.iter().zip([-1.0, 1.0, -0.6]).all(|(a, b)| (a - b as f32).abs() < 1e-6));
     }

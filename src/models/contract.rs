@@ -14,8 +14,14 @@ pub enum Normalisation {
     /// The 0.5 to 99.5 percentile of the volume, clipped.
     Percentiles,
     /// These rescaled values (HU of a CT), clipped. An 8-bit picture was windowed before: it has its
-    /// full range.
-    Window { low: f64, high: f64 },
+    /// full range. With `most`, all that is more counts as that, in such a picture too: bone and contrast
+    /// medium look alike, as in scans without it.
+    Window {
+        low: f64,
+        high: f64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        most: Option<f64>,
+    },
 }
 
 /// What the channels of the model's input are.
@@ -124,7 +130,12 @@ impl Contract {
         if self.spacing_mm[0] != self.spacing_mm[1] {
             return Err("columns and rows of different spacing, expected square pixels".to_owned());
         }
-        if let Normalisation::Window { low, high } = self.values
+        if let Normalisation::Window { low, high, most: Some(most) } = self.values
+            && !(most > low && most <= high)
+        {
+            return Err(format!("a most of {most}, expected one above {low}, up to {high}"));
+        }
+        if let Normalisation::Window { low, high, .. } = self.values
             && !(low.is_finite() && high.is_finite() && low < high)
         {
             return Err(format!("a window from {low} to {high}, expected a rising one"));
@@ -180,6 +191,7 @@ mod tests {
             (r#"{"values":"percentiles","spacing_mm":[null,null,0.0]}"#, "above 0"),
             (r#"{"values":"percentiles","spacing_mm":[1.0,2.0,null]}"#, "square"),
             (r#"{"values":{"window":{"low":1.0,"high":1.0}}}"#, "rising"),
+            (r#"{"values":{"window":{"low":1.0,"high":2.0,"most":3.0}}}"#, "most of 3"),
         ] {
             assert!(read(json).unwrap().check(1, 1).unwrap_err().contains(why), "{json}");
         }

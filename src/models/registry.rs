@@ -1,5 +1,6 @@
 //! The models that come with the program, and those that a person trained.
 
+use super::beside::{self, beside};
 use super::weights::{self, LoadedModel, build, read_header, read_weights, with_header};
 use super::{Context, Contract, deepbet};
 use super::{Familiarity, ModelCard, ModelError, Sampling, Temperatures, WeightsHeader};
@@ -33,10 +34,6 @@ const EMBEDDED: &[(&[u8], &str)] = &[
         include_str!("../../assets/weights/chest-xray.md"),
     ),
     (
-        include_bytes!("../../assets/weights/lung-nodule-ct.safetensors"),
-        include_str!("../../assets/weights/lung-nodule-ct.md"),
-    ),
-    (
         include_bytes!("../../assets/weights/membrane-em.safetensors"),
         include_str!("../../assets/weights/membrane-em.md"),
     ),
@@ -61,38 +58,53 @@ fn readable<'a>(models: &[(&'a [u8], &str)]) -> Vec<(ModelCard, &'a [u8])> {
     models.iter().filter_map(read).collect()
 }
 
-/// Cards of the embedded models, and of those that were fetched.
+/// Cards of the embedded models, of those beside the program, and of those that were fetched.
 pub fn cards() -> &'static [ModelCard] {
     static CARDS: OnceLock<Vec<ModelCard>> = OnceLock::new();
     CARDS.get_or_init(|| {
         let fetched = deepbet::is_here().then(deepbet::card);
-        embedded().iter().map(|(card, _)| card.clone()).chain(fetched).collect()
+        let beside = beside().iter().map(|(card, _)| card.clone());
+        let own = embedded().iter().map(|(card, _)| card.clone());
+        own.chain(beside).chain(fetched).collect()
     })
 }
 
 /// Of each model whose weights come from elsewhere and are not here: how to get them.
 pub fn absent() -> Vec<String> {
-    if deepbet::is_here() { Vec::new() } else { vec![deepbet::how()] }
+    let none_beside = beside().is_empty().then(beside::how);
+    let fetched = (!deepbet::is_here()).then(deepbet::how);
+    none_beside.into_iter().chain(fetched).collect()
 }
 
 /// Structures that nothing searches for: a model for them is a person's to choose, not offered.
 const SHOWN: [&str; 1] = ["lung nodule"];
 
-/// The model to offer for a volume: one for its modality; of an image that does not say what it
-/// shows, one for pictures of as many colours, or for stacks of slices. `None` where nothing fits.
-pub fn suggest<'a>(cards: &'a [ModelCard], volume: &Volume) -> Option<&'a ModelCard> {
-    let shown = |c: &&ModelCard| c.input.region.as_deref().is_some_and(|r| SHOWN.contains(&r));
+/// Whether a person must show the model its place.
+pub fn wants_a_place(card: &ModelCard) -> bool {
+    card.input.region.as_deref().is_some_and(|r| SHOWN.contains(&r))
+}
+
+/// The models to offer for a volume, the first one first: those for its modality; of an image that
+/// does not say what it shows, those for pictures of as many colours, or for stacks of slices. Which
+/// of them was made for what it shows, their locators know.
+pub fn suggestions<'a>(cards: &'a [ModelCard], volume: &Volume) -> Vec<&'a ModelCard> {
     let own = |c: &&ModelCard| {
-        c.modality == volume.modality && c.modality != Modality::Unknown && !shown(c)
+        c.modality == volume.modality && c.modality != Modality::Unknown && !wants_a_place(c)
     };
-    let alike = |c: &&ModelCard| match c.input.context {
-        Context::Neighbours => volume.channels() == 1 && volume.geometry().shape()[2] > 1,
-        Context::Slice => volume.channels() == c.channels && volume.geometry().shape()[2] == 1,
+    let (stack, grey) = (volume.geometry().shape()[2] > 1, volume.channels() == 1);
+    // A stack of slices that says nothing is for what its locator can tell, or sees neighbours.
+    let of_stacks = |c: &ModelCard| {
+        let told = c.channels == 1 && c.input.region.is_some();
+        c.input.context == Context::Neighbours || (told && !c.volumes)
     };
-    let find = |fits: &dyn Fn(&&ModelCard) -> bool| cards.iter().find(fits);
+    let alike = |c: &&ModelCard| match (stack, c.input.context) {
+        (true, _) => grey && of_stacks(c) && !wants_a_place(c),
+        (false, Context::Slice) => volume.channels() == c.channels && !wants_a_place(c),
+        (false, Context::Neighbours) => false,
+    };
     match volume.modality {
-        Modality::Unknown => find(&alike),
-        _ => find(&own),
+        Modality::Unknown => cards.iter().filter(alike).collect(),
+        _ => cards.iter().filter(own).collect(),
     }
 }
 
@@ -100,6 +112,9 @@ pub fn suggest<'a>(cards: &'a [ModelCard], volume: &Volume) -> Option<&'a ModelC
 fn find(id: &str) -> Result<(Cow<'static, [u8]>, ModelCard), ModelError> {
     if let Some((card, bytes)) = embedded().iter().find(|(card, _)| card.id == id) {
         return Ok((Cow::Borrowed(bytes), card.clone()));
+    }
+    if let Some((card, file)) = beside().iter().find(|(card, _)| card.id == id) {
+        return Ok((Cow::Owned(weights::read_file(file)?), card.clone()));
     }
     if id == deepbet::ID {
         let why = "they are deepbet's own and can be neither changed nor trained on";
@@ -214,7 +229,8 @@ mod tests {
 
     #[test]
     fn every_embedded_model_has_a_card_and_loads() {
-        assert_eq!(cards().len() + absent().len(), EMBEDDED.len() + 1);
+        let beside = beside().len() + usize::from(beside().is_empty());
+        assert_eq!(cards().len() + absent().len(), EMBEDDED.len() + beside + 1);
         for card in cards() {
             let model = load(&card.id, &Device::Cpu).unwrap();
             assert_eq!(model.card.sha256.len(), 64);
@@ -234,13 +250,16 @@ mod tests {
     fn a_colour_picture_of_unknown_kind_gets_a_model_for_colour() {
         let geometry = Geometry::picture(2, 2, 1).unwrap();
         let volume = Volume::new(geometry, 1, Voxels::Rgb8(vec![[9, 9, 9]; 4])).unwrap();
-        assert_eq!(suggest(cards(), &volume).unwrap().id, "fundus-disc-cup");
-        // A CT is nothing that any of them knows, however many slices it has.
+        let first = |volume: &Volume| suggestions(cards(), volume).first().map(|c| c.id.as_str());
+        assert_eq!(first(&volume), Some("fundus-disc-cup"));
         let geometry = Geometry::picture(2, 2, 3).unwrap();
         let mut volume = Volume::new(geometry, 1, Voxels::I16(vec![0; 12])).unwrap();
-        assert_eq!(suggest(cards(), &volume).unwrap().id, "hippocampus-mri");
+        assert_eq!(first(&volume), Some("hippocampus-mri"));
+        volume.modality = Modality::Microscopy;
+        assert_eq!(first(&volume), Some("membrane-em"));
+        // A nodule is shown by a person: its model is never offered.
         volume.modality = Modality::Ct;
-        assert_eq!(suggest(cards(), &volume), None);
+        assert!(suggestions(cards(), &volume).iter().all(|c| c.id != "lung-nodule-ct"));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Weights files: safetensors with a [`WeightsHeader`].
 
-use super::{Contract, ModelCard, ModelError, Network, SliceNetwork, Tiles, WeightsHeader};
+use super::{
+    Contract, ModelCard, ModelError, Network, Sampling, SliceNetwork, Tiles, WeightsHeader,
+};
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use safetensors::SafeTensors;
@@ -173,7 +175,8 @@ pub(super) fn join(files: &[(String, Vec<u8>)]) -> Result<Vec<u8>, ModelError> {
     };
     let bare = |h: &WeightsHeader| {
         let input = Contract { shares: Vec::new(), borders: Vec::new(), ..h.input.clone() };
-        (h.id.clone(), h.classes.clone(), h.kind, h.modality, h.network.clone(), input)
+        let network = h.network.clone().sampled(Sampling::default());
+        (h.id.clone(), h.classes.clone(), h.kind, h.modality, network, input)
     };
     for (header, (name, _)) in others.iter().zip(&files[1..]) {
         if bare(header) != bare(first) {
