@@ -174,7 +174,7 @@ impl Opening {
     }
 
     fn open_demo(&mut self, name: &str, shell: &mut Shell) {
-        let Some(info) = demo::list().iter().find(|d| d.name == name) else {
+        let Some(info) = demo::all().iter().find(|d| d.name == name) else {
             shell.note(Level::Error, format!("there is no demo scan called '{name}'"));
             return;
         };

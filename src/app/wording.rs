@@ -144,11 +144,11 @@ pub fn cost(card: &ModelCard) -> String {
     if card.volumes {
         return format!("{parameters} parameters · {ONE_MASK}");
     }
-    let networks = match card.networks {
+    let several = match card.networks {
         0 | 1 => String::new(),
         n => format!(" in {n} networks"),
     };
-    format!("{parameters} parameters{networks} · {:.1} GFLOP per step", card.gflop_per_step)
+    format!("{parameters} parameters{several} · {:.1} GFLOP per step", card.gflop_per_step)
 }
 
 /// Of a model for the image's kind that wants to be shown a place.

@@ -28,7 +28,7 @@ pub(super) fn run(a: &Arguments, tour: fn() -> Result<(), String>) -> Result<(),
         return tour().map_err(Failure::Internal);
     };
     let Some(demo) = crate::demo::make(name, a.seed) else {
-        let known: Vec<&str> = crate::demo::list().iter().map(|d| d.name).collect();
+        let known: Vec<&str> = crate::demo::all().iter().map(|d| d.name).collect();
         let line = format!("there is no demo {name:?}; known are {}", known.join(", "));
         return Err(Failure::Usage(line));
     };

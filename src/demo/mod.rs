@@ -4,6 +4,7 @@
 mod ct;
 mod fetal_head;
 mod fundus;
+mod nodule;
 mod phantom;
 mod texture;
 mod vessels;
@@ -21,7 +22,8 @@ pub struct DemoInfo {
     pub description: &'static str,
 }
 
-const DEMOS: [DemoInfo; 3] = [
+/// Those of the start screen first.
+const DEMOS: [DemoInfo; 5] = [
     DemoInfo {
         name: "fundus",
         title: "Fundus photograph",
@@ -37,20 +39,40 @@ const DEMOS: [DemoInfo; 3] = [
         title: "Abdominal CT",
         description: "Liver with a lesion of blurred edge, 128 x 112 x 40, 1.2 x 1.2 x 3 mm, in HU.",
     },
+    DemoInfo {
+        name: "nodule-extent",
+        title: "Lung nodule of uncertain extent",
+        description: "A solid core in a halo, 80 x 80 at 0.7 mm, in HU. Half of four readers draw the halo too.",
+    },
+    DemoInfo {
+        name: "nodule-blurred",
+        title: "Lung nodule of blurred border",
+        description: "It fades into the lung; the thresholds of 20 readers are distributed normally.",
+    },
 ];
 
-/// All phantoms.
+/// How many are on the start screen.
+const STARTERS: usize = 3;
+
+/// The phantoms of the start screen.
 pub fn list() -> &'static [DemoInfo] {
+    &DEMOS[..STARTERS]
+}
+
+/// All phantoms.
+pub fn all() -> &'static [DemoInfo] {
     &DEMOS
 }
 
-/// The phantom `name` (see [`list`]) drawn from `seed`, or `None` if there is none of that name.
+/// The phantom `name` (see [`all`]) drawn from `seed`, or `None` if there is none of that name.
 /// The same name and seed give the same voxels.
 pub fn make(name: &str, seed: u64) -> Option<Demo> {
     match name {
         "fundus" => fundus::make(seed),
         "fetal-head" => fetal_head::make(seed),
         "ct" => ct::make(seed),
+        "nodule-extent" => nodule::extent(seed),
+        "nodule-blurred" => nodule::blurred(seed),
         _ => None,
     }
 }
@@ -75,7 +97,7 @@ mod tests {
 
     #[test]
     fn same_seed_same_voxels() {
-        for info in list() {
+        for info in all() {
             let (a, b) = (make(info.name, 7).expect("demo"), make(info.name, 7).expect("demo"));
             assert_eq!(a.volume.voxels(), b.volume.voxels(), "{}", info.name);
             assert_eq!(a.truth, b.truth);
@@ -88,7 +110,7 @@ mod tests {
 
     #[test]
     fn truth_is_there_and_off_the_border() {
-        for info in list() {
+        for info in all() {
             let seeds = if info.name == "ct" { 2 } else { 12 };
             for seed in 0..seeds {
                 let demo = make(info.name, seed).expect("demo");
@@ -97,7 +119,7 @@ mod tests {
                 for entry in &demo.labels.0 {
                     let n =
                         demo.truth.labels.iter().filter(|&&l| u16::from(l) == entry.value).count();
-                    assert!(n > 500, "{} seed {seed}: {} has {n} voxels", info.name, entry.name);
+                    assert!(n > 200, "{} seed {seed}: {} has {n} voxels", info.name, entry.name);
                 }
                 for (i, &l) in demo.truth.labels.iter().enumerate() {
                     let (x, y) = (i % nx, i / nx % ny);

@@ -112,6 +112,59 @@ mod tests {
         }
     }
 
+    /// Slices of a made chest with a heart of two chambers round `middle`, of radius `size` pixels.
+    fn heart(shape: [usize; 3], [cx, cy]: [f64; 2], size: f64, spacing: f64) -> Volume {
+        let [w, h, _] = shape.map(|n| n as f64);
+        let value = |i: usize| {
+            let (x, y) = ((i % shape[0]) as f64, (i / shape[0] % shape[1]) as f64);
+            let inside = |a: f64, b: f64, rx: f64, ry: f64| {
+                ((x - a) / rx).powi(2) + ((y - b) / ry).powi(2) < 1.0
+            };
+            let lung = inside(0.25 * w, 0.45 * h, 0.13 * w, 0.25 * h)
+                || inside(0.76 * w, 0.5 * h, 0.12 * w, 0.25 * h);
+            match () {
+                () if inside(cx + 0.35 * size, cy, 0.8 * size, 0.8 * size) => 200,
+                () if inside(cx + 0.35 * size, cy, 1.25 * size, 1.25 * size) => 55,
+                () if inside(cx - 1.05 * size, cy - 0.1 * size, 0.95 * size, 1.15 * size) => 190,
+                () if inside(cx, cy, 2.3 * size, 2.0 * size) => 70,
+                () if lung => 15,
+                () if inside(0.5 * w, 0.5 * h, 0.44 * w, 0.42 * h) => 90,
+                () => 8,
+            }
+        };
+        let steps = [[spacing, 0.0, 0.0], [0.0, spacing, 0.0], [0.0, 0.0, 8.0]];
+        let geometry = Geometry::new(shape, Affine::from_columns(steps, [0.0; 3])).unwrap();
+        let values = (0..geometry.voxel_count()).map(value).collect();
+        let mut volume = Volume::new(geometry, 1, Voxels::I16(values)).unwrap();
+        volume.modality = Modality::Mr;
+        volume
+    }
+
+    #[test]
+    fn a_made_heart_is_found_where_it_lies() {
+        for (shape, middle, size, spacing) in [
+            ([216, 182, 1], [100.0, 90.0], 18.0, 1.6),
+            ([216, 182, 3], [120.0, 100.0], 15.0, 1.6),
+            ([256, 216, 2], [118.0, 104.0], 20.0, 1.4),
+        ] {
+            let made = heart(shape, middle, size, spacing);
+            let Located::Found(found) = Heart.locate(&made, 0).unwrap() else {
+                panic!("{middle:?}: {:?}", Heart.locate(&made, 0).unwrap())
+            };
+            let f = &found[0];
+            // Its box reaches from 2.0 to the left of the middle to 1.6 to the right of it.
+            let expected = [middle[0] - 0.2 * size, middle[1]];
+            for a in 0..2 {
+                let at = f.block.origin[a] as f64 + 0.5 * f.block.shape[a] as f64;
+                assert!((at - expected[a]).abs() < 0.7 * size, "{f:?} {expected:?}");
+            }
+            let side = (MILLIMETRES / spacing).round() as usize;
+            assert_eq!(f.block.shape, [side, side, shape[2]]);
+        }
+        let crop = heart([100, 90, 1], [50.0, 45.0], 17.0, 1.6);
+        assert!(matches!(Heart.locate(&crop, 0).unwrap(), Located::Whole { .. }));
+    }
+
     #[test]
     fn a_click_takes_the_millimetres_of_the_training_and_all_slices() {
         let wide = scan([256, 216, 10], 1.5);

@@ -276,6 +276,41 @@ fn a_model_that_wants_to_be_shown_a_place_is_named_and_not_offered() {
 }
 
 #[test]
+fn of_several_models_the_one_is_offered_whose_structure_is_there() {
+    let of = |id: &str, region: Option<&str>| {
+        let mut card = card(id, Modality::Fundus);
+        card.input.region = region.map(str::to_owned);
+        card
+    };
+    let none: Loader = Arc::new(|id, _| Err(ModelError::Unknown(id.to_owned(), String::new())));
+    let model = |w: &Window| w.session().runs().card().map(|c| c.id.clone());
+    let mut w = Window::with_models(
+        vec![of("brain", Some("hippocampi")), of("heart", Some("heart")), of("eye", None)],
+        none.clone(),
+    );
+    w.open_demo(0);
+    w.until("it is found", |a| a.session.runs().card().is_some_and(|c| c.id == "eye"));
+    // A person's choice stays, and says why it does not suit.
+    w.apply(RunCommand::SetModel("brain".to_owned()));
+    w.until("it is looked at", |a| a.session.runs().regions().caution().is_some());
+    assert_eq!(model(&w).as_deref(), Some("brain"));
+    // Where none of them is there, the first one stands, with its caution.
+    let mut w = Window::with_models(
+        vec![of("brain", Some("hippocampi")), of("heart", Some("heart"))],
+        none,
+    );
+    w.open_demo(0);
+    w.until("both are looked for", |a| {
+        let runs = a.session.runs();
+        runs.card().is_some_and(|c| c.id == "brain") && runs.regions().caution().is_some()
+    });
+    for _ in 0..20 {
+        w.harness.step();
+    }
+    assert_eq!(model(&w).as_deref(), Some("brain"));
+}
+
+#[test]
 fn use_2_no_panel_says_more_than_the_samples_do() {
     for members in [1, 2, 5, 10] {
         let mut w = Window::with_result(members);

@@ -105,7 +105,7 @@ fn opening(origin: &Origin) -> OpenCommand {
         Origin::File(path) => OpenCommand::path(path.clone()),
         Origin::Files(paths) => OpenCommand::Paths(paths.clone()),
         Origin::Demo(title) => {
-            let demo = crate::demo::list().iter().find(|d| d.title == title);
+            let demo = crate::demo::all().iter().find(|d| d.title == title);
             OpenCommand::Demo(demo.map_or_else(|| title.clone(), |d| d.name.to_owned()))
         }
     }
