@@ -108,3 +108,26 @@ pub(super) fn samples_table(outcome: &Outcome, included: &Included) -> Result<Re
     }
     Ok(ResultFile { name: SAMPLES.to_owned(), bytes: out.into_bytes() })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::demo;
+    use crate::ensemble::{Ensemble, Measure};
+    use crate::volume::{ClassKind, LabelMap};
+
+    #[test]
+    fn samples_that_draw_as_the_readers_of_a_phantom_have_its_exact_maps() {
+        for name in ["nodule-extent", "nodule-blurred"] {
+            let demo = demo::make(name, 3).unwrap();
+            let soft = |r: &LabelMap| r.labels.iter().map(|l| l * 255).collect();
+            let soft: Vec<Vec<u8>> = demo.readers.iter().map(soft).collect();
+            let soft: Vec<&[u8]> = soft.iter().map(Vec::as_slice).collect();
+            let e = Ensemble::from_soft(&soft, 1, ClassKind::Regions, soft[0].len()).unwrap();
+            assert_eq!(e.fraction(0), demo.expected(), "{name}");
+            let variance = e.map(0, Measure::Variance);
+            for (p, v) in demo.expected().iter().zip(variance) {
+                assert!((p * (1.0 - p) - v).abs() < 1e-6, "{name}: {p} {v}");
+            }
+        }
+    }
+}

@@ -157,6 +157,15 @@ fn table(e: &Evaluation) -> String {
         let steps: Vec<String> =
             class.convergence.iter().map(|b| format!("{} {:.4}", b.members, b.dice)).collect();
         out += &format!("  {:<26} {}\n", "Dice by members", steps.join(", "));
+        if let Some(v) = &class.variance {
+            out += &format!(
+                "  {:<26} {:>8.2} within, {:.2} between: {:.0} % between\n",
+                "Variance by network",
+                v.within,
+                v.between,
+                100.0 * v.share_between
+            );
+        }
         if let Some(r) = &class.readers {
             out += &line("Dice to most readers", &r.majority_dice);
             out += &format!(

@@ -125,16 +125,6 @@ fn normal_quantile(p: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ensemble::{Ensemble, Measure};
-    use crate::volume::ClassKind;
-
-    /// What an ensemble of the readers' masks says.
-    fn as_samples(demo: &Demo) -> Ensemble {
-        let soft: Vec<Vec<u8>> =
-            demo.readers.iter().map(|r| r.labels.iter().map(|l| l * 255).collect()).collect();
-        let soft: Vec<&[u8]> = soft.iter().map(Vec::as_slice).collect();
-        Ensemble::from_soft(&soft, 1, ClassKind::Regions, SIDE * SIDE).unwrap()
-    }
 
     #[test]
     fn the_normal_distribution_has_its_known_values() {
@@ -152,12 +142,9 @@ mod tests {
     fn uncertain_extent_is_one_half_in_the_halo_and_nothing_elsewhere() {
         for seed in 0..6 {
             let demo = extent(seed).unwrap();
-            let (expected, e) = (demo.expected(), as_samples(&demo));
-            let (values, fraction) = (demo.volume.voxels(), e.fraction(0));
-            let variance = e.map(0, Measure::Variance);
+            let (expected, values) = (demo.expected(), demo.volume.voxels());
             let mut halves = 0;
             for i in 0..expected.len() {
-                assert_eq!(expected[i], fraction[i]);
                 let hu = values.stored(i, 0);
                 let by_value = match hu {
                     h if h > 0.5 * (SOLID_HU + HALO_HU) => 1.0,
@@ -166,7 +153,6 @@ mod tests {
                 };
                 // Two steps of noise and more lie between the three.
                 assert_eq!(expected[i], by_value, "{hu}");
-                assert_eq!(variance[i], if expected[i] == 0.5 { 0.25 } else { 0.0 });
                 halves += usize::from(expected[i] == 0.5);
             }
             assert!(halves > 150, "{halves}");
@@ -180,7 +166,6 @@ mod tests {
             let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 0xB1);
             let lump = Lump::new(&mut rng);
             let expected = demo.expected();
-            assert_eq!(as_samples(&demo).fraction(0), expected);
             for (i, p) in expected.iter().enumerate() {
                 let d = lump.outside([i % SIDE, i / SIDE]);
                 let exact = 1.0 - normal_share(d / SIGMA_MM);

@@ -17,9 +17,14 @@ pub struct VarianceParts {
 impl VarianceParts {
     /// Share of all variance that lies between the networks, 0 to 1; `None` where there is none.
     pub fn share_between(&self) -> Option<f64> {
-        let sum = |v: &[f32]| v.iter().map(|v| f64::from(*v)).sum::<f64>();
-        let (within, between) = (sum(&self.within), sum(&self.between));
+        let [within, between] = self.sums();
         (within + between > 0.0).then(|| between / (within + between))
+    }
+
+    /// Within and between the networks, over all voxels.
+    pub fn sums(&self) -> [f64; 2] {
+        let sum = |v: &[f32]| v.iter().map(|v| f64::from(*v)).sum();
+        [sum(&self.within), sum(&self.between)]
     }
 }
 

@@ -1,5 +1,5 @@
 //! 3-D convolution with long kernels (7x7x7) straight from the padded input, without a column matrix: the
-//! taps of a row lie beside one another, so each row of taps is a small matrix product of the register
+//! taps of a row lie beside one another, so each row of taps is a piece of a matrix product of the register
 //! kernels of [`super::winograd_kernels`] (as indirect convolution, Dukhan 2019, arXiv 1907.02129).
 //!
 //! Any stride and padding, no dilation along the rows. Every sum runs in an order that the sizes alone
@@ -77,28 +77,29 @@ pub(super) fn forward<T: Real>(x: &[T], k: &[T], s: &Sizes, kernels: &Kernels<T>
     let shared = Shared(out.as_mut_ptr());
     let tasks = all.div_ceil(ROWS);
     (0..s.b * tasks).into_par_iter().for_each_init(
-        || vec![T::default(); columns * cop],
-        |sums, task| {
+        || (vec![T::default(); columns * cop], Vec::new()),
+        |(sums, pieces), task| {
             let (b, first) = (task / tasks, task % tasks * ROWS);
             for r in first..(first + ROWS).min(all) {
-                for (i, of) in rows_of_taps(s).enumerate() {
-                    // SAFETY: the padded input has room for whole blocks of rows, `sums` holds them,
-                    // and the weights have `kw` rows of `cop` from here on.
-                    unsafe {
-                        (kernels.product)(Product {
-                            rows: columns,
-                            k: kw,
-                            vectors: cop / kernels.lanes,
-                            a: x.values.as_ptr().add(x.at(s, (b, r), of)),
-                            a_row: s.stride[2],
-                            a_k: 1,
-                            b: weights.as_ptr().add(i * kw * cop),
-                            b_row: Some(cop),
-                            c: sums.as_mut_ptr(),
-                            c_row: cop,
-                            add: i > 0,
-                        });
-                    }
+                pieces.clear();
+                pieces.extend(rows_of_taps(s).map(|of| x.at(s, (b, r), of)));
+                // SAFETY: the padded input has room for whole blocks of rows, `sums` holds them, and
+                // the weights have `kw` rows of `cop` for each piece.
+                unsafe {
+                    (kernels.product)(Product {
+                        rows: columns,
+                        k: kw,
+                        pieces,
+                        vectors: cop / kernels.lanes,
+                        a: x.values.as_ptr(),
+                        a_row: s.stride[2],
+                        a_k: 1,
+                        b: weights.as_ptr(),
+                        b_row: Some(cop),
+                        c: sums.as_mut_ptr(),
+                        c_row: cop,
+                        add: false,
+                    });
                 }
                 for c in 0..s.co {
                     let to = shared.at((b * s.co + c) * all * ow + r * ow);
@@ -129,21 +130,28 @@ pub(super) fn weight_gradient<T: Real>(
         .into_par_iter()
         .map(|part| {
             let mut sums = vec![T::default(); lines * wide * cop];
-            let mut errors = vec![T::default(); ow * cop];
-            for r in part * total / parts..(part + 1) * total / parts {
-                let (b, r) = (r / all, r % all);
-                for c in 0..s.co {
-                    let from = &dy[(b * s.co + c) * all * ow + r * ow..][..ow];
-                    from.iter().enumerate().for_each(|(x, &v)| errors[x * cop + c] = v);
+            let mut errors = vec![T::default(); ROWS * ow * cop];
+            let mut pieces = Vec::new();
+            let (start, end) = (part * total / parts, (part + 1) * total / parts);
+            for first in (start..end).step_by(ROWS) {
+                let rows = first..(first + ROWS).min(end);
+                for (r, errors) in rows.clone().zip(errors.chunks_mut(ow * cop)) {
+                    for c in 0..s.co {
+                        let from = &dy[(r / all * s.co + c) * all * ow + r % all * ow..][..ow];
+                        from.iter().enumerate().for_each(|(x, &v)| errors[x * cop + c] = v);
+                    }
                 }
                 for (i, of) in rows_of_taps(s).enumerate() {
+                    pieces.clear();
+                    pieces.extend(rows.clone().map(|r| x.at(s, (r / all, r % all), of)));
                     // SAFETY: as in `forward`, with taps as rows.
                     unsafe {
                         (kernels.product)(Product {
                             rows: wide,
                             k: ow,
+                            pieces: &pieces,
                             vectors: cop / kernels.lanes,
-                            a: x.values.as_ptr().add(x.at(s, (b, r), of)),
+                            a: x.values.as_ptr(),
                             a_row: 1,
                             a_k: s.stride[2],
                             b: errors.as_ptr(),

@@ -12,6 +12,8 @@ use super::element::Real;
 pub(super) trait Lanes: Copy {
     type T: Real;
     const N: usize;
+    /// Vectors that the processor holds at once.
+    const REGISTERS: usize;
     unsafe fn load(at: *const Self::T) -> Self;
     unsafe fn store(self, at: *mut Self::T);
     unsafe fn splat(v: Self::T) -> Self;
@@ -48,6 +50,7 @@ impl<T: Real> Plain<T> {
 impl<T: Real> Lanes for Plain<T> {
     type T = T;
     const N: usize = 8;
+    const REGISTERS: usize = 16;
     #[inline(always)]
     unsafe fn load(at: *const T) -> Self {
         // SAFETY: passed on to the caller.
@@ -184,6 +187,8 @@ mod x86 {
             impl Lanes for $name {
                 type T = f32;
                 const N: usize = $n;
+                // A register of 512 bits comes in 32, one of 256 in 16.
+                const REGISTERS: usize = 2 * $n;
                 #[inline(always)]
                 unsafe fn load(at: *const f32) -> Self {
                     // SAFETY: passed on to the caller, here and below.

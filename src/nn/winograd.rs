@@ -14,7 +14,9 @@
 
 use super::element::Real;
 use super::shared::Shared;
-use super::winograd_kernels::{BLOCK_ROWS, Kernels, POINTS, Patch, Points, Product, Weights};
+use super::winograd_kernels::{
+    BLOCK_ROWS, Kernels, POINTS, Patch, Points, Product, WHOLE, Weights,
+};
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -211,6 +213,7 @@ pub(super) fn convolve<T: Real>(
                     (kernels.product)(Product {
                         rows,
                         k: s.ci,
+                        pieces: WHOLE,
                         vectors: cop / lanes,
                         a: inputs.of(point),
                         a_row: cip,
@@ -289,6 +292,7 @@ pub(super) fn weight_gradient<T: Real>(
                         (kernels.product)(Product {
                             rows: padded(s.ci, BLOCK_ROWS),
                             k: block.tiles(),
+                            pieces: WHOLE,
                             vectors: cop / lanes,
                             a: inputs.of(point),
                             a_row: 1,

@@ -75,11 +75,15 @@ unsafe impl<T> Sync for Points<T> {}
 unsafe impl<T> Send for Weights<T> {}
 unsafe impl<T> Sync for Weights<T> {}
 
-/// The sizes and places of one product: `c[r][..] (+)= Σ_k a[r·a_row + k·a_k] · b[k][..]`.
+/// The sizes and places of one product:
+/// `c[r][..] (+)= Σ_p Σ_k a[pieces[p] + r·a_row + k·a_k] · b[p·k's + k][..]`.
 #[derive(Clone, Copy)]
-pub(super) struct Product<T> {
+pub(super) struct Product<'a, T> {
     pub(super) rows: usize,
+    /// Steps of the sum in each piece.
     pub(super) k: usize,
+    /// Where the pieces of the sum begin in `a`; a plain product has [`WHOLE`].
+    pub(super) pieces: &'a [usize],
     /// Columns, in vectors.
     pub(super) vectors: usize,
     pub(super) a: *const T,
@@ -92,6 +96,9 @@ pub(super) struct Product<T> {
     pub(super) c_row: usize,
     pub(super) add: bool,
 }
+
+/// The sum of a product in one piece.
+pub(super) const WHOLE: &[usize] = &[0];
 
 /// Columns of a product are taken in panels of this many vectors when `left` are left.
 fn panel(left: usize) -> usize {
@@ -500,28 +507,31 @@ unsafe fn weight_gradient<L: Lanes>(
     }
 }
 
-/// One register block: 8 rows of `V` vectors.
+/// One register block: `R` rows of `V` vectors.
 #[inline(always)]
-unsafe fn block<L: Lanes, const V: usize>(p: &Product<L::T>, b_row: usize) {
+unsafe fn block<L: Lanes, const R: usize, const V: usize>(p: &Product<L::T>, b_row: usize) {
     // SAFETY: passed on to the caller.
     unsafe {
-        let mut sum = [[L::splat(L::T::default()); V]; BLOCK_ROWS];
-        let (mut a, mut b) = (p.a, p.b);
-        for _ in 0..p.k {
-            let mut columns = [L::splat(L::T::default()); V];
-            for v in 0..V {
-                columns[v] = L::load(b.add(v * L::N));
-            }
-            for r in 0..BLOCK_ROWS {
-                let factor = L::splat(*a.add(r * p.a_row));
+        let mut sum = [[L::splat(L::T::default()); V]; R];
+        let mut b = p.b;
+        for &piece in p.pieces {
+            let mut a = p.a.wrapping_add(piece);
+            for _ in 0..p.k {
+                let mut columns = [L::splat(L::T::default()); V];
                 for v in 0..V {
-                    sum[r][v] = factor.mul_add(columns[v], sum[r][v]);
+                    columns[v] = L::load(b.add(v * L::N));
                 }
+                for r in 0..R {
+                    let factor = L::splat(*a.add(r * p.a_row));
+                    for v in 0..V {
+                        sum[r][v] = factor.mul_add(columns[v], sum[r][v]);
+                    }
+                }
+                a = a.wrapping_add(p.a_k);
+                b = b.wrapping_add(b_row);
             }
-            a = a.wrapping_add(p.a_k);
-            b = b.wrapping_add(b_row);
         }
-        for r in 0..BLOCK_ROWS {
+        for r in 0..R {
             for v in 0..V {
                 let to = p.c.add(r * p.c_row + v * L::N);
                 let value = if p.add { sum[r][v].add(L::load(to)) } else { sum[r][v] };
@@ -541,10 +551,11 @@ unsafe fn product<L: Lanes>(p: Product<L::T>) {
         unsafe {
             let (at, b_row) = match p.b_row {
                 Some(row) => (start * L::N, row),
-                None => (start * L::N * p.k, width * L::N),
+                None => (start * L::N * p.k * p.pieces.len(), width * L::N),
             };
             let mut row = 0;
             while row < p.rows {
+                let double = width == 1 && L::REGISTERS > 16 && p.rows - row >= 2 * BLOCK_ROWS;
                 let one = Product {
                     a: p.a.add(row * p.a_row),
                     b: p.b.add(at),
@@ -552,11 +563,12 @@ unsafe fn product<L: Lanes>(p: Product<L::T>) {
                     ..p
                 };
                 match width {
-                    1 => block::<L, 1>(&one, b_row),
-                    2 => block::<L, 2>(&one, b_row),
-                    _ => block::<L, 3>(&one, b_row),
+                    1 if double => block::<L, { 2 * BLOCK_ROWS }, 1>(&one, b_row),
+                    1 => block::<L, BLOCK_ROWS, 1>(&one, b_row),
+                    2 => block::<L, BLOCK_ROWS, 2>(&one, b_row),
+                    _ => block::<L, BLOCK_ROWS, 3>(&one, b_row),
                 }
-                row += BLOCK_ROWS;
+                row += if double { 2 * BLOCK_ROWS } else { BLOCK_ROWS };
             }
         }
         start += width;

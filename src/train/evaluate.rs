@@ -43,6 +43,8 @@ pub struct ClassScores {
     pub best_temperature: Option<f64>,
     /// Dice of the mean of the first so many members: when the ensemble has converged.
     pub convergence: Vec<ByMembers>,
+    /// Of several networks.
+    pub variance: Option<VarianceByNetwork>,
     /// Where there are two readers or more.
     pub readers: Option<AmongReaders>,
     /// Whether doubt points at errors: against what most readers say.
@@ -53,6 +55,25 @@ pub struct ClassScores {
 pub struct ByMembers {
     pub members: usize,
     pub dice: f64,
+}
+
+/// Where the variance of members of several networks lies: its sum over the voxels, mean of the cases.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct VarianceByNetwork {
+    pub within: f64,
+    pub between: f64,
+    /// Share of all that lies between the networks, 0 to 1.
+    pub share_between: f64,
+}
+
+impl VarianceByNetwork {
+    fn new(cases: &[[f64; 2]]) -> Option<Self> {
+        let [within, between] =
+            [0, 1].map(|k| mean(&cases.iter().map(|v| v[k]).collect::<Vec<_>>()));
+        let (within, between) = within.zip(between)?;
+        let all = within + between;
+        (all > 0.0).then(|| Self { within, between, share_between: between / all })
+    }
 }
 
 /// How the members behave, over all cases and classes.
@@ -73,6 +94,8 @@ pub struct CaseScores {
     /// Against the first reader.
     pub measures: Ways<Option<Measures>>,
     convergence: Vec<ByMembers>,
+    /// Within and between the networks.
+    variance: Option<[f64; 2]>,
     pub readers: Option<AmongReaders>,
     pub errors_found: Option<ErrorsFound>,
 }
@@ -161,7 +184,7 @@ pub fn evaluate(
         let voxels = shape.iter().product::<usize>();
         let ensemble = read(&outcome.soft_members(), card.classes.len(), card.kind, voxels)?;
         let direct = read(&[&outcome.direct], card.classes.len(), card.kind, voxels)?;
-        let soft = outcome.soft_members();
+        let (soft, networks) = (outcome.soft_members(), outcome.networks());
         let fewer = CONVERGENCE
             .into_iter()
             .filter(|&n| n <= soft.len())
@@ -193,8 +216,17 @@ pub fn evaluate(
                 let readers = AmongReaders::new(&ensemble, c, &references, &masks, RULE)?;
                 let most = majority(&references);
                 let errors_found = ErrorsFound::new(&ensemble, c, &most, (shape, spacing))?;
+                let variance = ensemble.variance_parts(c, &networks).map(|parts| parts.sums());
                 let (case, class) = (case.name.clone(), class.name.clone());
-                Ok(CaseScores { case, class, measures, convergence, readers, errors_found })
+                Ok(CaseScores {
+                    case,
+                    class,
+                    measures,
+                    convergence,
+                    variance,
+                    readers,
+                    errors_found,
+                })
             };
             rows.push(
                 score().map_err(|e| TrainError::Data {
@@ -246,6 +278,7 @@ fn summary(
     let over_readers = |figure: fn(&AmongReaders) -> f64| {
         mean(&readers.iter().map(figure).collect::<Vec<_>>()).unwrap_or(f64::NAN)
     };
+    let variance: Vec<[f64; 2]> = own.iter().filter_map(|r| r.variance).collect();
     let found: Vec<ErrorsFound> = own.iter().filter_map(|r| r.errors_found).collect();
     let over_found = |figure: fn(&ErrorsFound) -> &[f64; LOOKED_AT.len()]| {
         std::array::from_fn(|k| {
@@ -276,6 +309,7 @@ fn summary(
                 mean(&values).map(|dice| ByMembers { members, dice })
             })
             .collect(),
+        variance: VarianceByNetwork::new(&variance),
         readers: (!readers.is_empty()).then(|| AmongReaders {
             ged: over_readers(|r| r.ged),
             ged_readers: over_readers(|r| r.ged_readers),

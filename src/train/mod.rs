@@ -32,7 +32,9 @@ mod ways;
 
 pub use config::{Augmentation, TrainConfig};
 pub use dataset::{Case, Dataset};
-pub use evaluate::{ByMembers, CaseScores, ClassScores, Evaluation, Scores, evaluate};
+pub use evaluate::{
+    ByMembers, CaseScores, ClassScores, Evaluation, Scores, VarianceByNetwork, evaluate,
+};
 pub use familiarity::familiarize;
 pub use medsegdiff::{LossWeights, Training};
 pub use membranes::evaluate_membranes;

@@ -124,7 +124,8 @@ impl ObjectiveConfig {
             }
             (Self::ResNet3d(training), NetworkConfig::ResNet3d(config)) => {
                 let network = config.build(vb)?;
-                Ok(Box::new(resnet3d::InTraining { network, dice: training.dice }))
+                let (dice, balance) = (training.dice, training.balance);
+                Ok(Box::new(resnet3d::InTraining { network, dice, balance }))
             }
             (Self::UNet(training), NetworkConfig::UNet(config)) => {
                 Ok(Box::new(unet::InTraining::new(training, config, vb, device)?))
