@@ -262,7 +262,7 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
     let export = export_options(a, &volume)?;
     let model = match &a.model {
         Some(model) => model.clone(),
-        None => suggest(&volume)?,
+        None => suggest(&volume, &a.roi)?,
     };
     let mut own = a.sampling.settings(&model)?;
     own.until = a.until_stable.then(|| {
@@ -342,29 +342,45 @@ pub(super) fn refused(error: &ResultsError) -> Failure {
     }
 }
 
-/// The model for this kind of picture. A file that does not say what it shows is told by its
-/// colours and slices, and the person is told of the guess.
-fn suggest(volume: &Volume) -> Result<String, Failure> {
-    let nothing = || {
-        let known: Vec<&str> = cards().iter().map(|c| c.id.as_str()).collect();
-        let what = match volume.modality {
-            Modality::Unknown => "an image that does not say what it shows",
-            known => known.name(),
-        };
-        Failure::Usage(format!(
-            "no model for {what} comes with this program; known are {}: --model ID uses one all the same",
-            known.join(", ")
-        ))
+/// The model for this kind of picture: of those that look for a structure, one whose structure is
+/// there. A file that does not say what it shows is told by its colours and slices, and the person is
+/// told of the guess.
+fn suggest(volume: &Volume, region: &Region) -> Result<String, Failure> {
+    let what = match volume.modality {
+        Modality::Unknown => "an image that does not say what it shows",
+        known => known.name(),
     };
     let fitting = crate::models::suggestions(cards(), volume);
-    // Several models for such pictures: the one whose structure is there.
-    let is_there = |card: &&&ModelCard| match card.input.region.as_deref().and_then(locator) {
-        None => true,
-        Some(l) => !matches!(l.locate(volume, 0), Ok(Located::NotFound { .. }) | Err(_)),
+    let Some(first) = fitting.first() else {
+        let known: Vec<&str> = cards().iter().map(|c| c.id.as_str()).collect();
+        return Err(Failure::Usage(format!(
+            "no model for {what} comes with this program; known are {}: --model ID uses one all the same",
+            known.join(", ")
+        )));
     };
-    let several = fitting.len() > 1;
-    let there = several.then(|| fitting.iter().find(is_there)).flatten();
-    let card = there.or(fitting.first()).ok_or_else(nothing)?;
+    let mut missing = Vec::new();
+    let is_there = |card: &&&ModelCard| {
+        let locator = card.input.region.as_deref().and_then(locator);
+        let why = match locator.map(|l| (l.structure(), l.locate(volume, volume.middle_time()))) {
+            Some((what, Ok(Located::NotFound { why }))) => format!("no {what}: {why}"),
+            Some((what, Err(error))) => format!("no {what}: {error}"),
+            None | Some((_, Ok(_))) => return true,
+        };
+        missing.push(format!("{} ({why})", card.id));
+        false
+    };
+    let there = match region {
+        Region::Propose => fitting.iter().find(is_there),
+        // The person says where it is.
+        Region::Whole | Region::Box(..) => Some(first),
+    };
+    let Some(card) = there else {
+        return Err(Failure::Usage(format!(
+            "no model of this program finds what it was made for in this image, {what}: {}; --model ID \
+             uses one all the same",
+            missing.join(", ")
+        )));
+    };
     if volume.modality == Modality::Unknown {
         eprintln!(
             "sfumato: note: the file does not say what it shows; {} is used, see --model",

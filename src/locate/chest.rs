@@ -20,6 +20,10 @@ const TISSUE_8_BIT: f64 = 60.0;
 /// Least width of a chest, millimetres, and least share of air between the skin on both sides.
 const WIDTH: f64 = 200.0;
 const LUNGS: f64 = 0.08;
+/// HU of lungs, and the least share of them in so many of a crop's slices (one in three).
+const LUNG: RangeInclusive<f64> = -930.0..=-500.0;
+const CROP_LUNGS: f64 = 0.1;
+const CROP_SLICES: usize = 3;
 /// A slice is looked at on squares of about so many pixels along its longer side.
 const GRID: usize = 128;
 
@@ -63,6 +67,12 @@ impl Locator for MiddleOfChest {
         let size = [w as f64 * mm[0], h as f64 * mm[1]];
         if size[0].max(size[1]) <= CROP * SIDE {
             let [x, y] = size;
+            let with_lungs = (0..slices).filter(|z| lungs(volume, time, *z) >= CROP_LUNGS).count();
+            // Of a windowed picture nobody knows how lungs look.
+            if CROP_SLICES * with_lungs < slices && !matches!(volume.voxels(), Voxels::U8(_)) {
+                let why = format!("{x:.0} x {y:.0} mm, in which few slices show lungs");
+                return Ok(Located::NotFound { why });
+            }
             let why = format!("{x:.0} x {y:.0} mm: the scan is a crop already");
             return Ok(Located::Whole { why });
         }
@@ -124,11 +134,25 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     all[all.len() / 2]
 }
 
-/// The largest piece of tissue of a slice, without bridges of less than three squares.
-fn body(volume: &Volume, time: usize, z: usize) -> Option<Body> {
+/// Size and columns and rows of the squares that a slice is looked at on.
+fn grid(volume: &Volume) -> (usize, [usize; 2]) {
     let [w, h, _] = volume.geometry().shape();
     let n = w.max(h).div_ceil(GRID);
-    let (columns, rows) = (w / n, h / n);
+    (n, [w / n, h / n])
+}
+
+/// Share of a slice that has the density of lungs.
+fn lungs(volume: &Volume, time: usize, z: usize) -> f64 {
+    let (n, [columns, rows]) = grid(volume);
+    let value =
+        |i: usize| volume.value([i % columns * n + n / 2, i / columns * n + n / 2, z], time, 0);
+    let found = (0..columns * rows).filter(|i| LUNG.contains(&value(*i))).count();
+    found as f64 / (columns * rows) as f64
+}
+
+/// The largest piece of tissue of a slice, without bridges of less than three squares.
+fn body(volume: &Volume, time: usize, z: usize) -> Option<Body> {
+    let (n, [columns, rows]) = grid(volume);
     let least = if matches!(volume.voxels(), Voxels::U8(_)) { TISSUE_8_BIT } else { TISSUE };
     let value =
         |i: usize| volume.value([i % columns * n + n / 2, i / columns * n + n / 2, z], time, 0);
@@ -284,7 +308,11 @@ mod tests {
             Affine::from_columns([[4.0, 0.0, 0.0], [0.0, 4.0, 0.0], [0.0, 0.0, 4.0]], [0.0; 3]),
         )
         .unwrap();
-        let crop = Volume::new(small, 1, Voxels::I16(vec![40; 3600])).unwrap();
+        // A head in its usual field of view is as small as a crop of a chest.
+        let head = Volume::new(small.clone(), 1, Voxels::I16(vec![40; 3600])).unwrap();
+        assert!(why(&head).contains("240 x 240 mm"));
+        let values = (0..3600).map(|i| if i % 60 < 10 { -850 } else { 40 }).collect();
+        let crop = Volume::new(small, 1, Voxels::I16(values)).unwrap();
         assert!(matches!(MiddleOfChest.locate(&crop, 0).unwrap(), Located::Whole { .. }));
         assert!(MiddleOfChest.locate(&crop, 1).is_err());
     }

@@ -291,3 +291,27 @@ fn errors_are_one_line_for_a_person() {
         }
     }
 }
+
+#[test]
+fn without_a_model_by_name_an_image_that_shows_no_structure_of_any_is_refused() {
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    // As large as a head in its usual field of view: soft tissue with a rim of bone.
+    let columns = [[-4.0, 0.0, 0.0], [0.0, -4.0, 0.0], [0.0, 0.0, 5.0]];
+    let affine = sfumato::volume::Affine::from_columns(columns, [0.0; 3]);
+    let g = Geometry::new([60, 60, 12], affine).expect("valid");
+    let at = |i: usize| (i % 60).abs_diff(30).pow(2) + (i / 60 % 60).abs_diff(30).pow(2);
+    let hu =
+        |i: usize| [40.0, 1200.0, -1000.0][usize::from(at(i) > 400) + usize::from(at(i) > 500)];
+    let values: Vec<f32> = (0..43_200).map(hu).collect();
+    write_nifti(&dir.path().join("head.nii.gz"), &g, NiftiData::F32(&values), 1, true)
+        .expect("written");
+    let (status, said) = sfumato(&["segment", &path("head.nii.gz"), "--out", &path("out")]);
+    assert_eq!(status, 2, "{said}");
+    for part in
+        ["no model of this program finds", "thorax-organs-ct (no middle of the chest", "--model ID"]
+    {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(!dir.path().join("out").exists(), "nothing is written");
+}
