@@ -73,6 +73,8 @@ pub enum Action {
     Show(Layout),
     /// The active pane alone, or as before.
     Maximise,
+    /// All samples beside each other, or the panes.
+    SampleGrid,
     /// Radiological or neurological display.
     SwitchSides,
     /// Slices along the voxels, or straight in the patient.
@@ -150,6 +152,8 @@ pub enum ViewCommand {
     /// This pane alone, or the layout again.
     Maximise(Option<Pane>),
     SetLayout(Layout),
+    /// All samples of the shown result, large, in place of the panes.
+    ShowSampleGrid(bool),
     SetSlab(Option<Slab>),
     /// How the 3-D pane is looked at.
     SetSpace(SpaceView),

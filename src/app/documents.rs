@@ -120,6 +120,7 @@ impl Documents {
             ViewCommand::Activate(pane) => view.activate(pane),
             ViewCommand::Maximise(pane) => view.maximised = pane,
             ViewCommand::SetLayout(layout) => view.set_layout(layout),
+            ViewCommand::ShowSampleGrid(on) => view.sample_grid = on,
             ViewCommand::SetSpace(space) if space.is_usable() => view.space = space,
             ViewCommand::SetSlab(slab) => {
                 view.slab = slab.filter(|s| s.thickness.is_finite() && s.thickness > 0.0);
@@ -211,6 +212,7 @@ impl Documents {
                 view.play(view.playing.is_none().then_some(View::SPEED));
             }
             Action::Maximise => view.toggle_maximised(),
+            Action::SampleGrid => view.sample_grid ^= true,
             Action::SwitchSides => view.neurological ^= true,
             Action::NextSlab => view.next_slab(),
             Action::Thicken => view.thicken(),

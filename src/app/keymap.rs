@@ -127,6 +127,7 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::CancelRun, ctrl("Period"), Group::Model, "Cancel the run"),
     row(Action::NextMember, plain("K"), Group::Model, "Next sample alone"),
     row(Action::PreviousMember, shift("K"), Group::Model, "Previous sample alone"),
+    row(Action::SampleGrid, plain("G"), Group::Overlays, "All samples in a grid, or the panes"),
     row(Action::Samples, plain("T"), Group::Overlays, "Samples side by side"),
     Binding {
         action: Action::Flicker,

@@ -10,6 +10,7 @@ mod animation;
 mod axis;
 mod beside;
 mod calibration;
+mod calibration_record;
 mod calibrations;
 mod command;
 mod comparison;
@@ -76,7 +77,8 @@ pub mod wording;
 mod worker_engine;
 
 pub use animation::{AnimationFormat, animation};
-pub use calibration::{ALPHA, Calibrated, Calibration, calibration_record, preprocessing_sha256};
+pub use calibration::{ALPHA, Calibrated, Calibration, preprocessing_sha256};
+pub use calibration_record::{CalibrationRecord, calibration_record, unused_record};
 pub use calibrations::{Calibrations, Said};
 pub use command::{
     Action, Command, ExportCommand, OpenCommand, Panel, ResultCommand, RunCommand, ShellCommand,
@@ -138,7 +140,7 @@ pub use slab::{Slab, projection_name};
 pub use solids::{Solid, SolidSet, Solids};
 pub use space_view::{SpaceView, SurfaceColor, sphere};
 pub use steering::labels_of;
-pub use taste::{MouseScheme, Taste};
+pub use taste::{Look, MouseScheme, Taste};
 pub use tour::{TOUR, TOUR_DEMO, Tour, TourCard, TourStep};
 pub use viewport::{Framing, Layout, Pane, View, ViewId, pane_name, planes};
 pub use window_presets::presets;

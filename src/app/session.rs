@@ -11,7 +11,7 @@ use super::calibrations::{Calibrations, Said};
 use super::document::Loaded;
 use super::documents::Documents;
 use super::editing::{Editing, Measured, Saving, session_file};
-use super::export::Exports;
+use super::export::{Beside, Exports};
 use super::opening::Opening;
 use super::result_list::ResultList;
 use super::runs::Runs;
@@ -221,11 +221,12 @@ impl Session {
                 // What is looked at is what is meant.
                 let of_edited = command == ExportCommand::Prepare(None) && self.editing.is_shown();
                 let edited = self.edited_mask(&command);
-                let report = self.for_report(&command);
-                self.exports.apply(command, &self.results, edited, report, &mut self.shell);
+                let beside = self.beside_result(&command);
+                self.exports.apply(command, &self.results, edited, beside, &mut self.shell);
                 if of_edited {
                     let meant = ExportCommand::Edited(true);
-                    self.exports.apply(meant, &self.results, None, None, &mut self.shell);
+                    let beside = Beside::default();
+                    self.exports.apply(meant, &self.results, None, beside, &mut self.shell);
                 }
             }
             Command::Shell(ShellCommand::Tour(at)) => {

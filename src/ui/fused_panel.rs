@@ -55,7 +55,7 @@ pub(super) fn fused_ui(ui: &mut egui::Ui, document: &Document, commands: &mut Ve
 fn row(ui: &mut egui::Ui, name: &str, add: impl FnOnce(&mut egui::Ui) -> egui::Response) -> bool {
     ui.horizontal(|ui| {
         ui.add_space(25.0);
-        let label = ui.label(RichText::new(name).color(theme::WEAK));
+        let label = ui.label(RichText::new(name).weak());
         add(ui).labelled_by(label.id).changed()
     })
     .inner

@@ -25,8 +25,8 @@ pub(super) fn start_ui(
             ui.vertical(|ui| {
                 ui.set_width(width);
                 ui.add_space((ui.ctx().content_rect().height() * 0.07).max(16.0));
-                ui.label(theme::wordmark(58.0));
-                ui.label(egui::RichText::new(wording::PURPOSE).size(16.0).color(theme::TEXT));
+                ui.label(theme::wordmark(ui, 58.0));
+                ui.label(egui::RichText::new(wording::PURPOSE).size(16.0));
                 ui.add_space(14.0);
                 refusal(ui, session, commands);
                 super::leftovers::leftovers_ui(ui, session, commands);
@@ -44,6 +44,7 @@ pub(super) fn start_ui(
 
 /// A soft light from above: the one ornament.
 fn smoke(ui: &egui::Ui) {
+    let colors = theme::colors(ui);
     let area = ui.max_rect();
     let painter = ui.painter();
     let mut mesh = egui::Mesh::default();
@@ -55,7 +56,7 @@ fn smoke(ui: &egui::Ui) {
         for s in 0..SPOKES {
             let a = s as f32 / SPOKES as f32 * std::f32::consts::TAU;
             let p = center + reach * radius * vec2(a.cos(), a.sin() * 0.7);
-            let color = theme::mix(theme::ACCENT, theme::SMOKE, radius.min(1.0) * 1.6);
+            let color = theme::mix(colors.accent, colors.smoke, radius.min(1.0) * 1.6);
             mesh.colored_vertex(
                 p,
                 Color32::from_rgba_unmultiplied(color.r(), color.g(), color.b(), light as u8),
@@ -73,18 +74,19 @@ fn smoke(ui: &egui::Ui) {
 }
 
 fn refusal(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
+    let colors = theme::colors(ui);
     let Some(text) = session.opening().refused() else { return };
     egui::Frame::new()
-        .fill(Color32::from_rgb(50, 24, 24))
-        .stroke(Stroke::new(1.0, theme::RED))
+        .fill(colors.refusal)
+        .stroke(Stroke::new(1.0, colors.red))
         .corner_radius(theme::ROUND)
         .inner_margin(egui::Margin::same(12))
         .show(ui, |ui| {
             ui.set_width(ui.available_width());
             ui.label(
-                egui::RichText::new("The file could not be opened").color(theme::RED).strong(),
+                egui::RichText::new("The file could not be opened").color(colors.red).strong(),
             );
-            ui.label(egui::RichText::new(text).color(theme::STRONG));
+            ui.label(egui::RichText::new(text).strong());
             if ui.button("Dismiss").clicked() {
                 commands.push(OpenCommand::DismissRefusal.into());
             }
@@ -99,9 +101,10 @@ fn opening(
     local: &mut WindowsLocal,
     commands: &mut Vec<Command>,
 ) {
+    let colors = theme::colors(ui);
     let hovering = ui.input(|i| !i.raw.hovered_files.is_empty());
-    let frame = theme::card().fill(if hovering { theme::HOVER } else { theme::PANEL });
-    let frame = if hovering { frame.stroke(Stroke::new(2.0, theme::ACCENT)) } else { frame };
+    let frame = theme::card(ui).fill(if hovering { colors.hover } else { colors.panel });
+    let frame = if hovering { frame.stroke(Stroke::new(2.0, colors.accent)) } else { frame };
     frame.show(ui, |ui| {
         ui.set_width(ui.available_width());
         if let Some(loading) = session.opening().loading() {
@@ -114,12 +117,12 @@ fn opening(
             "Drop files or a folder here: DICOM (also zip, DICOMDIR), NIfTI, PNG, JPEG, TIFF or BMP"
         };
         ui.label(egui::RichText::new(drop).color(if hovering {
-            theme::ACCENT
+            colors.accent
         } else {
-            theme::TEXT
+            colors.text
         }));
         ui.horizontal(|ui| {
-            let open = theme::primary("Open…");
+            let open = theme::primary(ui, "Open…");
             if ui.add(open).on_hover_text(hint("Open an image", Action::OpenDialog)).clicked() {
                 commands.push(Action::OpenDialog.into());
             }
@@ -155,9 +158,9 @@ fn demos(
     thumbnails: &Thumbnails,
     commands: &mut Vec<Command>,
 ) {
+    let colors = theme::colors(ui);
     ui.label(
-        egui::RichText::new("Demo scans: computed phantoms whose true outline is known")
-            .color(theme::WEAK),
+        egui::RichText::new("Demo scans: computed phantoms whose true outline is known").weak(),
     );
     ui.add_space(2.0);
     ui.horizontal_wrapped(|ui| {
@@ -182,33 +185,34 @@ fn demos(
                             .paint_at(ui, rect);
                     }
                     None => {
-                        painter.rect_filled(rect, 8.0, theme::RAISED);
+                        painter.rect_filled(rect, 8.0, colors.raised);
                     }
                 }
                 let lit = response.hovered() || response.has_focus();
                 let stroke = if lit {
-                    Stroke::new(2.0, theme::ACCENT)
+                    Stroke::new(2.0, colors.accent)
                 } else {
-                    Stroke::new(1.0, theme::LINE)
+                    Stroke::new(1.0, colors.line)
                 };
                 ui.painter().rect_stroke(rect, 8.0, stroke, StrokeKind::Outside);
                 if response.clicked() && enabled {
                     commands.push(OpenCommand::Demo(demo.name.to_owned()).into());
                 }
-                ui.label(egui::RichText::new(demo.title).color(theme::STRONG).strong());
-                ui.label(egui::RichText::new(demo.description).size(12.0).color(theme::WEAK));
+                ui.label(egui::RichText::new(demo.title).strong());
+                ui.label(egui::RichText::new(demo.description).size(12.0).weak());
             });
         }
     });
 }
 
 fn recent(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
+    let colors = theme::colors(ui);
     let recent = &session.shell().preferences().recent;
     if recent.is_empty() {
         return;
     }
     ui.horizontal(|ui| {
-        ui.label(egui::RichText::new("Recent files").color(theme::WEAK));
+        ui.label(egui::RichText::new("Recent files").weak());
         if ui.small_button("Clear").on_hover_text("Forget the list; no file is touched").clicked() {
             commands.push(ShellCommand::ClearRecent.into());
         }
@@ -230,7 +234,7 @@ fn recent(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
         });
         let painter = ui.painter();
         if response.hovered() || response.has_focus() {
-            painter.rect_filled(Rect::from_min_max(rect.min, rect.max), 6.0, theme::RAISED);
+            painter.rect_filled(Rect::from_min_max(rect.min, rect.max), 6.0, colors.raised);
         }
         let font = egui::FontId::proportional(13.5);
         painter.text(
@@ -238,14 +242,14 @@ fn recent(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
             egui::Align2::LEFT_CENTER,
             name,
             font.clone(),
-            theme::TEXT,
+            colors.text,
         );
         painter.text(
             rect.right_center() - vec2(8.0, 0.0),
             egui::Align2::RIGHT_CENTER,
             key,
             font,
-            theme::WEAK,
+            colors.weak,
         );
         if response.on_hover_text(path.display().to_string()).clicked() {
             commands.push(OpenCommand::path(path.clone()).into());

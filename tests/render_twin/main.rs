@@ -1,5 +1,6 @@
 //! The slice shader on software Vulkan against its CPU twin, without egui and in a window.
 
+mod ensemble;
 mod gpu;
 mod scene;
 mod space;

@@ -27,6 +27,7 @@ mod runs;
 mod seams;
 mod solids;
 mod steering;
+mod themes;
 mod time;
 mod whole_volume;
 mod window;
