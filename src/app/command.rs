@@ -65,6 +65,8 @@ pub enum Action {
     Samples,
     /// Two samples in turns.
     Flicker,
+    /// The image and what is beside or over it in turns, while held.
+    Turns,
     PreviousRegion,
     Fit,
     ResetView,
@@ -170,6 +172,8 @@ pub enum ViewCommand {
     SetOrder(MemberOrder),
     /// The pair of samples is seen in turns.
     Flicker(bool),
+    /// The image and the second in turns.
+    Turns(bool),
     /// Draw the label map, or the result.
     ShowLabels(bool),
     /// How the image over the open one is drawn.
@@ -190,6 +194,8 @@ pub enum ViewCommand {
 pub enum ResultCommand {
     /// Draws it on its image, and goes to its time point.
     Show(u64),
+    /// Draws it beside the image with the shown result, or draws none there.
+    Beside(Option<u64>),
     /// Takes it off the image; it stays in the list.
     Hide(u64),
     /// One sample alone, or all of them.
@@ -274,6 +280,8 @@ pub enum OpenCommand {
     /// Several files or folders are opened as one.
     /// Lays an image over the open one, by its place in the world.
     Over(PathBuf),
+    /// Puts an image beside the open one, on the same slices.
+    Beside(PathBuf),
     Paths(Vec<PathBuf>),
     Demo(String),
     Cancel,

@@ -8,7 +8,7 @@ mod report;
 mod solid;
 
 use super::calibrations::{Calibrations, Said};
-use super::document::Loaded;
+use super::document::{Loaded, Target};
 use super::documents::Documents;
 use super::editing::{Editing, Measured, Saving, session_file};
 use super::export::{Beside, Exports};
@@ -18,8 +18,8 @@ use super::runs::Runs;
 use super::shell::Shell;
 use super::solids::Solids;
 use super::{
-    Command, Comparisons, Document, EditedMask, Engine, ExportCommand, Exporter, Fused, Level,
-    OpenCommand, Origin, Panel, ResultEntry, Run, RunCommand, ShellCommand, TOUR_DEMO, Tour,
+    Command, Comparisons, Document, EditedMask, Engine, ExportCommand, Exporter, Fused, FusedLook,
+    Level, OpenCommand, Origin, Panel, ResultEntry, Run, RunCommand, ShellCommand, TOUR_DEMO, Tour,
     ViewCommand, Wake,
 };
 use crate::volume::{Notice, Severity};
@@ -276,19 +276,19 @@ impl Session {
             None => {}
         }
         let played = self.documents.play(now);
-        let flicker = self.documents.flicker(now);
-        let wakes = [toast, keep, played, flicker, self.runs.next_poll(now)];
+        let (flicker, turns) = (self.documents.flicker(now), self.documents.turns(now));
+        let wakes = [toast, keep, played, flicker, turns, self.runs.next_poll(now)];
         wakes.into_iter().flatten().reduce(f64::min)
     }
 
     fn accept(&mut self, loaded: Loaded) {
         self.shell.show(Panel::Fuse, false);
-        if let Some(document) = self.documents.open().filter(|_| loaded.over) {
+        if let Some(document) = self.documents.open().filter(|_| loaded.target != Target::Instead) {
             let name = loaded.origin.short_name();
-            match Fused::new(&document.volume, name, loaded.volume, loaded.window) {
-                Ok(fused) => self.documents.fuse(fused),
-                Err(why) => self.shell.note(Level::Error, why),
-            }
+            let mut fused = Fused::new(&document.volume, name, loaded.volume, loaded.window);
+            let beside = fused.look.beside || loaded.target == Target::Beside;
+            fused.set_look(FusedLook { beside, ..fused.look });
+            self.documents.fuse(fused);
             return;
         }
         if let Origin::File(path) = &loaded.origin {

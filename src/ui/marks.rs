@@ -180,7 +180,7 @@ pub(super) fn color_bars(
         let bar = ColorBar { map: ColorMap::Cividis, marks, caption, about };
         left = bar.paint(ui, painter, area, left) + 24.0;
     }
-    if let Some(fused) = document.fused.as_ref().filter(|f| f.look.shown)
+    if let Some(fused) = document.fused.as_ref().filter(|f| f.look.shown && !f.look.beside)
         && !document.overlays.held_back
     {
         let w = fused.look.window;
@@ -196,6 +196,14 @@ pub(super) fn color_bars(
                     .to_owned(),
         };
         bar.paint(ui, painter, area, left);
+    }
+}
+
+/// " · CT", or nothing.
+pub(super) fn of_kind(modality: Modality) -> String {
+    match modality {
+        Modality::Unknown => String::new(),
+        known => format!(" · {}", known.name()),
     }
 }
 

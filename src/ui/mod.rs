@@ -29,6 +29,7 @@ mod residency;
 mod results;
 mod sample_grid;
 mod samples;
+mod second;
 mod shot;
 mod sliders;
 mod space;

@@ -368,6 +368,16 @@ fn entry_ui(
                     commands.push(ResultCommand::Show(entry.id).into());
                 }
             }
+            let beside = document.and_then(|d| d.beside_result.as_ref());
+            let is_beside = beside.is_some_and(|b| b.id == entry.id);
+            if !shown && document.is_some_and(|d| d.is_image_of(entry)) {
+                let button = ui.add(egui::Button::selectable(is_beside, "Beside"));
+                let tip = hint("Beside the shown one; in turns with it", Action::Turns);
+                if named(button, "Beside").on_hover_text(tip).clicked() {
+                    let id = (!is_beside).then_some(entry.id);
+                    commands.push(ResultCommand::Beside(id).into());
+                }
+            }
             if named(ui.button("Export…"), "Export").clicked() {
                 commands.push(ExportCommand::Prepare(Some(entry.id)).into());
             }

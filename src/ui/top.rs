@@ -81,7 +81,8 @@ fn open_menu(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) 
         }
         ui.separator();
         let shortcut = crate::app::chord_text(Action::FuseDialog).unwrap_or_default();
-        let over = egui::Button::new("Lay an image over this one…").shortcut_text(shortcut);
+        let over =
+            egui::Button::new("Lay an image over or beside this one…").shortcut_text(shortcut);
         let over = ui.add_enabled(session.document().is_some(), over);
         if over.on_hover_text("PET on CT, a map on its scan: by its place in the patient").clicked()
         {

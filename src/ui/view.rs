@@ -8,6 +8,7 @@ use super::outline::Outline;
 use super::pane_map::PaneMap;
 use super::residency::{self, Residency};
 use super::sample_grid::SampleLines;
+use super::second::{self, SecondLines};
 use super::{marks, sliders, theme};
 use crate::app::{
     Command, Compared, Document, Findings, Fused, Pane, Session, Shown, Tool, ViewCommand,
@@ -32,6 +33,7 @@ pub(super) struct ViewLocal {
     compared: [ComparedLines; 3],
     edit: [EditLocal; 3],
     pub(super) grid: SampleLines,
+    pub(super) second: SecondLines,
 }
 
 /// One plane with its slider, in `whole`.
@@ -48,6 +50,12 @@ pub(super) fn plane_ui(
     let g = document.volume.geometry();
     let (_, slices) = document.view.slice(g, axis);
     let mut area = whole;
+    if document.is_beside() {
+        let [own, beside] = second::halves(whole, if slices > 1 { SLIDER } else { 0.0 });
+        area = own;
+        second::second_ui(ui, beside, axis, session, local, commands);
+    }
+    let whole = area;
     if slices > 1 {
         area.max.x -= SLIDER;
         let bar = Rect::from_min_max(Pos2::new(area.right(), area.top()), whole.max);
@@ -113,13 +121,17 @@ pub(super) fn paint_layers<'a>(
     local: &mut ViewLocal,
     residency: &Residency,
 ) -> Option<&'a Arc<Findings>> {
+    if let Some(second) = document.second().filter(|_| document.turns.is_some_and(|t| t.second)) {
+        second::paint(painter, document, second, map, &mut local.second);
+        return None;
+    }
     let area = map.area;
     let held = document.overlays.held_back;
     let styles = Styles::of(session, document, residency);
     let (heat, lines) = (styles.mapped, styles.lined);
     let bare = slice(document, map, 1 + map.axis as u64);
     let base = SlicePaint { heat: styles.heat, labels: styles.labels, ..bare };
-    match document.fused.as_ref().filter(|f| f.look.shown && !held) {
+    match document.fused.as_ref().filter(|f| f.look.shown && !f.look.beside && !held) {
         None => painter.add(base.shape(area)),
         Some(fused) => {
             // Masks and maps lie over both images.
@@ -244,7 +256,12 @@ pub(super) fn slice(document: &Document, map: &PaneMap, view: u64) -> SlicePaint
 }
 
 /// The image over the open one, cut where the pane shows it.
-fn fused_paint(fused: &Fused, document: &Document, map: &PaneMap, base: &SlicePaint) -> SlicePaint {
+pub(super) fn fused_paint(
+    fused: &Fused,
+    document: &Document,
+    map: &PaneMap,
+    base: &SlicePaint,
+) -> SlicePaint {
     let rows = map.rows();
     let column = |c: usize| std::array::from_fn(|a| rows[a][c]);
     let (right, down) = (fused.step(column(0)), fused.step(column(1)));

@@ -107,7 +107,20 @@ fn path_window(
         }
         let enter = field.lost_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter));
         let path = typed_path(&local.path);
-        let button = ui.add_enabled(path.is_some(), theme::primary(ui, verb));
+        let (button, beside) = ui
+            .horizontal(|ui| {
+                let button = ui.add_enabled(path.is_some(), theme::primary(ui, verb));
+                let beside = panel == Panel::Fuse
+                    && ui
+                        .add_enabled(path.is_some(), egui::Button::new("Put it beside"))
+                        .on_hover_text("Another study, on the same slices")
+                        .clicked();
+                (button, beside)
+            })
+            .inner;
+        if let Some(path) = path.clone().filter(|_| beside) {
+            commands.push(OpenCommand::Beside(path).into());
+        }
         let clicked = button.on_disabled_hover_text("type a path first").clicked();
         if (enter || clicked)
             && let Some(path) = path
