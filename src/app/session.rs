@@ -295,6 +295,7 @@ impl Session {
             self.shell.change_preferences(|p| p.remember(path));
         }
         self.close_document();
+        self.shell.draw_recents(false);
         self.shell.show(Panel::Path, false);
         let own = self.shell.preferences().window_of(loaded.volume.modality);
         let document = self.documents.put(loaded, own);

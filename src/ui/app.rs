@@ -210,7 +210,15 @@ impl eframe::App for SfumatoApp {
             status::status_ui(ui, session, &self.view, &self.adapter);
             egui::CentralPanel::default().frame(egui::Frame::NONE).show(ui, |ui| {
                 ui.painter().add(theme::ground(ui.max_rect(), canvas));
-                start::start_ui(ui, session, &self.thumbnails, &mut self.windows, &mut commands);
+                let (thumbnails, arriving) = (&self.thumbnails, &mut self.arriving);
+                start::start_ui(
+                    ui,
+                    session,
+                    thumbnails,
+                    &mut self.windows,
+                    arriving,
+                    &mut commands,
+                );
             });
         }
         labels::offer_ui(ui.ctx(), session, &mut commands);

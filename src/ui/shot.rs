@@ -108,7 +108,7 @@ fn panes_ui(
                 let mapped = mapped.map(Arc::as_ref);
                 marks::color_bars(ui, &painter, place, document, mapped);
             }
-            Pane::Space => space::paint(&painter, session, document, place, residency),
+            Pane::Space => space::paint(&painter, session, document, place, (residency, false)),
         }
         let stroke = egui::Stroke::new(1.0, theme::ON_IMAGE.line);
         painter.rect_stroke(place, 0.0, stroke, egui::StrokeKind::Inside);

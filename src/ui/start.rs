@@ -1,19 +1,26 @@
 //! The first screen: what this is, three scans to try, recent files, and where to drop a file.
 
+use super::pictures::Pictures;
 use super::thumbnails::Thumbnails;
 use super::windows::WindowsLocal;
 use super::{input::hint, theme};
-use crate::app::{Action, Command, OpenCommand, Session, ShellCommand, typed_path, wording};
+use crate::app::{
+    Action, Command, OpenCommand, RECENTS_SHOWN, Recent, Session, ShellCommand, chord_text,
+    typed_path, wording,
+};
 use eframe::egui;
-use egui::{Color32, Rect, Sense, Stroke, StrokeKind, vec2};
+use egui::{Color32, Pos2, Rect, Sense, Stroke, StrokeKind, vec2};
 
 const CARD: egui::Vec2 = vec2(232.0, 150.0);
+/// Of a recent file, with its name.
+const RECENT: egui::Vec2 = vec2(168.0, 132.0);
 
 pub(super) fn start_ui(
     ui: &mut egui::Ui,
     session: &Session,
     thumbnails: &Thumbnails,
     local: &mut WindowsLocal,
+    pictures: &mut Pictures,
     commands: &mut Vec<Command>,
 ) {
     smoke(ui);
@@ -35,7 +42,7 @@ pub(super) fn start_ui(
                 ui.add_space(16.0);
                 demos(ui, session, thumbnails, commands);
                 ui.add_space(14.0);
-                recent(ui, session, commands);
+                recent(ui, session, pictures, commands);
                 ui.add_space(24.0);
             });
         });
@@ -205,8 +212,12 @@ fn demos(
     });
 }
 
-fn recent(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
-    let colors = theme::colors(ui);
+fn recent(
+    ui: &mut egui::Ui,
+    session: &Session,
+    pictures: &mut Pictures,
+    commands: &mut Vec<Command>,
+) {
     let recent = &session.shell().preferences().recent;
     if recent.is_empty() {
         return;
@@ -217,42 +228,58 @@ fn recent(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
             commands.push(ShellCommand::ClearRecent.into());
         }
     });
-    for (i, path) in recent.iter().take(8).enumerate() {
-        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-        let key = u8::try_from(i + 1)
-            .ok()
-            .and_then(|n| crate::app::chord_text(Action::Recent(n)))
-            .unwrap_or_default();
-        let (rect, response) =
-            ui.allocate_exact_size(vec2(ui.available_width(), 26.0), Sense::click());
-        response.widget_info(|| {
-            egui::WidgetInfo::labeled(
-                egui::accesskit::Role::Button,
-                true,
-                format!("Open recent: {name}"),
-            )
-        });
-        let painter = ui.painter();
-        if response.hovered() || response.has_focus() {
-            painter.rect_filled(Rect::from_min_max(rect.min, rect.max), 6.0, colors.raised);
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing = vec2(14.0, 10.0);
+        for (i, path) in recent.iter().take(RECENTS_SHOWN).enumerate() {
+            let key = u8::try_from(i + 1).ok().and_then(|n| chord_text(Action::Recent(n)));
+            if recent_card(ui, session, pictures, path, key.as_deref()).clicked() {
+                commands.push(OpenCommand::path(path.clone()).into());
+            }
         }
-        let font = egui::FontId::proportional(13.5);
-        painter.text(
-            rect.left_center() + vec2(8.0, 0.0),
-            egui::Align2::LEFT_CENTER,
-            name,
-            font.clone(),
-            colors.text,
-        );
-        painter.text(
-            rect.right_center() - vec2(8.0, 0.0),
-            egui::Align2::RIGHT_CENTER,
-            key,
-            font,
-            colors.weak,
-        );
-        if response.on_hover_text(path.display().to_string()).clicked() {
-            commands.push(OpenCommand::path(path.clone()).into());
+    });
+}
+
+/// Picture, name and key of a recent file.
+fn recent_card(
+    ui: &mut egui::Ui,
+    session: &Session,
+    pictures: &mut Pictures,
+    path: &std::path::Path,
+    key: Option<&str>,
+) -> egui::Response {
+    let colors = theme::colors(ui);
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    let (rect, response) = ui.allocate_exact_size(RECENT, Sense::click());
+    response.widget_info(|| {
+        let name = format!("Open recent: {name}");
+        egui::WidgetInfo::labeled(egui::accesskit::Role::Button, true, name)
+    });
+    let place = Rect::from_min_max(rect.min, rect.max - vec2(0.0, 22.0));
+    let painter = ui.painter().with_clip_rect(rect.expand(2.0));
+    painter.rect_filled(place, 6.0, theme::ON_IMAGE.canvas);
+    let font = egui::FontId::proportional(12.5);
+    let known = session.shell().recents().of(path);
+    let words = match &known {
+        Recent::Ready(picture) => {
+            pictures.paint(ui, picture, place.shrink(3.0));
+            ""
         }
-    }
+        Recent::Waiting => "reading",
+        Recent::Bare => "no picture",
+        Recent::Missing => "not found",
+    };
+    let center = egui::Align2::CENTER_CENTER;
+    painter.text(place.center(), center, words, font.clone(), theme::ON_IMAGE.weak);
+    let lit = response.hovered() || response.has_focus();
+    let edge = if lit { Stroke::new(2.0, colors.accent) } else { Stroke::new(1.0, colors.line) };
+    painter.rect_stroke(place, 6.0, edge, StrokeKind::Outside);
+    let color = if known == Recent::Missing { colors.weak } else { colors.text };
+    let mut job = egui::text::LayoutJob::simple_singleline(name.into_owned(), font.clone(), color);
+    let room = if key.is_some() { 46.0 } else { 0.0 };
+    job.wrap = egui::text::TextWrapping::truncate_at_width(rect.width() - room);
+    let text = painter.layout_job(job);
+    painter.galley(Pos2::new(rect.left(), place.bottom() + 4.0), text, color);
+    let at = Pos2::new(rect.right(), place.bottom() + 4.0);
+    painter.text(at, egui::Align2::RIGHT_TOP, key.unwrap_or(""), font, colors.weak);
+    response.on_hover_text(path.display().to_string())
 }

@@ -2,6 +2,7 @@
 
 mod ensemble;
 mod gpu;
+mod ray;
 mod scene;
 mod space;
 

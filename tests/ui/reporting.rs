@@ -94,7 +94,7 @@ fn the_window_writes_the_calibrated_interval_into_the_record_or_why_there_is_non
     result(&mut w);
     let files = [("fits.json", calibration(&w, 5)), ("of-nine.json", calibration(&w, 9))];
     drop(w);
-    let mut exported = |names: &[&str], to: &str| {
+    let exported = |names: &[&str], to: &str| {
         for (name, file) in &files {
             let path = folder.join(name);
             match names.contains(name) {

@@ -3,7 +3,7 @@
 use super::{findings, with_parted};
 use crate::window::*;
 use eframe::egui::{self, Key, Modifiers, PointerButton};
-use egui_kittest::kittest::Queryable;
+use egui_kittest::kittest::{NodeT, Queryable};
 use sfumato::app::{MemberOrder, ResultCommand, ViewCommand};
 
 fn rect(w: &Window, sample: usize) -> egui::Rect {
