@@ -33,6 +33,7 @@ mod second;
 mod shot;
 mod sliders;
 mod space;
+mod space_scan;
 mod start;
 mod status;
 mod steer_panel;

@@ -4,18 +4,16 @@
 use super::pane_map::PaneMap;
 use super::residency::Residency;
 use super::view::Styles;
-use super::{marks, theme};
+use super::{marks, space_scan, theme};
 use crate::app::{
     Command, Document, Pane, Session, SolidSet, SpaceView, SurfaceColor, ViewCommand, planes,
-    sphere, transfers,
+    sphere,
 };
 use crate::render::{
-    self, Cut, Interpolation, MeshId, Projection, RayPaint, SliceMap, SlicePaint, SpacePaint,
-    TransferTable, colormap,
+    self, Cut, Interpolation, MeshId, Projection, SliceMap, SlicePaint, SpacePaint, colormap,
 };
 use eframe::{egui, egui_wgpu};
 use egui::{Align2, Key, PointerButton, Pos2, Rect, Sense, Stroke, vec2};
-use std::sync::Arc;
 
 /// Of the slider beside the pane.
 const SLIDER: f32 = 46.0;
@@ -73,13 +71,13 @@ impl Meshes {
 }
 
 /// How the world is seen in an area.
-struct Eye {
+pub(super) struct Eye {
     area: Rect,
     rows: [[f64; 4]; 3],
     turn: [[f64; 3]; 3],
     /// Points per unit.
     scale: f64,
-    radius: f64,
+    pub(super) radius: f64,
 }
 
 impl Eye {
@@ -111,7 +109,7 @@ impl Eye {
     }
 
     /// The place in the world at a point of the area (from its corner) and a depth.
-    fn place(&self, [x, y]: [f64; 2], depth: f64) -> [f64; 3] {
+    pub(super) fn place(&self, [x, y]: [f64; 2], depth: f64) -> [f64; 3] {
         // The rows are perpendicular: each part of the place follows from one of them.
         let parts = [
             (x - self.rows[0][3]) / self.scale,
@@ -187,7 +185,7 @@ pub(super) fn space_ui(
     interact(ui, &response, document, &mut view, commands);
     let painter = ui.painter().with_clip_rect(area);
     paint(&painter, session, document, area, (residency, response.dragged()));
-    scan_ui(ui, area, document, &mut view);
+    space_scan::scan_ui(ui, area, document, &mut view);
     if area.height() > 110.0 {
         clip_ui(ui, whole, &mut view);
     }
@@ -195,62 +193,6 @@ pub(super) fn space_ui(
     if view != document.view.space {
         commands.push(ViewCommand::SetSpace(view).into());
     }
-}
-
-/// The scan between the surfaces; `coarse` while it is turned. Colours are not seen through.
-fn ray(document: &Document, eye: &Eye, coarse: bool) -> Option<RayPaint> {
-    let volume = &document.volume;
-    let transfer = transfers(volume.modality).get(document.view.space.scan?)?;
-    if volume.channels() > 1 {
-        return None;
-    }
-    let g = volume.geometry();
-    let finest = g.spacing().into_iter().fold(f64::INFINITY, f64::min);
-    let step = (finest * if coarse { 2.5 } else { 0.8 }).max(eye.radius / 800.0);
-    let at = |x: f64, y: f64, depth: f64| g.voxel_from_world().apply(eye.place([x, y], depth));
-    let [zero, right, down, deep] =
-        [at(0.0, 0.0, 0.0), at(1.0, 0.0, 0.0), at(0.0, 1.0, 0.0), at(0.0, 0.0, 1.0)];
-    let rows = std::array::from_fn(|a| {
-        [right[a] - zero[a], down[a] - zero[a], deep[a] - zero[a], zero[a]]
-    });
-    let world = g.voxel_from_world();
-    let columns = [0, 1, 2].map(|c| world.column(c));
-    Some(RayPaint {
-        image: Residency::image(document),
-        voxel_from_view: rows,
-        voxel_from_world: std::array::from_fn(|a| columns.map(|c| c[a])),
-        step: step / (2.0 * eye.radius),
-        step_length: step,
-        window: transfer.window(document.view.window),
-        table: Arc::new(TransferTable(transfer.table())),
-        maximum: transfer.maximum,
-    })
-}
-
-/// Which preset the scan is seen through by.
-fn scan_ui(ui: &mut egui::Ui, area: Rect, document: &Document, view: &mut SpaceView) {
-    if document.volume.channels() > 1 {
-        return;
-    }
-    let presets = transfers(document.volume.modality);
-    let row = Rect::from_min_max(
-        Pos2::new(area.right() - 190.0, area.top() + 6.0),
-        Pos2::new(area.right() - 8.0, area.top() + 32.0),
-    );
-    let layout = egui::Layout::right_to_left(egui::Align::Center);
-    let mut tools = ui.new_child(egui::UiBuilder::new().layout(layout).max_rect(row));
-    let now = view.scan.and_then(|k| presets.get(k)).map_or("Scan: not drawn", |t| t.name);
-    let combo = egui::ComboBox::from_id_salt("3-D scan")
-        .selected_text(egui::RichText::new(now).size(12.0))
-        .show_ui(&mut tools, |ui| {
-            ui.selectable_value(&mut view.scan, None, "Scan: not drawn");
-            for (k, preset) in presets.iter().enumerate() {
-                ui.selectable_value(&mut view.scan, Some(k), preset.name);
-            }
-        });
-    combo.response.widget_info(|| {
-        egui::WidgetInfo::labeled(egui::accesskit::Role::ComboBox, true, format!("3-D scan: {now}"))
-    });
 }
 
 /// Everything in the pane but its tools.
@@ -289,7 +231,7 @@ pub(super) fn paint(
             clip: view.clip,
             slices,
             meshes,
-            ray: ray(document, &eye, coarse),
+            ray: space_scan::ray(document, &eye, coarse),
             background: [
                 theme::ON_IMAGE.canvas.r(),
                 theme::ON_IMAGE.canvas.g(),
