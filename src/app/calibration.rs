@@ -10,7 +10,6 @@ use crate::metrics::{SizeInterval, Space, conformal_correction, conformal_score,
 use crate::models::ModelCard;
 use crate::volume::Modality;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::path::Path;
 
@@ -217,50 +216,6 @@ impl Calibration {
         let coverage = coverage_range(cases, alpha).unwrap_or([0.0, 1.0]);
         Ok(Calibrated { interval, cases, alpha_thousandths: alpha, coverage })
     }
-}
-
-/// What a calibration says of every class of a result, for its record, and the intervals.
-///
-/// # Errors
-/// Why it is not used.
-pub fn calibration_record(
-    (file, name): (&Calibration, &str),
-    (outcome, included): (&Outcome, &Included),
-    card: &ModelCard,
-    modality: Modality,
-) -> Result<(Value, Vec<Calibrated>), String> {
-    let extent = super::Extent::of(&outcome.geometry);
-    let preprocessing = preprocessing_sha256(card);
-    file.applies(outcome, included, modality, (&preprocessing, extent.unit()))?;
-    let ensemble = included.ensemble(outcome).map_err(|e| e.to_string())?;
-    let voxel = super::Extent::of_voxel(&outcome.geometry);
-    let all = outcome
-        .model
-        .classes
-        .iter()
-        .enumerate()
-        .map(|(c, class)| file.interval(class.label, &ensemble.volumes(c, voxel), ALPHA));
-    let all = all.collect::<Result<Vec<Calibrated>, String>>()?;
-    let classes = outcome.model.classes.iter().zip(&all).map(|(class, found)| {
-        json!({
-            "name": class.name,
-            "label": class.label,
-            "low": found.interval.low,
-            "high": found.interval.high,
-            "empty": found.interval.empty,
-            "cases": found.cases,
-            "coverage_5_95": found.coverage,
-        })
-    });
-    let classes: Vec<Value> = classes.collect();
-    let said = json!({
-        "file": name,
-        "source": file.source,
-        "alpha": f64::from(ALPHA) / 1000.0,
-        "unit": extent.unit(),
-        "classes": classes,
-    });
-    Ok((said, all))
 }
 
 #[cfg(test)]

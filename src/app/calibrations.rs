@@ -57,6 +57,13 @@ impl Calibrations {
         self.files.iter().filter_map(|(_, read)| read.as_ref().err().cloned()).collect()
     }
 
+    /// Those of a model, with their names.
+    pub(super) fn of_model(&self, model: &str) -> Vec<(String, Calibration)> {
+        let read = self.files.iter().filter_map(|(name, file)| Some((name, file.as_ref().ok()?)));
+        let own = read.filter(|(_, file)| file.model == model);
+        own.map(|(name, file)| (name.clone(), file.clone())).collect()
+    }
+
     /// What they say of a class of a result on an image of this kind. Of several that fit the newest
     /// counts.
     pub fn of(

@@ -65,6 +65,8 @@ pub enum Action {
     Samples,
     /// Two samples in turns.
     Flicker,
+    /// The image and what is beside or over it in turns, while held.
+    Turns,
     PreviousRegion,
     Fit,
     ResetView,
@@ -73,6 +75,8 @@ pub enum Action {
     Show(Layout),
     /// The active pane alone, or as before.
     Maximise,
+    /// All samples beside each other, or the panes.
+    SampleGrid,
     /// Radiological or neurological display.
     SwitchSides,
     /// Slices along the voxels, or straight in the patient.
@@ -150,6 +154,8 @@ pub enum ViewCommand {
     /// This pane alone, or the layout again.
     Maximise(Option<Pane>),
     SetLayout(Layout),
+    /// All samples of the shown result, large, in place of the panes.
+    ShowSampleGrid(bool),
     SetSlab(Option<Slab>),
     /// How the 3-D pane is looked at.
     SetSpace(SpaceView),
@@ -166,6 +172,8 @@ pub enum ViewCommand {
     SetOrder(MemberOrder),
     /// The pair of samples is seen in turns.
     Flicker(bool),
+    /// The image and the second in turns.
+    Turns(bool),
     /// Draw the label map, or the result.
     ShowLabels(bool),
     /// How the image over the open one is drawn.
@@ -186,6 +194,8 @@ pub enum ViewCommand {
 pub enum ResultCommand {
     /// Draws it on its image, and goes to its time point.
     Show(u64),
+    /// Draws it beside the image with the shown result, or draws none there.
+    Beside(Option<u64>),
     /// Takes it off the image; it stays in the list.
     Hide(u64),
     /// One sample alone, or all of them.
@@ -270,6 +280,8 @@ pub enum OpenCommand {
     /// Several files or folders are opened as one.
     /// Lays an image over the open one, by its place in the world.
     Over(PathBuf),
+    /// Puts an image beside the open one, on the same slices.
+    Beside(PathBuf),
     Paths(Vec<PathBuf>),
     Demo(String),
     Cancel,

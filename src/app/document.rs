@@ -2,8 +2,8 @@
 
 use super::axis::best_axis;
 use super::{
-    Compared, Findings, Flicker, Fused, LabelLayer, MemberOrder, PlaneView, ResultEntry,
-    SeriesList, View,
+    BesideResult, Compared, Findings, Flicker, Fused, LabelLayer, MemberOrder, PlaneView,
+    ResultEntry, SeriesList, Turns, View,
 };
 use crate::ensemble::Measure;
 use crate::volume::{LabelMap, Notice, Severity, Volume, Window};
@@ -96,6 +96,18 @@ pub struct Opened {
     pub raw_geometry: bool,
 }
 
+/// Where an image goes that is opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Target {
+    /// In place of the open one.
+    #[default]
+    Instead,
+    /// Over the open one.
+    Over,
+    /// Beside the open one.
+    Beside,
+}
+
 /// What a loading thread hands over: all that needs more than a moment is in here already.
 pub(super) struct Loaded {
     pub origin: Origin,
@@ -104,8 +116,7 @@ pub(super) struct Loaded {
     pub window: Window,
     pub robust_range: f64,
     pub opened: Option<Opened>,
-    /// It goes over the open image.
-    pub over: bool,
+    pub target: Target,
 }
 
 impl Loaded {
@@ -120,7 +131,7 @@ impl Loaded {
             window,
             robust_range,
             opened: None,
-            over: false,
+            target: Target::default(),
         }
     }
 
@@ -147,6 +158,10 @@ pub struct Document {
     pub labels: Option<Arc<LabelLayer>>,
     /// An image that is drawn over it.
     pub fused: Option<Fused>,
+    /// Another result of it that is seen beside its own.
+    pub beside_result: Option<BesideResult>,
+    /// It and the second are seen in turns.
+    pub turns: Option<Turns>,
     /// How it was opened, if from files.
     pub opened: Option<Opened>,
     /// The cautions were read and put away; the badge keeps them.
@@ -176,6 +191,8 @@ impl Document {
             overlays: Overlays::default(),
             labels: None,
             fused: None,
+            beside_result: None,
+            turns: None,
             opened: loaded.opened,
             cautions_read: false,
             member: None,

@@ -2,8 +2,8 @@
 
 use super::document::Loaded;
 use super::{
-    Action, Document, FLICKER_S, Flicker, Fused, LabelLayer, View, ViewCommand, presets,
-    window_presets,
+    Action, BesideResult, Document, FLICKER_S, Flicker, Fused, LabelLayer, View, ViewCommand,
+    presets, window_presets,
 };
 use crate::edit::Done;
 use crate::volume::Window;
@@ -96,9 +96,22 @@ impl Documents {
         Some((1.0 - turns.fract()) * FLICKER_S)
     }
 
+    /// The image or the second where they are seen in turns. Returns the seconds until the next turn.
+    pub(super) fn turns(&mut self, now: f64) -> Option<f64> {
+        Some(self.open.as_mut()?.turns.as_mut()?.go(now))
+    }
+
+    /// Another result is seen beside that of the open image, or none.
+    pub(super) fn put_beside(&mut self, result: Option<BesideResult>) {
+        if let Some(document) = &mut self.open {
+            document.beside_result = result;
+        }
+    }
+
     /// `classes` is how many the chosen result has. Values out of range change nothing.
     pub(super) fn apply(&mut self, command: ViewCommand, classes: usize) {
         let Some(document) = &mut self.open else { return };
+        let compares = document.second().is_some();
         let (view, overlays) = (&mut document.view, &mut document.overlays);
         let geometry = document.volume.geometry();
         match command {
@@ -120,6 +133,7 @@ impl Documents {
             ViewCommand::Activate(pane) => view.activate(pane),
             ViewCommand::Maximise(pane) => view.maximised = pane,
             ViewCommand::SetLayout(layout) => view.set_layout(layout),
+            ViewCommand::ShowSampleGrid(on) => view.sample_grid = on,
             ViewCommand::SetSpace(space) if space.is_usable() => view.space = space,
             ViewCommand::SetSlab(slab) => {
                 view.slab = slab.filter(|s| s.thickness.is_finite() && s.thickness > 0.0);
@@ -127,7 +141,7 @@ impl Documents {
             ViewCommand::Frame(of, framing) => view.frame(view.axis_of(of), framing),
             ViewCommand::SetFused(look) if look.window.width > 0.0 => {
                 if let Some(fused) = &mut document.fused {
-                    fused.look = look;
+                    fused.set_look(look);
                 }
             }
             ViewCommand::SetFused(_) => {}
@@ -158,6 +172,10 @@ impl Documents {
                     document.member = flicker.before;
                 }
             }
+            ViewCommand::Turns(true) if compares => {
+                document.turns.get_or_insert_default();
+            }
+            ViewCommand::Turns(false) => document.turns = None,
             ViewCommand::HideCautions => document.cautions_read = true,
             ViewCommand::RemoveLabels(id)
                 if document.labels.as_ref().is_some_and(|l| l.id == id) =>
@@ -211,6 +229,7 @@ impl Documents {
                 view.play(view.playing.is_none().then_some(View::SPEED));
             }
             Action::Maximise => view.toggle_maximised(),
+            Action::SampleGrid => view.sample_grid ^= true,
             Action::SwitchSides => view.neurological ^= true,
             Action::NextSlab => view.next_slab(),
             Action::Thicken => view.thicken(),

@@ -1,14 +1,17 @@
 //! Writing a result to a folder, off the interface thread.
 
+use super::calibration_record::newest_record;
 use super::result_list::ResultList;
 use super::shell::Shell;
 use super::task::Task;
 use super::{
-    AnimationFormat, EditedMask, Editing, ExportCommand, ExportOptions, Included, Level, More,
-    Panel, REPORT, Report, ResultFile, Wake, animation, film_frames, write_edited,
+    AnimationFormat, Calibration, CalibrationRecord, EditedMask, Editing, ExportCommand,
+    ExportOptions, Included, Level, More, Panel, REPORT, Report, ResultFile, Wake, animation,
+    film_frames, write_edited,
 };
 use crate::inference::Outcome;
-use crate::volume::{Volume, Window};
+use crate::models::ModelCard;
+use crate::volume::{Modality, Volume, Window};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,7 +23,20 @@ pub type Exporter =
 pub(super) struct ForReport {
     pub(super) volume: Arc<Volume>,
     pub(super) window: Window,
-    pub(super) calibrated: Vec<String>,
+}
+
+/// What may be said of a result beside what its samples say.
+#[derive(Default)]
+pub(super) struct Beside {
+    pub(super) report: Option<ForReport>,
+    pub(super) calibration: Option<ForCalibration>,
+}
+
+/// The calibration files of a result's model, and what its image is.
+pub(super) struct ForCalibration {
+    pub(super) files: Vec<(String, Calibration)>,
+    pub(super) card: Option<ModelCard>,
+    pub(super) modality: Modality,
 }
 
 /// What is being written.
@@ -106,9 +122,10 @@ impl Exports {
         command: ExportCommand,
         results: &ResultList,
         edited: Option<(u64, u64, EditedMask)>,
-        report: Option<ForReport>,
+        beside: Beside,
         shell: &mut Shell,
     ) {
+        let Beside { report, calibration } = beside;
         match command {
             ExportCommand::Prepare(result) => {
                 self.of = result;
@@ -139,12 +156,21 @@ impl Exports {
                 let task = Task::spawn("export a result", &self.wake, move || {
                     let outcome = stored.outcome()?;
                     let mut more = More::default();
+                    let mut words = Vec::new();
+                    if let Some(of) = calibration {
+                        let (result, card) = ((outcome.as_ref(), &counted), of.card.as_ref());
+                        let record = newest_record(&of.files, result, card, of.modality);
+                        if let Some(CalibrationRecord { said, words: own }) = record {
+                            more.record.insert("calibration".to_owned(), said);
+                            words = own;
+                        }
+                    }
                     if let Some(of) = report.filter(|_| options.report) {
                         let page = Report {
                             volume: &of.volume,
                             outcome: &outcome,
                             included: &counted,
-                            calibrated: &of.calibrated,
+                            calibrated: &words,
                             identity: options.keep_identity,
                         };
                         let bytes = page.html()?.into_bytes();

@@ -37,6 +37,18 @@ pub struct FusedLook {
     pub opacity: f32,
     pub window: Window,
     pub shown: bool,
+    /// In panes of its own beside the open image, not over it.
+    pub beside: bool,
+}
+
+/// By what its places belong to those of the open image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Link {
+    /// Their places in the patient.
+    World,
+    /// Nothing says where they are: from the middles of both, in millimetres. Not stretched, so that
+    /// what is seen keeps its size.
+    Middles,
 }
 
 /// An image over the open one.
@@ -50,56 +62,103 @@ pub struct Fused {
     pub default_window: Window,
     /// What a person must know to trust that the two belong together.
     pub notices: Vec<Notice>,
+    /// Both lie in the patient, or on the same voxels.
+    placed: bool,
+    /// Neither says that its places are counted from elsewhere.
+    same_frame: bool,
     /// Its voxel coordinates from those of the open image.
-    from_base: Affine,
+    by_world: Affine,
+    by_middle: Affine,
 }
 
 impl Fused {
-    /// # Errors
-    /// In words, if the two have no common space.
-    pub(super) fn new(
-        base: &Volume,
-        name: String,
-        volume: Arc<Volume>,
-        window: Window,
-    ) -> Result<Self, String> {
+    /// What has no common space with the open image can only be seen beside it.
+    pub(super) fn new(base: &Volume, name: String, volume: Arc<Volume>, window: Window) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let (g, own) = (base.geometry(), volume.geometry());
-        let placed = g.orientation_known() && own.orientation_known();
-        if !placed && !g.matches(own, 1e-3) {
-            let which = if own.orientation_known() { "the open image" } else { name.as_str() };
-            return Err(format!(
-                "{name} cannot be laid over the open image: the file of {which} does not say where its \
-                 voxels lie in the patient, and the two do not have the same voxels ({:?} and {:?})",
-                own.shape(),
-                g.shape()
-            ));
-        }
+        let known = g.orientation_known() && own.orientation_known();
+        let placed = known || g.matches(own, 1e-3);
         let mut notices = Vec::new();
         let mut caution = |text: String| {
             notices.push(Notice { severity: Severity::Amber, text });
         };
-        let frame =
-            |v: &Volume| v.source.dicom.as_ref().and_then(|d| d.frame_of_reference_uid.clone());
-        if let (Some(a), Some(b)) = (frame(base), frame(&volume))
-            && a != b
-        {
+        if !placed {
+            let which = if own.orientation_known() { "the open image" } else { name.as_str() };
             caution(format!(
-                "{name} lies over the open image by numbers of another frame of reference: the places may not be the same"
+                "{name} is not registered and cannot be laid over the open image: the file of {which} \
+                 does not say where its voxels lie in the patient, and the two do not have the same \
+                 voxels ({:?} and {:?})",
+                own.shape(),
+                g.shape()
             ));
         }
-        let from_base = own.voxel_from_world().compose(g.world_from_voxel());
-        if !meets(g, own, &from_base) {
+        let frame =
+            |v: &Volume| v.source.dicom.as_ref().and_then(|d| d.frame_of_reference_uid.clone());
+        let same_frame = !matches!((frame(base), frame(&volume)), (Some(a), Some(b)) if a != b);
+        if !same_frame {
+            caution(format!(
+                "{name} has places counted from another frame of reference than the open image: over it \
+                 they may not be the same, beside it the two are not registered"
+            ));
+        }
+        let by_world = own.voxel_from_world().compose(g.world_from_voxel());
+        if placed && !meets(g, own, &by_world) {
             caution(format!("{name} lies beside the open image: nothing of it will be seen"));
         }
-        let look = FusedLook { colors: FusedColors::default(), opacity: 0.6, window, shown: true };
+        let middle =
+            |g: &Geometry| g.world_from_voxel().apply(g.shape().map(|n| (n as f64 - 1.0) / 2.0));
+        let (from, to) = (middle(g), middle(own));
+        let mut shifted = *g.world_from_voxel();
+        for a in 0..3 {
+            shifted.0[a][3] += to[a] - from[a];
+        }
+        let by_middle = own.voxel_from_world().compose(&shifted);
+        let look = FusedLook {
+            colors: FusedColors::default(),
+            opacity: 0.6,
+            window,
+            shown: true,
+            beside: !placed,
+        };
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        Ok(Self { id, name, volume, look, default_window: window, notices, from_base })
+        Self {
+            id,
+            name,
+            volume,
+            look,
+            default_window: window,
+            notices,
+            placed,
+            same_frame,
+            by_world,
+            by_middle,
+        }
+    }
+
+    /// Over the open image only what has a place there.
+    pub(super) fn set_look(&mut self, look: FusedLook) {
+        self.look = FusedLook { beside: look.beside || !self.placed, ..look };
+    }
+
+    /// Whether it can lie over the open image.
+    pub fn is_placed(&self) -> bool {
+        self.placed
+    }
+
+    pub fn link(&self) -> Link {
+        if self.placed && (self.same_frame || !self.look.beside) {
+            Link::World
+        } else {
+            Link::Middles
+        }
     }
 
     /// Its voxel coordinates at those of the open image.
     pub fn place(&self, voxel: [f64; 3]) -> [f64; 3] {
-        self.from_base.apply(voxel)
+        match self.link() {
+            Link::World => self.by_world.apply(voxel),
+            Link::Middles => self.by_middle.apply(voxel),
+        }
     }
 
     /// The same for a step from one place to another.

@@ -1,6 +1,7 @@
 //! The samples of a result beside each other: their order, and two of them compared.
 
 use super::Findings;
+use crate::volume::ClassKind;
 
 /// By what the samples are sorted. Those that do not count come last, except by number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,6 +83,24 @@ impl Findings {
             return Some(self.ensemble().member_mask(rank, class));
         }
         Some(self.alone(sample)?.majority(class))
+    }
+
+    /// How far a voxel of the block is inside a sample, in soft values of 255: more than 127.5 exactly
+    /// where [`Self::member_mask`] holds. For lines along its edge; 0 of what there is not.
+    pub fn member_value(&self, sample: usize, class: usize, voxel: usize) -> f32 {
+        let Some(member) = self.outcome.members.get(sample) else { return 0.0 };
+        let voxels: usize = self.outcome.block_shape().iter().product();
+        let soft = |c: usize| f32::from(member.soft.get(c * voxels + voxel).copied().unwrap_or(0));
+        let classes = self.outcome.model.classes.len();
+        match self.outcome.model.kind {
+            ClassKind::Regions => (class..classes).map(soft).fold(0.0, f32::max),
+            // It has to pass every other class; of equals the earlier one has the voxel.
+            ClassKind::Exclusive => {
+                let others = (0..classes).filter(|c| *c != class);
+                let rivals = others.map(|c| soft(c) + if c < class { 0.5 } else { -0.5 });
+                127.5 + soft(class) - rivals.fold(127.5, f32::max)
+            }
+        }
     }
 
     /// Of a pair, voxel by voxel: 1 only in the first, 2 only in the second, 3 in both, else 0.

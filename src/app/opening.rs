@@ -1,7 +1,7 @@
 //! What is being opened, what there is to choose from, and what was refused.
 
 use super::beside::Beside;
-use super::document::Loaded;
+use super::document::{Loaded, Target};
 use super::label_layer::LabelOffer;
 use super::reading::{Answer, Loading, Request};
 use super::series::Chooser;
@@ -61,11 +61,8 @@ impl Opening {
         let opened = documents.open().and_then(|d| d.opened.as_ref());
         match command {
             OpenCommand::Paths(paths) => self.open(paths, documents),
-            OpenCommand::Over(path) => {
-                self.chooser = None;
-                self.label_offer = None;
-                self.read(Request { paths: vec![path], over: true, ..Request::default() });
-            }
+            OpenCommand::Over(path) => self.add(path, Target::Over),
+            OpenCommand::Beside(path) => self.add(path, Target::Beside),
             OpenCommand::Demo(name) => self.open_demo(&name, shell),
             OpenCommand::Cancel => self.cancel(),
             OpenCommand::MarkSeries(index) => {
@@ -95,7 +92,7 @@ impl Opening {
                     let list = Arc::new(chooser.list.separated());
                     let (name, paths) = (chooser.name.clone(), chooser.paths.clone());
                     let mut separate = Chooser::new(name, paths, list);
-                    separate.over = chooser.over;
+                    separate.target = chooser.target;
                     self.choose(separate);
                 }
             }
@@ -163,6 +160,13 @@ impl Opening {
         self.read(Request { paths, image, ..Request::default() });
     }
 
+    /// An image that joins the open one.
+    fn add(&mut self, path: PathBuf, target: Target) {
+        self.chooser = None;
+        self.label_offer = None;
+        self.read(Request { paths: vec![path], target, ..Request::default() });
+    }
+
     /// The older reading is told to end as its place is taken.
     fn read(&mut self, request: Request) {
         self.loading = Some(Loading::files(request, &self.wake));
@@ -202,7 +206,7 @@ impl Opening {
             paths: chooser.paths.clone(),
             list: Some(chooser.list.clone()),
             series: Some(chooser.marked),
-            over: chooser.over,
+            target: chooser.target,
             ..Request::default()
         };
         self.read(request);
@@ -239,7 +243,7 @@ impl Opening {
                 shell.show(Panel::Path, false);
                 let paths = loading.request.paths.clone();
                 let mut chooser = Chooser::new(loading.name.clone(), paths, list);
-                chooser.over = loading.request.over;
+                chooser.target = loading.request.target;
                 self.choose(chooser);
             }
             Ok(Answer::Labels(offer)) => {

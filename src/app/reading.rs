@@ -1,7 +1,7 @@
 //! Reading without holding up the window: on its own thread, with progress, a first picture, and an
 //! end when nobody waits for it any more.
 
-use super::document::{Loaded, Opened};
+use super::document::{Loaded, Opened, Target};
 use super::label_layer::{LabelLayer, LabelOffer};
 use super::series::SeriesList;
 use super::task::Task;
@@ -206,8 +206,7 @@ pub(super) struct Request {
     /// The series to open without asking, if it is among those found.
     pub uid: Option<String>,
     pub raw_geometry: bool,
-    /// It goes over the open image.
-    pub over: bool,
+    pub target: Target,
     /// The open image, if the file may be a label map for it.
     pub image: Option<Arc<Volume>>,
 }
@@ -225,7 +224,7 @@ fn read(request: &Request, report: &Report) -> Result<Answer, String> {
     let remark = |text: String| report.change(|seen| seen.remark = Some(text));
     let mut answer = answer(request, watch, remark).map_err(|e| e.to_string())?;
     if let Answer::Opened(loaded) = &mut answer {
-        loaded.over = request.over;
+        loaded.target = request.target;
     }
     Ok(answer)
 }

@@ -28,6 +28,8 @@ pub struct ResultList {
     chosen: Option<u64>,
     comparing: Option<Comparing>,
     packing: Option<(u64, Task<Packed>)>,
+    /// A result that is to be seen beside the shown one, of this document.
+    beside: Option<(u64, u64, Task<Findings>)>,
     /// A result to which samples are added.
     joining: Option<(u64, Task<Outcome>)>,
     /// The result that is to be deleted without having been exported: the person is asked.
@@ -46,6 +48,7 @@ impl ResultList {
             chosen: None,
             comparing: None,
             packing: None,
+            beside: None,
             joining: None,
             asked_to_delete: None,
             budget: budget.unwrap_or(BUDGET),
@@ -80,7 +83,7 @@ impl ResultList {
 
     /// Whether samples are being compared: what they say is to come.
     pub fn is_comparing(&self) -> bool {
-        self.comparing.is_some()
+        self.comparing.is_some() || self.beside.is_some()
     }
 
     /// The result that the person is asked about before it is deleted.
@@ -139,6 +142,7 @@ impl ResultList {
                     );
                 }
             }
+            ResultCommand::Beside(id) => self.put_beside(id, documents, shell),
             ResultCommand::Hide(id) => self.hide(id, documents),
             ResultCommand::ShowMember { result, member } => {
                 if let Some(entry) = self.chosen().filter(|r| r.id == result)
@@ -220,6 +224,7 @@ impl ResultList {
     pub(super) fn leave_image(&mut self) {
         self.choose(None);
         self.comparing = None;
+        self.beside = None;
     }
 
     /// Returns the findings of what was chosen before.
@@ -232,9 +237,10 @@ impl ResultList {
     fn include(
         &mut self,
         id: u64,
-        documents: &Documents,
+        documents: &mut Documents,
         change: impl FnOnce(Included) -> Included,
     ) {
+        self.take_from_beside(id, documents);
         let Some(entry) = self.get_mut(id) else { return };
         let included = change(entry.included.clone());
         if included != entry.included {
@@ -263,6 +269,7 @@ impl ResultList {
         }
         self.asked_to_delete = None;
         self.hide(id, documents);
+        self.take_from_beside(id, documents);
         self.comparing = self.comparing.take().filter(|c| c.id != id);
         self.entries.retain(|r| r.id != id);
     }

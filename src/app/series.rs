@@ -1,5 +1,6 @@
 //! Several series under one name: what there is, what each looks like, and which one is marked.
 
+use super::document::Target;
 use super::task::Task;
 use super::{Picture, Wake};
 use crate::io::{Listing, SeriesInfo};
@@ -83,8 +84,7 @@ pub struct Chooser {
     /// Why the last choice could not be opened.
     pub problem: Option<String>,
     pub(super) paths: Vec<PathBuf>,
-    /// What is chosen goes over the open image.
-    pub(super) over: bool,
+    pub(super) target: Target,
     stop: Arc<AtomicBool>,
     drawing: Option<Task<()>>,
 }
@@ -105,7 +105,7 @@ impl Chooser {
             marked,
             problem: None,
             paths,
-            over: false,
+            target: Target::default(),
             stop: Arc::default(),
             drawing: None,
         }

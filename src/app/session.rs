@@ -8,18 +8,18 @@ mod report;
 mod solid;
 
 use super::calibrations::{Calibrations, Said};
-use super::document::Loaded;
+use super::document::{Loaded, Target};
 use super::documents::Documents;
 use super::editing::{Editing, Measured, Saving, session_file};
-use super::export::Exports;
+use super::export::{Beside, Exports};
 use super::opening::Opening;
 use super::result_list::ResultList;
 use super::runs::Runs;
 use super::shell::Shell;
 use super::solids::Solids;
 use super::{
-    Command, Comparisons, Document, EditedMask, Engine, ExportCommand, Exporter, Fused, Level,
-    OpenCommand, Origin, Panel, ResultEntry, Run, RunCommand, ShellCommand, TOUR_DEMO, Tour,
+    Command, Comparisons, Document, EditedMask, Engine, ExportCommand, Exporter, Fused, FusedLook,
+    Level, OpenCommand, Origin, Panel, ResultEntry, Run, RunCommand, ShellCommand, TOUR_DEMO, Tour,
     ViewCommand, Wake,
 };
 use crate::volume::{Notice, Severity};
@@ -221,11 +221,12 @@ impl Session {
                 // What is looked at is what is meant.
                 let of_edited = command == ExportCommand::Prepare(None) && self.editing.is_shown();
                 let edited = self.edited_mask(&command);
-                let report = self.for_report(&command);
-                self.exports.apply(command, &self.results, edited, report, &mut self.shell);
+                let beside = self.beside_result(&command);
+                self.exports.apply(command, &self.results, edited, beside, &mut self.shell);
                 if of_edited {
                     let meant = ExportCommand::Edited(true);
-                    self.exports.apply(meant, &self.results, None, None, &mut self.shell);
+                    let beside = Beside::default();
+                    self.exports.apply(meant, &self.results, None, beside, &mut self.shell);
                 }
             }
             Command::Shell(ShellCommand::Tour(at)) => {
@@ -275,25 +276,26 @@ impl Session {
             None => {}
         }
         let played = self.documents.play(now);
-        let flicker = self.documents.flicker(now);
-        let wakes = [toast, keep, played, flicker, self.runs.next_poll(now)];
+        let (flicker, turns) = (self.documents.flicker(now), self.documents.turns(now));
+        let wakes = [toast, keep, played, flicker, turns, self.runs.next_poll(now)];
         wakes.into_iter().flatten().reduce(f64::min)
     }
 
     fn accept(&mut self, loaded: Loaded) {
         self.shell.show(Panel::Fuse, false);
-        if let Some(document) = self.documents.open().filter(|_| loaded.over) {
+        if let Some(document) = self.documents.open().filter(|_| loaded.target != Target::Instead) {
             let name = loaded.origin.short_name();
-            match Fused::new(&document.volume, name, loaded.volume, loaded.window) {
-                Ok(fused) => self.documents.fuse(fused),
-                Err(why) => self.shell.note(Level::Error, why),
-            }
+            let mut fused = Fused::new(&document.volume, name, loaded.volume, loaded.window);
+            let beside = fused.look.beside || loaded.target == Target::Beside;
+            fused.set_look(FusedLook { beside, ..fused.look });
+            self.documents.fuse(fused);
             return;
         }
         if let Origin::File(path) = &loaded.origin {
             self.shell.change_preferences(|p| p.remember(path));
         }
         self.close_document();
+        self.shell.draw_recents(false);
         self.shell.show(Panel::Path, false);
         let own = self.shell.preferences().window_of(loaded.volume.modality);
         let document = self.documents.put(loaded, own);

@@ -3,7 +3,7 @@
 
 use super::demo_pictures;
 use super::task::Task;
-use super::{Level, Log, Panel, Picture, Preferences, ShellCommand, Store, Wake};
+use super::{Level, Log, Panel, Picture, Preferences, Recents, ShellCommand, Store, Wake};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -29,6 +29,7 @@ pub struct Shell {
     dialog: Option<Dialog>,
     demo_task: Option<Task<Vec<Picture>>>,
     demo_pictures: Vec<Picture>,
+    recents: Recents,
     wake: Wake,
     now: f64,
 }
@@ -44,7 +45,10 @@ impl Shell {
         if let Some(problem) = problem {
             log.push(Level::Warning, problem, 0.0);
         }
+        let mut recents = Recents::default();
+        recents.draw(&preferences.recent, &wake);
         Self {
+            recents,
             log,
             preferences,
             store,
@@ -87,6 +91,20 @@ impl Shell {
     /// Pictures for the start screen, empty until they are drawn.
     pub fn demo_pictures(&self) -> &[Picture] {
         &self.demo_pictures
+    }
+
+    /// Pictures of the recent files.
+    pub fn recents(&self) -> &Recents {
+        &self.recents
+    }
+
+    /// The start screen is in sight again, or no longer.
+    pub(super) fn draw_recents(&mut self, seen: bool) {
+        if seen {
+            self.recents.draw(&self.preferences.recent, &self.wake);
+        } else {
+            self.recents.rest();
+        }
     }
 
     pub fn research_use_acknowledged(&self) -> bool {
@@ -151,7 +169,10 @@ impl Shell {
             ShellCommand::Prefer(taste) => {
                 self.change_preferences(|p| p.taste = taste.sound());
             }
-            ShellCommand::ClearRecent => self.change_preferences(|p| p.recent.clear()),
+            ShellCommand::ClearRecent => {
+                self.recents.forget();
+                self.change_preferences(|p| p.recent.clear());
+            }
             ShellCommand::DismissToast(id) => self.log.dismiss(id),
             ShellCommand::Report(problem) => self.note(Level::Error, problem),
             ShellCommand::Tell(text) => self.note(Level::Info, text),

@@ -24,6 +24,8 @@ pub struct SpaceView {
     pub slices: bool,
     pub surfaces: bool,
     pub color: SurfaceColor,
+    /// The scan is seen through by this one of the presets of its kind.
+    pub scan: Option<usize>,
 }
 
 impl Default for SpaceView {
@@ -37,6 +39,7 @@ impl Default for SpaceView {
             slices: true,
             surfaces: true,
             color: SurfaceColor::Label,
+            scan: None,
         };
         view.orbit([0.45, 0.35]);
         view

@@ -1,5 +1,5 @@
-//! What a person may set once for all images: which button of the mouse does what, and how large
-//! everything is drawn.
+//! What a person may set once for all images: which button of the mouse does what, how large
+//! everything is drawn, and whether panels are light.
 
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +49,29 @@ impl MouseScheme {
     }
 }
 
+/// Whether panels are light or dark. The ground of an image is dark in every look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Look {
+    #[default]
+    Dark,
+    Light,
+    /// As the system says; dark where it says nothing.
+    System,
+}
+
+impl Look {
+    pub const ALL: [Self; 3] = [Self::Dark, Self::Light, Self::System];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Dark => "Dark",
+            Self::Light => "Light",
+            Self::System => "As the system",
+        }
+    }
+}
+
 /// What is set once for all images.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -56,13 +79,12 @@ pub struct Taste {
     pub mouse: MouseScheme,
     /// Size of everything in the window, 0.75 to 3.
     pub scale: f32,
-    /// Panels light; the image stays on dark ground.
-    pub light: bool,
+    pub look: Look,
 }
 
 impl Default for Taste {
     fn default() -> Self {
-        Self { mouse: MouseScheme::default(), scale: 1.0, light: false }
+        Self { mouse: MouseScheme::default(), scale: 1.0, look: Look::default() }
     }
 }
 

@@ -89,6 +89,8 @@ pub struct View {
     pub window: Window,
     pub invert: bool,
     pub crosshair: bool,
+    /// The samples of a result beside each other take the place of the panes.
+    pub sample_grid: bool,
 }
 
 impl View {
@@ -118,6 +120,7 @@ impl View {
             window,
             invert: volume.inverted,
             crosshair: !flat,
+            sample_grid: false,
         }
     }
 

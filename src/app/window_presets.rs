@@ -55,6 +55,18 @@ pub fn presets(document: &Document) -> Vec<(&'static str, Window)> {
             ("liver", w(150.0, 90.0)),
             ("mediastinum", w(350.0, 50.0)),
         ],
+        // Standardised uptake means the same in every scan.
+        Modality::Pet
+            if document.volume.value_unit.as_deref().is_some_and(|u| u.contains("SUV")) =>
+        {
+            vec![
+                ("SUV 0–5", w(5.0, 2.5)),
+                ("SUV 0–7", w(7.0, 3.5)),
+                ("SUV 0–10", w(10.0, 5.0)),
+                ("SUV 0–15", w(15.0, 7.5)),
+                ("as opened", document.default_window),
+            ]
+        }
         _ => {
             let part = |low, high| robust(document.volume.quantiles(document.view.time, low, high));
             vec![

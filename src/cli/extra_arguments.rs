@@ -2,13 +2,12 @@
 
 use super::Failure;
 use crate::app::{
-    AnimationFormat, Calibration, Extent, Included, More, REPORT, Recorder, Report, ResultFile,
-    animation, calibration_record, film_frames, wording,
+    AnimationFormat, Calibration, Included, More, REPORT, Recorder, Report, ResultFile, animation,
+    calibration_record, film_frames, unused_record,
 };
 use crate::inference::{Outcome, Step};
 use crate::models::ModelCard;
 use crate::volume::Volume;
-use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -74,21 +73,13 @@ impl Extras {
         let mut words = Vec::new();
         if let Some((file, name)) = &self.calibration {
             let (result, modality) = ((outcome, included), volume.modality);
-            let said = match calibration_record((file, name), result, card, modality) {
-                Ok((said, found)) => {
-                    let extent = Extent::of(&outcome.geometry);
-                    for (class, found) in outcome.model.classes.iter().zip(&found) {
-                        let text = wording::conformal(extent, found, name);
-                        words.push(format!("{}: {text}", class.name));
-                    }
-                    said
-                }
-                Err(why) => {
-                    eprintln!("sfumato: warning: the calibration {name} is not used: {why}");
-                    json!({ "file": name, "not_used": why })
-                }
-            };
-            more.record.insert("calibration".to_owned(), said);
+            let record = calibration_record((file, name), result, card, modality);
+            let record = record.unwrap_or_else(|why| {
+                eprintln!("sfumato: warning: the calibration {name} is not used: {why}");
+                unused_record(name, &why)
+            });
+            more.record.insert("calibration".to_owned(), record.said);
+            words = record.words;
         }
         if self.report {
             let report =

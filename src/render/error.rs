@@ -34,4 +34,6 @@ pub enum RenderError {
     LargeSurface { triangles: usize, bytes: u64, most: u64 },
     #[error("a block of {:?} voxels needs {} values, but {found} were given", block.shape, block.len())]
     Length { block: Block, found: usize },
+    #[error("rays are cast through images of one channel, and this one holds colours")]
+    RayOfColours,
 }

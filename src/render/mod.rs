@@ -11,6 +11,8 @@ mod error;
 mod ground;
 mod map;
 mod pass;
+mod ray;
+pub mod ray_twin;
 mod scene;
 mod space;
 mod space_pictures;
@@ -28,6 +30,7 @@ pub use callback::{
 pub use error::RenderError;
 pub use map::SliceMap;
 pub use pass::{SliceRenderer, shader_sources};
+pub use ray::{RayPaint, TransferTable};
 pub use scene::{
     Cut, HeatStyle, ImageId, Interpolation, LabelStyle, LayerId, MeshId, Over, Palette, SlicePaint,
     SpacePaint,

@@ -2,6 +2,7 @@
 //! bind group per view, because all views are prepared before the first is drawn.
 
 use super::ground::Ground;
+use super::ray::{RAY, Rays};
 use super::space_pictures::{PICTURE, SURFACE, Space, depth_state};
 use super::texture::{Encoding, Lattice, Stored, VoxelTexture, heat_texels};
 use super::uniform::{Features, Resident, SliceUniform, Target};
@@ -13,7 +14,7 @@ use std::collections::HashMap;
 
 /// What distinguishes one shader from another; each has a pipeline per set of [`Features`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Variant {
+pub(super) struct Variant {
     lattice: Lattice,
     stored: Stored,
 }
@@ -34,6 +35,11 @@ impl Variant {
     };
 
     fn source(self) -> String {
+        self.with(include_str!("../../shaders/slice.wgsl"))
+    }
+
+    /// A shader that reads texels of this kind.
+    pub(super) fn with(self, shader: &str) -> String {
         let stored = match self.stored {
             Stored::Sint => "i32",
             Stored::Uint => "u32",
@@ -43,16 +49,20 @@ impl Variant {
             Lattice::Box => include_str!("../../shaders/lattice_3d.wgsl"),
             Lattice::Sheets => include_str!("../../shaders/lattice_2d.wgsl"),
         };
-        let slice = include_str!("../../shaders/slice.wgsl");
-        format!("alias Stored = {stored};\n{lattice}\n{slice}")
+        format!("alias Stored = {stored};\n{lattice}\n{shader}")
     }
 }
 
 /// Every shader as it is handed to the device: name and WGSL.
 pub fn shader_sources() -> Vec<(String, String)> {
     let slices = Variant::ALL.map(|v| (format!("{:?} {:?}", v.lattice, v.stored), v.source()));
+    let rays = Variant::ALL.map(|v| (format!("ray {:?} {:?}", v.lattice, v.stored), v.with(RAY)));
     let others = [("surface", SURFACE), ("picture", PICTURE)];
-    slices.into_iter().chain(others.map(|(n, s)| (n.to_owned(), s.to_owned()))).collect()
+    slices
+        .into_iter()
+        .chain(rays)
+        .chain(others.map(|(n, s)| (n.to_owned(), s.to_owned())))
+        .collect()
 }
 
 struct Shader {
@@ -62,12 +72,13 @@ struct Shader {
     pipelines: HashMap<Features, wgpu::RenderPipeline>,
 }
 
-struct Image {
-    texture: VoxelTexture,
-    variant: Variant,
-    rgb: bool,
-    slope: f64,
-    intercept: f64,
+pub(super) struct Image {
+    pub(super) texture: VoxelTexture,
+    pub(super) variant: Variant,
+    pub(super) rgb: bool,
+    /// From texels to rescaled values.
+    pub(super) slope: f64,
+    pub(super) intercept: f64,
 }
 
 struct View {
@@ -119,6 +130,7 @@ pub struct SliceRenderer {
     views: HashMap<u64, View>,
     ground: Ground,
     pub(super) space: Space,
+    pub(super) rays: Rays,
 }
 
 impl SliceRenderer {
@@ -137,6 +149,7 @@ impl SliceRenderer {
             views: HashMap::new(),
             ground: Ground::default(),
             space: Space::default(),
+            rays: Rays::default(),
         }
     }
 
@@ -146,6 +159,10 @@ impl SliceRenderer {
 
     pub(super) fn queue(&self) -> &wgpu::Queue {
         &self.queue
+    }
+
+    pub(super) fn image(&self, id: ImageId) -> Option<&Image> {
+        self.images.get(&id)
     }
 
     pub(super) fn target(&self) -> wgpu::TextureFormat {
@@ -575,7 +592,8 @@ mod tests {
             let Some(uniform) =
                 module.types.iter().find(|(_, t)| t.name.as_deref() == Some("Slice"))
             else {
-                assert!(["surface", "picture"].contains(&name.as_str()), "{name} has no Slice");
+                let others = ["surface", "picture"].contains(&name.as_str());
+                assert!(others || name.starts_with("ray "), "{name} has no Slice");
                 continue;
             };
             let naga::TypeInner::Struct { span, .. } = uniform.1.inner else {

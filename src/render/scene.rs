@@ -131,6 +131,8 @@ pub struct SpacePaint {
     /// Slices that have a place in space: [`SlicePaint::in_space`].
     pub slices: Vec<SlicePaint>,
     pub meshes: Vec<MeshId>,
+    /// An image that is seen through, before what lies behind.
+    pub ray: Option<super::RayPaint>,
     pub background: [u8; 3],
 }
 

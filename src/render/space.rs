@@ -27,7 +27,7 @@ impl SliceRenderer {
     /// Draws the picture of a view of `size` pixels, unless it is as it was.
     ///
     /// # Errors
-    /// If the device has no memory left.
+    /// If the device has no memory left, or rays are to be cast through colours.
     pub fn prepare_space(
         &mut self,
         encoder: &mut wgpu::CommandEncoder,
@@ -48,6 +48,9 @@ impl SliceRenderer {
             for slice in &paint.slices {
                 self.paint(&mut pass, slice.view);
             }
+        }
+        if let Some(ray) = &paint.ray {
+            self.cast(encoder, paint, ray, pixels_per_point)?;
         }
         Ok(())
     }

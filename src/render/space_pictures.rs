@@ -189,7 +189,7 @@ impl Space {
                 view: &picture.depth,
                 depth_ops: Some(wgpu::Operations {
                     load: wgpu::LoadOp::Clear(1.0),
-                    store: wgpu::StoreOp::Discard,
+                    store: wgpu::StoreOp::Store,
                 }),
                 stencil_ops: None,
             }),
@@ -205,6 +205,11 @@ impl Space {
             }
         }
         Some(pass)
+    }
+
+    /// Colour and depth of a view's picture.
+    pub(super) fn targets(&self, view: u64) -> Option<(&wgpu::TextureView, &wgpu::TextureView)> {
+        self.pictures.get(&view).map(|p| (&p.texture, &p.depth))
     }
 
     /// Copies the picture of a view into the viewport of the pass.
@@ -334,7 +339,7 @@ impl Space {
             paint: paint.clone(),
             size,
             revision: None,
-            depth: texture(DEPTH, wgpu::TextureUsages::empty()),
+            depth: texture(DEPTH, wgpu::TextureUsages::TEXTURE_BINDING),
             texture: picture,
             uniform: rows,
             group: surface?,

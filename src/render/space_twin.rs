@@ -2,6 +2,7 @@
 //! pixel by pixel from the definitions.
 
 use super::SpacePaint;
+use super::ray_twin::{self, RayScene};
 use super::twin::{SliceScene, Twin};
 use crate::mesh::Mesh;
 
@@ -11,6 +12,7 @@ pub struct SpaceScene<'a> {
     pub paint: &'a SpacePaint,
     pub slices: Vec<SliceScene<'a>>,
     pub meshes: Vec<(&'a Mesh, &'a [[u8; 3]])>,
+    pub ray: Option<RayScene<'a>>,
 }
 
 /// RGBA bytes, `[height, width]`, alpha 255.
@@ -88,6 +90,15 @@ pub fn draw(scene: &SpaceScene<'_>, width: usize, height: usize, pixels_per_poin
             {
                 depth[at] = z;
                 color[at] = seen;
+            }
+        }
+    }
+    if let Some(ray) = &scene.ray {
+        for at in 0..width * height {
+            let pixel = [(at % width) as f64 + 0.5, (at / width) as f64 + 0.5];
+            let (over, cover) = ray_twin::cast(ray, paint, pixel, ppp, depth[at]);
+            for (c, over) in color[at].iter_mut().zip(over) {
+                *c = over + *c * (1.0 - cover);
             }
         }
     }

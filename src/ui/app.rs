@@ -14,8 +14,8 @@ use super::{
     tool_strip, top, tour, windows,
 };
 use crate::app::{
-    Command, OpenCommand, Panel, Session, SessionOptions, ShellCommand, Wake, free_name,
-    save_picture,
+    Command, Look, OpenCommand, Panel, Session, SessionOptions, ShellCommand, Taste, Wake,
+    free_name, save_picture,
 };
 use crate::render;
 use eframe::{egui, egui_wgpu};
@@ -67,8 +67,9 @@ pub struct SfumatoApp {
     arriving: Pictures,
     pace: Pace,
     adapter: String,
-    /// Size of everything, as it was last set.
+    /// Size and look of everything, as they were last set.
     scale: f32,
+    look: Look,
 }
 
 impl SfumatoApp {
@@ -129,6 +130,7 @@ impl SfumatoApp {
             pace: Pace::default(),
             adapter,
             scale: 1.0,
+            look: Look::Dark,
         })
     }
 }
@@ -136,12 +138,19 @@ impl SfumatoApp {
 impl eframe::App for SfumatoApp {
     fn ui(&mut self, ui: &mut egui::Ui, frame: &mut eframe::Frame) {
         let begin = Instant::now();
-        let scale = self.session.shell().preferences().taste.scale;
+        let Taste { scale, look, .. } = self.session.shell().preferences().taste;
         if self.scale != scale {
             // Said once: Ctrl and plus may change it meanwhile.
             self.scale = scale;
             ui.ctx().set_zoom_factor(scale);
         }
+        if self.look != look {
+            self.look = look;
+            ui.ctx().set_theme(theme::preference(look));
+            // The style of this frame was taken before.
+            ui.set_style(ui.ctx().global_style());
+        }
+        let canvas = theme::colors(ui).canvas;
         let now = ui.input(|i| i.time);
         if let Some(seconds) = self.session.poll(now) {
             ui.ctx().request_repaint_after(Duration::from_secs_f64(seconds.clamp(0.0, 60.0)));
@@ -172,7 +181,7 @@ impl eframe::App for SfumatoApp {
             windows::research_use_ui(ui, session, &mut commands);
             status::status_ui(ui, session, &self.view, &self.adapter);
             egui::CentralPanel::default().frame(egui::Frame::NONE).show(ui, |ui| {
-                ui.painter().add(theme::ground(ui.max_rect(), theme::CANVAS));
+                ui.painter().add(theme::ground(ui.max_rect(), canvas));
                 chooser_ui(ui, chooser, &mut self.chooser, &mut commands);
             });
         } else if let Some(document) = session.document() {
@@ -185,21 +194,31 @@ impl eframe::App for SfumatoApp {
             tool_strip::strip_ui(ui, session, &mut commands);
             strip::strip_ui(ui, session, &self.thumbnails, &mut commands);
             egui::CentralPanel::default().frame(egui::Frame::NONE).show(ui, |ui| {
+                theme::on_image(ui);
                 panes::panes_ui(ui, session, &mut self.view, &self.residency, &mut commands);
             });
             opening::loading_card(ui.ctx(), session, &mut self.arriving, &mut commands);
         } else if let Some(loading) = picture_arriving {
             status::status_ui(ui, session, &self.view, &self.adapter);
             egui::CentralPanel::default().frame(egui::Frame::NONE).show(ui, |ui| {
-                ui.painter().add(theme::ground(ui.max_rect(), theme::CANVAS));
+                theme::on_image(ui);
+                ui.painter().add(theme::ground(ui.max_rect(), theme::ON_IMAGE.canvas));
                 opening::first_slice_ui(ui, loading, &mut self.arriving, &mut commands);
             });
         } else {
             windows::research_use_ui(ui, session, &mut commands);
             status::status_ui(ui, session, &self.view, &self.adapter);
             egui::CentralPanel::default().frame(egui::Frame::NONE).show(ui, |ui| {
-                ui.painter().add(theme::ground(ui.max_rect(), theme::CANVAS));
-                start::start_ui(ui, session, &self.thumbnails, &mut self.windows, &mut commands);
+                ui.painter().add(theme::ground(ui.max_rect(), canvas));
+                let (thumbnails, arriving) = (&self.thumbnails, &mut self.arriving);
+                start::start_ui(
+                    ui,
+                    session,
+                    thumbnails,
+                    &mut self.windows,
+                    arriving,
+                    &mut commands,
+                );
             });
         }
         labels::offer_ui(ui.ctx(), session, &mut commands);
@@ -231,8 +250,8 @@ impl eframe::App for SfumatoApp {
     }
 
     /// The ground of the panels, which have none of their own: nothing is painted twice.
-    fn clear_color(&self, _visuals: &egui::Visuals) -> [f32; 4] {
-        theme::PANEL.to_normalized_gamma_f32()
+    fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
+        visuals.panel_fill.to_normalized_gamma_f32()
     }
 }
 

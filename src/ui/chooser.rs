@@ -63,9 +63,9 @@ pub(super) fn chooser_ui(
         ui.add_space(18.0);
         ui.horizontal(|ui| {
             let title = format!("{openable} series in {}", chooser.name);
-            ui.label(RichText::new(title).heading().color(theme::STRONG));
+            ui.label(RichText::new(title).heading().strong());
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                let open = ui.add(theme::primary("Open series"));
+                let open = ui.add(theme::primary(ui, "Open series"));
                 let cancel = ui.button("Close the list");
                 on_other_widget = open.has_focus() || cancel.has_focus();
                 if chooser.list.is_joined() {
@@ -85,7 +85,7 @@ pub(super) fn chooser_ui(
             });
         });
         if let Some(problem) = &chooser.problem {
-            ui.label(RichText::new(problem).color(theme::RED));
+            ui.label(RichText::new(problem).color(theme::colors(ui).red));
         }
         head(ui);
         egui::ScrollArea::vertical().auto_shrink([false, false]).show_viewport(ui, |ui, view| {
@@ -169,7 +169,7 @@ fn head(ui: &mut egui::Ui) {
     ] {
         let at = egui::pos2(x, rect.center().y);
         let font = FontId::proportional(12.0);
-        ui.painter().text(at, Align2::LEFT_CENTER, name, font, theme::WEAK);
+        ui.painter().text(at, Align2::LEFT_CENTER, name, font, theme::colors(ui).weak);
     }
 }
 
@@ -180,6 +180,7 @@ fn row(
     local: &mut ChooserLocal,
     commands: &mut Vec<Command>,
 ) {
+    let colors = theme::colors(ui);
     let enabled = series.has_pixels;
     let marked = enabled && chooser.marked == series.index;
     let sense = if enabled { Sense::click() } else { Sense::hover() };
@@ -212,11 +213,11 @@ fn row(
     }
     let ((title, size), slices) = (texts(), slices(series.frames));
     let fill = match (marked, response.hovered()) {
-        (true, _) => theme::HOVER,
-        (false, true) if enabled => theme::RAISED,
-        _ => theme::PANEL,
+        (true, _) => colors.hover,
+        (false, true) if enabled => colors.raised,
+        _ => colors.panel,
     };
-    let edge = if marked { Stroke::new(1.5, theme::ACCENT) } else { Stroke::new(1.0, theme::LINE) };
+    let edge = if marked { Stroke::new(1.5, colors.accent) } else { Stroke::new(1.0, colors.line) };
     ui.painter().rect(rect, theme::ROUND, fill, edge, StrokeKind::Inside);
     let columns = Columns::of(rect);
     let painter = ui.painter();
@@ -235,17 +236,17 @@ fn row(
     let room = columns.modality - columns.text - 14.0;
     if !enabled {
         let why = series.problem.as_deref().unwrap_or("it holds no picture");
-        line(columns.text, middle - 9.0, &title, 13.5, theme::WEAK, room);
+        line(columns.text, middle - 9.0, &title, 13.5, colors.weak, room);
         let wide = rect.right() - columns.text - 12.0;
-        line(columns.text, middle + 9.0, why, 12.0, theme::WEAK, wide);
+        line(columns.text, middle + 9.0, why, 12.0, colors.weak, wide);
         return;
     }
-    line(columns.text, middle - 10.0, &title, 15.0, theme::STRONG, room);
-    line(columns.text, middle + 11.0, &origin(series), 12.0, theme::WEAK, room);
-    line(columns.modality, middle, kind, 13.5, theme::TEXT, 74.0);
-    line(columns.size, middle, &size, 13.5, theme::TEXT, 110.0);
-    line(columns.slices, middle, &slices, 13.5, theme::TEXT, 96.0);
-    line(columns.date, middle, &date(series.date.reveal()), 13.5, theme::TEXT, 100.0);
+    line(columns.text, middle - 10.0, &title, 15.0, colors.strong, room);
+    line(columns.text, middle + 11.0, &origin(series), 12.0, colors.weak, room);
+    line(columns.modality, middle, kind, 13.5, colors.text, 74.0);
+    line(columns.size, middle, &size, 13.5, colors.text, 110.0);
+    line(columns.slices, middle, &slices, 13.5, colors.text, 96.0);
+    line(columns.date, middle, &date(series.date.reveal()), 13.5, colors.text, 100.0);
     let frame = Rect::from_min_size(rect.min + vec2(6.0, 6.0), vec2(THUMBNAIL, ROW - 12.0));
     painter.rect_filled(frame, 4.0, egui::Color32::BLACK);
     match chooser.list.thumbnail(series.index) {
@@ -255,7 +256,7 @@ fn row(
         waiting => {
             let text = if matches!(waiting, Thumbnail::Waiting) { "…" } else { "no picture" };
             let font = FontId::proportional(11.0);
-            painter.text(frame.center(), Align2::CENTER_CENTER, text, font, theme::WEAK);
+            painter.text(frame.center(), Align2::CENTER_CENTER, text, font, colors.weak);
         }
     }
 }

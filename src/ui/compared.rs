@@ -147,11 +147,11 @@ fn trace(
             }
             for &sample in &plot.outliers {
                 if let Some(mask) = findings.member_mask(sample, class) {
-                    add(&mask, Style::Dotted, theme::AMBER);
+                    add(&mask, Style::Dotted, theme::ON_IMAGE.amber);
                 }
             }
             if let Some(mask) = plot.median.and_then(|m| findings.member_mask(m, class)) {
-                add(&mask, Style::Solid(2.4), theme::STRONG);
+                add(&mask, Style::Solid(2.4), theme::ON_IMAGE.strong);
             }
         }
     }

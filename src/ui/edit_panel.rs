@@ -35,6 +35,7 @@ pub(super) fn panel_ui(
     document: &Document,
     commands: &mut Vec<Command>,
 ) {
+    let colors = theme::colors(ui);
     theme::section(ui, "Edited mask");
     let editing = session.editing();
     let Some(work) = editing.mask() else {
@@ -59,7 +60,7 @@ pub(super) fn panel_ui(
     });
     if work.time != document.view.time {
         let text = format!("of {}", wording::time_point(work.time, document.volume.times()));
-        ui.label(small(text).color(theme::AMBER));
+        ui.label(small(text).color(colors.amber));
     }
     labels_ui(ui, session, work, commands);
     prepared_ui(ui, session, commands);
@@ -77,7 +78,7 @@ pub(super) fn panel_ui(
     });
     readings_ui(ui, session, document, commands);
     if editing.is_asked_to_discard() {
-        ui.label(small("It was not exported: discard it for good?").color(theme::AMBER));
+        ui.label(small("It was not exported: discard it for good?").color(colors.amber));
         ui.horizontal(|ui| {
             if ui.button("Discard for good").clicked() {
                 commands.push(EditCommand::Discard.into());
@@ -93,7 +94,7 @@ pub(super) fn panel_ui(
 fn labels_ui(ui: &mut egui::Ui, session: &Session, work: &Work, commands: &mut Vec<Command>) {
     let layer = work.layer();
     let (extent, voxel) = (Extent::of(layer.geometry()), Extent::of_voxel(layer.geometry()));
-    theme::card().inner_margin(8).show(ui, |ui| {
+    theme::card(ui).inner_margin(8).show(ui, |ui| {
         ui.set_width(ui.available_width());
         ui.spacing_mut().item_spacing = egui::vec2(6.0, 4.0);
         for label in layer.labels() {
@@ -101,7 +102,9 @@ fn labels_ui(ui: &mut egui::Ui, session: &Session, work: &Work, commands: &mut V
                 label_row(ui, work, label, extent, voxel, commands);
             });
             if session.editing().asked_label() == Some(label.value) {
-                ui.label(small("It has voxels: delete it with them?").color(theme::AMBER));
+                ui.label(
+                    small("It has voxels: delete it with them?").color(theme::colors(ui).amber),
+                );
                 ui.horizontal(|ui| {
                     if ui.button("Delete it").clicked() {
                         let command = LabelCommand::Delete(label.value);
@@ -185,7 +188,7 @@ fn label_row(
         ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
             let size = wording::size(extent, work.layer().voxels_of(label.value) as f64 * voxel);
             let text = RichText::new(&label.name);
-            let text = if active { text.strong().color(theme::ACCENT) } else { text };
+            let text = if active { text.strong().color(theme::colors(ui).accent) } else { text };
             let row = ui.add(egui::Button::selectable(active, text).truncate());
             let (gained, lost) = work.layer().changed(label.value);
             let status = label.status.name();
@@ -236,7 +239,7 @@ fn readings_ui(
         }
         ui.label(small(name.as_str()).strong());
         for line in lines {
-            ui.label(small(line).color(theme::WEAK));
+            ui.label(small(line).weak());
         }
     }
 }
@@ -244,17 +247,17 @@ fn readings_ui(
 /// What an operation would change, and the word that applies it.
 fn prepared_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
     if session.editing().is_working() {
-        ui.label(small("working on the mask").color(theme::WEAK));
+        ui.label(small("working on the mask").weak());
     }
     let Some(prepared) = session.editing().prepared() else { return };
-    theme::card().stroke(egui::Stroke::new(1.0, theme::ACCENT)).show(ui, |ui| {
+    theme::card(ui).stroke(egui::Stroke::new(1.0, theme::colors(ui).accent)).show(ui, |ui| {
         ui.set_width(ui.available_width());
         ui.label(RichText::new(format!("{}, not applied yet", prepared.what)).strong());
         for line in &prepared.lines {
             ui.label(small(line.as_str()));
         }
         ui.horizontal(|ui| {
-            let apply = ui.add(theme::primary("Apply"));
+            let apply = ui.add(theme::primary(ui, "Apply"));
             if apply.on_hover_text(hint("Apply", Action::Apply)).clicked() {
                 commands.push(EditCommand::ApplyShown.into());
             }
@@ -407,7 +410,7 @@ fn operations_ui(
     ui.horizontal_wrapped(|ui| {
         ui.menu_button("Shape", |ui| {
             ui.set_min_width(240.0);
-            ui.label(small(format!("Of {active}; seen before it is applied")).color(theme::WEAK));
+            ui.label(small(format!("Of {active}; seen before it is applied")).weak());
             ui.horizontal(|ui| {
                 let label = ui.label("Length");
                 let field = egui::DragValue::new(&mut o.length).range(-50.0..=50.0).speed(0.1);
@@ -429,7 +432,7 @@ fn operations_ui(
         });
         ui.menu_button("Parts", |ui| {
             ui.set_min_width(240.0);
-            ui.label(small(format!("Of {active}")).color(theme::WEAK));
+            ui.label(small(format!("Of {active}")).weak());
             for (text, operation) in [
                 ("Keep the largest island", Operation::KeepLargest),
                 ("Keep the island at the crosshair", Operation::KeepAt(document.view.voxel)),
@@ -516,7 +519,7 @@ fn samples_ui(
             Some(rank) => format!("{name}, in region {} of the list", rank + 1),
             None => format!("{name}, in the region at the crosshair where the samples part"),
         };
-        ui.label(small(text).color(theme::WEAK));
+        ui.label(small(text).weak());
         let n = findings.samples();
         ui.horizontal_wrapped(|ui| {
             ui.label("At least");
@@ -557,7 +560,7 @@ fn measurements_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Comm
         return;
     }
     theme::section(ui, "Measurements");
-    theme::card().inner_margin(8).show(ui, |ui| {
+    theme::card(ui).inner_margin(8).show(ui, |ui| {
         ui.set_width(ui.available_width());
         for m in list {
             ui.horizontal(|ui| {

@@ -141,9 +141,9 @@ fn prompts(painter: &egui::Painter, canvas: &Canvas<'_>, session: &Session) {
     let (axis, slice) = (canvas.map.axis, canvas.map.slice);
     for click in session.runs().prompts().clicks().iter().filter(|c| c.voxel[axis] == slice) {
         let at = canvas.map.point(click.voxel.map(|v| v as f64));
-        let color = if click.inside { theme::ACCENT } else { theme::SMOKE };
+        let color = if click.inside { theme::ON_IMAGE.accent } else { theme::ON_IMAGE.smoke };
         painter.circle(at, 8.0, color, egui::Stroke::new(1.6, Color32::from_black_alpha(200)));
-        let stroke = egui::Stroke::new(2.0, theme::ACCENT_TEXT);
+        let stroke = egui::Stroke::new(2.0, theme::ON_IMAGE.accent_text);
         painter.line_segment([at - vec2(4.5, 0.0), at + vec2(4.5, 0.0)], stroke);
         if click.inside {
             painter.line_segment([at - vec2(0.0, 4.5), at + vec2(0.0, 4.5)], stroke);
@@ -327,7 +327,7 @@ pub(super) fn paint(
         let erase = (tool == Tool::Eraser) != ui.input(|i| i.modifiers.command);
         let color = match work.layer().label(work.active) {
             Some(label) if !erase => theme::rgb(label.color),
-            _ => theme::STRONG,
+            _ => theme::ON_IMAGE.strong,
         };
         outline(painter, canvas, &covered, color);
         ui.ctx().set_cursor_icon(egui::CursorIcon::Crosshair);
@@ -335,7 +335,7 @@ pub(super) fn paint(
     if !local.corners.is_empty() {
         let mut points: Vec<Pos2> = local.corners.iter().map(|&c| canvas.map.point(c)).collect();
         for p in &points {
-            painter.circle_filled(*p, 2.5, theme::ACCENT);
+            painter.circle_filled(*p, 2.5, theme::ON_IMAGE.accent);
         }
         if !local.lasso {
             points.extend(at);
@@ -344,7 +344,7 @@ pub(super) fn paint(
             Tool::Rectangle | Tool::Ellipse => local.preview(canvas, tool, at),
             _ => points,
         };
-        double(painter, &shape, theme::ACCENT);
+        double(painter, &shape, theme::ON_IMAGE.accent);
     }
 }
 
@@ -435,7 +435,7 @@ fn measured(painter: &egui::Painter, canvas: &Canvas<'_>, session: &Session) {
         if s.kind == Kind::Polygon {
             points.extend(points.first().copied());
         }
-        double(painter, &points, theme::ACCENT);
+        double(painter, &points, theme::ON_IMAGE.accent);
         let Some(at) = points.iter().copied().reduce(|a, b| if b.y > a.y { b } else { a }) else {
             continue;
         };
@@ -446,7 +446,7 @@ fn measured(painter: &egui::Painter, canvas: &Canvas<'_>, session: &Session) {
             let dark = Color32::from_black_alpha(170);
             painter.text(at + by, egui::Align2::LEFT_TOP, &text, font.clone(), dark);
         }
-        painter.text(at, egui::Align2::LEFT_TOP, &text, font, theme::ACCENT);
+        painter.text(at, egui::Align2::LEFT_TOP, &text, font, theme::ON_IMAGE.accent);
     }
 }
 

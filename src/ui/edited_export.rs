@@ -20,9 +20,9 @@ pub(super) fn edited_ui(
         RichText::new(format!("{} · {}", document.origin.short_name(), work.by_hand())).strong(),
     );
     let origin = work.layer().origin().unwrap_or("drawn from nothing");
-    ui.label(small(origin).color(theme::WEAK));
+    ui.label(small(origin).weak());
     for notice in wording::ambers(&document.volume.notices) {
-        ui.label(small(&format!("Caution: {}", notice.text)).color(theme::AMBER));
+        ui.label(small(&format!("Caution: {}", notice.text)).color(theme::colors(ui).amber));
     }
     let label = ui.label("Export folder");
     ui.horizontal(|ui| {
@@ -49,14 +49,16 @@ pub(super) fn edited_ui(
     ui.add_enabled(dicom, identity)
         .on_disabled_hover_text("Only DICOM files made from a DICOM scan can hold them");
     let text = "measurements.csv lists lengths, areas and labels; edited.json says where the mask came from and how many voxels were changed by hand";
-    ui.label(small(text).color(theme::WEAK));
+    ui.label(small(text).weak());
     ui.checkbox(&mut o.overwrite, "Overwrite existing files");
     ui.add_space(4.0);
     let folder = typed_path(folder_text);
     let any = o.nifti || o.seg || o.rtstruct || !work.measurements().list().is_empty();
     let writing = session.exports().is_writing();
-    let button = ui
-        .add_enabled(folder.is_some() && any && !writing, theme::primary("Write the edited mask"));
+    let button = ui.add_enabled(
+        folder.is_some() && any && !writing,
+        theme::primary(ui, "Write the edited mask"),
+    );
     let why = match (writing, any) {
         (true, _) => "writing",
         (_, false) => "choose a format first",
@@ -74,7 +76,7 @@ pub(super) fn edited_ui(
         ui.label(RichText::new(format!("{n} files written")).strong());
         for file in session.exports().files() {
             let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
-            ui.label(small(&name).color(theme::WEAK));
+            ui.label(small(&name).weak());
         }
     }
 }

@@ -79,7 +79,7 @@ pub(super) fn film_window(
             export_ui(ui, session, local, id, commands);
             if film.left_out() > 0 {
                 let text = format!("{} estimates had no room and are not shown.", film.left_out());
-                ui.label(RichText::new(text).size(12.0).color(theme::AMBER));
+                ui.label(RichText::new(text).size(12.0).color(theme::colors(ui).amber));
             }
         },
     );
@@ -103,6 +103,7 @@ fn play(ui: &egui::Ui, local: &mut FilmLocal, frames: usize) {
 }
 
 fn picture_ui(ui: &mut egui::Ui, local: &mut FilmLocal, film: &Film, document: &Document) {
+    let colors = theme::colors(ui);
     let Some(place) = film.place(local.frame) else { return };
     let at = (place.axis, place.slice, document.generation);
     if local.on.as_ref().is_none_or(|(of, _)| *of != at) {
@@ -120,12 +121,12 @@ fn picture_ui(ui: &mut egui::Ui, local: &mut FilmLocal, film: &Film, document: &
         match film.draw(local.frame, local.sample, on) {
             Ok(picture) => local.shown = Some((key, Arc::new(picture))),
             Err(why) => {
-                ui.label(RichText::new(why).color(theme::AMBER));
+                ui.label(RichText::new(why).color(colors.amber));
             }
         }
     }
     let (area, _) = ui.allocate_exact_size(egui::vec2(380.0, 340.0), egui::Sense::hover());
-    ui.painter().rect_filled(area, 4.0, theme::CANVAS);
+    ui.painter().rect_filled(area, 4.0, theme::ON_IMAGE.canvas);
     if let Some((_, picture)) = &local.shown {
         local.pictures.paint(ui, picture, area);
     }

@@ -1,15 +1,28 @@
 //! How an image over the open one is drawn: colours, window, opacity.
 
-use super::theme;
-use crate::app::{Command, Document, FusedColors, ViewCommand};
+use super::{input::hint, theme};
+use crate::app::{Action, Command, Document, FusedColors, ViewCommand};
 use crate::volume::Window;
 use eframe::egui;
 use egui::RichText;
 
 pub(super) fn fused_ui(ui: &mut egui::Ui, document: &Document, commands: &mut Vec<Command>) {
     let Some(fused) = &document.fused else { return };
-    theme::section(ui, "Image over it");
+    theme::section(ui, if fused.look.beside { "Image beside it" } else { "Image over it" });
     let mut look = fused.look;
+    ui.horizontal(|ui| {
+        ui.add_space(25.0);
+        let over =
+            ui.add_enabled(fused.is_placed(), egui::Button::selectable(!look.beside, "over"));
+        let why = "It does not say where it lies in the patient";
+        if over.on_disabled_hover_text(why).clicked() {
+            look.beside = false;
+        }
+        if ui.selectable_label(look.beside, "beside").clicked() {
+            look.beside = true;
+        }
+        ui.label(RichText::new(hint("in turns", Action::Turns)).size(12.0).weak());
+    });
     ui.horizontal(|ui| {
         ui.checkbox(&mut look.shown, "");
         ui.add(egui::Label::new(&fused.name).truncate()).on_hover_text(
@@ -55,7 +68,7 @@ pub(super) fn fused_ui(ui: &mut egui::Ui, document: &Document, commands: &mut Ve
 fn row(ui: &mut egui::Ui, name: &str, add: impl FnOnce(&mut egui::Ui) -> egui::Response) -> bool {
     ui.horizontal(|ui| {
         ui.add_space(25.0);
-        let label = ui.label(RichText::new(name).color(theme::WEAK));
+        let label = ui.label(RichText::new(name).weak());
         add(ui).labelled_by(label.id).changed()
     })
     .inner

@@ -71,6 +71,9 @@ pub(super) fn keys(ui: &egui::Ui, session: &Session, commands: &mut Vec<Command>
             Action::HideOverlays if document.overlays.held_back != down => {
                 commands.push(ViewCommand::HideOverlays(down).into());
             }
+            Action::Turns if document.turns.is_some() != down && document.second().is_some() => {
+                commands.push(ViewCommand::Turns(down).into());
+            }
             Action::Flicker if document.flicker.is_some() != down && document.pair.is_some() => {
                 commands.push(ViewCommand::Flicker(down).into());
             }

@@ -20,15 +20,15 @@ pub(super) fn offer_ui(ctx: &egui::Context, session: &Session, commands: &mut Ve
         .anchor(Align2::CENTER_CENTER, vec2(0.0, -20.0))
         .show(ctx, |ui| {
             ui.set_width(440.0);
-            ui.label(RichText::new(&layer.name).color(theme::STRONG).strong());
+            ui.label(RichText::new(&layer.name).strong());
             let n = layer.mask.table.0.len();
             let labels = if n == 1 { "one label".to_owned() } else { format!("{n} labels") };
             ui.label(format!("It holds {labels} and lies where the open image lies."));
             for notice in &layer.mask.notices {
-                ui.label(RichText::new(&notice.text).size(12.5).color(theme::AMBER));
+                ui.label(RichText::new(&notice.text).size(12.5).color(theme::colors(ui).amber));
             }
             ui.horizontal(|ui| {
-                let load = ui.add(theme::primary("Load as label map"));
+                let load = ui.add(theme::primary(ui, "Load as label map"));
                 if ui.memory(|m| m.focused().is_none()) {
                     load.request_focus();
                 }
@@ -81,7 +81,7 @@ pub(super) fn table_ui(
     if session.results().findings().is_some() {
         ui.horizontal(|ui| {
             let own = document.overlays.own_labels;
-            ui.label(RichText::new("Draw").color(theme::WEAK));
+            ui.label(RichText::new("Draw").weak());
             if ui.selectable_label(!own, "the result").clicked() {
                 commands.push(ViewCommand::ShowLabels(false).into());
             }
@@ -90,7 +90,7 @@ pub(super) fn table_ui(
             }
         });
     }
-    theme::card().show(ui, |ui| {
+    theme::card(ui).show(ui, |ui| {
         ui.set_width(ui.available_width());
         ui.spacing_mut().item_spacing.y = 3.0;
         for (label, size) in layer.mask.table.0.iter().zip(&layer.sizes).take(LISTED) {
@@ -115,7 +115,7 @@ pub(super) fn table_ui(
                         );
                     }
                     let text = wording::size(layer.extent, *size);
-                    ui.label(RichText::new(text).size(12.0).color(theme::WEAK));
+                    ui.label(RichText::new(text).size(12.0).weak());
                     ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
                         ui.add(egui::Label::new(&label.name).truncate());
                     });
@@ -124,12 +124,10 @@ pub(super) fn table_ui(
         }
         let more = layer.mask.table.0.len().saturating_sub(LISTED);
         if more > 0 {
-            ui.label(RichText::new(format!("and {more} more labels")).color(theme::WEAK));
+            ui.label(RichText::new(format!("and {more} more labels")).weak());
         }
         if layer.mask.table.0.is_empty() {
-            ui.label(
-                RichText::new("It holds no label: all of it is background.").color(theme::WEAK),
-            );
+            ui.label(RichText::new("It holds no label: all of it is background.").weak());
         }
     });
 }

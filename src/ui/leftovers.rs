@@ -26,10 +26,10 @@ pub(super) fn leftovers_ui(ui: &mut egui::Ui, session: &Session, commands: &mut 
     let all = session.editing().saving().leftovers();
     for left in all {
         let h = &left.header;
-        theme::card().stroke(egui::Stroke::new(1.0, theme::AMBER)).show(ui, |ui| {
+        theme::card(ui).stroke(egui::Stroke::new(1.0, theme::colors(ui).amber)).show(ui, |ui| {
             ui.set_width(ui.available_width());
             let text = format!("Unsaved work from {} on {}", wording::moment(h.written), name(h));
-            ui.label(RichText::new(text).strong().color(theme::STRONG));
+            ui.label(RichText::new(text).strong());
             let labels: Vec<&str> = h.labels.iter().map(|l| l.name.as_str()).collect();
             let measured = match h.measurements.len() {
                 0 => String::new(),
@@ -37,7 +37,7 @@ pub(super) fn leftovers_ui(ui: &mut egui::Ui, session: &Session, commands: &mut 
                 n => format!(" · {n} measurements"),
             };
             let text = format!("{} voxels by hand · {}{measured}", h.changed, labels.join(", "));
-            ui.label(RichText::new(text).size(12.0).color(theme::WEAK));
+            ui.label(RichText::new(text).size(12.0).weak());
             ui.horizontal(|ui| {
                 for (text, tip, command) in [
                     (

@@ -31,7 +31,7 @@ pub(super) fn look_ui(
     theme::section(ui, &format!("Where to look: {}", class.name));
     let count = class.regions.ranked.len();
     if count == 0 {
-        ui.label(small(wording::nowhere(findings.samples())).color(theme::WEAK));
+        ui.label(small(wording::nowhere(findings.samples())).weak());
         return;
     }
     let voxel = Extent::of_voxel(&findings.outcome.geometry);
@@ -46,8 +46,8 @@ pub(super) fn look_ui(
         });
     });
     let text = wording::stake(findings.extent, voxel, findings.samples(), &class.regions);
-    ui.label(small(text).color(theme::WEAK));
-    theme::card().inner_margin(6).show(ui, |ui| {
+    ui.label(small(text).weak());
+    theme::card(ui).inner_margin(6).show(ui, |ui| {
         ui.set_width(ui.available_width());
         let area = egui::ScrollArea::vertical().id_salt("regions").max_height(HEIGHT);
         area.auto_shrink([false, true]).show(ui, |ui| {
@@ -57,7 +57,7 @@ pub(super) fn look_ui(
         });
     });
     if let Some(text) = wording::rest(findings.extent, voxel, &class.regions) {
-        ui.label(small(text).color(theme::WEAK));
+        ui.label(small(text).weak());
     }
     if let Some((_, rank)) = entry.review.chosen(findings.id).filter(|(c, _)| *c == index) {
         region_ui(ui, session, findings, index, rank, commands);
@@ -168,7 +168,7 @@ fn region_ui(
             ui.label(small(line.as_str()));
         }
         ui.horizontal(|ui| {
-            let apply = ui.add(theme::primary("Apply here"));
+            let apply = ui.add(theme::primary(ui, "Apply here"));
             if apply.on_hover_text(hint("Apply", Action::Apply)).clicked() {
                 commands.push(EditCommand::ApplyShown.into());
             }

@@ -11,7 +11,7 @@ use egui::{Align2, Color32, FontId, Pos2, Rect, Sense, Stroke, vec2};
 pub(super) fn crosshair(painter: &egui::Painter, document: &Document, map: &PaneMap) {
     let at = map.point(document.view.place(document.volume.geometry()));
     let area = map.area;
-    let stroke = Stroke::new(1.0, theme::ACCENT.gamma_multiply(0.8));
+    let stroke = Stroke::new(1.0, theme::ON_IMAGE.accent.gamma_multiply(0.8));
     // A gap leaves the crossed voxel itself in sight.
     const HOLE: f32 = 9.0;
     for (a, b) in [
@@ -50,7 +50,7 @@ pub(super) fn edge_letters(painter: &egui::Painter, document: &Document, map: &P
         (inner.center_top(), Align2::CENTER_TOP, top),
         (inner.center_bottom(), Align2::CENTER_BOTTOM, bottom),
     ] {
-        text(painter, at, align, &letters, 15.0, theme::STRONG);
+        text(painter, at, align, &letters, 15.0, theme::ON_IMAGE.strong);
     }
 }
 
@@ -87,7 +87,7 @@ pub(super) fn corner_text(
     lines.push(format!("{:.0} %", map.points_per_voxel() * 100.0));
     let mut at = inner.left_top();
     for line in &lines {
-        let r = text(painter, at, Align2::LEFT_TOP, line, 12.0, theme::TEXT);
+        let r = text(painter, at, Align2::LEFT_TOP, line, 12.0, theme::ON_IMAGE.text);
         at.y = r.bottom() + 3.0;
     }
     let mut at = inner.right_top();
@@ -96,31 +96,31 @@ pub(super) fn corner_text(
         at.y = r.bottom() + 3.0;
     };
     if let Some(step) = shown.live().and_then(|r| r.step.as_ref()) {
-        right(&format!("preview, step {} of {}", step.step, step.steps), theme::ACCENT);
+        right(&format!("preview, step {} of {}", step.step, step.steps), theme::ON_IMAGE.accent);
     }
     if let Shown::Edited(work) = shown {
-        right(&work.by_hand(), theme::ACCENT);
-        right(wording::RESEARCH_USE_SHORT, theme::WEAK);
+        right(&work.by_hand(), theme::ON_IMAGE.accent);
+        right(wording::RESEARCH_USE_SHORT, theme::ON_IMAGE.weak);
     }
     if let Some(findings) = shown.result() {
         let drawn = document.overlays.segmentation && !document.overlays.held_back;
         match document.member {
-            _ if findings.is_deterministic() => right(wording::ONE_MASK, theme::TEXT),
+            _ if findings.is_deterministic() => right(wording::ONE_MASK, theme::ON_IMAGE.text),
             Some(m) => {
                 let excluded = if findings.included.contains(m) { "" } else { ", excluded" };
                 let text =
                     format!("sample {} of {} alone{excluded}", m + 1, findings.included.drawn());
-                right(&text, theme::ACCENT);
+                right(&text, theme::ON_IMAGE.accent);
             }
             None if document.compared() != Compared::Agreement => {
                 for line in compared::legend(document, findings) {
-                    right(&line, theme::TEXT);
+                    right(&line, theme::ON_IMAGE.text);
                 }
             }
-            None if drawn => right(&lines::legend(findings.samples()), theme::TEXT),
+            None if drawn => right(&lines::legend(findings.samples()), theme::ON_IMAGE.text),
             None => {}
         }
-        right(wording::RESEARCH_USE_SHORT, theme::WEAK);
+        right(wording::RESEARCH_USE_SHORT, theme::ON_IMAGE.weak);
     }
 }
 
@@ -138,7 +138,7 @@ pub(super) fn scale_bar(painter: &egui::Painter, document: &Document, map: &Pane
     let points = (length * points_per_mm) as f32;
     let right = area.right_bottom() - vec2(14.0, 16.0);
     let left = right - vec2(points, 0.0);
-    for (width, color) in [(4.0, Color32::from_black_alpha(160)), (1.6, theme::STRONG)] {
+    for (width, color) in [(4.0, Color32::from_black_alpha(160)), (1.6, theme::ON_IMAGE.strong)] {
         let stroke = Stroke::new(width, color);
         painter.line_segment([left, right], stroke);
         for end in [left, right] {
@@ -153,7 +153,7 @@ pub(super) fn scale_bar(painter: &egui::Painter, document: &Document, map: &Pane
         Align2::CENTER_BOTTOM,
         &label,
         12.0,
-        theme::STRONG,
+        theme::ON_IMAGE.strong,
     );
 }
 
@@ -180,7 +180,7 @@ pub(super) fn color_bars(
         let bar = ColorBar { map: ColorMap::Cividis, marks, caption, about };
         left = bar.paint(ui, painter, area, left) + 24.0;
     }
-    if let Some(fused) = document.fused.as_ref().filter(|f| f.look.shown)
+    if let Some(fused) = document.fused.as_ref().filter(|f| f.look.shown && !f.look.beside)
         && !document.overlays.held_back
     {
         let w = fused.look.window;
@@ -196,6 +196,14 @@ pub(super) fn color_bars(
                     .to_owned(),
         };
         bar.paint(ui, painter, area, left);
+    }
+}
+
+/// " · CT", or nothing.
+pub(super) fn of_kind(modality: Modality) -> String {
+    match modality {
+        Modality::Unknown => String::new(),
+        known => format!(" · {}", known.name()),
     }
 }
 
@@ -240,15 +248,20 @@ impl ColorBar {
             );
             painter.rect_filled(r, 0.0, theme::rgb(colormap::color(self.map, t)));
         }
-        painter.rect_stroke(bar, 1.0, Stroke::new(1.0, theme::WEAK), egui::StrokeKind::Outside);
+        painter.rect_stroke(
+            bar,
+            1.0,
+            Stroke::new(1.0, theme::ON_IMAGE.weak),
+            egui::StrokeKind::Outside,
+        );
         let at = |t: f32| Pos2::new(bar.right() + 7.0, bar.bottom() - bar.height() * t);
         let [low, half, high] = &self.marks;
         let below = Pos2::new(bar.left(), bar.bottom() + 8.0);
         let words = [
-            (at(1.0), Align2::LEFT_TOP, high, theme::STRONG),
-            (at(0.5), Align2::LEFT_CENTER, half, theme::TEXT),
-            (at(0.0), Align2::LEFT_BOTTOM, low, theme::STRONG),
-            (below, Align2::LEFT_TOP, &self.caption, theme::STRONG),
+            (at(1.0), Align2::LEFT_TOP, high, theme::ON_IMAGE.strong),
+            (at(0.5), Align2::LEFT_CENTER, half, theme::ON_IMAGE.text),
+            (at(0.0), Align2::LEFT_BOTTOM, low, theme::ON_IMAGE.strong),
+            (below, Align2::LEFT_TOP, &self.caption, theme::ON_IMAGE.strong),
         ];
         let ends = words
             .map(|(at, align, words, color)| text(painter, at, align, words, 12.0, color).right());

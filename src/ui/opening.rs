@@ -18,7 +18,7 @@ pub(super) fn progress_ui(ui: &mut egui::Ui, loading: &Loading, commands: &mut V
                 commands.push(OpenCommand::Cancel.into());
             }
             ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
-                let text = RichText::new(format!("Loading {}", loading.name)).color(theme::STRONG);
+                let text = RichText::new(format!("Loading {}", loading.name)).strong();
                 ui.add(egui::Label::new(text).truncate());
             });
         });
@@ -26,14 +26,14 @@ pub(super) fn progress_ui(ui: &mut egui::Ui, loading: &Loading, commands: &mut V
     let stage = loading.stage();
     let text = stage.text();
     let bar = egui::ProgressBar::new(stage.fraction().unwrap_or(0.0))
-        .fill(theme::ACCENT.gamma_multiply(0.75))
+        .fill(theme::colors(ui).accent.gamma_multiply(0.75))
         .corner_radius(4)
         .desired_height(10.0);
     ui.add(bar).widget_info(|| {
         let role = egui::accesskit::Role::ProgressIndicator;
         egui::WidgetInfo::labeled(role, true, format!("Progress of loading, {text}"))
     });
-    ui.label(RichText::new(text).size(12.0).color(theme::WEAK));
+    ui.label(RichText::new(text).size(12.0).weak());
 }
 
 /// Where nothing is open yet: the middle slice fills the window, long before the rest is there.
@@ -72,7 +72,7 @@ pub(super) fn loading_card(
         .anchor(Align2::LEFT_BOTTOM, vec2(16.0, -44.0))
         .order(egui::Order::Foreground)
         .show(ctx, |ui| {
-            super::windows::popup_frame(theme::LINE).show(ui, |ui| {
+            super::windows::popup_frame(ui, theme::colors(ui).line).show(ui, |ui| {
                 ui.set_width(360.0);
                 if let Some(picture) = loading.picture() {
                     let (area, _) =
@@ -91,13 +91,13 @@ pub(super) fn cautions_ui(
     document: &Document,
     commands: &mut Vec<Command>,
 ) {
+    let colors = theme::colors(ui);
     let raw = document.raw_geometry();
     if document.cautions_read || session.cautions().next().is_none() {
         return;
     }
-    let frame = egui::Frame::new()
-        .fill(egui::Color32::from_rgb(44, 36, 20))
-        .inner_margin(egui::Margin::symmetric(14, 6));
+    let frame =
+        egui::Frame::new().fill(colors.caution).inner_margin(egui::Margin::symmetric(14, 6));
     egui::Panel::top("cautions").frame(frame).show(ui, |ui| {
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Min), |ui| {
             let tip = "The badge beside the name keeps them";
@@ -113,7 +113,7 @@ pub(super) fn cautions_ui(
                     ui.spacing_mut().item_spacing.y = 3.0;
                     for notice in session.cautions() {
                         let text = format!("Caution: {}", notice.text);
-                        ui.add(egui::Label::new(RichText::new(text).color(theme::AMBER)).wrap());
+                        ui.add(egui::Label::new(RichText::new(text).color(colors.amber)).wrap());
                     }
                 });
             });
@@ -127,11 +127,13 @@ pub(super) fn series_beside_ui(ui: &mut egui::Ui, session: &Session, commands: &
     if files < 2 {
         return;
     }
-    let frame = egui::Frame::new().fill(theme::RAISED).inner_margin(egui::Margin::symmetric(14, 6));
+    let frame = egui::Frame::new()
+        .fill(theme::colors(ui).raised)
+        .inner_margin(egui::Margin::symmetric(14, 6));
     egui::Panel::top("series beside").frame(frame).show(ui, |ui| {
         ui.horizontal(|ui| {
             let text = format!("This is 1 of {files} files of its series in this folder.");
-            ui.label(RichText::new(text).color(theme::STRONG));
+            ui.label(RichText::new(text).strong());
             if ui.button("Open the series").clicked() {
                 commands.push(OpenCommand::SeriesBeside.into());
             }

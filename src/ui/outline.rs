@@ -39,11 +39,18 @@ impl Outline {
             let top = points.iter().copied().reduce(|a, b| if b.y < a.y { b } else { a });
             let rim = Stroke::new(3.0, Color32::from_black_alpha(150));
             painter.add(Shape::line(points.clone(), rim));
-            painter.add(Shape::line(points, Stroke::new(1.2, theme::STRONG)));
+            painter.add(Shape::line(points, Stroke::new(1.2, theme::ON_IMAGE.strong)));
             if let (0, Some(top)) = (i, top) {
                 let text = (place.1 + 1).to_string();
                 let at = top - vec2(0.0, 4.0);
-                marks::text(painter, at, Align2::CENTER_BOTTOM, &text, 12.0, theme::STRONG);
+                marks::text(
+                    painter,
+                    at,
+                    Align2::CENTER_BOTTOM,
+                    &text,
+                    12.0,
+                    theme::ON_IMAGE.strong,
+                );
             }
         }
     }

@@ -64,11 +64,12 @@ pub(super) fn panel_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<
 }
 
 fn model_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
+    let colors = theme::colors(ui);
     theme::section(ui, "Model");
     let runs = session.runs();
     if runs.cards().is_empty() {
-        ui.label(RichText::new("No model").color(theme::AMBER).strong());
-        ui.label(RichText::new(runs.weights_hint()).color(theme::WEAK));
+        ui.label(RichText::new("No model").color(colors.amber).strong());
+        ui.label(RichText::new(runs.weights_hint()).weak());
         return;
     }
     let modality = session.document().map_or(Modality::Unknown, |d| d.volume.modality);
@@ -90,7 +91,7 @@ fn model_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
             }
             for how in runs.absent() {
                 ui.separator();
-                ui.label(RichText::new(how).size(12.0).color(theme::WEAK));
+                ui.label(RichText::new(how).size(12.0).weak());
             }
         });
     combo.response.widget_info(|| {
@@ -106,10 +107,10 @@ fn model_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
             Some(card) => wording::wants_a_place(card),
             None => others.to_owned(),
         };
-        ui.label(RichText::new(text).size(12.0).color(theme::AMBER));
+        ui.label(RichText::new(text).size(12.0).color(colors.amber));
         return;
     };
-    theme::card().show(ui, |ui| {
+    theme::card(ui).show(ui, |ui| {
         ui.set_width(ui.available_width());
         ui.horizontal_wrapped(|ui| {
             for class in &card.classes {
@@ -119,7 +120,7 @@ fn model_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
         });
         let input = wording::model_input(card);
         for line in [input, wording::cost(card)] {
-            ui.label(RichText::new(line).size(12.0).color(theme::WEAK));
+            ui.label(RichText::new(line).size(12.0).weak());
         }
         let tip = "Training data, results and limits of this model";
         if ui.small_button("Model card").on_hover_text(tip).clicked() {
@@ -129,7 +130,7 @@ fn model_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
         }
     });
     if let Some(caution) = session.segment_caution() {
-        ui.label(RichText::new(caution).size(12.0).color(theme::AMBER));
+        ui.label(RichText::new(caution).size(12.0).color(colors.amber));
     }
 }
 
@@ -214,7 +215,7 @@ fn next_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
         false => ("Segment", "Draw the samples"),
     };
     let button = ui
-        .add_enabled_ui(blocker.is_none(), |ui| ui.add_sized(wide, theme::primary(name)))
+        .add_enabled_ui(blocker.is_none(), |ui| ui.add_sized(wide, theme::primary(ui, name)))
         .inner
         .on_hover_text(hint(tip, Action::Segment));
     if !volumes {
@@ -230,11 +231,11 @@ fn next_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
         }
     }
     if let Some(why) = &blocker {
-        ui.label(RichText::new(why).size(12.0).color(theme::WEAK));
+        ui.label(RichText::new(why).size(12.0).weak());
     }
     if let Some(structure) = session.runs().regions().looking_for() {
         let text = format!("looking for the {structure}");
-        ui.label(RichText::new(text).size(12.0).color(theme::WEAK));
+        ui.label(RichText::new(text).size(12.0).weak());
     }
     if button.clicked() {
         commands.push(Action::Segment.into());
@@ -327,9 +328,10 @@ fn demonstration_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Com
 }
 
 fn progress_ui(ui: &mut egui::Ui, session: &Session, run: &Run, commands: &mut Vec<Command>) {
+    let colors = theme::colors(ui);
     if session.live_run().is_none() {
         let text = format!("running on {}, which is no longer open", run.image_name);
-        ui.label(RichText::new(text).color(theme::AMBER));
+        ui.label(RichText::new(text).color(colors.amber));
     }
     let device = run.started.as_ref().map_or("", |s| s.device.as_str());
     let (members, steps) = run.drawn();
@@ -345,9 +347,9 @@ fn progress_ui(ui: &mut egui::Ui, session: &Session, run: &Run, commands: &mut V
             format!("{time}{drawn}, {steps} steps · {device}")
         }
     };
-    ui.label(RichText::new(line).size(12.0).color(theme::WEAK));
+    ui.label(RichText::new(line).size(12.0).weak());
     let bar = egui::ProgressBar::new(run.fraction)
-        .fill(theme::ACCENT.gamma_multiply(0.75))
+        .fill(colors.accent.gamma_multiply(0.75))
         .corner_radius(4)
         .desired_height(10.0);
     let text = run.text();
@@ -411,13 +413,13 @@ fn overlays_ui(
     let mut measure = overlays.measure;
     ui.horizontal(|ui| {
         ui.add_space(25.0);
-        let label = ui.label(RichText::new("Measure").color(theme::WEAK));
+        let label = ui.label(RichText::new("Measure").weak());
         measure_ui(ui, &mut measure).labelled_by(label.id);
     });
     if measure != overlays.measure {
         commands.push(ViewCommand::SetMeasure(measure).into());
     }
-    ui.label(RichText::new("Hold H for the bare image").size(12.0).color(theme::WEAK));
+    ui.label(RichText::new("Hold H for the bare image").size(12.0).weak());
 }
 
 /// What a map of uncertainty shows.
@@ -434,7 +436,7 @@ pub(super) fn measure_ui(ui: &mut egui::Ui, chosen: &mut Measure) -> egui::Respo
 fn slider(ui: &mut egui::Ui, name: &str, value: f32, keys: &str, mut set: impl FnMut(f32)) {
     ui.horizontal(|ui| {
         ui.add_space(25.0);
-        let label = ui.label(RichText::new(name).color(theme::WEAK));
+        let label = ui.label(RichText::new(name).weak());
         let mut percent = (value * 100.0).round();
         let slider = egui::Slider::new(&mut percent, 0.0..=100.0).integer().suffix(" %");
         let response = ui.add(slider).labelled_by(label.id);

@@ -2,7 +2,7 @@
 
 use super::residency::Residency;
 use super::view::{self, ViewLocal};
-use super::{sliders, space, theme};
+use super::{sample_grid, sliders, space, theme};
 use crate::app::{Command, Layout, Pane, Session};
 use eframe::egui;
 use egui::{Pos2, Rect, vec2};
@@ -23,13 +23,17 @@ pub(super) fn panes_ui(
     if document.volume.times() > 1 {
         area.max.y -= 40.0;
         let bar = Rect::from_min_max(Pos2::new(whole.left(), area.bottom()), whole.max);
-        ui.painter().add(theme::ground(bar, theme::CANVAS));
+        ui.painter().add(theme::ground(bar, theme::ON_IMAGE.canvas));
         sliders::time_ui(ui, bar, document, commands);
     }
-    local.hovered = None;
+    local.pointer.hovered = None;
+    if sample_grid::shown(session).is_some() {
+        sample_grid::grid_ui(ui, area, session, local, residency, commands);
+        return;
+    }
     let panes = document.view.panes(document.volume.geometry());
     if panes.len() > 1 {
-        ui.painter().add(theme::ground(area, theme::LINE));
+        ui.painter().add(theme::ground(area, theme::ON_IMAGE.line));
     }
     for (pane, rect) in panes.iter().zip(places(area, panes.len(), document.view.layout)) {
         match pane {

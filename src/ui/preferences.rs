@@ -1,7 +1,7 @@
 //! The window of preferences: what is set once for all images.
 
 use super::theme;
-use crate::app::{Command, MouseScheme, Panel, Session, ShellCommand, Taste};
+use crate::app::{Command, Look, MouseScheme, Panel, Session, ShellCommand, Taste};
 use eframe::egui;
 use egui::RichText;
 
@@ -25,7 +25,7 @@ pub(super) fn preferences_window(
                 ui.radio_value(&mut taste.mouse, scheme, scheme.name());
                 ui.horizontal_wrapped(|ui| {
                     ui.add_space(25.0);
-                    ui.label(RichText::new(scheme.help()).size(12.0).color(theme::WEAK));
+                    ui.label(RichText::new(scheme.help()).size(12.0).weak());
                 });
             }
             theme::section(ui, "Size of everything");
@@ -35,13 +35,20 @@ pub(super) fn preferences_window(
                     ui.selectable_value(&mut taste.scale, scale, text);
                 }
             });
+            theme::section(ui, "Panels");
+            ui.horizontal_wrapped(|ui| {
+                for look in Look::ALL {
+                    ui.selectable_value(&mut taste.look, look, look.name());
+                }
+            });
+            ui.label(RichText::new("An image lies on dark ground in each.").size(12.0).weak());
             ui.add_space(6.0);
             let keep = "Kept on this computer, for the next start too.";
             ui.horizontal(|ui| {
                 if ui.button("As it was at first").clicked() {
                     taste = Taste::default();
                 }
-                ui.label(RichText::new(keep).size(12.0).color(theme::WEAK));
+                ui.label(RichText::new(keep).size(12.0).weak());
             });
             if taste != now {
                 commands.push(ShellCommand::Prefer(taste).into());

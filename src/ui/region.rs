@@ -93,11 +93,16 @@ pub(super) fn frame_ui(
     let Some(points) = points.into_iter().collect::<Option<Vec<Pos2>>>() else { return };
     let painter = ui.painter().with_clip_rect(area);
     painter.extend(egui::Shape::dashed_line(&points, Stroke::new(3.0, Color32::BLACK), 9.0, 6.0));
-    painter.extend(egui::Shape::dashed_line(&points, Stroke::new(1.6, theme::ACCENT), 9.0, 6.0));
+    painter.extend(egui::Shape::dashed_line(
+        &points,
+        Stroke::new(1.6, theme::ON_IMAGE.accent),
+        9.0,
+        6.0,
+    ));
     let top = Rect::from_points(&points).left_top() + egui::vec2(2.0, -4.0);
     let font = FontId::proportional(13.0);
     painter.text(top + Vec2::splat(1.0), Align2::LEFT_BOTTOM, &what, font.clone(), Color32::BLACK);
-    let name = painter.text(top, Align2::LEFT_BOTTOM, &what, font, theme::ACCENT);
+    let name = painter.text(top, Align2::LEFT_BOTTOM, &what, font, theme::ON_IMAGE.accent);
     if session.live_run().is_some() {
         return;
     }
@@ -140,7 +145,7 @@ pub(super) fn frame_ui(
             painter.rect_filled(
                 Rect::from_center_size(place, Vec2::splat(6.0)),
                 1.0,
-                theme::ACCENT,
+                theme::ON_IMAGE.accent,
             );
             grip(Rect::from_center_size(place, Vec2::splat(GRIP)), side, cursor, label);
         }

@@ -21,6 +21,7 @@ pub(super) fn result_ui(
     document: &Document,
     commands: &mut Vec<Command>,
 ) {
+    let colors = theme::colors(ui);
     let findings = match session.segmented() {
         Shown::Result(findings) => findings,
         Shown::Comparing => {
@@ -38,7 +39,7 @@ pub(super) fn result_ui(
                 }
             };
             ui.add_space(6.0);
-            ui.label(small(text).color(theme::WEAK));
+            ui.label(small(text).weak());
             return;
         }
     };
@@ -60,22 +61,22 @@ pub(super) fn result_ui(
     let (done, depth) = (&outcome.slices, outcome.geometry.shape()[2]);
     if done.len() < depth {
         let text = wording::part_of_scan(done.start, done.len(), depth);
-        ui.label(RichText::new(text).size(12.5).color(theme::AMBER));
+        ui.label(RichText::new(text).size(12.5).color(colors.amber));
     }
     // The doubt stands with each class already.
     let doubt = outcome.doubt.as_deref();
     for notice in wording::ambers(&outcome.notices).filter(|n| Some(n.text.as_str()) != doubt) {
-        ui.label(small(format!("Caution: {}", notice.text)).color(theme::AMBER));
+        ui.label(small(format!("Caution: {}", notice.text)).color(colors.amber));
     }
     if let Some(text) = wording::fit_of(outcome) {
-        ui.label(small(text).color(theme::WEAK));
+        ui.label(small(text).weak());
     }
     let text = wording::statement(outcome, &findings.included);
     let calibrated =
         (0..findings.classes.len()).all(|c| matches!(session.calibrated(c), Said::Interval(..)));
     ui.horizontal(|ui| {
         let text = if calibrated { wording::counted(&findings.included) } else { text };
-        ui.label(RichText::new(text).size(12.5).color(theme::TEXT).strong());
+        ui.label(RichText::new(text).size(12.5).strong());
         if !findings.included.is_all()
             && let Some(entry) = session.results().chosen()
         {
@@ -91,7 +92,7 @@ pub(super) fn result_ui(
         look_ui(ui, session, findings, commands);
     }
     let tip = hint("Masks, maps and provenance as files", Action::ExportPanel);
-    if ui.add(theme::primary("Export…")).on_hover_text(tip).clicked() {
+    if ui.add(theme::primary(ui, "Export…")).on_hover_text(tip).clicked() {
         commands.push(Action::ExportPanel.into());
     }
 }
@@ -145,7 +146,9 @@ fn time_ui(
         ui.label(RichText::new(text).strong());
         return;
     }
-    ui.label(RichText::new(format!("{text}, which is not shown now")).color(theme::AMBER));
+    ui.label(
+        RichText::new(format!("{text}, which is not shown now")).color(theme::colors(ui).amber),
+    );
     if ui.button("Show its time point").clicked() {
         commands.push(ViewCommand::SetTime(outcome.time).into());
     }
@@ -158,7 +161,7 @@ fn table_ui(
     findings: &Findings,
     commands: &mut Vec<Command>,
 ) {
-    theme::card().show(ui, |ui| {
+    theme::card(ui).show(ui, |ui| {
         ui.set_width(ui.available_width());
         for (index, class) in findings.classes.iter().enumerate() {
             ui.horizontal(|ui| {
@@ -179,7 +182,7 @@ fn table_ui(
         }
         let doubt = findings.outcome.doubt.as_ref();
         if let Some(doubt) = doubt {
-            ui.label(small(format!("Caution: {doubt}")).color(theme::AMBER));
+            ui.label(small(format!("Caution: {doubt}")).color(theme::colors(ui).amber));
         }
     });
 }
@@ -215,12 +218,13 @@ fn class_ui(
     (index, class): (usize, &ClassFindings),
     commands: &mut Vec<Command>,
 ) {
+    let colors = theme::colors(ui);
     let Shown::Result(findings) = session.segmented() else { return };
     let outcome = &findings.outcome;
     let chosen = document.overlays.class == index;
-    let frame = theme::card();
+    let frame = theme::card(ui);
     let frame = if chosen && findings.classes.len() > 1 {
-        frame.stroke(egui::Stroke::new(1.0, theme::ACCENT.gamma_multiply(0.6)))
+        frame.stroke(egui::Stroke::new(1.0, colors.accent.gamma_multiply(0.6)))
     } else {
         frame
     };
@@ -248,19 +252,19 @@ fn class_ui(
                 ui.label(small(wording::conformal(findings.extent, &found, &file)));
             }
             Said::NotUsed(why) => {
-                ui.label(small(format!("Calibration: {why}")).color(theme::WEAK));
+                ui.label(small(format!("Calibration: {why}")).weak());
             }
         }
         if let Some(text) =
             wording::agreement_of(outcome, findings.samples(), class.mean_dice, class.empty)
         {
-            ui.label(small(text).color(theme::WEAK));
+            ui.label(small(text).weak());
         }
         if let Some(text) = wording::networks(outcome, class) {
-            ui.label(small(text).color(theme::WEAK)).on_hover_text(wording::NETWORKS);
+            ui.label(small(text).weak()).on_hover_text(wording::NETWORKS);
         }
         if let Some(doubt) = &outcome.doubt {
-            ui.label(small(format!("Caution: {doubt}")).color(theme::AMBER));
+            ui.label(small(format!("Caution: {doubt}")).color(colors.amber));
         }
     });
 }
@@ -272,7 +276,7 @@ fn ticks(ui: &mut egui::Ui, values: &[f64], color: [u8; 3]) {
     let (low, high) =
         values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), &v| (a.min(v), b.max(v)));
     let painter = ui.painter();
-    let line = egui::Stroke::new(1.0, theme::LINE);
+    let line = egui::Stroke::new(1.0, theme::colors(ui).line);
     painter.line_segment([rect.left_center(), rect.right_center()], line);
     for &v in values {
         let t = if high > low { (v - low) / (high - low) } else { 0.5 };
@@ -300,7 +304,7 @@ pub(super) fn list_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<C
     if held >= 1_000_000 {
         text += &format!(" They take {:.0} MB of memory.", held as f64 / 1e6);
     }
-    ui.label(small(text).color(theme::WEAK));
+    ui.label(small(text).weak());
 }
 
 fn entry_ui(
@@ -309,11 +313,12 @@ fn entry_ui(
     entry: &ResultEntry,
     commands: &mut Vec<Command>,
 ) {
+    let colors = theme::colors(ui);
     let document = session.document();
     let shown = session.results().chosen().is_some_and(|r| r.id == entry.id);
-    let frame = theme::card();
+    let frame = theme::card(ui);
     let frame = if shown {
-        frame.stroke(egui::Stroke::new(1.0, theme::ACCENT.gamma_multiply(0.6)))
+        frame.stroke(egui::Stroke::new(1.0, colors.accent.gamma_multiply(0.6)))
     } else {
         frame
     };
@@ -330,14 +335,14 @@ fn entry_ui(
         ui.set_width(ui.available_width());
         let [what, how, when] = entry.lines();
         ui.label(RichText::new(what).size(13.0).strong());
-        ui.label(small(how).color(theme::TEXT));
-        ui.label(small(when).color(theme::WEAK));
+        ui.label(small(how));
+        ui.label(small(when).weak());
         let cautions = wording::ambers(&entry.about().notices).count();
         if cautions > 0 {
-            ui.label(small(wording::cautions(cautions)).color(theme::AMBER));
+            ui.label(small(wording::cautions(cautions)).color(colors.amber));
         }
         if session.results().asked_to_delete() == Some(entry.id) {
-            ui.label(small("It was not exported: delete it for good?").color(theme::AMBER));
+            ui.label(small("It was not exported: delete it for good?").color(colors.amber));
             ui.horizontal(|ui| {
                 if named(ui.button("Delete for good"), "Delete for good").clicked() {
                     commands.push(ResultCommand::Delete(entry.id).into());
@@ -361,6 +366,16 @@ fn entry_ui(
                 let why = if here { "a run is under way" } else { "its image is not open" };
                 if named(button, "Show").on_disabled_hover_text(why).clicked() {
                     commands.push(ResultCommand::Show(entry.id).into());
+                }
+            }
+            let beside = document.and_then(|d| d.beside_result.as_ref());
+            let is_beside = beside.is_some_and(|b| b.id == entry.id);
+            if !shown && document.is_some_and(|d| d.is_image_of(entry)) {
+                let button = ui.add(egui::Button::selectable(is_beside, "Beside"));
+                let tip = hint("Beside the shown one; in turns with it", Action::Turns);
+                if named(button, "Beside").on_hover_text(tip).clicked() {
+                    let id = (!is_beside).then_some(entry.id);
+                    commands.push(ResultCommand::Beside(id).into());
                 }
             }
             if named(ui.button("Export…"), "Export").clicked() {

@@ -97,7 +97,7 @@ fn panes_ui(
     let g = document.volume.geometry();
     let mut area = screen;
     area.max.y -= LINE;
-    ui.painter().rect_filled(screen, 0.0, theme::CANVAS);
+    ui.painter().rect_filled(screen, 0.0, theme::ON_IMAGE.canvas);
     let panes = document.view.panes(g);
     for (pane, place) in panes.iter().zip(places(area, panes.len(), document.view.layout)) {
         let painter = ui.painter().with_clip_rect(place);
@@ -108,15 +108,15 @@ fn panes_ui(
                 let mapped = mapped.map(Arc::as_ref);
                 marks::color_bars(ui, &painter, place, document, mapped);
             }
-            Pane::Space => space::paint(&painter, session, document, place, residency),
+            Pane::Space => space::paint(&painter, session, document, place, (residency, false)),
         }
-        let stroke = egui::Stroke::new(1.0, theme::LINE);
+        let stroke = egui::Stroke::new(1.0, theme::ON_IMAGE.line);
         painter.rect_stroke(place, 0.0, stroke, egui::StrokeKind::Inside);
     }
     let line = Rect::from_min_max(egui::pos2(screen.left(), area.bottom()), screen.max);
     let text = "Sfumato · research use only, not for diagnosis";
     let at = line.left_center() + vec2(12.0, 0.0);
-    marks::text(ui.painter(), at, Align2::LEFT_CENTER, text, 12.0, theme::TEXT);
+    marks::text(ui.painter(), at, Align2::LEFT_CENTER, text, 12.0, theme::ON_IMAGE.text);
 }
 
 fn draw(

@@ -1,7 +1,7 @@
 //! The sliders beside the image: its slices, its time points.
 
 use super::input::hint;
-use super::theme;
+
 use crate::app::{Action, Command, Document, Pane, Session, View, ViewCommand, ViewId, pane_name};
 use eframe::egui;
 use egui::{Color32, Rect, Sense, vec2};
@@ -44,7 +44,7 @@ pub(super) fn upright(
     child.spacing_mut().interact_size.y = RAIL;
     let response = slider(&mut child);
     let word = Rect::from_min_max(egui::pos2(bar.left(), rail.bottom()), bar.max);
-    let text = egui::RichText::new(below).size(11.0).color(theme::WEAK);
+    let text = egui::RichText::new(below).size(11.0).weak();
     (response, ui.put(word, egui::Label::new(text).extend()))
 }
 

@@ -4,7 +4,7 @@
 use super::pane_map::PaneMap;
 use super::residency::Residency;
 use super::view::Styles;
-use super::{marks, theme};
+use super::{marks, space_scan, theme};
 use crate::app::{
     Command, Document, Pane, Session, SolidSet, SpaceView, SurfaceColor, ViewCommand, planes,
     sphere,
@@ -71,13 +71,13 @@ impl Meshes {
 }
 
 /// How the world is seen in an area.
-struct Eye {
+pub(super) struct Eye {
     area: Rect,
     rows: [[f64; 4]; 3],
     turn: [[f64; 3]; 3],
     /// Points per unit.
     scale: f64,
-    radius: f64,
+    pub(super) radius: f64,
 }
 
 impl Eye {
@@ -109,7 +109,7 @@ impl Eye {
     }
 
     /// The place in the world at a point of the area (from its corner) and a depth.
-    fn place(&self, [x, y]: [f64; 2], depth: f64) -> [f64; 3] {
+    pub(super) fn place(&self, [x, y]: [f64; 2], depth: f64) -> [f64; 3] {
         // The rows are perpendicular: each part of the place follows from one of them.
         let parts = [
             (x - self.rows[0][3]) / self.scale,
@@ -177,14 +177,15 @@ pub(super) fn space_ui(
     let Some(document) = session.document() else { return };
     let mut area = whole;
     area.max.x -= SLIDER;
-    ui.painter().add(theme::ground(whole, theme::CANVAS));
+    ui.painter().add(theme::ground(whole, theme::ON_IMAGE.canvas));
     let response = ui.interact(area, ui.scope_id().with("space"), Sense::click_and_drag());
     response
         .widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Canvas, true, "3-D view"));
     let mut view = document.view.space;
     interact(ui, &response, document, &mut view, commands);
     let painter = ui.painter().with_clip_rect(area);
-    paint(&painter, session, document, area, residency);
+    paint(&painter, session, document, area, (residency, response.dragged()));
+    space_scan::scan_ui(ui, area, document, &mut view);
     if area.height() > 110.0 {
         clip_ui(ui, whole, &mut view);
     }
@@ -200,7 +201,7 @@ pub(super) fn paint(
     session: &Session,
     document: &Document,
     area: Rect,
-    residency: &Residency,
+    (residency, coarse): (&Residency, bool),
 ) {
     let eye = Eye::new(document, area);
     let view = &document.view.space;
@@ -230,7 +231,12 @@ pub(super) fn paint(
             clip: view.clip,
             slices,
             meshes,
-            background: [theme::CANVAS.r(), theme::CANVAS.g(), theme::CANVAS.b()],
+            ray: space_scan::ray(document, &eye, coarse),
+            background: [
+                theme::ON_IMAGE.canvas.r(),
+                theme::ON_IMAGE.canvas.g(),
+                theme::ON_IMAGE.canvas.b(),
+            ],
         }
         .shape(area),
     );
@@ -243,7 +249,7 @@ pub(super) fn paint(
     } else {
         "3-D · slices"
     };
-    marks::text(painter, inner.left_top(), Align2::LEFT_TOP, state, 12.0, theme::TEXT);
+    marks::text(painter, inner.left_top(), Align2::LEFT_TOP, state, 12.0, theme::ON_IMAGE.text);
     let mapped = made.is_some_and(|set| set.solids.iter().any(|s| s.spread.is_some()));
     if mapped && view.color == SurfaceColor::Disagreement {
         spread_bar(painter, area);
@@ -259,7 +265,7 @@ fn frame(painter: &egui::Painter, document: &Document, eye: &Eye) {
             std::array::from_fn(|a| if k >> a & 1 == 1 { shape[a] as f64 - 0.5 } else { -0.5 });
         eye.see(g.world_from_voxel().apply(voxel)).0
     };
-    let stroke = Stroke::new(1.0, theme::WEAK.gamma_multiply(0.35));
+    let stroke = Stroke::new(1.0, theme::ON_IMAGE.weak.gamma_multiply(0.35));
     for k in 0..8usize {
         for axis in (0..3).filter(|a| k >> a & 1 == 0) {
             painter.line_segment([corner(k), corner(k | 1 << axis)], stroke);
@@ -276,7 +282,7 @@ fn frame(painter: &egui::Painter, document: &Document, eye: &Eye) {
             let mut at = centre;
             at[axis] += side * reach;
             let (point, depth) = eye.see(at);
-            let color = if depth < 0.55 { theme::STRONG } else { theme::WEAK };
+            let color = if depth < 0.55 { theme::ON_IMAGE.strong } else { theme::ON_IMAGE.weak };
             marks::text(painter, point, Align2::CENTER_CENTER, letter, 14.0, color);
         }
     }
@@ -395,7 +401,7 @@ fn spread_bar(painter: &egui::Painter, area: Rect) {
         Align2::LEFT_TOP,
         &format!("{most} mm or more"),
         12.0,
-        theme::STRONG,
+        theme::ON_IMAGE.strong,
     );
     marks::text(
         painter,
@@ -403,7 +409,7 @@ fn spread_bar(painter: &egui::Painter, area: Rect) {
         Align2::LEFT_CENTER,
         &format!("{}", most / 2.0),
         12.0,
-        theme::TEXT,
+        theme::ON_IMAGE.text,
     );
     marks::text(
         painter,
@@ -411,6 +417,6 @@ fn spread_bar(painter: &egui::Painter, area: Rect) {
         Align2::LEFT_BOTTOM,
         "0: SD of the outlines",
         12.0,
-        theme::STRONG,
+        theme::ON_IMAGE.strong,
     );
 }

@@ -14,31 +14,31 @@ pub(super) fn status_ui(ui: &mut egui::Ui, session: &Session, view: &ViewLocal, 
             match (session.document(), session.opening().loading()) {
                 (_, Some(loading)) => {
                     let text = format!("loading {}, {}", loading.name, loading.stage().text());
-                    ui.label(small(text).color(theme::ACCENT));
+                    ui.label(small(text).color(theme::colors(ui).accent));
                 }
                 (_, None) if session.opening().chooser().is_some() => {
                     let keys = "up, down: mark · Enter: open · Escape: back";
-                    ui.label(small(keys.to_owned()).color(theme::WEAK));
+                    ui.label(small(keys.to_owned()).weak());
                 }
                 (Some(document), None) => {
-                    let at = view.hovered.unwrap_or(document.view.voxel);
-                    ui.label(small(probe(session, document, at)).color(theme::TEXT));
+                    let at = view.pointer.hovered.unwrap_or(document.view.voxel);
+                    ui.label(small(probe(session, document, at)));
                 }
                 // The notice above says it until it is acknowledged.
                 (None, None) if !session.shell().research_use_acknowledged() => {}
                 (None, None) => {
-                    ui.label(small(wording::RESEARCH_USE.to_owned()).color(theme::WEAK));
+                    ui.label(small(wording::RESEARCH_USE.to_owned()).weak());
                 }
             }
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                ui.label(small(adapter.to_owned()).color(theme::WEAK));
+                ui.label(small(adapter.to_owned()).weak());
                 if session.document().is_some() && session.opening().chooser().is_none() {
                     ui.separator();
                     let text =
                         session.editing().tool().help(session.shell().preferences().taste.mouse);
                     let short = "hover for mouse help";
                     let shown = if ui.available_width() > 520.0 { text } else { short };
-                    ui.label(small(shown.to_owned()).color(theme::WEAK)).on_hover_text(text);
+                    ui.label(small(shown.to_owned()).weak()).on_hover_text(text);
                 }
             });
         });

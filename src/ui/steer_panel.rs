@@ -30,7 +30,7 @@ pub(super) fn steer_ui(
         let class = document.overlays.class.min(card.classes.len().saturating_sub(1));
         let name = card.classes.get(class).map_or("", |c| c.name.as_str());
         ui.horizontal(|ui| {
-            ui.label(small("Clicks for").color(theme::WEAK));
+            ui.label(small("Clicks for").weak());
             ui.label(small(name).strong());
         });
         ui.horizontal(|ui| {
@@ -61,7 +61,7 @@ pub(super) fn steer_ui(
             0 => "Click on the image: left inside, right outside.".to_owned(),
             _ => format!("{}; Segment draws the samples to suit them.", prompts.text()),
         };
-        ui.label(small(text).color(theme::WEAK));
+        ui.label(small(text).weak());
     }
     if editing.mask().is_some() {
         refine_ui(ui, session, commands);
@@ -88,6 +88,6 @@ fn refine_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) 
         commands.push(Action::Refine.into());
     }
     if let Some(why) = blocker {
-        ui.label(small(why).color(theme::WEAK));
+        ui.label(small(why).weak());
     }
 }

@@ -121,6 +121,7 @@ fn samples_ui(
 
 /// In the corner of a sample's tile: whether it counts. The last one that does is held.
 fn tick(ui: &egui::Ui, tile: Rect, name: &str, included: bool, held: bool) -> egui::Response {
+    let colors = theme::ON_IMAGE;
     let place = Rect::from_min_size(tile.min + vec2(5.0, 5.0), vec2(TICK, TICK));
     let id = ui.scope_id().with(("included", name));
     let sense = if held { Sense::hover() } else { Sense::click() };
@@ -130,14 +131,14 @@ fn tick(ui: &egui::Ui, tile: Rect, name: &str, included: bool, held: bool) -> eg
         egui::WidgetInfo::selected(role, !held, included, format!("Include {name}"))
     });
     let lit = response.hovered() || response.has_focus();
-    let edge = if lit { theme::STRONG } else { theme::WEAK };
+    let edge = if lit { colors.strong } else { colors.weak };
     let painter = ui.painter();
     painter.rect_filled(place, 3.0, egui::Color32::from_black_alpha(190));
     painter.rect_stroke(place, 3.0, Stroke::new(1.0, edge), StrokeKind::Inside);
     if included {
         let at = |x: f32, y: f32| place.min + vec2(x, y) * TICK;
         let mark = vec![at(0.24, 0.52), at(0.43, 0.72), at(0.77, 0.28)];
-        painter.line(mark, Stroke::new(1.6, theme::STRONG));
+        painter.line(mark, Stroke::new(1.6, colors.strong));
     }
     response.on_hover_text(match (held, included) {
         (true, _) => "At least one sample counts",
@@ -154,6 +155,7 @@ fn tile(
     chosen: bool,
     running: bool,
 ) -> egui::Response {
+    let colors = theme::colors(ui);
     let width = picture.map_or(PICTURE_HEIGHT, |p| p.aspect_ratio() * PICTURE_HEIGHT);
     let (rect, response) =
         ui.allocate_exact_size(vec2(width, PICTURE_HEIGHT + 20.0), Sense::click());
@@ -173,15 +175,15 @@ fn tile(
                 .paint_at(ui, place);
         }
         None => {
-            painter.rect_filled(place, 5.0, theme::RAISED);
+            painter.rect_filled(place, 5.0, colors.raised);
         }
     }
     let stroke = if chosen {
-        Stroke::new(2.0, theme::ACCENT)
+        Stroke::new(2.0, colors.accent)
     } else if response.hovered() || response.has_focus() {
-        Stroke::new(1.0, theme::TEXT)
+        Stroke::new(1.0, colors.text)
     } else {
-        Stroke::new(1.0, theme::LINE)
+        Stroke::new(1.0, colors.line)
     };
     painter.rect_stroke(place, 5.0, stroke, StrokeKind::Outside);
     let number = name.trim_start_matches("Sample ");
@@ -191,13 +193,14 @@ fn tile(
         egui::Align2::CENTER_TOP,
         short,
         egui::FontId::proportional(11.5),
-        if chosen { theme::ACCENT } else { theme::WEAK },
+        if chosen { colors.accent } else { colors.weak },
     );
     response
 }
 
 /// The first tile: all samples together.
 fn tile_all(ui: &mut egui::Ui, chosen: bool, samples: usize) -> egui::Response {
+    let colors = theme::colors(ui);
     let (rect, response) =
         ui.allocate_exact_size(vec2(PICTURE_HEIGHT, PICTURE_HEIGHT + 20.0), Sense::click());
     response.widget_info(|| {
@@ -205,10 +208,10 @@ fn tile_all(ui: &mut egui::Ui, chosen: bool, samples: usize) -> egui::Response {
     });
     let place = Rect::from_min_size(rect.min, vec2(PICTURE_HEIGHT, PICTURE_HEIGHT));
     let painter = ui.painter();
-    painter.rect_filled(place, 5.0, theme::RAISED);
+    painter.rect_filled(place, 5.0, colors.raised);
     // Nested lines, as the samples lie over each other.
     for (i, radius) in [30.0, 25.0, 20.0, 15.0].into_iter().enumerate() {
-        let color = theme::mix(theme::SMOKE, theme::ACCENT, i as f32 / 3.0);
+        let color = theme::mix(colors.smoke, colors.accent, i as f32 / 3.0);
         painter.circle_stroke(place.center(), radius, Stroke::new(1.4, color.gamma_multiply(0.8)));
     }
     painter.text(
@@ -216,9 +219,9 @@ fn tile_all(ui: &mut egui::Ui, chosen: bool, samples: usize) -> egui::Response {
         egui::Align2::CENTER_CENTER,
         samples.to_string(),
         egui::FontId::proportional(16.0),
-        theme::STRONG,
+        colors.strong,
     );
-    let color = if chosen { theme::ACCENT } else { theme::LINE };
+    let color = if chosen { colors.accent } else { colors.line };
     painter.rect_stroke(
         place,
         5.0,
@@ -230,7 +233,7 @@ fn tile_all(ui: &mut egui::Ui, chosen: bool, samples: usize) -> egui::Response {
         egui::Align2::CENTER_TOP,
         "All samples",
         egui::FontId::proportional(11.5),
-        if chosen { theme::ACCENT } else { theme::WEAK },
+        if chosen { colors.accent } else { colors.weak },
     );
     response.on_hover_text("Agreement lines of all samples")
 }

@@ -58,6 +58,7 @@ fn button(
     enabled: bool,
     draw: impl FnOnce(&egui::Painter, Rect, Color32),
 ) -> egui::Response {
+    let colors = theme::colors(ui);
     let sense = if enabled { Sense::click() } else { Sense::hover() };
     let (rect, response) = ui.allocate_exact_size(vec2(SIDE, SIDE - 4.0), sense);
     response.widget_info(|| {
@@ -66,16 +67,16 @@ fn button(
     });
     let painter = ui.painter();
     if chosen {
-        painter.rect_filled(rect, 6.0, theme::RAISED);
-        let edge = Stroke::new(1.0, theme::ACCENT);
+        painter.rect_filled(rect, 6.0, colors.raised);
+        let edge = Stroke::new(1.0, colors.accent);
         painter.rect_stroke(rect, 6.0, edge, StrokeKind::Inside);
     } else if enabled && (response.hovered() || response.has_focus()) {
-        painter.rect_filled(rect, 6.0, theme::HOVER);
+        painter.rect_filled(rect, 6.0, colors.hover);
     }
     let color = match (chosen, enabled) {
-        (true, _) => theme::ACCENT,
-        (_, true) => theme::TEXT,
-        (_, false) => theme::LINE,
+        (true, _) => colors.accent,
+        (_, true) => colors.text,
+        (_, false) => colors.line,
     };
     let middle = Rect::from_center_size(rect.center(), vec2(18.0, 18.0));
     draw(painter, middle, color);

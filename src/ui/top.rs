@@ -16,7 +16,7 @@ pub(super) fn top_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Co
     let frame = egui::Frame::new().inner_margin(egui::Margin::symmetric(14, 8));
     egui::Panel::top("top").frame(frame).show(ui, |ui| {
         ui.horizontal(|ui| {
-            ui.label(theme::wordmark(21.0));
+            ui.label(theme::wordmark(ui, 21.0));
             ui.add_space(6.0);
             open_menu(ui, session, commands);
             let Some(document) = session.document() else { return };
@@ -81,7 +81,8 @@ fn open_menu(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) 
         }
         ui.separator();
         let shortcut = crate::app::chord_text(Action::FuseDialog).unwrap_or_default();
-        let over = egui::Button::new("Lay an image over this one…").shortcut_text(shortcut);
+        let over =
+            egui::Button::new("Lay an image over or beside this one…").shortcut_text(shortcut);
         let over = ui.add_enabled(session.document().is_some(), over);
         if over.on_hover_text("PET on CT, a map on its scan: by its place in the patient").clicked()
         {
@@ -111,6 +112,7 @@ fn open_menu(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) 
 
 /// Amber when the picture may not mean what it seems to.
 fn badge(ui: &mut egui::Ui, session: &Session, document: &Document, commands: &mut Vec<Command>) {
+    let colors = theme::colors(ui);
     let notices: Vec<_> = session.notices().collect();
     let raw = document.raw_geometry();
     if notices.is_empty() && raw.is_none() {
@@ -118,10 +120,10 @@ fn badge(ui: &mut egui::Ui, session: &Session, document: &Document, commands: &m
     }
     let amber = session.cautions().count();
     let (text, color) = match amber {
-        0 if notices.len() == 1 => ("1 note".to_owned(), theme::WEAK),
-        0 => (format!("{} notes", notices.len()), theme::WEAK),
-        1 => ("1 caution".to_owned(), theme::AMBER),
-        n => (format!("{n} cautions"), theme::AMBER),
+        0 if notices.len() == 1 => ("1 note".to_owned(), colors.weak),
+        0 => (format!("{} notes", notices.len()), colors.weak),
+        1 => ("1 caution".to_owned(), colors.amber),
+        n => (format!("{n} cautions"), colors.amber),
     };
     ui.menu_button(egui::RichText::new(text).color(color), |ui| {
         ui.set_max_width(420.0);
@@ -130,7 +132,7 @@ fn badge(ui: &mut egui::Ui, session: &Session, document: &Document, commands: &m
         }
         for notice in notices {
             let amber = notice.severity == Severity::Amber;
-            let color = if amber { theme::AMBER } else { theme::TEXT };
+            let color = if amber { colors.amber } else { colors.text };
             ui.label(egui::RichText::new(&notice.text).color(color));
         }
     });
@@ -144,10 +146,10 @@ fn title(ui: &mut egui::Ui, session: &Session, document: &Document) {
     ui.scope(|ui| {
         ui.set_max_width(width);
         let name = document.origin.short_name();
-        let text = RichText::new(&name).color(theme::STRONG);
+        let text = RichText::new(&name).strong();
         ui.add(egui::Label::new(text).truncate()).on_hover_text(name);
         if let Some(series) = document.series_title() {
-            let text = RichText::new(format!("· {series}")).color(theme::TEXT);
+            let text = RichText::new(format!("· {series}"));
             ui.add(egui::Label::new(text).truncate());
         }
     });
@@ -177,15 +179,16 @@ fn planes(ui: &mut egui::Ui, document: &Document, commands: &mut Vec<Command>) {
 
 /// The layout itself, in small.
 fn layout_button(ui: &mut egui::Ui, layout: Layout, chosen: bool) -> egui::Response {
+    let colors = theme::colors(ui);
     let (rect, response) = ui.allocate_exact_size(egui::vec2(28.0, 26.0), egui::Sense::click());
     response.widget_info(|| {
         egui::WidgetInfo::selected(egui::accesskit::Role::Button, true, chosen, layout.title())
     });
     let lit = response.hovered() || response.has_focus();
     let color = match (chosen, lit) {
-        (true, _) => theme::ACCENT,
-        (_, true) => theme::STRONG,
-        _ => theme::WEAK,
+        (true, _) => colors.accent,
+        (_, true) => colors.strong,
+        _ => colors.weak,
     };
     let area = egui::Rect::from_center_size(rect.center(), egui::vec2(17.0, 14.0));
     let panes = if layout == Layout::One { 1 } else { 4 };
@@ -212,6 +215,7 @@ fn view_menu(ui: &mut egui::Ui, document: &Document, commands: &mut Vec<Command>
         row(ui, "Centre on the crosshair", Action::Centre, None);
         row(ui, "Reset view and window", Action::ResetView, None);
         row(ui, "Crosshair", Action::ToggleCrosshair, Some(view.crosshair));
+        row(ui, "All samples in a grid", Action::SampleGrid, Some(view.sample_grid));
         row(ui, "Picture of the panes", Action::Screenshot, None);
         if g.is_2d() {
             return;

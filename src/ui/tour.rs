@@ -25,9 +25,9 @@ pub(super) fn tour_ui(
         ui.set_width(330.0);
         let place = format!("{} of {}", at + 1, TOUR.len());
         ui.horizontal(|ui| {
-            ui.label(RichText::new(card.title).size(16.0).strong().color(theme::ACCENT));
+            ui.label(RichText::new(card.title).size(16.0).strong().color(theme::colors(ui).accent));
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                ui.label(RichText::new(place).size(12.0).color(theme::WEAK));
+                ui.label(RichText::new(place).size(12.0).weak());
             });
         });
         ui.label(card.text);
@@ -43,7 +43,7 @@ pub(super) fn tour_ui(
             pictures.paint(ui, picture, area);
         }
         if let Some((name, what)) = card.step
-            && ui.add(theme::primary(name)).clicked()
+            && ui.add(theme::primary(ui, name)).clicked()
         {
             step = Some(what);
         }

@@ -107,7 +107,20 @@ fn path_window(
         }
         let enter = field.lost_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter));
         let path = typed_path(&local.path);
-        let button = ui.add_enabled(path.is_some(), theme::primary(verb));
+        let (button, beside) = ui
+            .horizontal(|ui| {
+                let button = ui.add_enabled(path.is_some(), theme::primary(ui, verb));
+                let beside = panel == Panel::Fuse
+                    && ui
+                        .add_enabled(path.is_some(), egui::Button::new("Put it beside"))
+                        .on_hover_text("Another study, on the same slices")
+                        .clicked();
+                (button, beside)
+            })
+            .inner;
+        if let Some(path) = path.clone().filter(|_| beside) {
+            commands.push(OpenCommand::Beside(path).into());
+        }
         let clicked = button.on_disabled_hover_text("type a path first").clicked();
         if (enter || clicked)
             && let Some(path) = path
@@ -134,7 +147,7 @@ fn export_window(
         let edited = session.editing().work().is_some();
         if edited {
             ui.horizontal(|ui| {
-                ui.label(small("Write").color(theme::WEAK));
+                ui.label(small("Write").weak());
                 for (of, text) in [(false, "the result"), (true, "the edited mask")] {
                     let chosen = session.exports().is_edited() == of;
                     if ui.selectable_label(chosen, text).clicked() && !chosen {
@@ -165,9 +178,9 @@ fn export_window(
             RichText::new(format!("{what} · {}", wording::drawn(outcome, &entry.included)))
                 .strong(),
         );
-        ui.label(small(&how).color(theme::WEAK));
+        ui.label(small(&how).weak());
         for notice in wording::ambers(&outcome.notices) {
-            ui.label(small(&format!("Caution: {}", notice.text)).color(theme::AMBER));
+            ui.label(small(&format!("Caution: {}", notice.text)).color(theme::colors(ui).amber));
         }
         let label = ui.label("Export folder");
         ui.horizontal(|ui| {
@@ -191,7 +204,7 @@ fn export_window(
         if !one {
             ui.horizontal(|ui| {
                 ui.add_space(25.0);
-                let label = ui.label(small("Map of").color(theme::WEAK));
+                let label = ui.label(small("Map of").weak());
                 measure_ui(ui, &mut o.measure).labelled_by(label.id);
                 let all = "and all other maps: count, STAPLE";
                 ui.add_enabled(o.nifti, egui::Checkbox::new(&mut o.all_maps, all));
@@ -230,7 +243,7 @@ fn export_window(
             }
         };
         let files = format!("result.json holds the provenance; {identity}");
-        ui.label(RichText::new(files).size(12.0).color(theme::WEAK));
+        ui.label(RichText::new(files).size(12.0).weak());
         ui.checkbox(&mut o.overwrite, "Overwrite existing files");
         let m = &outcome.model;
         let provenance = format!(
@@ -240,13 +253,13 @@ fn export_window(
             wording::settings(outcome, &entry.included),
             wording::RESEARCH_USE_SHORT
         );
-        ui.label(RichText::new(provenance).size(12.0).color(theme::WEAK));
+        ui.label(RichText::new(provenance).size(12.0).weak());
         ui.add_space(4.0);
         let folder = typed_path(&local.folder);
         let o = local.options;
         let any = o.nifti || o.seg || o.rtstruct || o.table || o.report || o.surface.is_some();
         let ready = folder.is_some() && any && !session.exports().is_writing();
-        let button = ui.add_enabled(ready, theme::primary("Write the files"));
+        let button = ui.add_enabled(ready, theme::primary(ui, "Write the files"));
         let why = match (session.exports().is_writing(), any) {
             (true, _) => "writing",
             (_, false) => "choose a format first",
@@ -268,7 +281,7 @@ fn export_window(
             );
             for file in session.exports().files() {
                 let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
-                ui.label(RichText::new(name).size(12.0).color(theme::WEAK));
+                ui.label(RichText::new(name).size(12.0).weak());
             }
         }
     });
@@ -293,7 +306,8 @@ fn session_window(
         ui.add(field).labelled_by(label.id);
         let path = typed_path(&local.session).map(|p| p.with_extension("sfumato"));
         let any = session.editing().work().is_some();
-        let button = ui.add_enabled(path.is_some() && any, theme::primary("Keep it in this file"));
+        let button =
+            ui.add_enabled(path.is_some() && any, theme::primary(ui, "Keep it in this file"));
         let why = if any { "type a path first" } else { "nothing was drawn or measured yet" };
         if button.on_disabled_hover_text(why).clicked()
             && let Some(path) = path
@@ -320,7 +334,10 @@ fn shortcuts_window(ctx: &egui::Context, session: &Session, commands: &mut Vec<C
                             ui,
                             |ui| {
                                 for b in BINDINGS.iter().filter(|b| b.group == group) {
-                                    ui.label(RichText::new(b.chord.text()).color(theme::ACCENT));
+                                    ui.label(
+                                        RichText::new(b.chord.text())
+                                            .color(theme::colors(ui).accent),
+                                    );
                                     ui.label(b.title);
                                     ui.end_row();
                                 }
@@ -337,7 +354,7 @@ fn shortcuts_window(ctx: &egui::Context, session: &Session, commands: &mut Vec<C
                             ("wheel", "slice; with Shift five"),
                             ("Ctrl+wheel", "zoom at the pointer"),
                         ] {
-                            ui.label(RichText::new(gesture).color(theme::ACCENT));
+                            ui.label(RichText::new(gesture).color(theme::colors(ui).accent));
                             ui.label(meaning);
                             ui.end_row();
                         }
@@ -352,11 +369,11 @@ fn log_window(ctx: &egui::Context, session: &Session, commands: &mut Vec<Command
         ui.set_width(560.0);
         egui::ScrollArea::vertical().max_height(420.0).show(ui, |ui| {
             if session.shell().log().entries().next().is_none() {
-                ui.label(RichText::new("No messages so far.").color(theme::WEAK));
+                ui.label(RichText::new("No messages so far.").weak());
             }
             for entry in session.shell().log().entries().rev() {
                 ui.horizontal_wrapped(|ui| {
-                    let (name, color) = level(entry);
+                    let (name, color) = level(ui, entry);
                     ui.label(RichText::new(name).size(12.0).color(color));
                     ui.label(&entry.text);
                 });
@@ -372,7 +389,7 @@ fn card_window(ctx: &egui::Context, session: &Session, commands: &mut Vec<Comman
         ui.label(RichText::new(&card.title).heading());
         let hash =
             format!("{} · SHA-256 {}", card.id, card.sha256.get(..16).unwrap_or(&card.sha256));
-        ui.label(RichText::new(hash).size(12.0).color(theme::WEAK));
+        ui.label(RichText::new(hash).size(12.0).weak());
         ui.separator();
         egui::ScrollArea::vertical().max_height(440.0).show(ui, |ui| markdown(ui, &card.markdown));
     });
@@ -396,7 +413,7 @@ fn markdown(ui: &mut egui::Ui, text: &str) {
 fn about_window(ctx: &egui::Context, session: &Session, commands: &mut Vec<Command>) {
     window(ctx, session, Panel::About, "About", commands, |ui, _| {
         ui.set_width(420.0);
-        ui.label(theme::wordmark(36.0));
+        ui.label(theme::wordmark(ui, 36.0));
         ui.label(format!("Version {}", env!("CARGO_PKG_VERSION")));
         ui.label(wording::PURPOSE);
         ui.label(wording::RESEARCH_USE);
@@ -427,7 +444,7 @@ fn leave_window(ctx: &egui::Context, session: &Session, commands: &mut Vec<Comma
             ui.label(text);
         }
         ui.horizontal(|ui| {
-            if ui.add(theme::primary("Stay")).clicked() {
+            if ui.add(theme::primary(ui, "Stay")).clicked() {
                 commands.push(ShellCommand::Show(Panel::Leave, false).into());
             }
             if ui.button("Close and lose them").clicked() {
@@ -443,16 +460,16 @@ pub(super) fn research_use_ui(ui: &mut egui::Ui, session: &Session, commands: &m
         return;
     }
     let frame = egui::Frame::new()
-        .fill(egui::Color32::from_rgb(44, 36, 20))
+        .fill(theme::colors(ui).caution)
         .inner_margin(egui::Margin::symmetric(14, 6));
     egui::Panel::top("research use").frame(frame).show(ui, |ui| {
         ui.horizontal(|ui| {
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                if ui.add(theme::primary("Understood")).clicked() {
+                if ui.add(theme::primary(ui, "Understood")).clicked() {
                     commands.push(ShellCommand::AcknowledgeResearchUse.into());
                 }
                 ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
-                    let text = RichText::new(wording::RESEARCH_USE).color(theme::STRONG);
+                    let text = RichText::new(wording::RESEARCH_USE).strong();
                     ui.add(egui::Label::new(text).wrap());
                 });
             });
@@ -460,9 +477,9 @@ pub(super) fn research_use_ui(ui: &mut egui::Ui, session: &Session, commands: &m
     });
 }
 
-pub(super) fn popup_frame(edge: egui::Color32) -> egui::Frame {
+pub(super) fn popup_frame(ui: &egui::Ui, edge: egui::Color32) -> egui::Frame {
     egui::Frame::new()
-        .fill(theme::RAISED)
+        .fill(theme::colors(ui).raised)
         .stroke(egui::Stroke::new(1.0, edge))
         .corner_radius(8)
         .inner_margin(egui::Margin::same(12))
@@ -470,15 +487,16 @@ pub(super) fn popup_frame(edge: egui::Color32) -> egui::Frame {
             offset: [0, 4],
             blur: 18,
             spread: 0,
-            color: egui::Color32::from_black_alpha(120),
+            color: egui::Color32::from_black_alpha(90),
         })
 }
 
-fn level(entry: &Entry) -> (&'static str, egui::Color32) {
+fn level(ui: &egui::Ui, entry: &Entry) -> (&'static str, egui::Color32) {
+    let colors = theme::colors(ui);
     match entry.level {
-        Level::Info => ("note", theme::WEAK),
-        Level::Warning => ("caution", theme::AMBER),
-        Level::Error => ("error", theme::RED),
+        Level::Info => ("note", colors.weak),
+        Level::Warning => ("caution", colors.amber),
+        Level::Error => ("error", colors.red),
     }
 }
 
@@ -492,14 +510,14 @@ fn toasts(ctx: &egui::Context, session: &Session, commands: &mut Vec<Command>) {
         .order(egui::Order::Foreground)
         .show(ctx, |ui| {
             for entry in session.shell().log().toasts() {
-                let (name, color) = level(entry);
-                popup_frame(color).show(ui, |ui| {
+                let (name, color) = level(ui, entry);
+                popup_frame(ui, color).show(ui, |ui| {
                     ui.set_width(360.0);
                     ui.horizontal_top(|ui| {
                         ui.vertical(|ui| {
                             ui.set_width(280.0);
                             ui.label(RichText::new(name).size(12.0).color(color).strong());
-                            ui.label(RichText::new(&entry.text).color(theme::STRONG));
+                            ui.label(RichText::new(&entry.text).strong());
                         });
                         if ui.small_button("Close").on_hover_text("Close this message").clicked() {
                             commands.push(ShellCommand::DismissToast(entry.id).into());
@@ -525,7 +543,7 @@ fn drop_hint(ctx: &egui::Context, session: &Session) {
         Align2::CENTER_CENTER,
         "Release to open: image, series or label map",
         egui::FontId::proportional(22.0),
-        theme::ACCENT,
+        theme::ON_IMAGE.accent,
     );
 }
 

@@ -1,6 +1,8 @@
 //! The slice shader on software Vulkan against its CPU twin, without egui and in a window.
 
+mod ensemble;
 mod gpu;
+mod ray;
 mod scene;
 mod space;
 

@@ -31,7 +31,12 @@ fn balls() -> (Geometry, Mesh) {
 }
 
 /// The world in the middle of the picture, seen from somewhere, with a depth over `reach` mm.
-fn eye(g: &Geometry, angles: [f64; 2], size: [f64; 2], zoom: f64) -> ([[f64; 4]; 3], [f64; 3]) {
+pub(super) fn eye(
+    g: &Geometry,
+    angles: [f64; 2],
+    size: [f64; 2],
+    zoom: f64,
+) -> ([[f64; 4]; 3], [f64; 3]) {
     let centre = g.world_from_voxel().apply(g.shape().map(|n| (n as f64 - 1.0) / 2.0));
     let ((s, c), (s2, c2)) = (angles[0].sin_cos(), angles[1].sin_cos());
     let right = [c, s, 0.0];
@@ -51,7 +56,7 @@ fn eye(g: &Geometry, angles: [f64; 2], size: [f64; 2], zoom: f64) -> ([[f64; 4];
 }
 
 /// Pixels that differ by more than two levels.
-fn differing(gpu: &[u8], cpu: &[u8]) -> usize {
+pub(super) fn differing(gpu: &[u8], cpu: &[u8]) -> usize {
     assert_eq!(gpu.len(), cpu.len());
     let pairs = gpu.chunks_exact(4).zip(cpu.chunks_exact(4));
     pairs.filter(|(a, b)| a.iter().zip(*b).any(|(a, b)| a.abs_diff(*b) > 2)).count()
@@ -86,6 +91,7 @@ fn surfaces_are_lit_hidden_and_cut_open_as_the_twin_says() {
             clip,
             slices: Vec::new(),
             meshes: vec![MeshId(5)],
+            ray: None,
             background: [8, 9, 11],
         };
         let drawn = gpu.draw_space(&mut renderer, &paint, size, pixels_per_point);
@@ -93,6 +99,7 @@ fn surfaces_are_lit_hidden_and_cut_open_as_the_twin_says() {
             paint: &paint,
             slices: Vec::new(),
             meshes: vec![(&mesh, &colors)],
+            ray: None,
         };
         let expected = space_twin::draw(&scene, 192, 128, pixels_per_point);
         let covered = expected.chunks_exact(4).filter(|p| p[..3] != [8, 9, 11]).count();
@@ -170,6 +177,7 @@ fn a_slice_in_space_lies_among_the_surfaces_with_its_overlays() {
             clip,
             slices: vec![scene.paint.clone()],
             meshes: vec![MeshId(1)],
+            ray: None,
             background: [0, 0, 30],
         };
         let drawn = gpu.draw_space(&mut renderer, &paint, size, 1.0);
@@ -184,6 +192,7 @@ fn a_slice_in_space_lies_among_the_surfaces_with_its_overlays() {
             paint: &paint,
             slices: vec![slice],
             meshes: vec![(&mesh, &colors)],
+            ray: None,
         };
         let expected = space_twin::draw(&twin, 192, 128, 1.0);
         let covered = expected.chunks_exact(4).filter(|p| p[..3] != [0, 0, 30]).count();

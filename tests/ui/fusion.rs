@@ -92,7 +92,7 @@ fn ovl_1_a_landmark_of_two_scans_of_other_lattices_falls_together_in_every_pane(
 }
 
 #[test]
-fn err_1_an_image_that_lies_elsewhere_says_so_and_one_without_a_place_is_refused() {
+fn err_1_an_image_that_lies_elsewhere_says_so_and_one_without_a_place_cannot_lie_over_it() {
     let folder = tempfile::tempdir().unwrap();
     let [base, far, nowhere] =
         ["base.nii", "far.nii", "nowhere.nii"].map(|n| folder.path().join(n));
@@ -107,8 +107,9 @@ fn err_1_an_image_that_lies_elsewhere_says_so_and_one_without_a_place_is_refused
     let mut w = Window::new();
     w.open(&base);
     fuse(&mut w, &nowhere);
-    assert!(w.session().document().unwrap().fused.is_none());
-    let said = w.session().shell().log().entries().last().unwrap().text.clone();
+    // It is seen beside the image all the same.
+    assert!(w.session().document().unwrap().is_beside());
+    let said = fused(&w).notices[0].text.clone();
     assert!(said.contains("cannot be laid over") && said.contains("[30, 30, 10]"), "{said}");
     fuse(&mut w, &far);
     assert!(fused(&w).notices[0].text.contains("nothing of it will be seen"));

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test program: it may panic")]
 
+mod beside;
 mod command_line;
 mod dicom_files;
 mod editing;
@@ -27,6 +28,7 @@ mod runs;
 mod seams;
 mod solids;
 mod steering;
+mod themes;
 mod time;
 mod whole_volume;
 mod window;

@@ -376,3 +376,42 @@ fn open_5_an_indexed_picture_is_offered_as_a_label_map() {
     w.harness.run();
     assert!(w.has("Show label label 2") && w.has("Show label label 5"), "{:?}", w.texts());
 }
+
+#[test]
+fn open_12_recent_files_are_shown_with_their_pictures_and_a_missing_one_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    // One green picture, one text that is none, one that is gone.
+    image::RgbImage::from_pixel(90, 60, image::Rgb([20, 200, 40])).save(at("green.png")).unwrap();
+    std::fs::write(at("text.png"), "no picture").unwrap();
+    let preferences = at("preferences");
+    std::fs::create_dir(&preferences).unwrap();
+    let recent = ["green.png", "text.png", "gone.png"].map(at);
+    let text = serde_json::json!({ "recent": recent }).to_string();
+    std::fs::write(preferences.join("preferences.json"), text).unwrap();
+    let mut w = Window::with_folder(Some(preferences.clone()));
+    w.until("they are read", |a| !a.session.shell().recents().is_drawing());
+    use sfumato::app::Recent;
+    let of = |w: &Window, name: &str| w.session().shell().recents().of(&at(name));
+    assert!(matches!(of(&w, "green.png"), Recent::Ready(_)));
+    assert_eq!((of(&w, "text.png"), of(&w, "gone.png")), (Recent::Bare, Recent::Missing));
+    w.harness.run_steps(2);
+    let rect = w.harness.get_by_label("Open recent: green.png").rect();
+    let image = w.picture();
+    let middle = rect.center() - egui::vec2(0.0, 11.0);
+    let [r, g, b, _] = image.get_pixel(middle.x as u32, middle.y as u32).0;
+    assert!(g > 150 && r < 80 && b < 90, "{r} {g} {b}");
+    // Nothing of the image is written.
+    let kept: Vec<_> =
+        std::fs::read_dir(&preferences).unwrap().map(|e| e.unwrap().path()).collect();
+    assert!(
+        kept.iter().all(|p| p.extension().is_some_and(|e| e == "json") || p.is_dir()),
+        "{kept:?}"
+    );
+    w.press_button("Open recent: gone.png");
+    w.until("it is refused", |a| a.session.opening().refused().is_some());
+    assert!(w.has("Open recent: gone.png"), "not dropped");
+    w.press_button("Clear");
+    assert!(!w.has("Open recent"));
+    assert_eq!(of(&w, "green.png"), Recent::Waiting, "forgotten");
+}

@@ -4,7 +4,7 @@ use crate::command_line::sfumato;
 use crate::window::*;
 use eframe::egui::{self, Modifiers};
 use egui_kittest::kittest::Queryable;
-use sfumato::app::{ExportOptions, MeshFormat, SurfaceColor};
+use sfumato::app::{ExportOptions, MeshFormat, SurfaceColor, ViewCommand};
 use sfumato::io::{NiftiData, write_nifti};
 use sfumato::volume::{Affine, Geometry};
 
@@ -128,4 +128,45 @@ fn open_4_the_command_line_writes_a_surface_and_says_what_it_cannot() {
     assert!(code == 3 && said.contains('3'), "{said}");
     let (code, said) = sfumato(&["surface", mask, "ball.obx"]);
     assert!(code == 2 && said.contains(".ply"), "{said}");
+}
+
+#[test]
+fn the_scan_is_seen_through_by_a_preset_of_its_kind_and_ends_at_the_clip() {
+    let mut w = Window::new();
+    w.open_demo(2);
+    let mut space = w.session().document().unwrap().view.space;
+    (space.slices, space.surfaces) = (false, false);
+    w.apply(ViewCommand::SetSpace(space));
+    w.harness.hover_at(egui::pos2(2.0, 2.0));
+    let lit = |w: &mut Window| {
+        w.harness.run_steps(3);
+        let r = w.harness.get_by_label("3-D view").rect().shrink(50.0);
+        let image = w.picture();
+        let pixels = (r.top() as u32..r.bottom() as u32)
+            .flat_map(|y| (r.left() as u32..r.right() as u32).map(move |x| (x, y)));
+        pixels.filter(|&(x, y)| image.get_pixel(x, y).0[0] > 45).count()
+    };
+    let empty = lit(&mut w);
+    assert!(w.has("3-D scan: Scan: not drawn"), "{:?}", w.texts());
+    let mut seen = Vec::new();
+    let presets = sfumato::app::transfers(w.session().document().unwrap().volume.modality);
+    for k in 0..presets.len() {
+        space.scan = Some(k);
+        w.apply(ViewCommand::SetSpace(space));
+        seen.push(lit(&mut w));
+        assert!(w.has(&format!("3-D scan: {}", presets[k].name)));
+    }
+    let least = empty + 1500;
+    assert!(seen[0] > least && seen[presets.len() - 1] > least, "{seen:?}, empty {empty}");
+    // A preset that is not there draws nothing; everything cut away neither.
+    space.scan = Some(99);
+    w.apply(ViewCommand::SetSpace(space));
+    assert_eq!(lit(&mut w), empty);
+    (space.scan, space.clip) = (Some(0), 1.0);
+    w.apply(ViewCommand::SetSpace(space));
+    assert!(lit(&mut w) <= empty + 20);
+    // A picture in colours has no choice.
+    let mut w = Window::new();
+    w.open_demo(0);
+    assert!(!w.has("3-D scan"));
 }

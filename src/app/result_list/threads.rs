@@ -4,7 +4,7 @@ use super::{Comparing, ResultList};
 use crate::app::entries::{Packed, Stored};
 use crate::app::shell::Shell;
 use crate::app::task::Task;
-use crate::app::{Documents, Findings, Layout, Level, ResultEntry};
+use crate::app::{BesideResult, Documents, Findings, Layout, Level, ResultEntry};
 use crate::inference::Outcome;
 use std::sync::Arc;
 
@@ -76,7 +76,55 @@ impl ResultList {
     pub(in crate::app) fn poll(&mut self, documents: &mut Documents, shell: &mut Shell) {
         self.poll_joining(documents, shell);
         self.poll_comparing(documents, shell);
+        self.poll_beside(documents, shell);
         self.poll_packing(shell);
+    }
+
+    /// Compares the samples of a result, to show it beside the one that is shown; `None` shows none.
+    pub(super) fn put_beside(
+        &mut self,
+        id: Option<u64>,
+        documents: &mut Documents,
+        shell: &mut Shell,
+    ) {
+        self.beside = None;
+        documents.put_beside(None);
+        let Some(id) = id else { return };
+        let (Some(document), Some(entry)) = (documents.open(), self.get(id)) else { return };
+        if !document.is_image_of(entry) {
+            let text = "The image of this result is not open: open it to see the result.";
+            return shell.note(Level::Info, text);
+        }
+        let (stored, included) = (entry.stored.clone(), entry.included.clone());
+        let generation = document.generation;
+        let task = Task::spawn("compare the samples", &self.wake, move || {
+            Findings::compute(stored.outcome()?, included)
+        });
+        self.beside = Some((id, generation, task));
+    }
+
+    /// A result is no longer what it was.
+    pub(super) fn take_from_beside(&mut self, id: u64, documents: &mut Documents) {
+        self.beside = self.beside.take().filter(|(of, ..)| *of != id);
+        let shown = documents.open().and_then(|d| d.beside_result.as_ref());
+        if shown.is_some_and(|b| b.id == id) {
+            documents.put_beside(None);
+        }
+    }
+
+    fn poll_beside(&mut self, documents: &mut Documents, shell: &mut Shell) {
+        let Some((id, generation, task)) = self.beside.take() else { return };
+        match task.take() {
+            Err(task) => self.beside = Some((id, generation, task)),
+            Ok(Err(text)) => shell.note(Level::Error, text),
+            Ok(Ok(findings)) => {
+                if let (Some(entry), Some(_)) = (self.get(id), documents.of_generation(generation))
+                {
+                    let (model, findings) = (entry.model.clone(), Arc::new(findings));
+                    documents.put_beside(Some(BesideResult { id, model, findings }));
+                }
+            }
+        }
     }
 
     pub(super) fn poll_comparing(&mut self, documents: &mut Documents, shell: &mut Shell) {

@@ -25,6 +25,7 @@ impl Session {
             Action::CloseImage => {
                 if self.documents.open().is_some() {
                     self.close_document();
+                    self.shell.draw_recents(true);
                 }
             }
             Action::ExportPanel if !self.shell.is_open(Panel::Export) => {

@@ -1,36 +1,31 @@
-//! What a report of a result is made of, and its steps as an animation.
+//! What is said of a result beside its samples, what a report is made of, its steps as an animation.
 
-use crate::app::export::ForReport;
-use crate::app::{ExportCommand, Said, Session, SharedFilm, wording};
+use crate::app::export::{Beside, ForCalibration, ForReport};
+use crate::app::{ExportCommand, Session, SharedFilm};
 
 impl Session {
-    /// The image of the result that is to be written, if it is open, and the words of its calibration.
-    pub(super) fn for_report(&self, command: &ExportCommand) -> Option<ForReport> {
-        let result = match command {
-            ExportCommand::Write { result, options, .. } if options.report => result,
-            ExportCommand::Film { result, .. } => result,
-            _ => return None,
+    /// What is said of the result that is to be written beside its samples: calibrations of its model if
+    /// its image is open, and that image where pictures are asked for.
+    pub(super) fn beside_result(&self, command: &ExportCommand) -> Beside {
+        let (result, pictures) = match command {
+            ExportCommand::Write { result, options, .. } => (result, options.report),
+            ExportCommand::Film { result, .. } => (result, true),
+            _ => return Beside::default(),
         };
-        let document = self.document()?;
-        let entry = self.results.get(*result).filter(|e| document.is_image_of(e))?;
-        let findings = entry
-            .findings
-            .as_ref()
-            .filter(|_| self.results.chosen().is_some_and(|chosen| chosen.id == entry.id));
-        let words = |(c, class): (usize, &crate::app::ClassFindings)| match self.calibrated(c) {
-            Said::Interval(found, file) => {
-                let extent = crate::app::Extent::of(&entry.about().geometry);
-                Some(format!("{}: {}", class.name, wording::conformal(extent, &found, &file)))
-            }
-            _ => None,
+        let (Some(document), Some(entry)) = (self.document(), self.results.get(*result)) else {
+            return Beside::default();
         };
-        let classes = findings.map(|f| f.classes.iter().enumerate().filter_map(words).collect());
-        let window = document.view.window;
-        Some(ForReport {
-            volume: document.volume.clone(),
-            window,
-            calibrated: classes.unwrap_or_default(),
-        })
+        if !document.is_image_of(entry) {
+            return Beside::default();
+        }
+        let model = &entry.about().model.id;
+        let calibration = ForCalibration {
+            files: self.calibrations.of_model(model),
+            card: self.runs.cards().iter().find(|c| c.id == *model).cloned(),
+            modality: document.volume.modality,
+        };
+        let image = || ForReport { volume: document.volume.clone(), window: document.view.window };
+        Beside { report: pictures.then(image), calibration: Some(calibration) }
     }
 
     /// The steps of the shown result's run, with the number of the result.

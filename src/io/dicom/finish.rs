@@ -64,6 +64,14 @@ fn dress(volume: &mut Volume, picture: &Picture, window: Option<Window>) {
         volume.window = window;
         volume.value_unit.clone_from(&picture.facts.value_unit);
         volume.inverted = layout.photometric == Photometric::Monochrome1;
+        if let Some(factor) = picture.facts.uptake {
+            volume.slope *= factor;
+            volume.intercept *= factor;
+            volume.window = volume.window.map(|w| Window {
+                center: w.center * factor,
+                width: (w.width * factor).max(f64::MIN_POSITIVE),
+            });
+        }
     } else if layout.allocated == 32 {
         volume.slope = UPPER_HALF;
         volume.window = Some(Window::from_range(0.0, f64::from(u32::MAX)));

@@ -46,6 +46,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod threads;
+mod uptake;
 mod zip;
 
 pub use beside::files_of_series;

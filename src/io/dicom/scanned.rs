@@ -9,6 +9,7 @@ use super::layout::{Layout, Photometric};
 use super::origin::{Origin, is_disc_index};
 use super::pixels::frames_within;
 use super::plane::{Plane, planes};
+use super::uptake;
 use crate::io::error::{Refusal, one_line};
 use crate::volume::{Modality, Notice};
 use dicom::core::Tag;
@@ -66,6 +67,8 @@ pub(super) struct Picture {
 pub(super) struct Facts {
     pub(super) modality: Modality,
     pub(super) value_unit: Option<String>,
+    /// From activity to standardised uptake, where that is known.
+    pub(super) uptake: Option<f64>,
     /// Frames follow one another in time.
     pub(super) clip: bool,
 }
@@ -165,8 +168,22 @@ fn picture(f: &DicomFile) -> Result<Picture, Refusal> {
     } else {
         None
     };
+    let uptake = (modality == Modality::Pet).then(|| uptake::factor(o));
+    let uptake = uptake.and_then(|found| match found {
+        Ok(factor) => Some(factor),
+        Err(why) => {
+            notices.push(Notice::note(format!(
+                "values are as the file holds them, not standardised uptake (SUV): {why}"
+            )));
+            None
+        }
+    });
+    let value_unit = match uptake {
+        Some(_) => Some("g/mL SUV".into()),
+        None => value_unit,
+    };
     let clip = layout.frames > 1 && Course::of(o, layout.frames, &mut Vec::new()) == Course::Time;
-    Ok(Picture { layout, planes, facts: Facts { modality, value_unit, clip }, notices })
+    Ok(Picture { layout, planes, facts: Facts { modality, value_unit, uptake, clip }, notices })
 }
 
 fn modality(code: Option<&str>) -> Modality {

@@ -44,11 +44,11 @@ pub(super) fn curves_ui(
         }
     });
     let text = "Bold: in the order drawn. Field: 20 random orders. Shaded: the last 10 samples.";
-    ui.label(small(text).color(theme::WEAK));
+    ui.label(small(text).weak());
     if let Some(text) = wording::expected(class) {
-        ui.label(small(text).color(theme::WEAK));
+        ui.label(small(text).weak());
     }
-    ui.label(small(wording::STABLE).color(theme::WEAK));
+    ui.label(small(wording::STABLE).weak());
 }
 
 fn curve_ui(
@@ -59,10 +59,11 @@ fn curve_ui(
     window: usize,
     stop: Option<usize>,
 ) {
+    let colors = theme::colors(ui);
     let (rect, response) = ui.allocate_exact_size(SIZE, Sense::hover());
     let painter = ui.painter();
-    painter.rect_filled(rect, 4.0, theme::RAISED);
-    text(painter, rect.min + vec2(6.0, 3.0), Align2::LEFT_TOP, title, theme::TEXT);
+    painter.rect_filled(rect, 4.0, colors.raised);
+    text(painter, rect.min + vec2(6.0, 3.0), Align2::LEFT_TOP, title, colors.text);
     let plot = Rect::from_min_max(rect.min + vec2(42.0, 22.0), rect.max - vec2(8.0, 18.0));
     let ends = curve.low.iter().chain(&curve.high).copied();
     let (low, high) =
@@ -82,30 +83,30 @@ fn curve_ui(
         Pos2::new(at(from, low).x, plot.top()),
         Pos2::new(plot.right(), plot.bottom()),
     );
-    painter.rect_filled(shade, 0.0, theme::HOVER);
+    painter.rect_filled(shade, 0.0, colors.hover);
     let points = |values: &[f64]| -> Vec<Pos2> {
         (curve.first..).zip(values).map(|(n, &v)| at(n, v)).collect()
     };
     let (lower, upper) = (points(&curve.low), points(&curve.high));
-    let field = theme::SMOKE.gamma_multiply(0.45);
+    let field = colors.smoke.gamma_multiply(0.45);
     for (l, u) in lower.windows(2).zip(upper.windows(2)) {
         let corners = vec![l[0], l[1], u[1], u[0]];
         painter.add(Shape::convex_polygon(corners, field, Stroke::NONE));
     }
-    painter.add(Shape::line(points(&curve.values), Stroke::new(2.2, theme::STRONG)));
+    painter.add(Shape::line(points(&curve.values), Stroke::new(2.2, colors.strong)));
     if let Some(n) = stop.filter(|n| (curve.first..=last).contains(n)) {
         let x = at(n, low).x;
         let line = [Pos2::new(x, plot.top()), Pos2::new(x, plot.bottom())];
-        painter.extend(Shape::dashed_line(&line, Stroke::new(1.0, theme::ACCENT), 4.0, 3.0));
+        painter.extend(Shape::dashed_line(&line, Stroke::new(1.0, colors.accent), 4.0, 3.0));
     }
     for (v, y) in [(high, plot.top()), (low, plot.bottom())] {
         let at = Pos2::new(plot.left() - 4.0, y);
-        text(painter, at, Align2::RIGHT_CENTER, &short(v / scale), theme::WEAK);
+        text(painter, at, Align2::RIGHT_CENTER, &short(v / scale), colors.weak);
     }
     let ends = [(curve.first, plot.left()), (last, plot.right())];
     for (n, x) in ends {
         let at = Pos2::new(x, plot.bottom() + 3.0);
-        text(painter, at, Align2::CENTER_TOP, &n.to_string(), theme::WEAK);
+        text(painter, at, Align2::CENTER_TOP, &n.to_string(), colors.weak);
     }
     let said = format!("{title} after {last} samples: {}", short(value / scale));
     named(&response, &said);

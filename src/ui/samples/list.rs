@@ -1,6 +1,5 @@
 //! The samples one by one, sorted as one likes.
 
-use super::theme;
 use super::word::small;
 use crate::app::{
     Command, Document, Findings, MemberOrder, ResultCommand, Session, ViewCommand, wording,
@@ -20,7 +19,7 @@ pub(super) fn list_ui(
     let Some(entry) = session.results().chosen() else { return };
     let (result, count) = (entry.id, entry.included.count());
     ui.horizontal(|ui| {
-        let label = ui.label(small("Sorted by").color(theme::WEAK));
+        let label = ui.label(small("Sorted by").weak());
         let mut order = document.order;
         let combo = egui::ComboBox::from_id_salt("order").width(200.0).selected_text(order.name());
         let combo = combo.show_ui(ui, |ui| {
@@ -58,5 +57,5 @@ pub(super) fn list_ui(
             });
         }
     });
-    ui.label(small(wording::DEPTH).color(theme::WEAK));
+    ui.label(small(wording::DEPTH).weak());
 }

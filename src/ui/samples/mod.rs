@@ -91,8 +91,14 @@ pub(super) fn panel_ui(
         });
         if document.pair.is_some() {
             let text = hint("Two samples in turns while held", Action::Flicker);
-            ui.label(small(text).color(theme::WEAK));
+            ui.label(small(text).weak());
         }
+    }
+    let tip =
+        hint("Each sample on its own picture, with the same slice and zoom", Action::SampleGrid);
+    let grid = ui.selectable_label(document.view.sample_grid, "Grid of all samples");
+    if grid.on_hover_text(tip).clicked() {
+        commands.push(Action::SampleGrid.into());
     }
     let tip = hint("List, pairs, sizes, and whether there are enough samples", Action::Samples);
     if ui.button("Samples side by side…").on_hover_text(tip).clicked() {
@@ -167,7 +173,7 @@ fn contents_ui(
     let comparison = session.comparisons().of(findings);
     let of_class = comparison.and_then(|c| c.classes.get(index));
     let waits = |ui: &mut egui::Ui| {
-        ui.label(small("setting the samples side by side").color(theme::WEAK));
+        ui.label(small("setting the samples side by side").weak());
     };
     match tab {
         Tab::List => list::list_ui(ui, session, document, findings, index, commands),

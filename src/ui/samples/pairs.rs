@@ -20,6 +20,7 @@ pub(super) fn pairs_ui(
     class: &ClassFindings,
     commands: &mut Vec<Command>,
 ) {
+    let colors = theme::colors(ui);
     let n = class.dice.len();
     let agreement = wording::agreement(class.mean_dice, findings.samples(), class.empty);
     let least = wording::least_pair(class).map_or_else(String::new, |l| format!("; {l}"));
@@ -46,7 +47,7 @@ pub(super) fn pairs_ui(
                 Align2::CENTER_CENTER,
                 &text,
                 FontId::proportional(11.5),
-                theme::WEAK,
+                colors.weak,
             );
         }
     }
@@ -73,11 +74,11 @@ pub(super) fn pairs_ui(
         inside.then_some([d.y as usize, d.x as usize]).filter(|[a, b]| a != b)
     };
     let Some([a, b]) = response.hover_pos().and_then(under) else {
-        ui.label(small("Point at a cell to read its pair; a click shows both.").color(theme::WEAK));
+        ui.label(small("Point at a cell to read its pair; a click shows both.").weak());
         return;
     };
     let at = origin + vec2(b as f32 * cell, a as f32 * cell);
-    let stroke = Stroke::new(1.5, theme::ACCENT);
+    let stroke = Stroke::new(1.5, colors.accent);
     painter.rect_stroke(
         Rect::from_min_size(at, vec2(cell, cell)),
         0.0,

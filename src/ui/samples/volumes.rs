@@ -5,7 +5,7 @@ use super::theme;
 use super::word::{named, small};
 use crate::app::{ClassComparison, ClassFindings, Findings, wording};
 use eframe::egui;
-use egui::{Align2, FontId, Pos2, Rect, Sense, Shape, Stroke, vec2};
+use egui::{Align2, Color32, FontId, Pos2, Rect, Sense, Shape, Stroke, vec2};
 
 const SIZE: egui::Vec2 = vec2(440.0, 190.0);
 
@@ -15,6 +15,7 @@ pub(super) fn volumes_ui(
     class: &ClassFindings,
     compared: &ClassComparison,
 ) {
+    let colors = theme::colors(ui);
     let extent = findings.extent;
     ui.label(small(wording::volumes(extent, class)));
     let values = &class.spread.values;
@@ -45,23 +46,23 @@ pub(super) fn volumes_ui(
         painter.rect_filled(bar, 2.0, theme::rgb(class.color).gamma_multiply(0.45));
         if count > 0 {
             let at = Pos2::new(bar.center().x, bar.top() - 2.0);
-            text(painter, at, Align2::CENTER_BOTTOM, &count.to_string());
+            text(painter, at, Align2::CENTER_BOTTOM, &count.to_string(), colors.text);
         }
     }
-    painter.line_segment([plot.left_bottom(), plot.right_bottom()], Stroke::new(1.0, theme::WEAK));
+    painter.line_segment([plot.left_bottom(), plot.right_bottom()], Stroke::new(1.0, colors.weak));
     for &v in values {
         let at = Pos2::new(x(v), plot.bottom());
         painter.line_segment([at, at + vec2(0.0, 6.0)], Stroke::new(1.5, theme::rgb(class.color)));
     }
     for (v, align) in [(low + room, Align2::LEFT_TOP), (high - room, Align2::RIGHT_TOP)] {
         let at = Pos2::new(x(v), plot.bottom() + 10.0);
-        text(painter, at, align, &wording::size(extent, v));
+        text(painter, at, align, &wording::size(extent, v), colors.text);
     }
     let mut said = Vec::new();
     for (i, (name, v)) in marks.iter().enumerate() {
         let top = rect.top() + 2.0 + 16.0 * i as f32;
         let line = [Pos2::new(x(*v), top + 14.0), Pos2::new(x(*v), plot.bottom())];
-        let stroke = Stroke::new(1.6, theme::STRONG);
+        let stroke = Stroke::new(1.6, colors.strong);
         if i == 0 {
             painter.extend(Shape::dashed_line(&line, stroke, 5.0, 3.0));
         } else {
@@ -69,7 +70,7 @@ pub(super) fn volumes_ui(
         }
         let align = if x(*v) > plot.center().x { Align2::RIGHT_TOP } else { Align2::LEFT_TOP };
         let words = format!("{name} {}", wording::size(extent, *v));
-        text(painter, Pos2::new(x(*v), top), align, &words);
+        text(painter, Pos2::new(x(*v), top), align, &words, colors.text);
         said.push(words);
     }
     let said = said.join("; ");
@@ -79,8 +80,8 @@ pub(super) fn volumes_ui(
     response.on_hover_text(tip);
 }
 
-fn text(painter: &egui::Painter, at: Pos2, align: Align2, text: &str) {
-    painter.text(at, align, text, FontId::proportional(11.5), theme::TEXT);
+fn text(painter: &egui::Painter, at: Pos2, align: Align2, text: &str, color: Color32) {
+    painter.text(at, align, text, FontId::proportional(11.5), color);
 }
 
 /// How many values fall into each of equal bins, the root of their number and one more; the last bin is

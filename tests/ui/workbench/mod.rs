@@ -1,5 +1,6 @@
 //! The uncertainty workbench: where to look, members compared, when there are enough of them.
 
+mod grid;
 mod look;
 mod members;
 mod more;
