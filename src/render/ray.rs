@@ -73,10 +73,7 @@ impl SliceRenderer {
         }
         let uniform = RayUniform::new(paint, ray, image, pixels_per_point);
         let key = (image.variant, ray.maximum);
-        if !self.rays.pipelines.contains_key(&key) {
-            let made = pipeline(&device, target, key);
-            self.rays.pipelines.insert(key, made);
-        }
+        self.rays.pipelines.entry(key).or_insert_with(|| pipeline(&device, target, key));
         let buffer = self.rays.buffers.entry(paint.view).or_insert_with(|| {
             device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some("ray"),

@@ -14,7 +14,8 @@ use std::sync::Arc;
 fn ball() -> Volume {
     let (s, c) = 25f64.to_radians().sin_cos();
     let steps = [[-c, -s, 0.0], [s, -c, 0.0], [0.0, 0.0, 1.6]];
-    let g = Geometry::new([40, 36, 24], Affine::from_columns(steps, [5.0, 30.0, -20.0])).unwrap();
+    let g = Geometry::new([40, 36, 24], Affine::from_columns(steps, [5.0, 30.0, -20.0]))
+        .expect("a lattice");
     let values = (0..g.voxel_count())
         .map(|i| {
             let v = [i % 40, i / 40 % 36, i / 1440].map(|v| v as f64);
@@ -22,7 +23,7 @@ fn ball() -> Volume {
             ((13.0 - r) * 50.0).clamp(-500.0, 500.0) as i16
         })
         .collect();
-    let mut volume = Volume::new(g, 1, Voxels::I16(values)).unwrap();
+    let mut volume = Volume::new(g, 1, Voxels::I16(values)).expect("a lattice");
     (volume.slope, volume.intercept) = (2.0, 0.0);
     volume
 }
@@ -67,7 +68,7 @@ fn cube() -> (Mesh, Vec<[u8; 3]>) {
             [-4.0, -4.0, -4.0],
         ),
     )
-    .unwrap();
+    .expect("a lattice");
     let labels: Vec<u8> = (0..1728)
         .map(|i| u8::from([i % 12, i / 12 % 12, i / 144].iter().all(|v| (3..9).contains(v))))
         .collect();

@@ -186,11 +186,9 @@ mod tests {
 
     #[test]
     fn what_is_missing_or_a_vendors_own_is_named() {
-        let why = |change: fn(&mut InMemDicomObject, &mut InMemDicomObject)| {
-            factor(&pet(change)).unwrap_err()
-        };
-        for (said, change) in [
-            ("Units is CNTS", (|o, _| put(o, tags::UNITS, VR::CS, "CNTS")) as fn(&mut _, &mut _)),
+        type Change = fn(&mut InMemDicomObject, &mut InMemDicomObject);
+        let cases: [(&str, Change); 9] = [
+            ("Units is CNTS", |o, _| put(o, tags::UNITS, VR::CS, "CNTS")),
             ("CorrectedImage does not hold ATTN", |o, _| {
                 put(o, tags::CORRECTED_IMAGE, VR::CS, "DECY");
             }),
@@ -211,8 +209,9 @@ mod tests {
             ("the time of RadiopharmaceuticalStartTime cannot be read", |_, drug| {
                 put(drug, tags::RADIOPHARMACEUTICAL_START_TIME, VR::TM, "noon");
             }),
-        ] {
-            let found = why(change);
+        ];
+        for (said, change) in cases {
+            let found = factor(&pet(change)).unwrap_err();
             assert!(found.contains(said), "{said}: {found}");
         }
     }
