@@ -1,12 +1,13 @@
-//! 3-D convolution with long kernels (7x7x7) straight from the padded input, without a column matrix: the
-//! taps of a row lie beside one another, so each row of taps is a piece of a matrix product of the register
-//! kernels of [`super::winograd_kernels`] (as indirect convolution, Dukhan 2019, arXiv 1907.02129).
+//! 3-D convolution with long kernels (7x7x7) straight from the padded input, without a column matrix:
+//! forward by [`super::row_kernels`]; for the gradient of the kernels the taps of a row lie beside one
+//! another, so each row of taps is a piece of a matrix product of [`super::winograd_kernels`].
 //!
 //! Any stride and padding, no dilation along the rows. Every sum runs in an order that the sizes alone
 //! decide.
 
 use super::columns3d::Sizes;
 use super::element::Real;
+use super::row_kernels::{CHANNELS, GROUP, Rows};
 use super::shared::Shared;
 use super::winograd::padded;
 use super::winograd_kernels::{BLOCK_ROWS, Kernels, Product};
@@ -24,35 +25,57 @@ pub(super) fn pays(s: &Sizes) -> bool {
     s.kernel[2] >= SHORTEST && s.co >= 8 && s.dilation[2] == 1
 }
 
-/// The input with its zeros, and room behind it: rows are read up to whole blocks.
+/// The input with its zeros, and room behind it: rows are read up to whole vectors and blocks. Of each row
+/// first the elements 0, `phases`, 2·`phases` …, then 1, `phases` + 1 …
 struct Padded<T> {
     values: Vec<T>,
     rows: [usize; 2],
-    row: usize,
+    phases: usize,
+    /// Elements of a phase of a row.
+    phase: usize,
 }
 
 impl<T: Real> Padded<T> {
-    fn new(x: &[T], s: &Sizes) -> Self {
+    fn new(x: &[T], s: &Sizes, phases: usize) -> Self {
         let [d, h, w] = s.input;
         let wide: [usize; 3] = std::array::from_fn(|a| s.input[a] + 2 * s.pad[a]);
-        let plane = wide.iter().product::<usize>();
-        let room = s.stride[2] * BLOCK_ROWS + 2 * BLOCK_ROWS;
+        let phase = wide[2].div_ceil(phases);
+        let plane = wide[0] * wide[1] * phases * phase;
+        let room = (s.stride[2] + 2) * 2 * BLOCK_ROWS;
         let mut values = vec![T::default(); s.b * s.ci * plane + room];
         let planes = values.par_chunks_mut(plane).zip(x.par_chunks(d * h * w));
         planes.for_each(|(to, from)| {
             for (i, row) in from.chunks(w).enumerate() {
                 let (z, y) = (i / h + s.pad[0], i % h + s.pad[1]);
-                to[(z * wide[1] + y) * wide[2] + s.pad[2]..][..w].copy_from_slice(row);
+                let to = &mut to[(z * wide[1] + y) * phases * phase..][..phases * phase];
+                let pad = s.pad[2];
+                for (p, to) in to.chunks_mut(phase).enumerate() {
+                    let first = (p + phases - pad % phases) % phases;
+                    let from = row.get(first..).unwrap_or_default().iter().step_by(phases);
+                    let to = to[(first + pad) / phases..].iter_mut();
+                    to.zip(from).for_each(|(to, v)| *to = *v);
+                }
             }
         });
-        Self { values, rows: [wide[0], wide[1]], row: wide[2] }
+        Self { values, rows: [wide[0], wide[1]], phases, phase }
     }
 
-    /// Where output row `r` of image `b` finds the row of taps `kz`, `ky` of channel `c`.
-    fn at(&self, s: &Sizes, (b, r): (usize, usize), (c, kz, ky): (usize, usize, usize)) -> usize {
-        let z = r / s.output[1] * s.stride[0] + kz * s.dilation[0];
-        let y = r % s.output[1] * s.stride[1] + ky * s.dilation[1];
-        (((b * s.ci + c) * self.rows[0] + z) * self.rows[1] + y) * self.row
+    /// Where output row `r` of image `b` begins.
+    fn start(&self, s: &Sizes, b: usize, r: usize) -> usize {
+        let (z, y) = (r / s.output[1] * s.stride[0], r % s.output[1] * s.stride[1]);
+        ((b * s.ci * self.rows[0] + z) * self.rows[1] + y) * self.phases * self.phase
+    }
+
+    /// How far behind that the row of taps `kz`, `ky` of channel `c` lies.
+    fn piece(&self, s: &Sizes, (c, kz, ky): (usize, usize, usize)) -> usize {
+        let (z, y) = (kz * s.dilation[0], ky * s.dilation[1]);
+        ((c * self.rows[0] + z) * self.rows[1] + y) * self.phases * self.phase
+    }
+
+    /// How far behind that a tap lies.
+    fn tap(&self, s: &Sizes, kx: usize) -> usize {
+        let x = kx * s.dilation[2];
+        x % self.phases * self.phase + x / self.phases
     }
 }
 
@@ -64,48 +87,53 @@ fn rows_of_taps(s: &Sizes) -> impl Iterator<Item = (usize, usize, usize)> {
 
 /// `x` `[b, ci, input]` by kernels `[co, ci, kernel]`.
 pub(super) fn forward<T: Real>(x: &[T], k: &[T], s: &Sizes, kernels: &Kernels<T>) -> Vec<T> {
-    let (cop, kw) = (padded(s.co, kernels.lanes), s.kernel[2]);
     let (all, ow, taps) = (s.output[0] * s.output[1], s.output[2], s.ci * s.taps());
-    let x = Padded::new(x, s);
-    // The channels of the output beside one another.
-    let mut weights = vec![T::default(); taps * cop];
+    let x = Padded::new(x, s, s.stride[2]);
+    let pieces: Vec<usize> = rows_of_taps(s).map(|of| x.piece(s, of)).collect();
+    let steps: Vec<usize> = (0..s.kernel[2]).map(|kx| x.tap(s, kx)).collect();
+    // A few channels of the output beside one another.
+    let mut weights = vec![T::default(); s.co.div_ceil(CHANNELS) * taps * CHANNELS];
     for (c, own) in k.chunks(taps).enumerate() {
-        own.iter().enumerate().for_each(|(i, &w)| weights[i * cop + c] = w);
+        let to = &mut weights[c / CHANNELS * taps * CHANNELS..][..taps * CHANNELS];
+        own.iter().enumerate().for_each(|(i, &w)| to[i * CHANNELS + c % CHANNELS] = w);
     }
-    let columns = padded(ow, BLOCK_ROWS);
+    let vectors = ow.div_ceil(kernels.lanes);
+    let width = (ROWS * vectors).next_multiple_of(GROUP) * kernels.lanes;
     let mut out = vec![T::default(); s.b * s.co * all * ow];
     let shared = Shared(out.as_mut_ptr());
     let tasks = all.div_ceil(ROWS);
     (0..s.b * tasks).into_par_iter().for_each_init(
-        || (vec![T::default(); columns * cop], Vec::new()),
-        |(sums, pieces), task| {
+        || (vec![T::default(); CHANNELS * width], Vec::new()),
+        |(sums, at), task| {
             let (b, first) = (task / tasks, task % tasks * ROWS);
-            for r in first..(first + ROWS).min(all) {
-                pieces.clear();
-                pieces.extend(rows_of_taps(s).map(|of| x.at(s, (b, r), of)));
-                // SAFETY: the padded input has room for whole blocks of rows, `sums` holds them, and
-                // the weights have `kw` rows of `cop` for each piece.
+            let rows = first..(first + ROWS).min(all);
+            at.clear();
+            for r in rows.clone() {
+                let start = x.start(s, b, r);
+                at.extend((0..vectors).map(|v| start + v * kernels.lanes));
+            }
+            // What fills the last group is computed twice and left.
+            at.resize(at.len().next_multiple_of(GROUP), at[0]);
+            for (block, weights) in weights.chunks(taps * CHANNELS).enumerate() {
+                // SAFETY: the padded input has room for whole vectors, `sums` for all of them, and the
+                // weights have a factor for each tap and channel.
                 unsafe {
-                    (kernels.product)(Product {
-                        rows: columns,
-                        k: kw,
-                        pieces,
-                        vectors: cop / kernels.lanes,
-                        a: x.values.as_ptr(),
-                        a_row: s.stride[2],
-                        a_k: 1,
-                        b: weights.as_ptr(),
-                        b_row: Some(cop),
+                    (kernels.rows)(Rows {
+                        x: x.values.as_ptr(),
+                        at,
+                        pieces: &pieces,
+                        taps: &steps,
+                        weights: weights.as_ptr(),
                         c: sums.as_mut_ptr(),
-                        c_row: cop,
-                        add: false,
+                        c_row: width,
                     });
                 }
-                for c in 0..s.co {
-                    let to = shared.at((b * s.co + c) * all * ow + r * ow);
-                    for x in 0..ow {
+                for (q, sums) in sums.chunks(width).enumerate().take(s.co - block * CHANNELS) {
+                    let c = block * CHANNELS + q;
+                    for (r, sums) in rows.clone().zip(sums.chunks(vectors * kernels.lanes)) {
+                        let to = shared.at(((b * s.co + c) * all + r) * ow);
                         // SAFETY: the row of this channel, written by this task only.
-                        unsafe { to.add(x).write(sums[x * cop + c]) };
+                        unsafe { to.copy_from_nonoverlapping(sums.as_ptr(), ow) };
                     }
                 }
             }
@@ -123,7 +151,7 @@ pub(super) fn weight_gradient<T: Real>(
 ) -> Vec<T> {
     let (cop, kw) = (padded(s.co, kernels.lanes), s.kernel[2]);
     let (all, ow) = (s.output[0] * s.output[1], s.output[2]);
-    let (x, total) = (Padded::new(x, s), s.b * all);
+    let (x, total) = (Padded::new(x, s, 1), s.b * all);
     let (lines, wide) = (s.ci * s.kernel[0] * s.kernel[1], padded(kw, BLOCK_ROWS));
     let parts = WEIGHT_PARTS.min(total);
     let partial: Vec<Vec<T>> = (0..parts)
@@ -143,7 +171,8 @@ pub(super) fn weight_gradient<T: Real>(
                 }
                 for (i, of) in rows_of_taps(s).enumerate() {
                     pieces.clear();
-                    pieces.extend(rows.clone().map(|r| x.at(s, (r / all, r % all), of)));
+                    let piece = x.piece(s, of);
+                    pieces.extend(rows.clone().map(|r| x.start(s, r / all, r % all) + piece));
                     // SAFETY: as in `forward`, with taps as rows.
                     unsafe {
                         (kernels.product)(Product {

@@ -31,6 +31,7 @@ mod pool3d;
 mod relu;
 mod resample;
 mod resize3d;
+mod row_kernels;
 mod shared;
 mod softmax;
 mod update;

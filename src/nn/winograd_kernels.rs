@@ -8,6 +8,7 @@
 
 use super::element::Real;
 use super::lanes::{Lanes, Plain};
+use super::row_kernels::{Rows, rows};
 
 /// Points of a 6x6 tile.
 pub(super) const POINTS: usize = 36;
@@ -507,9 +508,14 @@ unsafe fn weight_gradient<L: Lanes>(
     }
 }
 
-/// One register block: `R` rows of `V` vectors.
+/// One register block: `R` rows of `V` vectors. `STEP` is `a_row` where the compiler is to know it, which
+/// saves pointers; else 0.
 #[inline(always)]
-unsafe fn block<L: Lanes, const R: usize, const V: usize>(p: &Product<L::T>, b_row: usize) {
+unsafe fn block<L: Lanes, const R: usize, const V: usize, const STEP: usize>(
+    p: &Product<L::T>,
+    b_row: usize,
+) {
+    let a_row = if STEP == 0 { p.a_row } else { STEP };
     // SAFETY: passed on to the caller.
     unsafe {
         let mut sum = [[L::splat(L::T::default()); V]; R];
@@ -522,7 +528,7 @@ unsafe fn block<L: Lanes, const R: usize, const V: usize>(p: &Product<L::T>, b_r
                     columns[v] = L::load(b.add(v * L::N));
                 }
                 for r in 0..R {
-                    let factor = L::splat(*a.add(r * p.a_row));
+                    let factor = L::splat(*a.add(r * a_row));
                     for v in 0..V {
                         sum[r][v] = factor.mul_add(columns[v], sum[r][v]);
                     }
@@ -562,11 +568,12 @@ unsafe fn product<L: Lanes>(p: Product<L::T>) {
                     c: p.c.add(row * p.c_row + start * L::N),
                     ..p
                 };
-                match width {
-                    1 if double => block::<L, { 2 * BLOCK_ROWS }, 1>(&one, b_row),
-                    1 => block::<L, BLOCK_ROWS, 1>(&one, b_row),
-                    2 => block::<L, BLOCK_ROWS, 2>(&one, b_row),
-                    _ => block::<L, BLOCK_ROWS, 3>(&one, b_row),
+                match (width, p.a_row) {
+                    (1, _) if double => block::<L, { 2 * BLOCK_ROWS }, 1, 0>(&one, b_row),
+                    (1, 1) => block::<L, BLOCK_ROWS, 1, 1>(&one, b_row),
+                    (1, _) => block::<L, BLOCK_ROWS, 1, 0>(&one, b_row),
+                    (2, _) => block::<L, BLOCK_ROWS, 2, 0>(&one, b_row),
+                    _ => block::<L, BLOCK_ROWS, 3, 0>(&one, b_row),
                 }
                 row += if double { 2 * BLOCK_ROWS } else { BLOCK_ROWS };
             }
@@ -587,6 +594,7 @@ pub(super) struct Kernels<T> {
     pub(super) weights: unsafe fn(Weights<T>, usize, Points<T>),
     pub(super) weight_gradient: Inverse<T>,
     pub(super) product: unsafe fn(Product<T>),
+    pub(super) rows: unsafe fn(Rows<T>),
 }
 
 /// The types that Winograd's convolution is for.
@@ -618,6 +626,7 @@ pub(super) fn plain<T: Real>() -> Kernels<T> {
         weights: weights::<Plain<T>>,
         weight_gradient: weight_gradient::<Plain<T>>,
         product: product::<Plain<T>>,
+        rows: rows::<Plain<T>>,
     }
 }
 
@@ -626,7 +635,7 @@ macro_rules! stamp {
     ($name:ident, $lanes:ty, $features:literal) => {
         pub(super) mod $name {
             use super::super::lanes::{self, Lanes};
-            use super::{Kernels, Patch, Points, Product, Weights};
+            use super::{Kernels, Patch, Points, Product, Rows, Weights};
             type Own = $lanes;
 
             // SAFETY of all: that of the function of the same name, on a machine with $features.
@@ -667,10 +676,23 @@ macro_rules! stamp {
             unsafe fn product(p: Product<f32>) {
                 unsafe { super::product::<Own>(p) }
             }
+            #[target_feature(enable = $features)]
+            unsafe fn rows(r: Rows<f32>) {
+                unsafe { super::rows::<Own>(r) }
+            }
 
             /// Only for machines with the features.
             pub(in super::super) fn kernels() -> Kernels<f32> {
-                Kernels { lanes: Own::N, input, error, output, weights, weight_gradient, product }
+                Kernels {
+                    lanes: Own::N,
+                    input,
+                    error,
+                    output,
+                    weights,
+                    weight_gradient,
+                    product,
+                    rows,
+                }
             }
         }
     };
