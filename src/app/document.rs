@@ -1,9 +1,10 @@
 //! The open image and how it is being looked at.
 
 use super::axis::best_axis;
+use super::target::Target;
 use super::{
     BesideResult, Compared, Findings, Flicker, Fused, LabelLayer, MemberOrder, PlaneView,
-    ResultEntry, SeriesList, Turns, View,
+    ResultEntry, Second, SeriesList, Turns, View,
 };
 use crate::ensemble::Measure;
 use crate::volume::{LabelMap, Notice, Severity, Volume, Window};
@@ -94,18 +95,6 @@ pub struct Opened {
     pub series: Option<usize>,
     /// Slices as stored, not resampled onto a rectangular grid.
     pub raw_geometry: bool,
-}
-
-/// Where an image goes that is opened.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Target {
-    /// In place of the open one.
-    #[default]
-    Instead,
-    /// Over the open one.
-    Over,
-    /// Beside the open one.
-    Beside,
 }
 
 /// What a loading thread hands over: all that needs more than a moment is in here already.
@@ -305,5 +294,20 @@ impl Document {
 
     pub(super) fn set_crosshair(&mut self, voxel: [usize; 3]) {
         self.view.set_voxel(self.volume.geometry(), voxel);
+    }
+
+    /// What can be compared with the image: another result comes before another image.
+    pub fn second(&self) -> Option<Second<'_>> {
+        let result = self.beside_result.as_ref().map(Second::Result);
+        result.or(self.fused.as_ref().map(Second::Image))
+    }
+
+    /// It has panes of its own.
+    pub fn is_beside(&self) -> bool {
+        match self.second() {
+            Some(Second::Result(_)) => true,
+            Some(Second::Image(fused)) => fused.look.beside,
+            None => false,
+        }
     }
 }

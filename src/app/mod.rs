@@ -70,6 +70,7 @@ mod solids;
 mod space_view;
 mod steering;
 mod surfaces;
+mod target;
 mod task;
 mod taste;
 mod tour;

@@ -1,11 +1,12 @@
 //! What is being opened, what there is to choose from, and what was refused.
 
 use super::beside::Beside;
-use super::document::{Loaded, Target};
+use super::document::Loaded;
 use super::label_layer::LabelOffer;
 use super::reading::{Answer, Loading, Request};
 use super::series::Chooser;
 use super::shell::Shell;
+use super::target::Target;
 use super::{Document, Documents, Level, OpenCommand, Origin, Panel, Wake};
 use crate::demo;
 use std::path::PathBuf;

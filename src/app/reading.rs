@@ -1,9 +1,10 @@
 //! Reading without holding up the window: on its own thread, with progress, a first picture, and an
 //! end when nobody waits for it any more.
 
-use super::document::{Loaded, Opened, Target};
+use super::document::{Loaded, Opened};
 use super::label_layer::{LabelLayer, LabelOffer};
 use super::series::SeriesList;
+use super::target::Target;
 use super::task::Task;
 use super::{Origin, Picture, Wake};
 use crate::demo::{self, DemoInfo};

@@ -1,6 +1,6 @@
 //! What is compared with the open image: another study on the same slices, or another result of it.
 
-use super::{Document, FLICKER_S, Findings, Fused};
+use super::{FLICKER_S, Findings, Fused};
 use std::sync::Arc;
 
 /// Another result of the open image.
@@ -34,23 +34,6 @@ impl Turns {
         let turns = (now - *self.since.get_or_insert(now)) / FLICKER_S;
         self.second = turns.floor() % 2.0 == 0.0;
         (1.0 - turns.fract()) * FLICKER_S
-    }
-}
-
-impl Document {
-    /// What can be compared with the image: another result comes before another image.
-    pub fn second(&self) -> Option<Second<'_>> {
-        let result = self.beside_result.as_ref().map(Second::Result);
-        result.or(self.fused.as_ref().map(Second::Image))
-    }
-
-    /// It has panes of its own.
-    pub fn is_beside(&self) -> bool {
-        match self.second() {
-            Some(Second::Result(_)) => true,
-            Some(Second::Image(fused)) => fused.look.beside,
-            None => false,
-        }
     }
 }
 

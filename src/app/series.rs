@@ -1,6 +1,6 @@
 //! Several series under one name: what there is, what each looks like, and which one is marked.
 
-use super::document::Target;
+use super::target::Target;
 use super::task::Task;
 use super::{Picture, Wake};
 use crate::io::{Listing, SeriesInfo};

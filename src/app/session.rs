@@ -8,7 +8,7 @@ mod report;
 mod solid;
 
 use super::calibrations::{Calibrations, Said};
-use super::document::{Loaded, Target};
+use super::document::Loaded;
 use super::documents::Documents;
 use super::editing::{Editing, Measured, Saving, session_file};
 use super::export::{Beside, Exports};
@@ -17,6 +17,7 @@ use super::result_list::ResultList;
 use super::runs::Runs;
 use super::shell::Shell;
 use super::solids::Solids;
+use super::target::Target;
 use super::{
     Command, Comparisons, Document, EditedMask, Engine, ExportCommand, Exporter, Fused, FusedLook,
     Level, OpenCommand, Origin, Panel, ResultEntry, Run, RunCommand, ShellCommand, TOUR_DEMO, Tour,

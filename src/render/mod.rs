@@ -30,8 +30,7 @@ pub use callback::{
 pub use error::RenderError;
 pub use map::SliceMap;
 pub use pass::{SliceRenderer, shader_sources};
-pub use ray::{RayPaint, TransferTable};
 pub use scene::{
-    Cut, HeatStyle, ImageId, Interpolation, LabelStyle, LayerId, MeshId, Over, Palette, SlicePaint,
-    SpacePaint,
+    Cut, HeatStyle, ImageId, Interpolation, LabelStyle, LayerId, MeshId, Over, Palette, RayPaint,
+    SlicePaint, SpacePaint, TransferTable,
 };

@@ -2,7 +2,6 @@
 //! bind group per view, because all views are prepared before the first is drawn.
 
 use super::ground::Ground;
-use super::ray::{RAY, Rays};
 use super::space_pictures::{PICTURE, SURFACE, Space, depth_state};
 use super::texture::{Encoding, Lattice, Stored, VoxelTexture, heat_texels};
 use super::uniform::{Features, Resident, SliceUniform, Target};
@@ -51,6 +50,15 @@ impl Variant {
         };
         format!("alias Stored = {stored};\n{lattice}\n{shader}")
     }
+}
+
+pub(super) const RAY: &str = include_str!("../../shaders/ray.wgsl");
+
+/// Pipelines that cast rays, one for each kind of texture, and the buffers of each view.
+#[derive(Default)]
+pub(super) struct Rays {
+    pub(super) pipelines: HashMap<(Variant, bool), wgpu::RenderPipeline>,
+    pub(super) buffers: HashMap<u64, wgpu::Buffer>,
 }
 
 /// Every shader as it is handed to the device: name and WGSL.

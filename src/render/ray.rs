@@ -1,39 +1,10 @@
-//! Casting rays through an image: what a view asks for, and the pass that does it after surfaces and
-//! slices, whose depth ends the rays. Emission and absorption after Max, "Optical models for direct
+//! Casting rays through an image: the pass that does it after surfaces and slices, whose depth ends the rays. Emission and absorption after Max, "Optical models for direct
 //! volume rendering" (1995).
 
-use super::pass::{SliceRenderer, Variant};
-use super::{ImageId, RenderError, SpacePaint};
-use crate::volume::Window;
+use super::pass::{RAY, SliceRenderer, Variant};
+use super::{RayPaint, RenderError, SpacePaint};
 use bytemuck::{Pod, Zeroable};
 use eframe::egui_wgpu::wgpu;
-use std::collections::HashMap;
-use std::sync::Arc;
-
-pub(super) const RAY: &str = include_str!("../../shaders/ray.wgsl");
-
-/// Colour (sRGB) and opacity per unit of length, 0 to 1, over the window's values from below to above.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TransferTable(pub [([u8; 3], f32); 256]);
-
-/// An image of one channel, seen through. Parallel rays; values between voxels are interpolated.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RayPaint {
-    pub image: ImageId,
-    /// Voxel coordinates (centres at integers) from points and depth of the view: rows x, y, z; columns
-    /// x, y, depth, 1.
-    pub voxel_from_view: [[f64; 4]; 3],
-    /// Voxels from a world coordinate, without its origin: turns gradients into the world.
-    pub voxel_from_world: [[f64; 3]; 3],
-    /// Depth from one sample of a ray to the next, and the length of that in units of the opacities.
-    pub step: f64,
-    pub step_length: f64,
-    /// The values that the table reaches over, in rescaled units.
-    pub window: Window,
-    pub table: Arc<TransferTable>,
-    /// The greatest value of each ray alone.
-    pub maximum: bool,
-}
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -45,13 +16,6 @@ struct RayUniform {
     step: [f32; 4],
     window: [f32; 4],
     table: [[f32; 4]; 256],
-}
-
-/// Pipelines, one for each kind of texture, and the buffers of each view.
-#[derive(Default)]
-pub(super) struct Rays {
-    pipelines: HashMap<(Variant, bool), wgpu::RenderPipeline>,
-    buffers: HashMap<u64, wgpu::Buffer>,
 }
 
 impl SliceRenderer {

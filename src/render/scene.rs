@@ -132,8 +132,31 @@ pub struct SpacePaint {
     pub slices: Vec<SlicePaint>,
     pub meshes: Vec<MeshId>,
     /// An image that is seen through, before what lies behind.
-    pub ray: Option<super::RayPaint>,
+    pub ray: Option<RayPaint>,
     pub background: [u8; 3],
+}
+
+/// Colour (sRGB) and opacity per unit of length, 0 to 1, over the window's values from below to above.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TransferTable(pub [([u8; 3], f32); 256]);
+
+/// An image of one channel, seen through. Parallel rays; values between voxels are interpolated.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RayPaint {
+    pub image: ImageId,
+    /// Voxel coordinates (centres at integers) from points and depth of the view: rows x, y, z; columns
+    /// x, y, depth, 1.
+    pub voxel_from_view: [[f64; 4]; 3],
+    /// Voxels from a world coordinate, without its origin: turns gradients into the world.
+    pub voxel_from_world: [[f64; 3]; 3],
+    /// Depth from one sample of a ray to the next, and the length of that in units of the opacities.
+    pub step: f64,
+    pub step_length: f64,
+    /// The values that the table reaches over, in rescaled units.
+    pub window: Window,
+    pub table: Arc<TransferTable>,
+    /// The greatest value of each ray alone.
+    pub maximum: bool,
 }
 
 impl SlicePaint {

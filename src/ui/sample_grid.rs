@@ -3,85 +3,24 @@
 //! majority takes its place.
 
 use super::edit_view::Taken;
-use super::grid::{self, Grid, Key, Points};
 use super::navigate::navigate;
 use super::pane_map::PaneMap;
 use super::residency::Residency;
+use super::sample_lines::Of;
+use super::slice_paint::slice;
 use super::view::{self, ViewLocal};
 use super::{marks, theme};
-use crate::app::{Command, Document, Findings, ResultCommand, ResultEntry, Session, ViewCommand};
+use crate::app::{Command, Findings, ResultCommand, ResultEntry, Session, ViewCommand};
 use eframe::egui;
-use egui::{Align2, Pos2, Rect, Sense, Shape, Stroke, StrokeKind, vec2};
-use rayon::prelude::*;
+use egui::{Align2, Pos2, Rect, Sense, Stroke, StrokeKind, vec2};
 use std::sync::Arc;
 
 /// Between two tiles, in points.
 const GAP: f32 = 2.0;
 /// Height of a tile's name.
 const NAME: f32 = 20.0;
-/// Soft values of 255 from which on a voxel belongs to a sample.
-const INSIDE: f32 = 127.5;
 /// Told apart from the planes and what lies over them.
 const FIRST_VIEW: u64 = 1000;
-
-/// Whose outline.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Of {
-    Sample(usize),
-    Majority,
-}
-
-/// Outlines of the last drawn slice, of every sample.
-#[derive(Default)]
-pub(super) struct SampleLines {
-    key: Option<Key>,
-    lines: Vec<(Of, usize, Points)>,
-}
-
-impl SampleLines {
-    fn sync(&mut self, findings: &Findings, map: &PaneMap) {
-        let key = grid::key(findings, map);
-        if self.key == Some(key) {
-            return;
-        }
-        self.key = Some(key);
-        self.lines.clear();
-        let Some(grid) = Grid::of(findings, map) else { return };
-        let (classes, half) = (findings.classes.len(), findings.samples().div_ceil(2));
-        for class in 0..classes {
-            let count = findings.count(class);
-            let values = grid.values(|i| count.get(i).map_or(0.0, |&k| f32::from(k)));
-            let found = grid.lines(&values, half as f32 - 0.5);
-            self.lines.extend(found.into_iter().map(|line| (Of::Majority, class, line)));
-        }
-        let of_sample = |sample: usize| {
-            let of_class = |class: usize| {
-                let values = grid.values(|i| findings.member_value(sample, class, i));
-                let found = grid.lines(&values, INSIDE);
-                found.into_iter().map(move |line| (Of::Sample(sample), class, line))
-            };
-            (0..classes).flat_map(of_class).collect::<Vec<_>>()
-        };
-        self.lines.par_extend((0..findings.included.drawn()).into_par_iter().flat_map(of_sample));
-    }
-
-    fn paint(
-        &self,
-        painter: &egui::Painter,
-        map: &PaneMap,
-        (findings, document): (&Findings, &Document),
-        of: Of,
-    ) {
-        for (whose, class, line) in &self.lines {
-            let hidden = document.overlays.hidden_classes.contains(class);
-            let Some(own) = findings.classes.get(*class).filter(|_| *whose == of && !hidden) else {
-                continue;
-            };
-            let points: Vec<Pos2> = line.iter().map(|&p| map.point(p)).collect();
-            painter.add(Shape::line(points, Stroke::new(1.8, theme::rgb(own.color))));
-        }
-    }
-}
 
 /// What the grid would show, if it is asked for and there is something: a result of several samples.
 pub(super) fn shown(session: &Session) -> Option<(&ResultEntry, &Arc<Findings>)> {
@@ -136,7 +75,7 @@ pub(super) fn grid_ui(
         };
         let responses = tile.ui(ui, session, &map, local, commands);
         let painter = ui.painter().with_clip_rect(map.area);
-        painter.add(view::slice(document, &map, FIRST_VIEW + k as u64).shape(map.area));
+        painter.add(slice(document, &map, FIRST_VIEW + k as u64).shape(map.area));
         let held = responses[1].is_pointer_button_down_on();
         if document.overlays.segmentation && !document.overlays.held_back {
             let of = if held { Of::Majority } else { Of::Sample(sample) };

@@ -3,10 +3,10 @@
 
 use super::input::hint;
 use super::lines::{self, Lines};
-use super::navigate::navigate;
+use super::navigate::{Pointer, navigate};
 use super::pane_map::PaneMap;
 use super::residency;
-use super::view::{self, ViewLocal};
+use super::slice_paint::{fused_paint, slice};
 use super::{edit_view::Taken, marks, theme};
 use crate::app::{Action, Command, Document, Link, Pane, Second, Session, ViewCommand, pane_name};
 use crate::render::SlicePaint;
@@ -37,7 +37,7 @@ pub(super) fn second_ui(
     area: Rect,
     axis: usize,
     session: &Session,
-    local: &mut ViewLocal,
+    (pointer, lines): (&mut Pointer, &mut SecondLines),
     commands: &mut Vec<Command>,
 ) {
     let (Some(document), Some(second)) =
@@ -53,13 +53,13 @@ pub(super) fn second_ui(
     };
     let response = ui.interact(area, ui.scope_id().with(("second", axis)), Sense::click_and_drag());
     response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Canvas, true, &name));
-    navigate(ui, &response, session, &map, Taken::default(), &mut local.pointer, commands);
+    navigate(ui, &response, session, &map, Taken::default(), pointer, commands);
     if response.double_clicked_by(PointerButton::Primary) && !g.is_2d() {
         let alone = document.view.maximised.is_some();
         commands.push(ViewCommand::Maximise((!alone).then_some(Pane::Plane(axis))).into());
     }
     let painter = ui.painter().with_clip_rect(area);
-    paint(&painter, document, second, &map, &mut local.second);
+    paint(&painter, document, second, &map, lines);
     response.on_hover_text(hint("In turns with the image while held", Action::Turns));
 }
 
@@ -71,7 +71,7 @@ pub(super) fn paint(
     map: &PaneMap,
     local: &mut SecondLines,
 ) {
-    let bare = view::slice(document, map, FIRST_VIEW + map.axis as u64);
+    let bare = slice(document, map, FIRST_VIEW + map.axis as u64);
     let held = document.overlays.held_back;
     let colors = theme::ON_IMAGE;
     let mut words = Vec::new();
@@ -80,7 +80,7 @@ pub(super) fn paint(
             let paint = SlicePaint {
                 over: None,
                 invert: fused.volume.inverted,
-                ..view::fused_paint(fused, document, map, &bare)
+                ..fused_paint(fused, document, map, &bare)
             };
             debug_assert_eq!(paint.image, residency::fused_id(fused.id));
             painter.add(paint.shape(map.area));

@@ -1,7 +1,8 @@
 //! The scan in the 3-D pane: seen through by one of the presets of its kind.
 
+use super::eye::Eye;
 use super::residency::Residency;
-use super::space::Eye;
+
 use crate::app::{Document, SpaceView, transfers};
 use crate::render::{RayPaint, TransferTable};
 use eframe::egui;

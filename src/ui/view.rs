@@ -7,16 +7,14 @@ use super::navigate::{Pointer, navigate};
 use super::outline::Outline;
 use super::pane_map::PaneMap;
 use super::residency::{self, Residency};
-use super::sample_grid::SampleLines;
+use super::sample_lines::SampleLines;
 use super::second::{self, SecondLines};
+use super::slice_paint::{fused_paint, slice};
 use super::{marks, sliders, theme};
 use crate::app::{
-    Command, Compared, Document, Findings, Fused, Pane, Session, Shown, Tool, ViewCommand,
-    pane_name,
+    Command, Compared, Document, Findings, Pane, Session, Shown, Tool, ViewCommand, pane_name,
 };
-use crate::render::{
-    ColorMap, Cut, HeatStyle, Interpolation, LabelStyle, Over, SliceMap, SlicePaint,
-};
+use crate::render::{ColorMap, HeatStyle, LabelStyle, Over, SlicePaint};
 use eframe::egui;
 use egui::{PointerButton, Pos2, Rect, Sense};
 use std::sync::Arc;
@@ -53,6 +51,7 @@ pub(super) fn plane_ui(
     if document.is_beside() {
         let [own, beside] = second::halves(whole, if slices > 1 { SLIDER } else { 0.0 });
         area = own;
+        let local = (&mut local.pointer, &mut local.second);
         second::second_ui(ui, beside, axis, session, local, commands);
     }
     let whole = area;
@@ -232,68 +231,4 @@ impl<'a> Styles<'a> {
         });
         Self { heat, labels, mapped, lined: lines.filter(|_| masks), compared }
     }
-}
-
-/// The bare slice; `view` tells it from everything else that is drawn in the same frame.
-pub(super) fn slice(document: &Document, map: &PaneMap, view: u64) -> SlicePaint {
-    let ground = theme::ON_IMAGE.canvas;
-    SlicePaint {
-        view,
-        image: Residency::image(document),
-        axis: map.axis,
-        index: map.slice,
-        map: map.slice_map().unwrap_or(SliceMap { voxel_from_point: [[0.0; 3]; 2] }),
-        cut: cut(document, map),
-        in_space: None,
-        window: document.view.window,
-        invert: document.view.invert,
-        interpolation: Interpolation::Linear,
-        background: [ground.r(), ground.g(), ground.b()],
-        over: None,
-        heat: None,
-        labels: None,
-    }
-}
-
-/// The image over the open one, cut where the pane shows it.
-pub(super) fn fused_paint(
-    fused: &Fused,
-    document: &Document,
-    map: &PaneMap,
-    base: &SlicePaint,
-) -> SlicePaint {
-    let rows = map.rows();
-    let column = |c: usize| std::array::from_fn(|a| rows[a][c]);
-    let (right, down) = (fused.step(column(0)), fused.step(column(1)));
-    let corner = fused.place(column(2));
-    let slab = document.view.slab;
-    let look = fused.look;
-    SlicePaint {
-        view: base.view + 10,
-        image: residency::fused_id(fused.id),
-        cut: Some(Cut {
-            voxel_from_point: std::array::from_fn(|a| [right[a], down[a], corner[a]]),
-            step: fused.step(map.section.step()),
-            samples: slab.map_or(1, |s| s.samples(map.section.distance)),
-            projection: slab.map(|s| s.projection).unwrap_or_default(),
-        }),
-        window: look.window,
-        invert: false,
-        over: Some(Over::Image { map: theme::fused_map(look.colors), opacity: look.opacity }),
-        ..base.clone()
-    }
-}
-
-/// Where the slice runs between the voxels or is thick.
-fn cut(document: &Document, map: &PaneMap) -> Option<Cut> {
-    let slab = document.view.slab;
-    if map.section.across.is_some() && slab.is_none() {
-        return None;
-    }
-    Some(Cut {
-        voxel_from_point: map.rows(),
-        step: map.section.step(),
-        samples: slab.map_or(1, |s| s.samples(map.section.distance)),
-        projection: slab.map(|s| s.projection).unwrap_or_default(),
-    })
 }
