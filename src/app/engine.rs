@@ -1,6 +1,6 @@
 //! What runs the models: the worker thread in the window, a hand-driven one in tests.
 
-use crate::inference::{DeviceChoice, Event, Job};
+use crate::inference::{DeviceChoice, Event, Job, Likeness, Standing};
 use crate::models::ModelCard;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -29,4 +29,10 @@ pub trait Engine {
     /// # Errors
     /// One line that says why it cannot run and what to try.
     fn submit(&mut self, job: Job) -> Result<RunningJob, String>;
+
+    /// Begins to find how a picture stands to several models; what comes is `None` if that cannot be
+    /// known. `None` of an engine that cannot tell.
+    fn liken(&mut self, _likeness: Likeness) -> Option<Receiver<Option<Vec<Standing>>>> {
+        None
+    }
 }

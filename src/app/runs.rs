@@ -7,10 +7,13 @@ use super::{
     Wake, Work,
 };
 use crate::diffusion::TRAINING_STEPS;
-use crate::inference::{DeviceChoice, Job, Outcome, Refine, Settings, Steer, slice_axis};
-use crate::models::{ModelCard, wants_a_place};
+use crate::inference::{
+    DeviceChoice, Job, Likeness, Outcome, Refine, Settings, Standing, Steer, most_alike, slice_axis,
+};
+use crate::models::{ModelCard, lookalikes, wants_a_place};
 use crate::volume::{Block, Modality, Roi, Volume};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, TryRecvError};
 
 /// Most samples that the window draws at once.
 pub const MOST_SAMPLES: usize = 50;
@@ -34,6 +37,8 @@ pub struct Runs {
     /// Models for such images whose structures are still to be looked for, and the first of all:
     /// while a person has chosen none.
     offers: Vec<String>,
+    /// How a picture that does not say what it shows stands to the offered models, while it is found.
+    likening: Option<Receiver<Option<Vec<Standing>>>>,
     /// What is to start as soon as the region is known.
     wanted: Option<RunCommand>,
 }
@@ -54,6 +59,7 @@ impl Runs {
             prompts: Prompts::new(),
             demonstration: false,
             offers: Vec::new(),
+            likening: None,
             wanted: None,
         };
         runs.choose_model(first);
@@ -157,7 +163,7 @@ impl Runs {
                     self.regions.frame_round(voxel, document.volume.geometry());
                 }
             }
-            RunCommand::Start | RunCommand::Look if self.regions.looking_for().is_some() => {
+            RunCommand::Start | RunCommand::Look if self.is_choosing() => {
                 self.wanted = Some(command);
             }
             RunCommand::Start | RunCommand::Look => {
@@ -301,7 +307,11 @@ impl Runs {
     }
 
     /// The model that suits a new image, on all of it.
-    pub(super) fn suit(&mut self, volume: &Volume) {
+    pub(super) fn suit(&mut self, volume: &Arc<Volume>) {
+        let alike = lookalikes(self.cards(), volume).into_iter().map(|c| c.id.clone()).collect();
+        let likeness = Likeness { models: alike, volume: volume.clone() };
+        let several = !likeness.models.is_empty();
+        self.likening = several.then(|| self.engine.liken(likeness)).flatten();
         let fitting = crate::models::suggestions(self.cards(), volume);
         self.offers = fitting.into_iter().map(|card| card.id.clone()).collect();
         self.choose_model(self.offers.first().cloned());
@@ -322,6 +332,19 @@ impl Runs {
             // Of another image or model nobody asked to segment anything.
             self.wanted = None;
         }
+        if let Some(likening) = &self.likening {
+            match likening.try_recv() {
+                Err(TryRecvError::Empty) => return None,
+                Err(TryRecvError::Disconnected) | Ok(None) => self.likening = None,
+                Ok(Some(standings)) => {
+                    self.likening = None;
+                    self.choose_alike(&standings);
+                    let card =
+                        self.engine.cards().iter().find(|c| Some(&c.id) == self.model.as_ref());
+                    self.regions.sync(document, card);
+                }
+            }
+        }
         if self.regions.looking_for().is_some() {
             return None;
         }
@@ -334,6 +357,27 @@ impl Runs {
         }
         self.offers.clear();
         self.wanted.take()
+    }
+
+    /// Which model suits the image is still being found.
+    pub fn is_choosing(&self) -> bool {
+        self.likening.is_some() || self.regions.looking_for().is_some()
+    }
+
+    /// Takes the model whose training pictures the image is most like, unless a person has chosen. If it
+    /// is unlike those of all, one that looks for its structure, or none.
+    fn choose_alike(&mut self, standings: &[Standing]) {
+        if self.offers.is_empty() {
+            return;
+        }
+        if let Some(id) = most_alike(standings) {
+            self.offers.clear();
+            return self.choose_model(Some(id.to_owned()));
+        }
+        self.offers.retain(|id| standings.iter().all(|s| s.model != *id));
+        self.choose_model(self.offers.first().cloned());
+        let n = usize::from(!self.offers.is_empty());
+        self.offers.rotate_left(n);
     }
 
     /// The person has chosen a slice.

@@ -1,9 +1,10 @@
 //! The real engine of the window: the embedded models on the inference thread.
 
 use super::engine::{Engine, RunningJob, Wake};
-use crate::inference::{DeviceChoice, Job, Loaded, Loader, Worker};
+use crate::inference::{DeviceChoice, Job, Likeness, Loaded, Loader, Standing, Worker};
 use crate::models::{ModelCard, cards};
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 
 /// Runs jobs on the inference thread, which starts with the first one.
 pub struct WorkerEngine {
@@ -33,6 +34,18 @@ impl WorkerEngine {
     pub fn with(cards: Vec<ModelCard>, loader: Loader, wake: Wake) -> Self {
         Self { cards, loader, wake, worker: None }
     }
+
+    fn worker(&mut self) -> Result<&mut Worker, String> {
+        match &mut self.worker {
+            Some(worker) => Ok(worker),
+            none => {
+                let wake = self.wake.clone();
+                let started = Worker::with(self.loader.clone(), move || wake())
+                    .map_err(|e| format!("no thread for the model could be started: {e}"))?;
+                Ok(none.insert(started))
+            }
+        }
+    }
 }
 
 impl Engine for WorkerEngine {
@@ -49,17 +62,12 @@ impl Engine for WorkerEngine {
     }
 
     fn submit(&mut self, job: Job) -> Result<RunningJob, String> {
-        let worker = match &mut self.worker {
-            Some(worker) => worker,
-            none => {
-                let wake = self.wake.clone();
-                let started = Worker::with(self.loader.clone(), move || wake())
-                    .map_err(|e| format!("no thread for the model could be started: {e}"))?;
-                none.insert(started)
-            }
-        };
-        let handle = worker.submit(job);
+        let handle = self.worker()?.submit(job);
         let cancel = handle.canceller();
         Ok(RunningJob { events: handle.events, cancel: Box::new(cancel) })
+    }
+
+    fn liken(&mut self, likeness: Likeness) -> Option<Receiver<Option<Vec<Standing>>>> {
+        Some(self.worker().ok()?.submit(likeness).events)
     }
 }

@@ -9,14 +9,15 @@ use crate::app::{
     ExportOptions, Included, Obstacles, ResultsError, begin_results, wording, write_results_with,
 };
 use crate::ensemble::StopRule;
-use crate::inference::{Engine, Event, InferenceError, Job, Settings, doubt};
+use crate::inference::{Engine, Event, InferenceError, Job, Settings, Standing, doubt, most_alike};
 use crate::locate::{Found, Located, locator};
-use crate::models::{ModelCard, card, cards};
+use crate::models::{ModelCard, card, cards, lookalikes};
 use crate::volume::{Modality, Notice, Roi, Volume};
 use std::io::{IsTerminal, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// Segment an image or volume and write masks, maps and a record of the run.
 #[derive(clap::Args)]
@@ -256,13 +257,15 @@ impl Warnings {
 }
 
 pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
-    let volume = crate::io::open_with(&a.input, &a.opening.options())?;
+    let volume = Arc::new(crate::io::open_with(&a.input, &a.opening.options())?);
     let mut warnings = Warnings::default();
     warnings.say(wording::ambers(&volume.notices));
     let export = export_options(a, &volume)?;
+    let cancel = super::interrupt_flag()?;
+    let mut engine = Engine::new();
     let model = match &a.model {
         Some(model) => model.clone(),
-        None => suggest(&volume, &a.roi)?,
+        None => suggest(&volume, &a.roi, (&mut engine, &cancel))?,
     };
     let mut own = a.sampling.settings(&model)?;
     own.until = a.until_stable.then(|| {
@@ -276,11 +279,8 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
     warnings.say(doubt(&card, &volume).map(Notice::amber).iter());
     let extras = a.extras.read(&model, a.keep_identity)?;
     let times = times(a, &volume)?;
-    let volume = Arc::new(volume);
     let shown = volume.clone();
     let live = std::io::stderr().is_terminal();
-    let cancel = super::interrupt_flag()?;
-    let mut engine = Engine::new();
     // All time points together are one thing, too.
     let _whole = match a.time {
         Some(TimeChoice::All) => Some(begin_results(&a.out, true).map_err(|e| refused(&e))?),
@@ -343,22 +343,48 @@ pub(super) fn refused(error: &ResultsError) -> Failure {
 }
 
 /// The model for this kind of picture: of those that look for a structure, one whose structure is
-/// there. A file that does not say what it shows is told by its colours and slices, and the person is
-/// told of the guess.
-fn suggest(volume: &Volume, region: &Region) -> Result<String, Failure> {
+/// there. A picture that does not say what it shows goes to the model whose training pictures it is most
+/// like, and the person is told of the guess.
+fn suggest(
+    volume: &Arc<Volume>,
+    region: &Region,
+    (engine, cancel): (&mut Engine, &AtomicBool),
+) -> Result<String, Failure> {
     let what = match volume.modality {
         Modality::Unknown => "an image that does not say what it shows",
         known => known.name(),
     };
-    let fitting = crate::models::suggestions(cards(), volume);
-    let Some(first) = fitting.first() else {
+    let mut fitting = crate::models::suggestions(cards(), volume);
+    if fitting.is_empty() {
         let known: Vec<&str> = cards().iter().map(|c| c.id.as_str()).collect();
         return Err(Failure::Usage(format!(
             "no model for {what} comes with this program; known are {}: --model ID uses one all the same",
             known.join(", ")
         )));
+    }
+    let guessed = |id: &str| {
+        if volume.modality == Modality::Unknown {
+            eprintln!(
+                "sfumato: note: the file does not say what it shows; {id} is used, see --model"
+            );
+        }
+        Ok(id.to_owned())
     };
     let mut missing = Vec::new();
+    let alike: Vec<String> =
+        lookalikes(cards(), volume).into_iter().map(|c| c.id.clone()).collect();
+    if !alike.is_empty() {
+        let standings = engine.standings(&alike, volume, cancel);
+        if let Some(id) = most_alike(&standings) {
+            return guessed(id);
+        }
+        let why = |s: &Standing| match s.fit {
+            Some(_) => format!("{} (unlike the pictures that it knows)", s.model),
+            None => format!("{} (which does not say what pictures it knows)", s.model),
+        };
+        missing.extend(standings.iter().map(why));
+        fitting.retain(|c| !alike.contains(&c.id));
+    }
     let is_there = |card: &&&ModelCard| {
         let locator = card.input.region.as_deref().and_then(locator);
         let why = match locator.map(|l| (l.structure(), l.locate(volume, volume.middle_time()))) {
@@ -372,7 +398,7 @@ fn suggest(volume: &Volume, region: &Region) -> Result<String, Failure> {
     let there = match region {
         Region::Propose => fitting.iter().find(is_there),
         // The person says where it is.
-        Region::Whole | Region::Box(..) => Some(first),
+        Region::Whole | Region::Box(..) => fitting.first(),
     };
     let Some(card) = there else {
         return Err(Failure::Usage(format!(
@@ -381,13 +407,7 @@ fn suggest(volume: &Volume, region: &Region) -> Result<String, Failure> {
             missing.join(", ")
         )));
     };
-    if volume.modality == Modality::Unknown {
-        eprintln!(
-            "sfumato: note: the file does not say what it shows; {} is used, see --model",
-            card.id
-        );
-    }
-    Ok(card.id.clone())
+    guessed(&card.id)
 }
 
 fn show(event: &Event, live: bool) {

@@ -69,7 +69,7 @@ impl Engine {
     }
 
     /// The loaded model, and the device's name in words.
-    fn model(
+    pub(super) fn model(
         &mut self,
         id: &str,
         choice: DeviceChoice,

@@ -26,8 +26,8 @@ pub(crate) use header::one_network;
 pub use header::{Temperatures, WeightsHeader, check_canvas, check_pixelwise};
 pub use network::NetworkConfig;
 pub use registry::{
-    absent, card, cards, header, join, load, load_bytes, load_weights, suggestions, wants_a_place,
-    with_familiarity, with_findings,
+    absent, card, cards, header, join, load, load_bytes, load_weights, lookalikes, suggestions,
+    wants_a_place, with_familiarity, with_findings,
 };
 pub use resnet3d::deepbet;
 pub use slice_network::{Diffusion, Look, Sampling, Shape, SliceNetwork, Window, Windows};

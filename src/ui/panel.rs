@@ -236,6 +236,8 @@ fn next_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
     if let Some(structure) = session.runs().regions().looking_for() {
         let text = format!("looking for the {structure}");
         ui.label(RichText::new(text).size(12.0).weak());
+    } else if session.runs().is_choosing() {
+        ui.label(RichText::new("looking which model knows such pictures").size(12.0).weak());
     }
     if button.clicked() {
         commands.push(Action::Segment.into());

@@ -166,14 +166,11 @@ fn places(area: Rect, tiles: usize, aspect: f32) -> Vec<Rect> {
     };
     let columns = (1..=tiles).max_by(|&a, &b| scale(a).total_cmp(&scale(b))).unwrap_or(1);
     let rows = tiles.div_ceil(columns);
-    let cut = |from: f32, length: f32, k: usize, of: usize| {
-        (from + length * k as f32 / of as f32).round()
-    };
+    // All of one size: whole points, what is left stays at the end.
+    let size = vec2(area.width() / columns as f32, area.height() / rows as f32).floor();
     let place = |k: usize| {
-        let (row, column) = (k / columns, k % columns);
-        let x = [column, column + 1].map(|c| cut(area.left(), area.width(), c, columns));
-        let y = [row, row + 1].map(|r| cut(area.top(), area.height(), r, rows));
-        Rect::from_min_max(Pos2::new(x[0], y[0]), Pos2::new(x[1] - GAP, y[1] - GAP))
+        let at = vec2((k % columns) as f32, (k / columns) as f32) * size;
+        Rect::from_min_size(area.min.ceil() + at, size - vec2(GAP, GAP))
     };
     (0..tiles).map(place).collect()
 }

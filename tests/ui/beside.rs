@@ -117,7 +117,7 @@ fn nav_10_studies_without_a_common_space_are_linked_from_their_middles_and_that_
     let base = write(folder.path(), "base.nii", &g, &values);
     let unplaced = Geometry::picture(48, 50, 30).unwrap().with_unit(LengthUnit::Millimetre);
     let mut values = vec![20.5f32; unplaced.voxel_count()];
-    for z in 14..16 {
+    for z in 13..17 {
         for y in 23..27 {
             for x in 22..26 {
                 values[x + 48 * (y + 50 * z)] = 254.5;

@@ -315,3 +315,42 @@ fn without_a_model_by_name_an_image_that_shows_no_structure_of_any_is_refused() 
     }
     assert!(!dir.path().join("out").exists(), "nothing is written");
 }
+
+#[test]
+fn a_picture_of_unknown_kind_goes_to_the_model_that_knows_such_and_to_none_if_none_does() {
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let (stripes, out) = (dir.path().join("stripes.png"), dir.path().join("out"));
+    let stripe = |x: u32, _: u32| image::Luma([if x / 3 % 2 == 0 { 0u8 } else { 255 }]);
+    image::GrayImage::from_fn(120, 120, stripe).save(&stripes).expect("written");
+    let segment = |picture: &Path| {
+        let (picture, out) = (picture.display().to_string(), out.display().to_string());
+        sfumato(&["segment", &picture, "--out", &out, "--instant", "--overwrite"])
+    };
+    let (status, said) = segment(&stripes);
+    assert_eq!(status, 2, "{said}");
+    for part in ["fetal-head-us (unlike the pictures that it knows)", "chest-xray (", "--model ID"]
+    {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(!out.exists(), "nothing is written");
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
+    for (set, model) in [
+        ("chest_xray", "chest-xray"),
+        ("fetal_head_us", "fetal-head-us"),
+        ("breast_us", "breast-lesion-us"),
+    ] {
+        let Ok(pictures) = std::fs::read_dir(data.join(set).join("images")) else {
+            eprintln!("SKIPPED {set} in a_picture_of_unknown_kind: the data set is not there");
+            continue;
+        };
+        let mut pictures: Vec<_> = pictures.map(|p| p.expect("an entry").path()).collect();
+        pictures.sort();
+        for picture in pictures.iter().step_by(pictures.len() / 3) {
+            let (status, said) = segment(picture);
+            assert!(
+                status == 0 && said.contains(&format!("{model} is used")),
+                "{picture:?}: {said}"
+            );
+        }
+    }
+}
