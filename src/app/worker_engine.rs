@@ -1,7 +1,8 @@
 //! The real engine of the window: the embedded models on the inference thread.
 
 use super::engine::{Engine, RunningJob, Wake};
-use crate::inference::{DeviceChoice, Job, Likeness, Loaded, Loader, Standing, Worker};
+use crate::inference::{DeviceChoice, Job, Loaded, Loader, Worker};
+use crate::locate::{Likeness, Standing};
 use crate::models::{ModelCard, cards};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;

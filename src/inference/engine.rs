@@ -69,7 +69,7 @@ impl Engine {
     }
 
     /// The loaded model, and the device's name in words.
-    pub(super) fn model(
+    fn model(
         &mut self,
         id: &str,
         choice: DeviceChoice,
@@ -83,6 +83,16 @@ impl Engine {
             Entry::Vacant(e) => e.insert((self.loader)(id, device)?),
         };
         Ok((loaded, name.clone()))
+    }
+
+    /// Whether a model says what its training pictures look like, so that a run tells the [`Fit`] of a scan.
+    ///
+    /// # Errors
+    /// If it cannot be loaded.
+    ///
+    /// [`Fit`]: crate::models::Fit
+    pub fn is_familiar(&mut self, id: &str) -> Result<bool, InferenceError> {
+        Ok(self.model(id, DeviceChoice::default())?.0.familiarity.is_some())
     }
 
     /// Runs `job`; tells `on_event` of the start and each step. Ends with the outcome and whether it

@@ -1,7 +1,6 @@
 //! From a volume to an ensemble of masks: jobs, events, and the worker thread that owns the device
 //! and the loaded models.
 
-mod alike;
 mod brain;
 mod doubt;
 mod draft;
@@ -25,7 +24,6 @@ mod steer;
 mod whole_volume;
 mod worker;
 
-pub use alike::{Likeness, Standing, most_alike};
 pub use brain::BrainExtraction;
 pub use doubt::{border, doubt};
 pub use engine::{Engine, Loader, open_device};
