@@ -9,6 +9,8 @@
 //! | [`io`] | reading and writing files, with limits, atomically |
 //! | [`nn`] | tensor operations with right and fast gradients |
 //! | [`models`] | networks and the registry of their weights |
+//! | [`plan`] | a network's inference as data: fused operations over buffers, run on the CPU |
+//! | [`gpu`] | the same plans on any graphics card |
 //! | [`diffusion`] | noise schedules and samplers |
 //! | [`ensemble`] | statistics over the members of an ensemble |
 //! | [`metrics`] | a mask against a reference |

@@ -128,9 +128,15 @@ pub(super) fn calls(op: &Op) -> Result<Vec<Call>, Fault> {
         }
         Op::Place(o) => {
             let [b, c, h, w] = o.input;
-            let total = b * c * h * w * o.up * o.up;
-            let numbers = [total, c, h, w, o.up, o.channel, o.channels, 0];
+            let total = b * c * o.output().iter().product::<usize>();
+            let [top, left] = o.crop;
+            let numbers = [total, c, h, w, o.up, o.channel, o.channels, top, left, 0, 0, 0];
             one(&numbers, &[], vec![B(o.x), B(o.y)], each(total, 256))
+        }
+        Op::Pool(o) => {
+            let [b, c, h, w] = o.input;
+            let total = b * c * h * w / 4;
+            one(&[total, w / 2, h / 2, 0], &[], vec![B(o.x), B(o.y)], each(total, 256))
         }
         Op::Shuffle(o) => {
             let [b, c, h, w] = o.sizes;

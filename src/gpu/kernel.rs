@@ -7,12 +7,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Name and text of every program.
-const SOURCES: [(&str, &str); 11] = [
+const SOURCES: [(&str, &str); 12] = [
     ("conv", include_str!("../../shaders/compute/conv.wgsl")),
     ("filter", include_str!("../../shaders/compute/filter.wgsl")),
     ("gate", include_str!("../../shaders/compute/gate.wgsl")),
     ("norm", include_str!("../../shaders/compute/norm.wgsl")),
     ("place", include_str!("../../shaders/compute/place.wgsl")),
+    ("pool", include_str!("../../shaders/compute/pool.wgsl")),
     ("product", include_str!("../../shaders/compute/product.wgsl")),
     ("sample", include_str!("../../shaders/compute/sample.wgsl")),
     ("shuffle", include_str!("../../shaders/compute/shuffle.wgsl")),

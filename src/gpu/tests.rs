@@ -3,7 +3,8 @@
 use super::*;
 use crate::nn::Strided;
 use crate::plan::{
-    Bias, Buffer, Conv, Cpu, Filter, Gate, Matrix, Norm, Op, Place, Plan, Processor, Product,
+    Bias, Buffer, Conv, Cpu, Filter, Gate, Matrix, Norm, Op, Place, Plan, Pool, Processor,
+    Product,
     Recorder, Sample, Sets, Shuffle, Softmax, Source, Spectrum, Turn, Use, WeightId,
 };
 use std::sync::{Arc, OnceLock};
@@ -179,7 +180,8 @@ fn gpu_equals_cpu_gate_turn_place_and_shuffle() {
         let channels = 2 * c;
         let wide = b.output(batch * channels * h * w * 4);
         let input = [batch, c, h, w];
-        let two = Place { x, y: wide, input, up: 2, channel: 0, channels };
+        let (up, crop) = (2, [0, 0]);
+        let two = Place { x, y: wide, input, crop, up, channel: 0, channels };
         b.r.push(Op::Place(two.clone()));
         let packed = b.output(4 * batch * channels * h * w);
         b.r.push(Op::Place(Place { x: turned, channel: c, ..two }));
@@ -188,6 +190,24 @@ fn gpu_equals_cpu_gate_turn_place_and_shuffle() {
         let back = b.output(4 * batch * channels * h * w);
         b.r.push(Op::Shuffle(Shuffle { x: packed, y: back, pack: false, r: 2, sizes }));
         b.compare(&format!("{input:?}"));
+    }
+}
+
+#[test]
+fn gpu_equals_cpu_pool_and_crop() {
+    for [batch, c, h, w] in [[2, 5, 12, 6], [1, 24, 32, 32], [3, 1, 6, 10]] {
+        let mut b = Bench::default();
+        let x = b.input(batch * c * h * w);
+        let pooled = b.output(batch * c * h * w / 4);
+        let input = [batch, c, h, w];
+        b.r.push(Op::Pool(Pool { x, y: pooled, input }));
+        let cut = b.output(batch * (c + 1) * (h - 4) * (w - 2) * 4);
+        let (crop, channels) = ([2, 1], c + 1);
+        b.r.push(Op::Place(Place { x, y: cut, input, crop, up: 2, channel: 1, channels }));
+        let one = b.input(batch * h * w);
+        let input = [batch, 1, h, w];
+        b.r.push(Op::Place(Place { x: one, y: cut, input, crop, up: 2, channel: 0, channels }));
+        b.compare(&format!("pool and crop of {input:?}"));
     }
 }
 

@@ -7,6 +7,7 @@
 use super::element::{Real, by_type};
 use super::scratch::{self, each};
 use super::shared::Shared;
+use super::then::Then;
 use super::winograd::{self, Kernel};
 use super::winograd_kernels::{Kernels, Winograd};
 use candle_core::{
@@ -217,16 +218,17 @@ fn forward<T: Winograd>(x: &[T], k: &[T], bias: Option<&[T]>, s: Sizes) -> Vec<T
         return winograd::convolve(x, &Kernel::Forward(k), bias, sizes, &kernels);
     }
     let mut out = vec![T::default(); s.b * s.co * s.oh * s.ow];
-    forward_to(&mut out, x, k, (bias, None), s, rayon::current_num_threads());
+    let then = Then { bias, add: None, relu: false };
+    forward_to(&mut out, x, k, &then, s, rayon::current_num_threads());
     out
 }
 
-/// Writes all of `out`; `add`, of its shape, is added.
+/// Writes all of `out`.
 fn forward_to<T: Winograd>(
     out: &mut [T],
     x: &[T],
     k: &[T],
-    (bias, add): (Option<&[T]>, Option<&[T]>),
+    then: &Then<'_, T>,
     s: Sizes,
     threads: usize,
 ) {
@@ -257,12 +259,10 @@ fn forward_to<T: Winograd>(
             for o in 0..s.co {
                 // SAFETY: one output plane's rows of the same tile; still in the cache.
                 let row = unsafe { std::slice::from_raw_parts_mut(dst.wrapping_add(o * plane), n) };
-                if let Some(bias) = bias {
+                if let Some(bias) = then.bias {
                     row.iter_mut().for_each(|v| *v += bias[o]);
                 }
-                if let Some(add) = add {
-                    row.iter_mut().zip(&add[start + o * plane..]).for_each(|(v, &a)| *v += a);
-                }
+                then.finish(row, start + o * plane);
             }
         });
     });
@@ -295,8 +295,7 @@ impl PackedConv {
         Self { op, shape, weight, points }
     }
 
-    /// Of `x` `[b, ci, h, w]` to all of `out` `[b, co, h', w']`, on so many threads; a bias `[co]`,
-    /// and values of the shape of `out`, are added.
+    /// Of `x` `[b, ci, h, w]` to all of `out` `[b, co, h', w']`, on so many threads.
     ///
     /// # Errors
     /// If the sizes do not fit together.
@@ -304,7 +303,7 @@ impl PackedConv {
         &self,
         x: &[f32],
         [b, h, w]: [usize; 3],
-        (bias, add): (Option<&[f32]>, Option<&[f32]>),
+        then: Then<'_, f32>,
         out: &mut [f32],
         threads: usize,
     ) -> Result<()> {
@@ -313,18 +312,17 @@ impl PackedConv {
         let expected = s.b * s.co * s.oh * s.ow;
         if x.len() != b * ci * h * w
             || out.len() != expected
-            || add.is_some_and(|a| a.len() != expected)
-            || bias.is_some_and(|b| b.len() != s.co)
+            || then.add.is_some_and(|a| a.len() != expected)
+            || then.bias.is_some_and(|b| b.len() != s.co)
         {
             bail!("conv2d: {} values to {}, expected {expected}", x.len(), out.len());
         }
-        let terms = (bias, add);
         match (&self.points, s.winograd()) {
             // SAFETY: `out` was checked; the points were made of these weights.
             (Some(points), Some((sizes, kernels))) => unsafe {
                 winograd::convolve_to(out.as_mut_ptr(), x, points, terms, sizes, &kernels, threads);
             },
-            _ => forward_to(out, x, &self.weight, terms, s, threads),
+            _ => forward_to(out, x, &self.weight, &then, s, threads),
         }
         Ok(())
     }

@@ -15,6 +15,7 @@
 use super::element::Real;
 use super::scratch::{self, each};
 use super::shared::Shared;
+use super::then::Then;
 use super::winograd_kernels::{
     BLOCK_ROWS, Kernels, POINTS, Patch, Points, Product, WHOLE, Weights,
 };
@@ -210,14 +211,14 @@ pub(super) fn convolve<T: Real>(
     let mut out = Vec::with_capacity(len);
     // SAFETY: the room holds the whole output, all of which is written.
     unsafe {
-        convolve_to(out.as_mut_ptr(), x, &weights, (bias, None), s, kernels, threads);
+        let then = Then { bias, ..Then::default() };
+        convolve_to(out.as_mut_ptr(), x, &weights, &then, s, kernels, threads);
         out.set_len(len);
     }
     out
 }
 
-/// The same to memory that is there, with transformed weights; `add` `[b, co, h, w]` is added to
-/// the output.
+/// The same to memory that is there, with transformed weights.
 ///
 /// # Safety
 /// `out` has room for `[b, co, h, w]`, which nobody else uses; the weights are those of such sizes.
@@ -225,7 +226,7 @@ pub(super) unsafe fn convolve_to<T: Real>(
     out: *mut T,
     x: &[T],
     weights: &Room<T>,
-    (bias, add): (Option<&[T]>, Option<&[T]>),
+    then: &Then<'_, T>,
     s: Sizes,
     kernels: &Kernels<T>,
     threads: usize,
@@ -278,13 +279,13 @@ pub(super) unsafe fn convolve_to<T: Real>(
                             add: false,
                         });
                     }
-                    let bias = bias.map_or(std::ptr::null(), <[T]>::as_ptr);
+                    let bias = then.bias.map_or(std::ptr::null(), <[T]>::as_ptr);
                     for i in 0..block.images {
                         let m = outputs.skip_rows(i * per_image);
                         let image = shared.at((block.image + i) * to);
                         (kernels.output)(m, bias, s.co, block.patch, staging, image);
-                        if let Some(add) = add {
-                            add_patch(&add[(block.image + i) * to..][..to], s, block.patch, image);
+                        if then.add.is_some() || then.relu {
+                            finish(then, (block.image + i) * to, s, block.patch, image);
                         }
                     }
                 }
@@ -293,19 +294,19 @@ pub(super) unsafe fn convolve_to<T: Real>(
     });
 }
 
-/// Adds the patch's pixels of all planes, while they are in the cache.
+/// What is done to the patch's pixels of all planes, while they are in the cache.
 ///
 /// # Safety
-/// `image` is an output image of these sizes, and no other task uses the patch's pixels.
-unsafe fn add_patch<T: Real>(add: &[T], s: Sizes, p: Patch, image: *mut T) {
+/// `image` is the output image of these sizes whose values start at `start`, and no other task uses
+/// the patch's pixels.
+unsafe fn finish<T: Real>(then: &Then<'_, T>, start: usize, s: Sizes, p: Patch, image: *mut T) {
     let (y, x) = (4 * p.ty..(4 * (p.ty + p.rows)).min(s.h), 4 * p.tx);
     let width = (4 * p.columns).min(s.w - x);
     for c in 0..s.co {
         for y in y.clone() {
             let at = (c * s.h + y) * s.w + x;
             // SAFETY: passed on to the caller.
-            let row = unsafe { std::slice::from_raw_parts_mut(image.add(at), width) };
-            row.iter_mut().zip(&add[at..]).for_each(|(v, &a)| *v += a);
+            then.finish(unsafe { std::slice::from_raw_parts_mut(image.add(at), width) }, start + at);
         }
     }
 }

@@ -2,12 +2,13 @@
 
 use super::FILTER_OPEN;
 use super::op::{
-    Buffer, COORDINATES, Conv, Filter, Gate, Norm, Op, Place, Product, Sample, Sets, Shuffle,
+    Buffer, COORDINATES, Conv, Filter, Gate, Norm, Op, Place, Pool, Product, Sample, Sets, Shuffle,
     Softmax, Source, Spectrum, Turn, frequency,
 };
 use super::weights::{Use, Weight, WeightId};
-use crate::nn::{NormSets, PackedConv, filter_network_to, matmul_to, normalise_to};
+use crate::nn::{NormSets, PackedConv, Then, filter_network_to, matmul_to, normalise_to};
 use candle_core::{Result, bail};
+use rayon::prelude::*;
 
 /// A weight as the kernels take it.
 pub(super) enum Packed {
@@ -84,6 +85,10 @@ impl Prepare {
                 place(o, &m[o.x.0], y);
                 Ok(())
             }),
+            Op::Pool(o) => into(o.y, &mut |m, y| {
+                pool(o, &m[o.x.0], y);
+                Ok(())
+            }),
             Op::Shuffle(o) => into(o.y, &mut |m, y| {
                 shuffle(o, &m[o.x.0], y);
                 Ok(())
@@ -122,12 +127,8 @@ fn conv(
     let [b, _, h, w] = o.input;
     let bias = o.bias.map(|id| plain(packed, id)).transpose()?;
     let add = o.add.map(|add| &memory[add.0][..output]);
-    let y = &mut y[..output];
-    kernel.run(&memory[o.x.0][..input], [b, h, w], (bias, add), y, threads)?;
-    if o.relu {
-        y.iter_mut().for_each(|v| *v = v.max(0.0));
-    }
-    Ok(())
+    let then = Then { bias, add, relu: o.relu };
+    kernel.run(&memory[o.x.0][..input], [b, h, w], then, &mut y[..output], threads)
 }
 
 fn norm(
@@ -199,13 +200,22 @@ fn multiply(
     Ok(())
 }
 
+/// Values that one task writes at least.
+const TASK: usize = 1 << 14;
+
+/// Calls `f` with every plane of `y` and its number, several at once.
+fn planes(y: &mut [f32], plane: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
+    let least = (TASK / plane.max(1)).max(1);
+    y.par_chunks_exact_mut(plane).with_min_len(least).enumerate().for_each(|(i, y)| f(i, y));
+}
+
 fn gate(o: &Gate, memory: &[Vec<f32>], y: &mut [f32]) {
     let [b, c, p] = o.sizes;
-    for i in 0..b * c {
-        let gate = &memory[o.gate.0][i / c * p..][..p];
-        let (x, y) = (&memory[o.x.0][i * p..][..p], &mut y[i * p..][..p]);
+    let (x, gate) = (&memory[o.x.0], &memory[o.gate.0]);
+    planes(&mut y[..b * c * p], p, |i, y| {
+        let (x, gate) = (&x[i * p..][..p], &gate[i / c * p..][..p]);
         y.iter_mut().zip(x).zip(gate).for_each(|((y, x), g)| *y = x * g);
-    }
+    });
 }
 
 fn turn(o: &Turn, x: &[f32], add: &[f32], y: &mut [f32]) {
@@ -219,23 +229,42 @@ fn turn(o: &Turn, x: &[f32], add: &[f32], y: &mut [f32]) {
 }
 
 fn place(o: &Place, x: &[f32], y: &mut [f32]) {
-    let ([b, c, h, w], up) = (o.input, o.up);
-    let plane = h * w * up * up;
-    for i in 0..b * c {
-        let from = &x[i * h * w..][..h * w];
-        let to = &mut y[(i / c * o.channels + o.channel + i % c) * plane..][..plane];
-        if up == 1 {
-            to.copy_from_slice(from);
-            continue;
-        }
-        for (rows, from) in to.chunks_exact_mut(up * up * w).zip(from.chunks_exact(w)) {
-            let (first, others) = rows.split_at_mut(up * w);
+    let ([b, c, h, w], [top, left], up) = (o.input, o.crop, o.up);
+    let [rows, columns] = o.output();
+    let plane = rows * columns;
+    planes(&mut y[..b * o.channels * plane], plane, |i, y| {
+        let Some(channel) = (i % o.channels).checked_sub(o.channel).filter(|&k| k < c) else {
+            return;
+        };
+        let from = &x[(i / o.channels * c + channel) * h * w..][..h * w];
+        for (r, rows) in y.chunks_exact_mut(up * columns).enumerate() {
+            let from = &from[(top + r) * w + left..][..columns / up];
+            if up == 1 {
+                rows.copy_from_slice(from);
+                continue;
+            }
+            let (first, others) = rows.split_at_mut(columns);
             for (to, &v) in first.chunks_exact_mut(up).zip(from) {
                 to.fill(v);
             }
-            others.chunks_exact_mut(up * w).for_each(|row| row.copy_from_slice(first));
+            others.chunks_exact_mut(columns).for_each(|row| row.copy_from_slice(first));
         }
-    }
+    });
+}
+
+fn pool(o: &Pool, x: &[f32], y: &mut [f32]) {
+    let [b, c, h, w] = o.input;
+    let plane = h * w / 4;
+    planes(&mut y[..b * c * plane], plane, |i, y| {
+        let rows = x[i * h * w..][..h * w].chunks_exact(2 * w);
+        for (y, rows) in y.chunks_exact_mut(w / 2).zip(rows) {
+            let (above, below) = rows.split_at(w);
+            for (k, y) in y.iter_mut().enumerate() {
+                let most = above[2 * k].max(above[2 * k + 1]);
+                *y = most.max(below[2 * k].max(below[2 * k + 1]));
+            }
+        }
+    });
 }
 
 fn shuffle(o: &Shuffle, x: &[f32], y: &mut [f32]) {

@@ -27,7 +27,7 @@ mod weights;
 
 pub use cpu::Cpu;
 pub use op::{
-    Bias, Buffer, COORDINATES, Conv, Filter, Gate, Matrix, Norm, Op, Place, Product, Sample, Sets,
+    Bias, Buffer, COORDINATES, Conv, Filter, Gate, Matrix, Norm, Op, Place, Pool, Product, Sample, Sets,
     Shuffle, Softmax, Source, Spectrum, Turn, Work, frequency,
 };
 pub use processor::{Fault, Prepared, Processor};

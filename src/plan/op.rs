@@ -16,6 +16,7 @@ pub enum Op {
     Gate(Gate),
     Turn(Turn),
     Place(Place),
+    Pool(Pool),
     Shuffle(Shuffle),
     Filter(Filter),
     Spectrum(Spectrum),
@@ -119,16 +120,25 @@ pub struct Turn {
     pub sizes: [usize; 3],
 }
 
-/// Puts `x` `[b, c, h, w]`, each pixel `up`x`up` times, into the channels from `channel` on of `y`
-/// `[b, channels, up·h, up·w]`.
+/// Puts `x` `[b, c, h, w]`, without `crop` rows and columns on each side and each pixel `up`x`up`
+/// times, into the channels from `channel` on of `y` `[b, channels, ..]`.
 #[derive(Clone, Debug)]
 pub struct Place {
     pub x: Buffer,
     pub y: Buffer,
     pub input: [usize; 4],
+    pub crop: [usize; 2],
     pub up: usize,
     pub channel: usize,
     pub channels: usize,
+}
+
+/// The largest of each 2x2 block of `[b, c, h, w]`.
+#[derive(Clone, Debug)]
+pub struct Pool {
+    pub x: Buffer,
+    pub y: Buffer,
+    pub input: [usize; 4],
 }
 
 /// `r`x`r` pixels of `[b, c, r·h, r·w]` to channels `[b, c·r², h, w]`, or back.
@@ -225,6 +235,13 @@ pub struct Work {
     pub bytes: f64,
 }
 
+impl Place {
+    /// Height and width of `y`.
+    pub fn output(&self) -> [usize; 2] {
+        [0, 1].map(|i| (self.input[2 + i] - 2 * self.crop[i]) * self.up)
+    }
+}
+
 impl Conv {
     /// `[b, co, h', w']`.
     pub fn output(&self) -> [usize; 4] {
@@ -244,6 +261,7 @@ impl Op {
             Self::Gate(_) => "gate",
             Self::Turn(_) => "turn",
             Self::Place(_) => "place",
+            Self::Pool(_) => "pool",
             Self::Shuffle(_) => "shuffle",
             Self::Filter(_) => "filter",
             Self::Spectrum(_) => "spectrum",
@@ -285,6 +303,7 @@ impl Op {
                 f(&mut o.y, true);
             }
             Self::Place(Place { x, y, .. })
+            | Self::Pool(Pool { x, y, .. })
             | Self::Shuffle(Shuffle { x, y, .. })
             | Self::Softmax(Softmax { x, y, .. }) => {
                 f(x, false);
@@ -334,7 +353,10 @@ impl Op {
             }
             Self::Gate(o) => (count(&o.sizes), 2.0 * count(&o.sizes)),
             Self::Turn(o) => (count(&o.sizes), 3.0 * count(&o.sizes)),
-            Self::Place(o) => (0.0, count(&o.input) * (1 + o.up * o.up) as f64),
+            Self::Place(o) => {
+                (0.0, count(&o.input) + count(&o.output()) * count(&o.input[..2]))
+            }
+            Self::Pool(o) => (count(&o.input), 1.25 * count(&o.input)),
             Self::Shuffle(o) => (0.0, 2.0 * count(&o.sizes) * count(&[o.r, o.r])),
             Self::Filter(o) => {
                 let n = count(&[o.grid; 4]);

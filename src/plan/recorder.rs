@@ -2,7 +2,7 @@
 
 use super::liveness::assign;
 use super::op::{
-    Bias, Buffer, Conv, Gate, Matrix, Norm, Op, Place, Product, Sets, Shuffle, Softmax, Source,
+    Bias, Buffer, Conv, Gate, Matrix, Norm, Op, Place, Pool, Product, Sets, Shuffle, Softmax, Source,
     Turn, Work,
 };
 use super::weights::{Use, WeightId, Weights};
@@ -148,7 +148,11 @@ impl Recorder {
         Ok(Arc::make_mut(&mut self.weights).add(key, tensor))
     }
 
-    fn plain(&mut self, tensor: &Tensor) -> Result<WeightId> {
+    /// A weight that is used as it is.
+    ///
+    /// # Errors
+    /// Never in practice.
+    pub fn plain(&mut self, tensor: &Tensor) -> Result<WeightId> {
         self.weight(&[tensor], Use::Plain, "", || Ok(tensor.clone()))
     }
 
@@ -231,6 +235,21 @@ impl Recorder {
         modulation: Option<(Buffer, usize)>,
     ) -> Result<Value> {
         let (gamma, beta, groups) = layer.parts();
+        self.group_norm((gamma, beta), groups, x, modulation, true)
+    }
+
+    /// Group normalisation, modulation if there is one, then SiLU or ReLU.
+    ///
+    /// # Errors
+    /// If the channels do not fit.
+    pub fn group_norm(
+        &mut self,
+        (gamma, beta): (&Tensor, &Tensor),
+        groups: usize,
+        x: Value,
+        modulation: Option<(Buffer, usize)>,
+        silu: bool,
+    ) -> Result<Value> {
         let [batch, channels, h, w] = x.shape;
         if gamma.elem_count() != channels {
             bail!("plan: a normalisation of {} channels, found {channels}", gamma.elem_count());
@@ -246,8 +265,8 @@ impl Recorder {
             sets: Sets::Groups { groups, run: h * w },
             batch,
             channels,
-            silu: true,
-            relu: false,
+            silu,
+            relu: !silu,
         }));
         Ok(y)
     }
@@ -447,22 +466,42 @@ impl Recorder {
         y
     }
 
-    /// `x`, each pixel `up`x`up` times, then the channels of `skip`.
+    /// The channels of all pieces, each pixel so many times, and of what is larger than the least
+    /// its middle.
     ///
     /// # Errors
-    /// If the sizes do not fit.
-    pub fn up_beside(&mut self, x: Value, up: usize, skip: Value) -> Result<Value> {
+    /// If what is left over cannot be cut off equally on both sides.
+    pub fn beside(&mut self, pieces: &[(Value, usize)]) -> Result<Value> {
+        let side = |axis: usize| pieces.iter().map(|(v, up)| v.shape[axis] * up).min().unwrap_or(0);
+        let (h, w) = (side(2), side(3));
+        let channels = pieces.iter().map(|(v, _)| v.shape[1]).sum();
+        let b = pieces.first().map_or(0, |(v, _)| v.shape[0]);
+        let y = self.value([b, channels, h, w]);
+        let mut channel = 0;
+        for &(x, up) in pieces {
+            let over = [x.shape[2] * up - h, x.shape[3] * up - w];
+            if x.shape[0] != b || over.iter().any(|o| o % (2 * up) != 0) {
+                bail!("plan: {:?} beside others of {b} x {h} x {w}", x.shape);
+            }
+            let crop = over.map(|o| o / (2 * up));
+            let (input, y) = (x.shape, y.buffer);
+            self.push(Op::Place(Place { x: x.buffer, y, input, crop, up, channel, channels }));
+            channel += input[1];
+        }
+        Ok(y)
+    }
+
+    /// The largest of each 2x2 block.
+    ///
+    /// # Errors
+    /// If a side is odd.
+    pub fn pool(&mut self, x: Value) -> Result<Value> {
         let [b, c, h, w] = x.shape;
-        let [sb, sc, sh, sw] = skip.shape;
-        if (sb, sh, sw) != (b, h * up, w * up) {
-            bail!("plan: {:?} beside {up} times {:?}", skip.shape, x.shape);
+        if h % 2 != 0 || w % 2 != 0 {
+            bail!("plan: pooling of {h}x{w}, which has an odd side");
         }
-        let channels = c + sc;
-        let y = self.value([b, channels, sh, sw]);
-        for (from, up, channel) in [(x, up, 0), (skip, 1, c)] {
-            let (x, input) = (from.buffer, from.shape);
-            self.push(Op::Place(Place { x, y: y.buffer, input, up, channel, channels }));
-        }
+        let y = self.value([b, c, h / 2, w / 2]);
+        self.push(Op::Pool(Pool { x: x.buffer, y: y.buffer, input: x.shape }));
         Ok(y)
     }
 

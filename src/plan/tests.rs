@@ -76,5 +76,6 @@ fn what_does_not_fit_is_an_error_when_it_is_recorded() {
     assert!(r.conv(&layers[0], x, None).unwrap_err().to_string().contains("convolution"));
     assert!(r.pack(x, 2).unwrap_err().to_string().contains("multiple"));
     let skip = r.input([1, 3, 8, 7]);
-    assert!(r.up_beside(x, 1, skip).is_err());
+    assert!(r.beside(&[(x, 1), (skip, 1)]).is_err());
+    assert!(r.pool(x).unwrap_err().to_string().contains("odd"));
 }

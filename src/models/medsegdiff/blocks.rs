@@ -210,7 +210,7 @@ impl Decoder {
     ) -> Result<(Value, Value)> {
         let mut h = deepest;
         for (i, (block, skip)) in self.blocks.iter().zip(skips.iter().rev()).enumerate() {
-            let beside = r.up_beside(h, if i > 0 { 2 } else { 1 }, *skip)?;
+            let beside = r.beside(&[(h, if i > 0 { 2 } else { 1 }), (*skip, 1)])?;
             h = block.record(r, beside, heads)?;
         }
         let normed = r.group_silu(&self.norm, h, None)?;
