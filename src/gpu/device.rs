@@ -56,7 +56,8 @@ fn first_line(e: &dyn std::fmt::Display) -> String {
 }
 
 impl Gpu {
-    /// The card that the system thinks the fastest.
+    /// The card that the system thinks the fastest; never a program in its place, unless that was
+    /// asked for.
     ///
     /// # Errors
     /// If there is none.
@@ -71,6 +72,11 @@ impl Gpu {
             ..Default::default()
         };
         let adapter = wait(instance.request_adapter(&wanted)).map_err(|e| none(&e))?;
+        let info = adapter.get_info();
+        let software = info.device_type == wgpu::DeviceType::Cpu;
+        if software && !options.software {
+            return Err(none(&format!("{} computes on the CPU, and slower", info.name)));
+        }
         let mut limits = adapter.limits();
         if let Some(bytes) = options.buffer_bytes {
             limits.max_buffer_size = bytes.min(limits.max_buffer_size);
@@ -97,14 +103,13 @@ impl Gpu {
         device.set_device_lost_callback(move |reason, why| {
             let _first = seen.set(Fault::Lost(format!("{reason:?} {why}").trim().to_owned()));
         });
-        let info = adapter.get_info();
         Ok(Self(Arc::new(Inner {
             kernels: Kernels::new(options.sources),
             uploads: Uploads::default(),
             device,
             queue,
             limits,
-            software: info.device_type == wgpu::DeviceType::Cpu,
+            software,
             name: format!("GPU {} ({})", info.name, info.backend),
             fault,
             maps: AtomicUsize::new(0),

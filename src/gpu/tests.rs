@@ -3,8 +3,7 @@
 use super::*;
 use crate::nn::Strided;
 use crate::plan::{
-    Bias, Buffer, Conv, Cpu, Filter, Gate, Matrix, Norm, Op, Place, Plan, Pool, Processor,
-    Product,
+    Bias, Buffer, Conv, Cpu, Filter, Gate, Matrix, Norm, Op, Place, Plan, Pool, Processor, Product,
     Recorder, Sample, Sets, Shuffle, Softmax, Source, Spectrum, Turn, Use, WeightId,
 };
 use std::sync::{Arc, OnceLock};

@@ -50,12 +50,12 @@ impl Engine {
         self.places.insert(choice, place);
     }
 
-    /// The loaded model, and where it runs.
+    /// The loaded model, where it runs, and a line if that is not where it should.
     fn model(
         &mut self,
         id: &str,
         choice: DeviceChoice,
-    ) -> Result<(&mut Loaded, Place), InferenceError> {
+    ) -> Result<(&mut Loaded, Place, Option<Notice>), InferenceError> {
         let place = match self.places.entry(choice) {
             Entry::Occupied(e) => e.into_mut(),
             Entry::Vacant(e) => e.insert(Place::open(choice)?),
@@ -70,10 +70,8 @@ impl Engine {
             }
         };
         let mut place = place.clone();
-        if !*on_processor {
-            place.stay();
-        }
-        Ok((loaded, place))
+        let stayed = if *on_processor { None } else { place.stay() };
+        Ok((loaded, place, stayed))
     }
 
     /// Lets go of a place that failed, so that a later run opens it anew.
@@ -115,7 +113,7 @@ impl Engine {
         on_event: &mut dyn FnMut(Event),
     ) -> Result<(Option<Outcome>, bool), InferenceError> {
         let start = Instant::now();
-        let (Loaded { card, temperatures, familiarity, segmenter, .. }, place) =
+        let (Loaded { card, temperatures, familiarity, segmenter, .. }, place, stayed) =
             self.model(&job.model, job.settings.device)?;
         let load_s = start.elapsed().as_secs_f64();
         let (roi, slices) = check(job)?;
@@ -200,7 +198,7 @@ impl Engine {
         notices.extend(steer.words().map(Notice::note));
         notices.extend(doubts.iter().map(Notice::amber));
         let (device, fell) = place.after();
-        notices.extend(fell.iter().map(Notice::amber));
+        notices.extend(stayed.into_iter().chain(fell.clone()));
         let outcome = Outcome {
             model: ModelRef {
                 id: card.id.clone(),

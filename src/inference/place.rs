@@ -3,6 +3,7 @@
 use super::{DeviceChoice, InferenceError};
 use crate::gpu::{Gpu, Options};
 use crate::plan::{Fault, Processor};
+use crate::volume::Notice;
 use candle_core::Device;
 use std::sync::Arc;
 
@@ -67,21 +68,22 @@ impl Place {
         Self { device: Device::Cpu, name: processor.name(), processor: Some(processor) }
     }
 
-    /// For a network that has no plans.
-    pub(super) fn stay(&mut self) {
-        if self.processor.take().is_some() {
-            self.name = cpu();
-        }
+    /// For a network that has no plans; says so if it was to run plans.
+    pub(super) fn stay(&mut self) -> Option<Notice> {
+        self.processor.take()?;
+        let there = std::mem::replace(&mut self.name, cpu());
+        Some(Notice::note(format!("this model has no plan for {there}: it ran on the CPU")))
     }
 
     /// What ran it in the end, in words, and a line about a fault on the way.
-    pub(super) fn after(&self) -> (String, Option<String>) {
+    pub(super) fn after(&self) -> (String, Option<Notice>) {
         let fault = self.processor.as_ref().and_then(|p| p.fault());
         let Some(fault) = fault else { return (self.name.clone(), None) };
         let line = match fault {
             Fault::Other(why) => format!("the graphics card failed: {why}"),
             fault => fault.to_string(),
         };
-        (format!("{}, then CPU", self.name), Some(format!("{line}; the run went on on the CPU")))
+        let line = Notice::amber(format!("{line}; the run went on on the CPU"));
+        (format!("{}, then CPU", self.name), Some(line))
     }
 }

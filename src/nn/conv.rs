@@ -262,7 +262,7 @@ fn forward_to<T: Winograd>(
                 if let Some(bias) = then.bias {
                     row.iter_mut().for_each(|v| *v += bias[o]);
                 }
-                then.finish(row, start + o * plane);
+                super::then::finish(then, row, start + o * plane);
             }
         });
     });
@@ -320,7 +320,7 @@ impl PackedConv {
         match (&self.points, s.winograd()) {
             // SAFETY: `out` was checked; the points were made of these weights.
             (Some(points), Some((sizes, kernels))) => unsafe {
-                winograd::convolve_to(out.as_mut_ptr(), x, points, terms, sizes, &kernels, threads);
+                winograd::convolve_to(out.as_mut_ptr(), x, points, &then, sizes, &kernels, threads);
             },
             _ => forward_to(out, x, &self.weight, &then, s, threads),
         }

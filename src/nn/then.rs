@@ -12,15 +12,13 @@ pub struct Then<'a, T> {
     pub relu: bool,
 }
 
-impl<T: Real> Then<'_, T> {
-    /// Addition and ReLU on consecutive values from `at` on.
-    pub(super) fn finish(&self, values: &mut [T], at: usize) {
-        if let Some(add) = self.add {
-            values.iter_mut().zip(&add[at..]).for_each(|(v, &a)| *v += a);
-        }
-        if self.relu {
-            let zero = T::default();
-            values.iter_mut().for_each(|v| *v = if *v > zero { *v } else { zero });
-        }
+/// Addition and ReLU on consecutive values, the first of which is number `at` of the output.
+pub(super) fn finish<T: Real>(then: &Then<'_, T>, values: &mut [T], at: usize) {
+    if let Some(add) = then.add {
+        values.iter_mut().zip(&add[at..]).for_each(|(v, &a)| *v += a);
+    }
+    if then.relu {
+        let zero = T::default();
+        values.iter_mut().for_each(|v| *v = if *v > zero { *v } else { zero });
     }
 }

@@ -15,7 +15,7 @@
 use super::element::Real;
 use super::scratch::{self, each};
 use super::shared::Shared;
-use super::then::Then;
+use super::then::{self, Then};
 use super::winograd_kernels::{
     BLOCK_ROWS, Kernels, POINTS, Patch, Points, Product, WHOLE, Weights,
 };
@@ -285,7 +285,7 @@ pub(super) unsafe fn convolve_to<T: Real>(
                         let image = shared.at((block.image + i) * to);
                         (kernels.output)(m, bias, s.co, block.patch, staging, image);
                         if then.add.is_some() || then.relu {
-                            finish(then, (block.image + i) * to, s, block.patch, image);
+                            finish_patch(then, (block.image + i) * to, s, block.patch, image);
                         }
                     }
                 }
@@ -299,14 +299,21 @@ pub(super) unsafe fn convolve_to<T: Real>(
 /// # Safety
 /// `image` is the output image of these sizes whose values start at `start`, and no other task uses
 /// the patch's pixels.
-unsafe fn finish<T: Real>(then: &Then<'_, T>, start: usize, s: Sizes, p: Patch, image: *mut T) {
+unsafe fn finish_patch<T: Real>(
+    then: &Then<'_, T>,
+    start: usize,
+    s: Sizes,
+    p: Patch,
+    image: *mut T,
+) {
     let (y, x) = (4 * p.ty..(4 * (p.ty + p.rows)).min(s.h), 4 * p.tx);
     let width = (4 * p.columns).min(s.w - x);
     for c in 0..s.co {
         for y in y.clone() {
             let at = (c * s.h + y) * s.w + x;
             // SAFETY: passed on to the caller.
-            then.finish(unsafe { std::slice::from_raw_parts_mut(image.add(at), width) }, start + at);
+            let row = unsafe { std::slice::from_raw_parts_mut(image.add(at), width) };
+            then::finish(then, row, start + at);
         }
     }
 }

@@ -27,8 +27,8 @@ mod weights;
 
 pub use cpu::Cpu;
 pub use op::{
-    Bias, Buffer, COORDINATES, Conv, Filter, Gate, Matrix, Norm, Op, Place, Pool, Product, Sample, Sets,
-    Shuffle, Softmax, Source, Spectrum, Turn, Work, frequency,
+    Bias, Buffer, COORDINATES, Conv, Filter, Gate, Matrix, Norm, Op, Place, Pool, Product, Sample,
+    Sets, Shuffle, Softmax, Source, Spectrum, Turn, Work, frequency,
 };
 pub use processor::{Fault, Prepared, Processor};
 pub use recorder::{Heads, Plan, Recorder, Value};

@@ -353,9 +353,7 @@ impl Op {
             }
             Self::Gate(o) => (count(&o.sizes), 2.0 * count(&o.sizes)),
             Self::Turn(o) => (count(&o.sizes), 3.0 * count(&o.sizes)),
-            Self::Place(o) => {
-                (0.0, count(&o.input) + count(&o.output()) * count(&o.input[..2]))
-            }
+            Self::Place(o) => (0.0, count(&o.input) + count(&o.output()) * count(&o.input[..2])),
             Self::Pool(o) => (count(&o.input), 1.25 * count(&o.input)),
             Self::Shuffle(o) => (0.0, 2.0 * count(&o.sizes) * count(&[o.r, o.r])),
             Self::Filter(o) => {

@@ -2,8 +2,8 @@
 
 use super::liveness::assign;
 use super::op::{
-    Bias, Buffer, Conv, Gate, Matrix, Norm, Op, Place, Pool, Product, Sets, Shuffle, Softmax, Source,
-    Turn, Work,
+    Bias, Buffer, Conv, Gate, Matrix, Norm, Op, Place, Pool, Product, Sets, Shuffle, Softmax,
+    Source, Turn, Work,
 };
 use super::weights::{Use, WeightId, Weights};
 use crate::nn::{Conv2d, GroupNorm, LayerNorm, Linear, Strided};

@@ -2,8 +2,8 @@
 
 use super::config::{Config, Padding};
 use super::network::{Pass, UNet};
-use super::recorded::Plans;
 use super::orientations::averaged;
+use super::recorded::Plans;
 use super::sizes::loss;
 use super::tiling::{Axis, cut};
 use crate::diffusion::Denoiser;
