@@ -2,8 +2,13 @@
 //! CPU: same members, no state through this program's memory on the way, and every fault ends with
 //! a result.
 
+use candle_core::{DType, Device};
+use candle_nn::VarBuilder;
 use sfumato::gpu::{Gpu, Options};
 use sfumato::inference::{DeviceChoice, Engine, Event, Job, Member, Outcome, Place, Settings};
+use sfumato::models::{Network, NetworkConfig, SliceNetwork, unet};
+use sfumato::nn::SeededInit;
+use sfumato::plan::Processor;
 use sfumato::volume::{Geometry, Modality, Volume, Voxels};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -98,6 +103,59 @@ fn gpu_equals_cpu_in_a_whole_run_and_its_state_stays_there() {
     // The result and its status; a preview is one more, and no step needs one.
     assert_eq!(gpu.maps(), 2 + previews);
     assert!(previews < 4);
+}
+
+/// A U-Net with weights by a seed.
+fn unet(config: &unet::Config) -> Box<dyn SliceNetwork> {
+    let init = SeededInit::new(5);
+    let vb = || VarBuilder::from_backend(Box::new(init.clone()), DType::F32, Device::Cpu);
+    let _made = unet::UNet::in_training(config, &vb()).expect("a network");
+    match NetworkConfig::UNet(config.clone()).build(&vb(), &Device::Cpu) {
+        Ok(Network::Slices(network)) => network,
+        _ => panic!("expected a network of slices"),
+    }
+}
+
+#[test]
+fn gpu_equals_cpu_in_a_u_net_and_a_lost_card_leaves_it_to_the_cpu() {
+    use unet::{Config, Norm, Preset, Up};
+    let desk = Config { norm: Norm::Group(4), ..Config::preset(Preset::Desk, 1, 2) };
+    for config in [
+        Config { side: 64, ..desk.clone() },
+        Config { side: 48, depth: 2, up: Up::NearestConv, ..desk },
+    ] {
+        let images: Vec<f32> =
+            (0..2 * config.side.pow(2)).map(|i| (i * i % 97) as f32 / 48.5 - 1.0).collect();
+        let direct =
+            |network: &dyn SliceNetwork| network.look(&images).expect("a look").direct().to_vec();
+        let here = direct(&*unet(&config));
+        let (gpu, mut there) = (software(Options::default()), unet(&config));
+        let processor: Arc<dyn Processor> = gpu.clone();
+        assert!(there.run_on(&processor));
+        let apart = |a: &[f32]| {
+            assert_eq!(a.len(), here.len());
+            a.iter().zip(&here).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+        };
+        assert!(apart(&direct(&*there)) < 1e-4);
+        assert_eq!(gpu.maps(), 1);
+        gpu.lose();
+        assert_eq!(apart(&direct(&*there)), 0.0);
+        assert!(gpu.fault().is_some());
+    }
+}
+
+#[test]
+fn a_model_without_a_plan_says_that_it_ran_on_the_cpu() {
+    let geometry = Geometry::picture(64, 48, 40).expect("a volume");
+    let grey = (0..64 * 48 * 40).map(|i| (i % 251) as u8).collect();
+    let mut volume = Volume::new(geometry, 1, Voxels::U8(grey)).expect("a volume");
+    volume.modality = Modality::Mr;
+    let model = "hippocampus-3d".to_owned();
+    let job = Job { volume: Arc::new(volume), model, ..job(DeviceChoice::Gpu, 1, 1) };
+    let outcome = run(&mut engine(&software(Options::default())), &job, &mut |_| {});
+    assert!(outcome.device.starts_with("CPU"), "{}", outcome.device);
+    let told = outcome.notices.iter().filter(|n| n.text.contains("it ran on the CPU")).count();
+    assert_eq!(told, 1, "{:?}", outcome.notices);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Milliseconds of one denoising step of the `desk` preset: candle's path, the recorded plan on the
 //! CPU, and, with `--gpu`, on the graphics card; random weights, best of several runs.
 //!
-//! `cargo run --release --example steps -- [--gpu] [--seconds 5] [--batch 1,8,40]`
+//! `cargo run --release --example steps -- [--gpu] [--seconds 5] [--batch 1,8,40] [--json]`
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
@@ -15,6 +15,10 @@ use std::error::Error;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
+
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 type Any = Box<dyn Error>;
 
@@ -99,11 +103,8 @@ fn main() -> Result<(), Any> {
         false => None,
     };
     let plan = Plan::new(&Schedule::training(ScheduleKind::Cosine), 4)?;
-    println!(
-        "{} threads, {:.2} GFLOP a mask",
-        rayon::current_num_threads(),
-        config.gflop_per_step()
-    );
+    let json = arguments.iter().any(|a| a == "--json");
+    let mut rows = Vec::new();
     for batch in batches.split(',').map(str::parse::<usize>) {
         let batch = batch?;
         let side = config.image_size;
@@ -118,12 +119,9 @@ fn main() -> Result<(), Any> {
             std::hint::black_box(denoiser.estimate(&states, 500, 0.5)?);
             Ok(())
         })?;
-        let flops = config.gflop_per_step() * batch as f64;
-        println!(
-            "batch {batch}: candle {candle:.1} ms, plan on the CPU {ours:.1} ms ({:.2} of it, {:.0} GFLOP/s)",
-            ours / candle,
-            flops / ours * 1e3
-        );
+        let gflop = config.gflop_per_step() * batch as f64;
+        rows.push((batch, "candle".to_owned(), candle, gflop));
+        rows.push((batch, "plan, CPU".to_owned(), ours, gflop));
         if let Some(gpu) = &gpu {
             let mut there = build()?;
             let processor: Arc<dyn sfumato::plan::Processor> = gpu.clone();
@@ -141,11 +139,19 @@ fn main() -> Result<(), Any> {
             })?;
             let step = all / plan.steps() as f64;
             let name = sfumato::plan::Processor::name(&**gpu);
-            println!(
-                "batch {batch}: {name} {step:.1} ms a step ({:.0} GFLOP/s)",
-                flops / step * 1e3
-            );
+            rows.push((batch, format!("plan, {name}"), step, gflop));
         }
+    }
+    if json {
+        let row = |(batch, way, ms, gflop): &(usize, String, f64, f64)| serde_json::json!({ "batch": batch, "way": way, "ms": ms, "gflop": gflop });
+        println!("{}", serde_json::json!({ "rows": rows.iter().map(row).collect::<Vec<_>>() }));
+        return Ok(());
+    }
+    for (batch, way, ms, gflop) in rows {
+        println!(
+            "batch {batch:>3}: {way:<40} {ms:>9.1} ms a step, {:>6.0} GFLOP/s",
+            gflop / ms * 1e3
+        );
     }
     Ok(())
 }

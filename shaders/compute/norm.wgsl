@@ -43,15 +43,15 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) thread: u32,
 ) {
-    let set = group.x + group.y * groups.x;
-    if set >= s.total {
+    let which = group.x + group.y * groups.x;
+    if which >= s.total {
         return;
     }
     let size = s.set_channels * s.run;
-    let start = set * size;
+    let start = which * size;
     var channel = 0u;
     if s.set_channels != s.channels {
-        channel = set % s.sets * s.set_channels;
+        channel = which % s.sets * s.set_channels;
     }
     var part = 0.0;
     for (var i = thread; i < size; i += THREADS) {

@@ -26,6 +26,6 @@ fn main(
     let image = i / plane / s.c;
     let channel = i / plane % s.c;
     let row = s.top + pixel / width / s.up;
-    let from = (i / plane * s.h + row) * s.w + s.left + pixel % width / s.up;
-    y[(image * s.channels + s.channel + channel) * plane + pixel] = x[from];
+    let source = (i / plane * s.h + row) * s.w + s.left + pixel % width / s.up;
+    y[(image * s.channels + s.channel + channel) * plane + pixel] = x[source];
 }

@@ -51,8 +51,12 @@ fn wait<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-fn first_line(e: &dyn std::fmt::Display) -> String {
-    e.to_string().lines().next().unwrap_or_default().to_owned()
+/// The line of a message that says what is wrong.
+fn line(e: &dyn std::fmt::Display) -> String {
+    let text = e.to_string();
+    let mut lines = text.lines().map(str::trim).filter(|l| !l.is_empty());
+    let last = lines.clone().next_back();
+    lines.find(|l| l.contains("error: ")).or(last).unwrap_or_default().to_owned()
 }
 
 impl Gpu {
@@ -63,7 +67,7 @@ impl Gpu {
     /// If there is none.
     pub fn open(options: Options) -> Result<Self, Fault> {
         let none = |e: &dyn std::fmt::Display| {
-            Fault::Other(format!("no graphics card can be used: {}", first_line(e)))
+            Fault::Other(format!("no graphics card can be used: {}", line(e)))
         };
         let instance = wgpu::Instance::default();
         let wanted = wgpu::RequestAdapterOptions {
@@ -92,7 +96,7 @@ impl Gpu {
         let fault: Arc<OnceLock<Fault>> = Arc::default();
         let seen = fault.clone();
         device.on_uncaptured_error(Arc::new(move |e: wgpu::Error| {
-            let line = first_line(&e);
+            let line = line(&e);
             // The first one is the cause of those that follow.
             let _first = seen.set(match e {
                 wgpu::Error::OutOfMemory { .. } => Fault::Memory(line),
@@ -181,7 +185,7 @@ impl Inner {
         let poll = wgpu::PollType::Wait { submission_index: submission, timeout: Some(PATIENCE) };
         let polled = self.device.poll(poll);
         self.check()?;
-        polled.map(drop).map_err(|e| Fault::Lost(first_line(&e)))
+        polled.map(drop).map_err(|e| Fault::Lost(line(&e)))
     }
 
     /// The values of a buffer that can be mapped.
@@ -195,7 +199,7 @@ impl Inner {
         });
         self.wait(None)?;
         let result = done.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let lost = |why: &dyn std::fmt::Display| Fault::Lost(first_line(why));
+        let lost = |why: &dyn std::fmt::Display| Fault::Lost(line(why));
         match result {
             Some(Ok(())) => {}
             Some(Err(e)) => return Err(lost(&e)),

@@ -87,7 +87,7 @@ fn a_recorded_step_is_candles_with_every_switch() {
     // An odd grid, levels of odd sides, three of them.
     check(&Config { image_size: 20, ..small() }, 2);
     check(&Config { image_size: 36, stem: 3, multipliers: vec![1, 3, 2], ..small() }, 1);
-    check(&Config { image_size: 12, image_channels: 1, classes: 3, stem: 4, ..small() }, 5);
+    check(&Config { image_size: 24, image_channels: 1, classes: 3, stem: 4, ..small() }, 5);
 }
 
 #[test]
