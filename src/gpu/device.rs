@@ -1,16 +1,12 @@
-//! The device: opened once, watched for faults.
+//! The device: what is opened, and plans on it.
 
+use super::card::{Card, line};
 use super::kernel::Kernels;
 use super::prepared::Room;
 use super::upload::Uploads;
 use crate::plan::{Fault, Plan, Prepared, Processor};
 use eframe::egui_wgpu::wgpu;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
-
-/// How long a card may take for what was handed over before it counts as lost.
-const PATIENCE: Duration = Duration::from_secs(60);
+use std::sync::Arc;
 
 /// What to open.
 #[derive(Clone, Debug, Default)]
@@ -24,19 +20,12 @@ pub struct Options {
 }
 
 /// A graphics card that runs plans.
-pub struct Gpu(pub(super) Arc<Inner>);
-
-pub(super) struct Inner {
-    pub(super) device: wgpu::Device,
-    pub(super) queue: wgpu::Queue,
-    pub(super) limits: wgpu::Limits,
-    pub(super) kernels: Kernels,
-    pub(super) uploads: Uploads,
+pub struct Gpu {
+    card: Arc<Card>,
+    kernels: Kernels,
+    uploads: Uploads,
     name: String,
     software: bool,
-    fault: Arc<OnceLock<Fault>>,
-    /// Buffers that were mapped to be read here.
-    maps: AtomicUsize,
 }
 
 /// Futures of wgpu are ready as soon as the device was polled.
@@ -49,14 +38,6 @@ fn wait<T>(future: impl Future<Output = T>) -> T {
         }
         std::thread::yield_now();
     }
-}
-
-/// The line of a message that says what is wrong.
-fn line(e: &dyn std::fmt::Display) -> String {
-    let text = e.to_string();
-    let mut lines = text.lines().map(str::trim).filter(|l| !l.is_empty());
-    let last = lines.clone().next_back();
-    lines.find(|l| l.contains("error: ")).or(last).unwrap_or_default().to_owned()
 }
 
 impl Gpu {
@@ -93,129 +74,34 @@ impl Gpu {
             ..Default::default()
         };
         let (device, queue) = wait(adapter.request_device(&descriptor)).map_err(|e| none(&e))?;
-        let fault: Arc<OnceLock<Fault>> = Arc::default();
-        let seen = fault.clone();
-        device.on_uncaptured_error(Arc::new(move |e: wgpu::Error| {
-            let line = line(&e);
-            // The first one is the cause of those that follow.
-            let _first = seen.set(match e {
-                wgpu::Error::OutOfMemory { .. } => Fault::Memory(line),
-                wgpu::Error::Validation { .. } | wgpu::Error::Internal { .. } => Fault::Other(line),
-            });
-        }));
-        let seen = fault.clone();
-        device.set_device_lost_callback(move |reason, why| {
-            let _first = seen.set(Fault::Lost(format!("{reason:?} {why}").trim().to_owned()));
-        });
-        Ok(Self(Arc::new(Inner {
+        Ok(Self {
+            card: Arc::new(Card::new(device, queue, limits)),
             kernels: Kernels::new(options.sources),
             uploads: Uploads::default(),
-            device,
-            queue,
-            limits,
-            software,
             name: format!("GPU {} ({})", info.name, info.backend),
-            fault,
-            maps: AtomicUsize::new(0),
-        })))
+            software,
+        })
     }
 
     /// Whether a program computes in the place of a card.
     pub fn is_software(&self) -> bool {
-        self.0.software
+        self.software
     }
 
     /// How often a buffer was mapped to be read here.
     pub fn maps(&self) -> usize {
-        self.0.maps.load(Ordering::Relaxed)
+        self.card.maps()
     }
 
     /// Takes the device away, as a driver does that resets a card.
     pub fn lose(&self) {
-        self.0.device.destroy();
-    }
-}
-
-impl Inner {
-    /// # Errors
-    /// What went wrong since the device was opened.
-    pub(super) fn check(&self) -> Result<(), Fault> {
-        self.fault.get().map_or(Ok(()), |fault| Err(fault.clone()))
-    }
-
-    /// # Errors
-    /// As [`Self::check`], of a program that was just made.
-    pub(super) fn check_program(&self, name: &str) -> Result<(), Fault> {
-        match self.fault.get() {
-            Some(Fault::Other(why)) => Err(Fault::Shader(format!("{name}: {why}"))),
-            Some(fault) => Err(fault.clone()),
-            None => Ok(()),
-        }
-    }
-
-    /// A buffer of so many bytes.
-    ///
-    /// # Errors
-    /// If the card does not give it.
-    pub(super) fn buffer(
-        &self,
-        bytes: u64,
-        usage: wgpu::BufferUsages,
-    ) -> Result<wgpu::Buffer, Fault> {
-        let size = bytes.next_multiple_of(4).max(16);
-        let storage = usage.contains(wgpu::BufferUsages::STORAGE);
-        let most = self.limits.max_buffer_size;
-        let most =
-            if storage { most.min(self.limits.max_storage_buffer_binding_size) } else { most };
-        if size > most {
-            return Err(Fault::Memory(format!("a buffer of {size} bytes, at most {most}")));
-        }
-        let descriptor =
-            wgpu::BufferDescriptor { label: None, size, usage, mapped_at_creation: false };
-        let buffer = self.device.create_buffer(&descriptor);
-        self.check()?;
-        Ok(buffer)
-    }
-
-    /// Waits until a submission is done.
-    ///
-    /// # Errors
-    /// If the card does not answer.
-    pub(super) fn wait(&self, submission: Option<wgpu::SubmissionIndex>) -> Result<(), Fault> {
-        let poll = wgpu::PollType::Wait { submission_index: submission, timeout: Some(PATIENCE) };
-        let polled = self.device.poll(poll);
-        self.check()?;
-        polled.map(drop).map_err(|e| Fault::Lost(line(&e)))
-    }
-
-    /// The values of a buffer that can be mapped.
-    pub(super) fn map(&self, buffer: &wgpu::Buffer, len: usize) -> Result<Vec<f32>, Fault> {
-        self.maps.fetch_add(1, Ordering::Relaxed);
-        let done = Arc::new(Mutex::new(None));
-        let told = done.clone();
-        let size = 4 * len as u64;
-        buffer.map_async(wgpu::MapMode::Read, 0..size, move |result| {
-            *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
-        });
-        self.wait(None)?;
-        let result = done.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let lost = |why: &dyn std::fmt::Display| Fault::Lost(line(why));
-        match result {
-            Some(Ok(())) => {}
-            Some(Err(e)) => return Err(lost(&e)),
-            None => return Err(lost(&"a buffer was not mapped")),
-        }
-        let view = buffer.get_mapped_range(0..size).map_err(|e| lost(&e))?;
-        let values = bytemuck::pod_collect_to_vec(&view);
-        drop(view);
-        buffer.unmap();
-        Ok(values)
+        self.card.device.destroy();
     }
 }
 
 impl Processor for Gpu {
     fn name(&self) -> String {
-        self.0.name.clone()
+        self.name.clone()
     }
 
     fn parts(&self, _batch: usize) -> usize {
@@ -227,15 +113,14 @@ impl Processor for Gpu {
     }
 
     fn fault(&self) -> Option<Fault> {
-        self.0.check().err()
+        self.card.check().err()
     }
 
     fn give_up(&self, fault: &Fault) {
-        // Of several faults the first one is told.
-        let _known = self.0.fault.set(fault.clone());
+        self.card.fail(fault);
     }
 
     fn prepare(&self, plan: &Arc<Plan>) -> Result<Box<dyn Prepared>, Fault> {
-        Ok(Box::new(Room::new(self.0.clone(), plan)?))
+        Ok(Box::new(Room::new(self.card.clone(), (&self.kernels, &self.uploads), plan)?))
     }
 }

@@ -1,6 +1,6 @@
 //! The compute programs, each compiled when it is first needed.
 
-use super::device::Inner;
+use super::card::Card;
 use crate::plan::Fault;
 use eframe::egui_wgpu::wgpu;
 use std::collections::HashMap;
@@ -43,7 +43,7 @@ impl Kernels {
     /// If the card's driver refuses it.
     pub(super) fn get(
         &self,
-        gpu: &Inner,
+        card: &Card,
         program: Program,
     ) -> Result<Arc<wgpu::ComputePipeline>, Fault> {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
@@ -60,12 +60,12 @@ impl Kernels {
             }
             None => text.clone(),
         };
-        let module = gpu.device.create_shader_module(wgpu::ShaderModuleDescriptor {
+        let module = card.device.create_shader_module(wgpu::ShaderModuleDescriptor {
             label: Some(name),
             source: wgpu::ShaderSource::Wgsl(text.into()),
         });
-        gpu.check_program(name)?;
-        let pipeline = gpu.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+        card.check_program(name)?;
+        let pipeline = card.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
             label: Some(name),
             layout: None,
             module: &module,
@@ -73,7 +73,7 @@ impl Kernels {
             compilation_options: wgpu::PipelineCompilationOptions::default(),
             cache: None,
         });
-        gpu.check_program(name)?;
+        card.check_program(name)?;
         let pipeline = Arc::new(pipeline);
         made.insert(program, pipeline.clone());
         Ok(pipeline)

@@ -6,6 +6,7 @@
 //! the window's; a card that is lost, out of memory or refuses a program is a [`Fault`], upon which
 //! the caller goes on on the CPU.
 
+mod card;
 mod device;
 mod dispatch;
 mod kernel;

@@ -1,7 +1,9 @@
 //! A plan on the card: its buffers, and its calls ready to be handed over.
 
-use super::device::Inner;
+use super::card::Card;
 use super::dispatch::{Bound, Call, calls};
+use super::kernel::Kernels;
+use super::upload::Uploads;
 use crate::plan::{Buffer, Fault, Plan, Prepared};
 use eframe::egui_wgpu::wgpu;
 use std::collections::VecDeque;
@@ -14,7 +16,7 @@ const SUBMIT_FLOP: f64 = 8e9;
 const WAITING: usize = 6;
 
 pub(super) struct Room {
-    gpu: Arc<Inner>,
+    card: Arc<Card>,
     buffers: Vec<wgpu::Buffer>,
     /// For reading, made larger when that is needed.
     staging: Option<(wgpu::Buffer, usize)>,
@@ -31,13 +33,17 @@ struct Step {
 }
 
 impl Room {
-    pub(super) fn new(gpu: Arc<Inner>, plan: &Plan) -> Result<Self, Fault> {
-        gpu.check()?;
-        let weights = gpu.uploads.get(&gpu, &plan.weights)?;
+    pub(super) fn new(
+        card: Arc<Card>,
+        (kernels, uploads): (&Kernels, &Uploads),
+        plan: &Plan,
+    ) -> Result<Self, Fault> {
+        card.check()?;
+        let weights = uploads.get(&card, &plan.weights)?;
         let usage = wgpu::BufferUsages::STORAGE
             | wgpu::BufferUsages::COPY_DST
             | wgpu::BufferUsages::COPY_SRC;
-        let buffers = plan.slots.iter().map(|&n| gpu.buffer(4 * n as u64, usage));
+        let buffers = plan.slots.iter().map(|&n| card.buffer(4 * n as u64, usage));
         let buffers = buffers.collect::<Result<Vec<_>, _>>()?;
         let mut all: Vec<(Call, f64)> = Vec::new();
         let mut starts = Vec::with_capacity(plan.ops.len() + 1);
@@ -48,7 +54,7 @@ impl Room {
             all.extend(own.into_iter().map(|call| (call, flop)));
         }
         starts.push(all.len());
-        let step = (gpu.limits.min_uniform_buffer_offset_alignment as usize).max(16);
+        let step = (card.limits.min_uniform_buffer_offset_alignment as usize).max(16);
         let size = |call: &Call| (4 * call.numbers.len()).next_multiple_of(step);
         let mut bytes: Vec<u8> = Vec::new();
         let mut at = Vec::with_capacity(all.len());
@@ -58,11 +64,11 @@ impl Room {
             bytes.resize(at[at.len() - 1] + size(call), 0);
         }
         let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
-        let numbers = gpu.buffer(bytes.len() as u64, usage)?;
-        gpu.queue.write_buffer(&numbers, 0, &bytes);
+        let numbers = card.buffer(bytes.len() as u64, usage)?;
+        card.queue.write_buffer(&numbers, 0, &bytes);
         let mut steps = Vec::with_capacity(all.len());
         for ((call, flop), at) in all.iter().zip(at) {
-            let pipeline = gpu.kernels.get(&gpu, call.program)?;
+            let pipeline = kernels.get(&card, call.program)?;
             let uniform = wgpu::BufferBinding {
                 buffer: &numbers,
                 offset: at as u64,
@@ -80,42 +86,42 @@ impl Room {
                     resource: wgpu::BindingResource::Buffer(bound),
                 })
                 .collect();
-            let bound = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            let bound = card.device.create_bind_group(&wgpu::BindGroupDescriptor {
                 label: Some(call.program.0),
                 layout: &pipeline.get_bind_group_layout(0),
                 entries: &entries,
             });
-            gpu.check_program(call.program.0)?;
+            card.check_program(call.program.0)?;
             steps.push(Step { pipeline, bound, groups: call.groups, flop: *flop });
         }
         let sections = plan.sections.iter().map(|r| starts[r.start]..starts[r.end]).collect();
-        Ok(Self { gpu, buffers, staging: None, steps, sections, waiting: VecDeque::new() })
+        Ok(Self { card, buffers, staging: None, steps, sections, waiting: VecDeque::new() })
     }
 
     fn submit(&mut self, encoder: wgpu::CommandEncoder) -> Result<(), Fault> {
-        self.waiting.push_back(self.gpu.queue.submit([encoder.finish()]));
-        self.gpu.check()?;
+        self.waiting.push_back(self.card.queue.submit([encoder.finish()]));
+        self.card.check()?;
         if self.waiting.len() > WAITING {
             let oldest = self.waiting.pop_front();
-            self.gpu.wait(oldest)?;
+            self.card.wait(oldest)?;
         }
         Ok(())
     }
 
     fn encoder(&self) -> wgpu::CommandEncoder {
-        self.gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default())
+        self.card.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default())
     }
 }
 
 impl Prepared for Room {
     fn write(&mut self, buffer: Buffer, values: &[f32]) -> Result<(), Fault> {
-        self.gpu.check()?;
-        self.gpu.queue.write_buffer(&self.buffers[buffer.0], 0, bytemuck::cast_slice(values));
-        self.gpu.check()
+        self.card.check()?;
+        self.card.queue.write_buffer(&self.buffers[buffer.0], 0, bytemuck::cast_slice(values));
+        self.card.check()
     }
 
     fn run(&mut self, section: usize) -> Result<(), Fault> {
-        self.gpu.check()?;
+        self.card.check()?;
         let Range { mut start, end } = self.sections[section];
         while start < end {
             let mut encoder = self.encoder();
@@ -138,19 +144,19 @@ impl Prepared for Room {
     }
 
     fn read(&mut self, buffer: Buffer, len: usize) -> Result<Vec<f32>, Fault> {
-        self.gpu.check()?;
+        self.card.check()?;
         let size = 4 * len as u64;
         let staging = match self.staging.take() {
             Some((staging, room)) if room >= len => (staging, room),
             _ => {
                 let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-                (self.gpu.buffer(size, usage)?, len)
+                (self.card.buffer(size, usage)?, len)
             }
         };
         let mut encoder = self.encoder();
         encoder.copy_buffer_to_buffer(&self.buffers[buffer.0], 0, &staging.0, 0, size);
         self.submit(encoder)?;
-        let values = self.gpu.map(&staging.0, len)?;
+        let values = self.card.map(&staging.0, len)?;
         self.waiting.clear();
         self.staging = Some(staging);
         Ok(values)

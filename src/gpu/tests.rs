@@ -245,6 +245,15 @@ fn gpu_equals_cpu_softmax_and_sample() {
     }
 }
 
+#[test]
+fn a_program_in_the_place_of_a_card_is_opened_only_if_asked_for() {
+    match Gpu::open(Options::default()) {
+        Ok(gpu) => assert!(!gpu.is_software()),
+        Err(fault) => assert!(fault.to_string().contains("no graphics card"), "{fault}"),
+    }
+    assert!(gpu().is_software() || Gpu::open(Options::default()).is_ok());
+}
+
 /// A convolution of 8 channels, its input and its output.
 fn small(side: usize) -> (Buffer, Arc<Plan>, Buffer) {
     let mut b = Bench::default();

@@ -1,6 +1,6 @@
 //! Weights on the card: all of a network in one buffer, uploaded once for all of its plans.
 
-use super::device::Inner;
+use super::card::Card;
 use crate::plan::{Fault, Use, Weight, WeightId, Weights};
 use eframe::egui_wgpu::wgpu;
 use std::ops::Range;
@@ -47,13 +47,13 @@ fn packed(weight: &Weight) -> Result<Vec<f32>, Fault> {
 }
 
 impl Uploads {
-    pub(super) fn get(&self, gpu: &Inner, weights: &Arc<Weights>) -> Result<Arc<Uploaded>, Fault> {
+    pub(super) fn get(&self, card: &Card, weights: &Arc<Weights>) -> Result<Arc<Uploaded>, Fault> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, there)) = known.iter().find(|(w, _)| Arc::ptr_eq(w, weights)) {
             return Ok(there.clone());
         }
         known.retain(|(w, _)| Arc::strong_count(w) > 1);
-        let step = u64::from(gpu.limits.min_storage_buffer_offset_alignment).max(16);
+        let step = u64::from(card.limits.min_storage_buffer_offset_alignment).max(16);
         let (mut at, mut sizes) = (Vec::new(), vec![0u64]);
         let mut values = Vec::new();
         for weight in weights.list() {
@@ -69,12 +69,12 @@ impl Uploads {
             values.push(own);
         }
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
-        let buffers = sizes.iter().map(|&bytes| gpu.buffer(bytes, usage));
+        let buffers = sizes.iter().map(|&bytes| card.buffer(bytes, usage));
         let buffers = buffers.collect::<Result<Vec<_>, _>>()?;
         for ((buffer, bytes), values) in at.iter().zip(&values) {
-            gpu.queue.write_buffer(&buffers[*buffer], bytes.start, bytemuck::cast_slice(values));
+            card.queue.write_buffer(&buffers[*buffer], bytes.start, bytemuck::cast_slice(values));
         }
-        gpu.check()?;
+        card.check()?;
         let there = Arc::new(Uploaded { buffers, at });
         known.push((weights.clone(), there.clone()));
         Ok(there)

@@ -3,6 +3,7 @@
 use super::anchor::AnchorGate;
 use super::blocks::{Decoder, Encoder};
 use super::condition::{Condition, ConditionNet, Features, Guide, pack};
+use super::config::SINUSOIDS;
 use super::nbp_filter::coordinates;
 use super::recorded::{Context, Recorded, Told};
 use super::ss_former::SsFormer;
@@ -12,9 +13,6 @@ use crate::plan::{Recorder, Value, Weights};
 use candle_core::{Module, Result, Tensor, bail};
 use candle_nn::VarBuilder;
 use std::sync::Arc;
-
-/// Width of the sinusoids before the time MLP.
-pub(super) const SINUSOIDS: usize = 64;
 
 /// MedSegDiff-V2.
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
 //! A denoising step of so many masks as a plan, and its run: what the image says is written once, the
 //! state stays where the plan runs.
 
-use super::denoiser::SINUSOIDS;
+use super::config::SINUSOIDS;
 use super::{Anchor, Condition, Config, Former, Input};
 use crate::diffusion::{Course, DiffusionError, StepNoise};
 use crate::nn::sinusoids;
