@@ -161,6 +161,10 @@ impl Recorder {
     /// # Errors
     /// If the channels do not fit.
     pub fn conv(&mut self, layer: &Conv2d, x: Value, add: Option<Value>) -> Result<Value> {
+        let channels = layer.parts().0.dim(1)?;
+        if x.shape[1] != channels {
+            bail!("plan: a convolution of {channels} channels on {:?}", x.shape);
+        }
         self.conv_channels(layer, 0, x, true, add)
     }
 
