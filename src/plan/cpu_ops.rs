@@ -34,6 +34,9 @@ fn plain(packed: &[Packed], id: WeightId) -> Result<&[f32]> {
     }
 }
 
+/// Writes an output, given all buffers but that one.
+type Write<'a> = &'a mut dyn FnMut(&[Vec<f32>], &mut [f32]) -> Result<()>;
+
 /// What an operation keeps from run to run.
 pub(super) struct Prepare {
     /// An affine map that is worked out anew at each run: gammas, then betas.
@@ -60,7 +63,7 @@ impl Prepare {
         threads: usize,
     ) -> Result<()> {
         // The output is taken out, so that the inputs can be looked at.
-        let mut into = |y: Buffer, f: &mut dyn FnMut(&[Vec<f32>], &mut [f32]) -> Result<()>| {
+        let mut into = |y: Buffer, f: Write<'_>| {
             let mut out = std::mem::take(&mut memory[y.0]);
             let result = f(memory, &mut out);
             memory[y.0] = out;

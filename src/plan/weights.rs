@@ -71,7 +71,6 @@ impl Weights {
 
 /// A weight for a test.
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "for tests")]
 pub(crate) fn tensor(values: &[f32], shape: &[usize]) -> Tensor {
     Tensor::from_slice(values, shape, &candle_core::Device::Cpu).unwrap()
 }

@@ -222,13 +222,13 @@ impl Seen {
     ///
     /// # Errors
     /// If it is there already.
-    fn fall_back(&mut self, fault: Fault) -> std::result::Result<(), DiffusionError> {
+    fn fall_back(&mut self, fault: &Fault) -> std::result::Result<(), DiffusionError> {
         let mut processor = lock(&self.shared.processor);
         if Arc::ptr_eq(&processor, &self.shared.cpu) {
             return Err(DiffusionError::Network(fault.to_string()));
         }
         tracing::warn!("{fault}: going on on the CPU");
-        processor.give_up(&fault);
+        processor.give_up(fault);
         *processor = self.shared.cpu.clone();
         Ok(())
     }
@@ -244,7 +244,7 @@ impl Denoiser for Seen {
         let output = match self.output(states, t) {
             Ok(output) => output,
             Err(fault) => {
-                self.fall_back(fault)?;
+                self.fall_back(&fault)?;
                 self.output(states, t).map_err(|e| DiffusionError::Network(e.to_string()))?
             }
         };
@@ -270,7 +270,7 @@ impl Denoiser for Seen {
         match drawn {
             Ok(drawn) => drawn,
             // Those that were begun begin anew.
-            Err(fault) => self.fall_back(fault).err().map(Err),
+            Err(fault) => self.fall_back(&fault).err().map(Err),
         }
     }
 }
