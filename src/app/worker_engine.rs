@@ -19,6 +19,7 @@ pub struct WorkerEngine {
 const DEVICES: &[DeviceChoice] = &[
     DeviceChoice::Auto,
     DeviceChoice::Cpu,
+    DeviceChoice::Gpu,
     #[cfg(feature = "cuda")]
     DeviceChoice::Cuda,
     #[cfg(feature = "metal")]

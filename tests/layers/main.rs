@@ -25,7 +25,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("io", &["volume"]),
     ("nn", &[]),
     ("diffusion", &["nn"]),
-    ("models", &["volume", "nn", "diffusion"]),
+    ("plan", &["nn"]),
+    ("gpu", &["nn", "plan"]),
+    ("models", &["volume", "nn", "diffusion", "plan"]),
     ("ensemble", &["volume"]),
     ("metrics", &["volume"]),
     ("demo", &["volume"]),
@@ -33,7 +35,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("mesh", &["volume"]),
     ("render", &["volume", "mesh"]),
     ("measure", &["volume"]),
-    ("inference", &["volume", "nn", "models", "diffusion", "ensemble"]),
+    ("inference", &["volume", "nn", "plan", "gpu", "models", "diffusion", "ensemble"]),
     ("locate", &["volume", "nn", "models", "demo", "inference"]),
     ("train", &["volume", "io", "nn", "models", "diffusion", "ensemble", "metrics", "inference"]),
     ("app", BELOW_APP),
@@ -48,6 +50,8 @@ const BELOW_CLI: &[&str] = &[
     "volume",
     "io",
     "nn",
+    "plan",
+    "gpu",
     "models",
     "diffusion",
     "ensemble",
@@ -64,10 +68,13 @@ const BELOW_CLI: &[&str] = &[
 
 /// Crates of others that only some rooms may name.
 const CRATES: &[(&[&str], &[&str])] = &[
-    (&["candle_core", "candle_nn"], &["nn", "models", "diffusion", "inference", "locate", "train"]),
+    (
+        &["candle_core", "candle_nn"],
+        &["nn", "plan", "models", "diffusion", "inference", "locate", "train"],
+    ),
     (
         &["egui", "eframe", "egui_wgpu", "wgpu", "egui_kittest", "winit", "epaint"],
-        &["render", "ui"],
+        &["render", "ui", "gpu"],
     ),
 ];
 
