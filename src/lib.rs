@@ -10,10 +10,12 @@
 //! | [`nn`] | tensor operations with right and fast gradients |
 //! | [`models`] | networks and the registry of their weights |
 //! | [`diffusion`] | noise schedules and samplers |
+//! | [`projection`] | simulated radiographs of a plane, and ways back into it |
 //! | [`ensemble`] | statistics over the members of an ensemble |
 //! | [`metrics`] | a mask against a reference |
 //! | [`inference`] | jobs, events, the worker thread |
 //! | [`locate`] | where in a whole scan a structure lies |
+//! | [`planner`] | what a few radiographs of a CT say of a plane, and what they leave open |
 //! | [`edit`] | correcting a mask by hand, with everything undoable |
 //! | [`measure`] | lengths, areas, values, ratios |
 //! | [`train`] | data sets, losses, the training loop, evaluation |
@@ -40,6 +42,8 @@ pub mod mesh;
 pub mod metrics;
 pub mod models;
 pub mod nn;
+pub mod planner;
+pub mod projection;
 pub mod render;
 pub mod train;
 pub mod ui;

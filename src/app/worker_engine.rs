@@ -1,8 +1,9 @@
 //! The real engine of the window: the embedded models on the inference thread.
 
 use super::engine::{Engine, RunningJob, Wake};
-use crate::inference::{DeviceChoice, Job, Likeness, Loaded, Loader, Standing, Worker};
+use crate::inference::{DeviceChoice, Job, Likeness, Loaded, Loader, Standing, Work, Worker};
 use crate::models::{ModelCard, cards};
+use crate::planner::{PlanEvent, PlanJob};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
@@ -46,6 +47,12 @@ impl WorkerEngine {
             }
         }
     }
+
+    fn hand_over<W: Work>(&mut self, work: W) -> Result<RunningJob<W::Event>, String> {
+        let handle = self.worker()?.submit(work);
+        let cancel = handle.canceller();
+        Ok(RunningJob { events: handle.events, cancel: Box::new(cancel) })
+    }
 }
 
 impl Engine for WorkerEngine {
@@ -62,9 +69,11 @@ impl Engine for WorkerEngine {
     }
 
     fn submit(&mut self, job: Job) -> Result<RunningJob, String> {
-        let handle = self.worker()?.submit(job);
-        let cancel = handle.canceller();
-        Ok(RunningJob { events: handle.events, cancel: Box::new(cancel) })
+        self.hand_over(job)
+    }
+
+    fn plan(&mut self, job: PlanJob) -> Result<RunningJob<PlanEvent>, String> {
+        self.hand_over(job)
     }
 
     fn liken(&mut self, likeness: Likeness) -> Option<Receiver<Option<Vec<Standing>>>> {

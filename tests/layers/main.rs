@@ -25,7 +25,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("io", &["volume"]),
     ("nn", &[]),
     ("diffusion", &["nn"]),
-    ("models", &["volume", "nn", "diffusion"]),
+    ("projection", &["volume", "nn"]),
+    ("models", &["volume", "nn", "diffusion", "projection"]),
     ("ensemble", &["volume"]),
     ("metrics", &["volume"]),
     ("demo", &["volume"]),
@@ -35,7 +36,25 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("measure", &["volume"]),
     ("inference", &["volume", "nn", "models", "diffusion", "ensemble"]),
     ("locate", &["volume", "nn", "models", "demo", "inference"]),
-    ("train", &["volume", "io", "nn", "models", "diffusion", "ensemble", "metrics", "inference"]),
+    (
+        "planner",
+        &["volume", "nn", "diffusion", "projection", "models", "metrics", "demo", "inference"],
+    ),
+    (
+        "train",
+        &[
+            "volume",
+            "io",
+            "nn",
+            "diffusion",
+            "models",
+            "ensemble",
+            "metrics",
+            "demo",
+            "inference",
+            "planner",
+        ],
+    ),
     ("app", BELOW_APP),
     ("ui", &["volume", "app", "render"]),
     ("cli", BELOW_CLI),
@@ -50,6 +69,7 @@ const BELOW_CLI: &[&str] = &[
     "nn",
     "models",
     "diffusion",
+    "projection",
     "ensemble",
     "metrics",
     "demo",
@@ -58,13 +78,17 @@ const BELOW_CLI: &[&str] = &[
     "measure",
     "inference",
     "locate",
+    "planner",
     "train",
     "app",
 ];
 
 /// Crates of others that only some rooms may name.
 const CRATES: &[(&[&str], &[&str])] = &[
-    (&["candle_core", "candle_nn"], &["nn", "models", "diffusion", "inference", "locate", "train"]),
+    (
+        &["candle_core", "candle_nn"],
+        &["nn", "models", "diffusion", "inference", "locate", "planner", "train"],
+    ),
     (
         &["egui", "eframe", "egui_wgpu", "wgpu", "egui_kittest", "winit", "epaint"],
         &["render", "ui"],
