@@ -6,7 +6,8 @@
 //! | file | holds |
 //! |---|---|
 //! | `section` | a plane with its true structures, of a phantom or of a scan with labels |
-//! | `plan` | the job: views, baselines, members, spread |
+//! | `job` | what is asked for |
+//! | `plan` | what comes of it: views, baselines, members, spread |
 //! | `next_angle` | which further angle would leave the least open |
 //! | `threshold` | structures without training, from a reconstruction |
 //! | `spread` | mean and entropy of members |
@@ -19,6 +20,7 @@
 
 mod centres;
 mod embedded;
+mod job;
 mod next_angle;
 mod picture;
 mod plan;
@@ -34,9 +36,10 @@ mod wording;
 pub use crate::demo::COLORS;
 pub use centres::{Centre, CentreTargets, centre_targets, centres};
 pub use embedded::{STRUCTURES, embedded};
+pub use job::{PlanError, PlanJob};
 pub use next_angle::{Candidate, candidates, gap};
 pub use picture::{Picture, plane_picture, views_picture};
-pub use plan::{Estimate, Method, Plan, PlanError, PlanEvent, PlanJob, run};
+pub use plan::{Estimate, Method, Plan, PlanEvent, run};
 pub use scan::{blocker, heights, plane_of};
 pub use score::{Scores, average_precision};
 pub use section::{Section, classes_of};

@@ -2,7 +2,7 @@
 //! which a real planner would not know.
 
 use super::STRUCTURES;
-use super::plan::{PlanError, PlanJob, draw, failed};
+use super::job::{PlanError, PlanJob, draw, failed};
 use super::spread::spread;
 use crate::diffusion::member_seed;
 use crate::models::ViewNetwork;

@@ -1,28 +1,21 @@
 //! The planner's job: it simulates the views, lifts them, and draws members as they come.
 
+use super::job::{PlanError, PlanJob, draw, failed};
 use super::next_angle::{Candidate, candidates};
 use super::spread::{Spread, spread};
 use super::threshold::thresholded;
 use super::{STRUCTURES, embedded};
-use crate::diffusion::{
-    DiffusionError, Plan as Steps, SamplerKind, Schedule, ScheduleKind, member_seed,
-};
+use crate::diffusion::member_seed;
 use crate::inference::{Engine, Work};
-use crate::models::{DrawnPlane, ModelError, ViewLook, ViewNetwork};
-use crate::nn::first_line;
-use crate::projection::{Body, Grid, Rig, filtered_backprojection, sirt, system};
-use std::ops::ControlFlow;
+use crate::models::{DrawnPlane, ViewNetwork};
+use crate::projection::{Grid, Rig, filtered_backprojection, sirt, system};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 /// Members in one batch: small, so that the first are seen early.
 const BATCH: usize = 5;
 /// Rounds of SIRT.
 const ROUNDS: usize = 60;
-/// Most of each.
-pub(super) const MOST_VIEWS: usize = 36;
-const MOST_MEMBERS: usize = 100;
-
 /// What a plane is told from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, clap::ValueEnum)]
 pub enum Method {
@@ -49,33 +42,6 @@ impl Method {
             Self::Lifted => "Lifted attenuation",
         }
     }
-}
-
-/// What to plan.
-#[derive(Clone)]
-pub struct PlanJob {
-    pub body: Arc<Body>,
-    /// Degrees.
-    pub angles: Vec<f64>,
-    pub members: usize,
-    pub steps: usize,
-    pub seed: u64,
-    /// So many further angles are tried; 0 for none.
-    pub candidates: usize,
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum PlanError {
-    #[error("{0}")]
-    Settings(String),
-    #[error(transparent)]
-    Model(#[from] ModelError),
-    #[error("the network failed: {0}")]
-    Network(String),
-    #[error(transparent)]
-    Diffusion(#[from] DiffusionError),
-    #[error("stopped")]
-    Cancelled,
 }
 
 /// What the views give at once, without members.
@@ -154,25 +120,6 @@ impl Work for PlanJob {
     }
 }
 
-impl PlanJob {
-    fn check(&self) -> Result<(), PlanError> {
-        let refuse = |why: String| Err(PlanError::Settings(why));
-        if self.angles.is_empty() || self.angles.len() > MOST_VIEWS {
-            return refuse(format!("{} views, expected 1 to {MOST_VIEWS}", self.angles.len()));
-        }
-        if let Some(angle) = self.angles.iter().find(|a| !a.is_finite() || a.abs() > 3600.0) {
-            return refuse(format!("an angle of {angle} degrees, expected -3600 to 3600"));
-        }
-        if self.members == 0 || self.members > MOST_MEMBERS {
-            return refuse(format!("{} members, expected 1 to {MOST_MEMBERS}", self.members));
-        }
-        if self.candidates > 72 {
-            return refuse(format!("{} further angles, expected 0 to 72", self.candidates));
-        }
-        Ok(())
-    }
-}
-
 /// Simulates, lifts and draws; the last event is left to the caller.
 ///
 /// # Errors
@@ -221,32 +168,4 @@ pub fn run(
         })?;
     }
     Ok(plan)
-}
-
-pub(super) fn failed(error: candle_core::Error) -> PlanError {
-    PlanError::Network(first_line(&error))
-}
-
-/// Members of these seeds; one of a network that draws at once.
-pub(super) fn draw(
-    look: &mut dyn ViewLook,
-    seeds: &[u64],
-    steps: usize,
-    cancel: &AtomicBool,
-) -> Result<Vec<DrawnPlane>, PlanError> {
-    let len = look.state_len();
-    let states = match look.denoiser() {
-        None => Vec::new(),
-        Some(denoiser) => {
-            let steps = Steps::new(&Schedule::training(ScheduleKind::Linear), steps)?;
-            let first: Vec<_> = seeds.iter().map(|&s| steps.start_from_noise(s, len)).collect();
-            let go_on = |_: usize, _: &[f32]| match cancel.load(Ordering::Relaxed) {
-                true => ControlFlow::Break(()),
-                false => ControlFlow::Continue(()),
-            };
-            let drawn = SamplerKind::Ddim.draw(denoiser, &steps, seeds, &first, go_on)?;
-            drawn.ok_or(PlanError::Cancelled)?
-        }
-    };
-    look.decide(&states).map_err(failed)
 }

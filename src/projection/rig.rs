@@ -35,7 +35,7 @@ impl Default for Rig {
             source_mm: 700.0,
             detector_mm: 1100.0,
             width_mm: 800.0,
-            pixels: 64,
+            pixels: 48,
             rows: 3,
             slab_mm: 4.0,
         }

@@ -20,7 +20,7 @@ pub struct DiffBev {
     depth: Option<Conv2d>,
     state: Option<StateEncoder>,
     condition: Option<ConvEncoder>,
-    unet: UNetStack,
+    levels: UNetStack,
     fuse: Option<Fuse>,
     head: Head,
     centres: CentreHead,
@@ -124,7 +124,7 @@ impl DiffBev {
             depth: uses_depth.then(|| depth(vb.pp("depth"))).transpose()?,
             state: (!plain).then(|| state(vb.pp("state"))).transpose()?,
             condition: (!plain).then(|| ConvEncoder::new(c, c, &vb.pp("condition"))).transpose()?,
-            unet: UNetStack::new(c, config.widths, source, &vb.pp("unet"))?,
+            levels: UNetStack::new(c, config.widths, source, &vb.pp("unet"))?,
             fuse: (!plain).then(|| Fuse::new(config, source, &vb.pp("fuse"))).transpose()?,
             head: Head::new(c, classes, &vb.pp("head"))?,
             centres: CentreHead::new(c, classes, &vb.pp("centres"))?,
@@ -200,14 +200,14 @@ impl DiffBev {
     pub fn denoise(&self, states: &Tensor, modulation: &Tensor, times: &[usize]) -> Result<Tensor> {
         let Some(encoder) = &self.state else { bail!("the network has no denoiser") };
         let x = (encoder.forward(states)? * modulation)?;
-        self.unet.forward(&x, times)
+        self.levels.forward(&x, times)
     }
 
     /// What a network that does not sample gives to the fusion or the head.
     fn refined(&self, lifted: &Lifted) -> Result<Tensor> {
         let times = vec![0; lifted.plane.dim(0)?];
         match self.config.process {
-            Process::Plain => self.unet.forward(&lifted.plane, &times),
+            Process::Plain => self.levels.forward(&lifted.plane, &times),
             _ => self.denoise(&lifted.condition, &self.modulation(lifted)?, &times),
         }
     }

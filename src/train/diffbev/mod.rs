@@ -64,14 +64,14 @@ impl Default for PlannerTraining {
             network: Config::default(),
             seed: 1,
             steps: 300,
-            batch: 8,
+            batch: 6,
             learning_rate: 2e-3,
             weight_decay: 0.01,
             warm_up: 20,
             depth_weight: 1.0,
             diffusion_weight: 1.0,
             centre_weight: 0.2,
-            views: vec![1, 2, 2, 3, 4, 4, 8],
+            views: vec![1, 2, 2, 3, 4, 4, 6, 8],
         }
     }
 }
