@@ -2,7 +2,7 @@
 //! phantoms that none has seen, by 1, 2, 4 and 8 views; mean and range over the seeds.
 //!
 //! `cargo run --release --example planner_table -- STEPS SEEDS OUT.csv [WORD]`: only variants whose name
-//! has the word. Rows that OUT.csv holds are not made again.
+//! has the word. Rows that OUT.csv holds are not made again; in the end the whole file is summed up.
 
 use sfumato::demo::Thorax;
 use sfumato::models::diffbev::{
@@ -21,8 +21,8 @@ use std::time::Instant;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const VIEWS: [usize; 4] = [1, 2, 4, 8];
-const PLANES: usize = 40;
-const MEMBERS: usize = 5;
+const PLANES: usize = 24;
+const MEMBERS: usize = 4;
 
 /// Name, what it is, and whether all seeds are trained (an ablation gets one).
 fn variants() -> Vec<(&'static str, Config, bool)> {
@@ -95,6 +95,38 @@ fn row(name: &str, seed: u64, views: usize, parameters: usize, scores: &Scores) 
     cells.join(",")
 }
 
+/// Mean and range over the seeds of one column, by method and views.
+fn summary(csv: &str, column: usize) {
+    let rows: Vec<Vec<&str>> = csv.lines().skip(1).map(|l| l.split(',').collect()).collect();
+    let mut methods: Vec<&str> = Vec::new();
+    for row in &rows {
+        if !methods.contains(&row[0]) {
+            methods.push(row[0]);
+        }
+    }
+    println!(
+        "| method | parameters | seeds | 1 view | 2 views | 4 views | 8 views |\n|---|---|---|---|---|---|---|"
+    );
+    for method in methods {
+        let own: Vec<&Vec<&str>> = rows.iter().filter(|r| r[0] == method).collect();
+        let cell = |views: usize| {
+            let of = own.iter().filter(|r| r[2] == views.to_string());
+            let values: Vec<f64> = of.filter_map(|r| r[column].parse().ok()).collect();
+            let (low, high) =
+                values.iter().fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(*v), h.max(*v)));
+            match values.len() {
+                0 => "–".to_owned(),
+                1 => format!("{:.3}", values[0]),
+                n => format!("{:.3} ({low:.3}–{high:.3})", values.iter().sum::<f64>() / n as f64),
+            }
+        };
+        let seeds = own.iter().filter(|r| r[2] == "1").count();
+        let cells: Vec<String> = VIEWS.iter().map(|v| cell(*v)).collect();
+        println!("| {method} | {} | {seeds} | {} |", own[0][3], cells.join(" | "));
+    }
+    println!();
+}
+
 fn main() {
     sfumato::nn::settle_threads();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -158,5 +190,10 @@ fn main() {
                 begin.elapsed().as_secs_f64()
             );
         }
+    }
+    let csv = std::fs::read_to_string(out).unwrap_or_default();
+    for (column, name) in [(4, "mIoU"), (5, "mAP of centres"), (6, "mean entropy")] {
+        println!("**{name}**\n");
+        summary(&csv, column);
     }
 }

@@ -160,3 +160,60 @@ fn wording_says_what_it_is_not() {
     assert!(ONE_SUBJECT.contains("phantoms") && SPREAD.contains("not calibrated"));
     assert!(NOT_MODELLED.contains("invented") && NOT_MODELLED.contains("scatter"));
 }
+
+/// Standard deviation of the middle of a structure over members, left and front, cells; `None` where a
+/// member has none of it.
+fn wandering(members: &[DrawnPlane], structure: usize, grid: &Grid) -> Option<[f64; 2]> {
+    let middles: Option<Vec<[f64; 2]>> = members
+        .iter()
+        .map(|m| {
+            let (mut sum, mut all) = ([0.0; 2], 0.0);
+            let values = &m.probability[structure * grid.len()..][..grid.len()];
+            for (i, p) in values.iter().enumerate() {
+                let point = grid.point([i / grid.cells, i % grid.cells]);
+                (0..2).for_each(|a| sum[a] += f64::from(*p) * point[a]);
+                all += f64::from(*p);
+            }
+            (all > 2.0).then(|| sum.map(|s| s / all))
+        })
+        .collect();
+    let middles = middles?;
+    let n = middles.len() as f64;
+    Some(std::array::from_fn(|a| {
+        let mean = middles.iter().map(|m| m[a]).sum::<f64>() / n;
+        (middles.iter().map(|m| (m[a] - mean).powi(2)).sum::<f64>() / n).sqrt()
+    }))
+}
+
+#[test]
+fn v10_errors_lie_where_entropy_is_and_the_heart_wanders_along_unseen_depth() {
+    let network = embedded().unwrap();
+    let grid = *network.grid();
+    let (mut wrong, mut right) = (Vec::new(), Vec::new());
+    // Along the ray, and across it.
+    let (mut along, mut across) = (0.0, 0.0);
+    for section in sections(10, &grid) {
+        let two = go(network.as_ref(), &job(&section, &[0.0, 90.0]));
+        for i in 0..grid.len() {
+            let truth = (0..STRUCTURES.len()).find(|k| section.masks[k * grid.len() + i] > 0.5);
+            let p = |k: usize| two.spread.mean[k * grid.len() + i];
+            let rest = 1.0 - (0..STRUCTURES.len()).map(p).sum::<f32>();
+            let best = (0..STRUCTURES.len()).max_by(|a, b| p(*a).total_cmp(&p(*b)));
+            let told = best.filter(|k| p(*k) > rest);
+            let side = if told == truth { &mut right } else { &mut wrong };
+            side.push(f64::from(two.spread.entropy[i]));
+        }
+        for angle in [0.0, 90.0] {
+            let one = PlanJob { members: 8, ..job(&section, &[angle]) };
+            if let Some([left, front]) = wandering(&go(network.as_ref(), &one).members, 1, &grid) {
+                let (deep, wide) = if angle == 0.0 { (front, left) } else { (left, front) };
+                (along, across) = (along + deep, across + wide);
+            }
+        }
+    }
+    let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len() as f64;
+    println!("entropy where wrong {:.3}, where right {:.3}", mean(&wrong), mean(&right));
+    println!("the heart's middle wanders along the ray {along:.2}, across {across:.2}");
+    assert!(mean(&wrong) > 2.0 * mean(&right));
+    assert!(along > across, "spread does not follow missing views: {along} {across}");
+}

@@ -65,7 +65,7 @@ impl Default for PlannerTraining {
             seed: 1,
             steps: 300,
             batch: 6,
-            learning_rate: 2e-3,
+            learning_rate: 3e-3,
             weight_decay: 0.01,
             warm_up: 20,
             depth_weight: 1.0,
