@@ -8,7 +8,10 @@
 
 mod attenuation;
 mod body;
+mod driving;
 mod frame;
+#[cfg(test)]
+mod golden;
 mod grid;
 mod lifting;
 mod reconstruct;
@@ -19,6 +22,7 @@ mod tests;
 
 pub use attenuation::{WATER, attenuation, counted};
 pub use body::Body;
+pub use driving::{Camera, Reading};
 pub use frame::Frame;
 pub use grid::Grid;
 pub use lifting::{Lifting, Pooling, Splat};

@@ -1,5 +1,6 @@
 //! The checks V1 to V5, against closed forms and scikit-image.
 
+use super::golden::{doubles, floats, halves};
 use super::*;
 use crate::volume::{Affine, Geometry, Volume, Voxels};
 use rand::{Rng, SeedableRng};
@@ -246,6 +247,24 @@ fn v5_the_chord_of_a_box_is_exact_at_any_angle() {
 }
 
 #[test]
+fn v5_rays_in_five_poses_are_those_of_diffdrr() {
+    // Its voxels run with the last axis the fastest.
+    let (shape, values) = ([7, 9, 8], floats("volume"));
+    let swapped = [[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]];
+    let body = Body::new(shape, Affine::from_columns(swapped, [0.0; 3]), values);
+    let point = |v: &[f64]| [v[0], v[1], v[2]];
+    let (sources, targets, golden) = (doubles("sources"), doubles("targets"), doubles("integrals"));
+    assert_eq!(golden.len(), 200);
+    let mut through = 0;
+    for (i, (target, golden)) in targets.chunks(3).zip(&golden).enumerate() {
+        let found = body.line(point(&sources[i / 40 * 3..][..3]), point(target));
+        assert!((found - golden).abs() <= 1e-3 * golden.abs().max(0.01), "{i}: {found}, {golden}");
+        through += usize::from(*golden > 0.5);
+    }
+    assert!(through > 100, "{through} rays meet the volume");
+}
+
+#[test]
 fn v5_the_middle_chord_of_a_ball_and_the_scan_of_water() {
     let n = 96usize;
     let middle = 0.5 * (n as f64 - 1.0);
@@ -336,26 +355,10 @@ fn many_views_give_the_plane_back() {
     }
 }
 
-/// A tensor of the golden file, from half precision.
-fn golden(name: &str) -> Vec<f32> {
-    let bytes = include_bytes!("../../tests/golden/projection.safetensors");
-    let file = safetensors::SafeTensors::deserialize(bytes).unwrap();
-    let half = |b: &[u8]| {
-        let bits = u16::from_le_bytes([b[0], b[1]]);
-        let (exponent, mantissa) = (i32::from(bits >> 10 & 31), f32::from(bits & 1023) / 1024.0);
-        let size = match exponent {
-            0 => mantissa * 2f32.powi(-14),
-            e => (1.0 + mantissa) * 2f32.powi(e - 15),
-        };
-        if bits >> 15 == 1 { -size } else { size }
-    };
-    file.tensor(name).unwrap().data().chunks(2).map(half).collect()
-}
-
 #[test]
 fn v3_uniform_lifting_of_filtered_views_is_scikit_images_backprojection() {
     const SIDE: usize = 127;
-    let (sinogram, reference) = (golden("sinogram"), golden("iradon"));
+    let (sinogram, reference) = (halves("sinogram"), halves("iradon"));
     let views = sinogram.len() / SIDE;
     let grid = Grid { cells: SIDE, cell_mm: 1.0 };
     let base = Rig::default();
