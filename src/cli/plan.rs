@@ -76,6 +76,7 @@ impl From<PlanError> for Failure {
 }
 
 pub(super) fn run_verb(a: &Arguments) -> Result<(), Failure> {
+    super::segment::make_folder(&a.out)?;
     let set = FileSet::new(&a.out, "plan.json", a.overwrite)?;
     let volume = open_with(&a.volume, &a.open.options())?;
     let network = embedded().map_err(PlanError::from)?;

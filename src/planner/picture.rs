@@ -3,12 +3,17 @@
 use super::wording::WATERMARK;
 use crate::volume::Window;
 
-/// Pixels of a cell.
-const SCALE: usize = 8;
+/// Pixels of a cell or of a detector's pixel, at least.
+const SCALE: usize = 6;
 /// Height of the strip with the watermark.
 const STRIP: usize = 13;
 /// Entropy from which a cell is hatched.
 const DOUBT: f32 = 0.3;
+
+/// Pixels on a side of each of `count` things in a row, so that they are as wide as the watermark.
+fn scale(count: usize) -> usize {
+    (6 * WATERMARK.len() + 4).div_ceil(count.max(1)).max(SCALE)
+}
 
 /// Columns of the letters a to z, the lowest bit on top, 5 x 7.
 const LETTERS: [[u8; 5]; 26] = [
@@ -58,8 +63,7 @@ impl Picture {
 
     /// Grey rows with room for the watermark under them.
     fn of(width: usize, height: usize, pixel: impl Fn(usize, usize) -> [u8; 3]) -> Self {
-        let wide = width.max(6 * WATERMARK.len() + 4);
-        let size = [wide, height + STRIP];
+        let size = [width, height + STRIP];
         let mut picture = Self { size, rgba: [0, 0, 0, 255].repeat(size[0] * size[1]) };
         for y in 0..height {
             (0..width).for_each(|x| picture.put(x, y, pixel(x, y)));
@@ -100,6 +104,7 @@ pub fn plane_picture(
 ) -> Picture {
     let cells = plane.len();
     let n = cells.isqrt();
+    let scale = scale(n);
     let color = |i: usize| {
         let grey = (window.grey(f64::from(plane[i])) * 255.0).round() as u8;
         let mut rgb = [grey; 3];
@@ -110,16 +115,16 @@ pub fn plane_picture(
         }
         rgb
     };
-    Picture::of(n * SCALE, n * SCALE, |x, y| {
-        let i = y / SCALE * n + x / SCALE;
+    Picture::of(n * scale, n * scale, |x, y| {
+        let i = y / scale * n + x / scale;
         let doubt = entropy.get(i).is_some_and(|e| *e > DOUBT);
-        if doubt && (x + y) % SCALE == 0 { [255; 3] } else { color(i) }
+        if doubt && (x + y) % scale == 0 { [255; 3] } else { color(i) }
     })
 }
 
 /// Radiographs `[views, pixels]`, one under the other.
 pub fn views_picture(lines: &[f32], pixels: usize) -> Picture {
-    let (tall, wide) = (24, 6);
+    let (tall, wide) = (24, scale(pixels));
     let most = lines.iter().copied().fold(1e-6, f32::max);
     let views = lines.len() / pixels.max(1);
     Picture::of(pixels * wide, views * tall, |x, y| {

