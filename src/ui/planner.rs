@@ -49,8 +49,9 @@ fn contents_ui(
     local: &mut PlannerLocal,
     commands: &mut Vec<Command>,
 ) {
+    let colors = theme::colors(ui);
     ui.set_width(PLANE + DIAL + 30.0);
-    ui.label(RichText::new(WATERMARK).color(theme::AMBER).strong());
+    ui.label(RichText::new(WATERMARK).color(colors.amber).strong());
     ui.horizontal_top(|ui| {
         ui.vertical(|ui| {
             ui.set_width(DIAL);
@@ -65,7 +66,7 @@ fn contents_ui(
         });
     });
     let small = RichText::new(format!("Not modelled: {NOT_MODELLED}")).size(11.0);
-    ui.label(small.color(theme::WEAK));
+    ui.label(small.color(colors.weak));
 }
 
 /// Where a source stands: 0 degrees above, which is in front, 90 on the right, the patient's left.
@@ -80,6 +81,7 @@ fn dial_ui(
     local: &mut PlannerLocal,
     commands: &mut Vec<Command>,
 ) {
+    let colors = theme::colors(ui);
     let (area, response) = ui.allocate_exact_size(vec2(DIAL, DIAL), Sense::click_and_drag());
     response.widget_info(|| {
         let text = "Angles of the sources, front above, patient's left on the right";
@@ -87,22 +89,22 @@ fn dial_ui(
     });
     let (middle, radius) = (area.center(), 0.5 * DIAL - 14.0);
     let painter = ui.painter();
-    painter.circle_stroke(middle, radius, Stroke::new(1.0, theme::WEAK));
+    painter.circle_stroke(middle, radius, Stroke::new(1.0, colors.weak));
     let body = Rect::from_center_size(middle, vec2(1.1, 0.75) * radius);
     painter.add(egui::Shape::ellipse_stroke(
         body.center(),
         0.5 * body.size(),
-        Stroke::new(1.0, theme::WEAK),
+        Stroke::new(1.0, colors.weak),
     ));
     for (angle, letter) in [(0.0, "A"), (90.0, "L"), (180.0, "P"), (270.0, "R")] {
         let at = on_dial(middle, radius - 16.0, angle);
         let font = egui::FontId::proportional(11.0);
-        painter.text(at, egui::Align2::CENTER_CENTER, letter, font, theme::WEAK);
+        painter.text(at, egui::Align2::CENTER_CENTER, letter, font, colors.weak);
     }
     for &angle in planning.angles() {
         let at = on_dial(middle, radius, angle);
-        painter.line_segment([at, middle], Stroke::new(1.0, theme::ACCENT.gamma_multiply(0.4)));
-        painter.circle_filled(at, HANDLE - 2.0, theme::ACCENT);
+        painter.line_segment([at, middle], Stroke::new(1.0, colors.accent.gamma_multiply(0.4)));
+        painter.circle_filled(at, HANDLE - 2.0, colors.accent);
     }
     let pointer = response.interact_pointer_pos();
     if response.drag_started()
@@ -194,8 +196,9 @@ fn shown_ui(ui: &mut egui::Ui, planning: &Planning, commands: &mut Vec<Command>)
 }
 
 fn plane_ui(ui: &mut egui::Ui, planning: &Planning, local: &mut PlannerLocal) {
+    let colors = theme::colors(ui);
     let (area, _) = ui.allocate_exact_size(vec2(PLANE, PLANE), Sense::hover());
-    ui.painter().rect_filled(area, 2.0, theme::CANVAS);
+    ui.painter().rect_filled(area, 2.0, theme::ON_IMAGE.canvas);
     let (plane, views) = planning.pictures();
     if let Some(plane) = plane {
         local.pictures.paint(ui, plane, area);
@@ -209,7 +212,7 @@ fn plane_ui(ui: &mut egui::Ui, planning: &Planning, local: &mut PlannerLocal) {
         (None, false) if planning.shows_truth() => "The true slice of the CT".to_owned(),
         (None, false) => format!("{} views, {}", planning.angles().len(), planning.method().name()),
     };
-    let color = if planning.why().is_some() { theme::AMBER } else { theme::TEXT };
+    let color = if planning.why().is_some() { colors.amber } else { colors.text };
     ui.label(RichText::new(text).color(color));
     if let Some(views) = views {
         let height = (PLANE * views.height as f32 / views.width.max(1) as f32).min(110.0);
@@ -219,23 +222,24 @@ fn plane_ui(ui: &mut egui::Ui, planning: &Planning, local: &mut PlannerLocal) {
 }
 
 fn scores_ui(ui: &mut egui::Ui, planning: &Planning) {
+    let colors = theme::colors(ui);
     if !planning.has_reference() {
-        ui.label(RichText::new(no_reference()).color(theme::WEAK));
+        ui.label(RichText::new(no_reference()).color(colors.weak));
     } else if let Some(dice) = planning.dice() {
         let each = dice.iter().map(|(name, d)| match d {
             Some(d) => format!("{name} {d:.2}"),
             None => format!("{name} –"),
         });
         ui.label(format!("Dice: {}", each.collect::<Vec<_>>().join("  ")));
-        ui.label(RichText::new(ONE_SUBJECT).size(11.0).color(theme::WEAK));
+        ui.label(RichText::new(ONE_SUBJECT).size(11.0).color(colors.weak));
     }
     if let Some(plan) = planning.plan().filter(|p| !p.members.is_empty()) {
         let text = format!("Mean entropy {:.3} ({SPREAD})", plan.spread.mean_entropy);
-        ui.label(RichText::new(text).size(11.0).color(theme::WEAK));
+        ui.label(RichText::new(text).size(11.0).color(colors.weak));
     }
     if let Some(seen) = planning.estimate().and_then(|e| e.truncated) {
         let text = format!("The detector cuts the body off beyond {seen:.0} mm.");
-        ui.label(RichText::new(text).color(theme::AMBER));
+        ui.label(RichText::new(text).color(colors.amber));
     }
 }
 
@@ -254,7 +258,7 @@ fn next_angle_ui(ui: &mut egui::Ui, planning: &Planning, commands: &mut Vec<Comm
         let text = format!("Mean entropy of {} further angles", tried.len());
         egui::WidgetInfo::labeled(egui::accesskit::Role::Image, true, text)
     });
-    ui.painter().rect_filled(area, 2.0, theme::CANVAS);
+    ui.painter().rect_filled(area, 2.0, theme::ON_IMAGE.canvas);
     let curve = |value: &dyn Fn(usize) -> f64, color: Color32| {
         let all = (0..tried.len()).map(value);
         let (low, high) =
@@ -267,9 +271,9 @@ fn next_angle_ui(ui: &mut egui::Ui, planning: &Planning, commands: &mut Vec<Comm
         let points: Vec<Pos2> = all.enumerate().map(place).collect();
         ui.painter().add(egui::Shape::line(points, Stroke::new(1.5, color)));
     };
-    curve(&|i| tried[i].entropy, theme::ACCENT);
-    curve(&|i| tried[i].gap, theme::WEAK);
+    curve(&|i| tried[i].entropy, theme::ON_IMAGE.accent);
+    curve(&|i| tried[i].gap, theme::ON_IMAGE.weak);
     let text = "0° to 180°. Bright: mean entropy with that view. Grey: distance to the nearest line of \
                 sight. Chosen with the CT known; a curve, no advice.";
-    ui.label(RichText::new(text).size(11.0).color(theme::WEAK));
+    ui.label(RichText::new(text).size(11.0).color(theme::colors(ui).weak));
 }

@@ -87,10 +87,10 @@ fn dice_is_live_and_the_true_slice_is_one_key_away() {
     w.apply(PlanCommand::Member(Some(3)));
     assert!(by(&w).len() == 5 && by(&w) != samples);
     let estimate = w.view_pixels();
-    w.press(Modifiers::NONE, Key::G);
+    w.press(Modifiers::NONE, Key::J);
     assert!(w.session().planning().shows_truth() && w.has("The true slice of the CT"));
     assert!(difference(&estimate, &w.view_pixels()) > 100);
-    w.press(Modifiers::NONE, Key::G);
+    w.press(Modifiers::NONE, Key::J);
     assert!(!w.session().planning().shows_truth());
 }
 
