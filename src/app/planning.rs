@@ -22,7 +22,7 @@ const CANDIDATES: usize = 18;
 const SAME_MM: f64 = 0.05;
 
 /// What a person asks of the planner.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum PlanCommand {
     /// A view from this angle, degrees.
     Add(f64),
@@ -299,7 +299,7 @@ impl Planning {
             match event {
                 PlanEvent::Lifted(estimate) => {
                     self.views =
-                        self.rig.map(|rig| picture(views_picture(&estimate.lines, rig.pixels)));
+                        self.rig.map(|rig| picture(&views_picture(&estimate.lines, rig.pixels)));
                     self.estimate = Some(estimate);
                 }
                 PlanEvent::Members(plan) => self.plan = Some(plan),
@@ -335,11 +335,11 @@ impl Planning {
                 }
             }
         };
-        self.shown = Some(picture(drawn));
+        self.shown = Some(picture(&drawn));
     }
 }
 
-fn picture(drawn: crate::planner::Picture) -> Arc<Picture> {
+fn picture(drawn: &crate::planner::Picture) -> Arc<Picture> {
     let [width, height] = drawn.size;
     let rgb = drawn.rgba.chunks(4).flat_map(|p| [p[0], p[1], p[2]]).collect();
     Arc::new(Picture { width, height, rgb })

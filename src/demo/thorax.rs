@@ -9,6 +9,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
+use std::f64::consts::TAU;
 
 /// What is told apart, in the order of [`Thorax::at`].
 pub const STRUCTURES: [&str; 5] = ["lungs", "heart", "aorta", "vertebrae", "ribs"];
@@ -96,7 +97,7 @@ impl Thorax {
         let turn = within(-10.0, 10.0f64).to_radians();
         let shift = [within(-20.0, 20.0), within(-20.0, 20.0)];
         let wave =
-            |_| [within(0.0, 5.0), within(-0.03, 0.03), within(-0.03, 0.03), within(0.0, 6.28)];
+            |_| [within(0.0, 5.0), within(-0.03, 0.03), within(-0.03, 0.03), within(0.0, TAU)];
         let waves = [0, 1, 2, 3].map(wave);
         let turn = [turn.sin(), turn.cos()];
         Self { body, lungs, heart, aorta, vertebra, canal, process, ribs, hu, shift, turn, waves }

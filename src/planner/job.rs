@@ -58,8 +58,8 @@ impl PlanJob {
     }
 }
 
-pub(super) fn failed(error: candle_core::Error) -> PlanError {
-    PlanError::Network(first_line(&error))
+pub(super) fn failed(error: &candle_core::Error) -> PlanError {
+    PlanError::Network(first_line(error))
 }
 
 /// Members of these seeds; one of a network that draws at once.
@@ -83,5 +83,5 @@ pub(super) fn draw(
             drawn.ok_or(PlanError::Cancelled)?
         }
     };
-    look.decide(&states).map_err(failed)
+    look.decide(&states).map_err(|e| failed(&e))
 }

@@ -48,7 +48,7 @@ pub fn candidates(
         let angle = 180.0 * k as f64 / job.candidates as f64;
         let angles = [job.angles.as_slice(), &[angle]].concat();
         let lines = job.body.radiographs(&rig, &angles, grid.reach(), job.seed);
-        let mut look = network.look(&angles, &lines).map_err(failed)?;
+        let mut look = network.look(&angles, &lines).map_err(|e| failed(&e))?;
         let drawn = draw(look.as_mut(), &seeds, STEPS, cancel)?;
         let entropy = spread(&drawn, STRUCTURES.len()).mean_entropy;
         let candidate = Candidate { angle, entropy, gap: gap(angle, &job.angles) };

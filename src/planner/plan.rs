@@ -133,7 +133,7 @@ pub fn run(
     job.check()?;
     let (rig, grid) = (*network.rig(), *network.grid());
     let lines = job.body.radiographs(&rig, &job.angles, grid.reach(), job.seed);
-    let mut look = network.look(&job.angles, &lines).map_err(failed)?;
+    let mut look = network.look(&job.angles, &lines).map_err(|e| failed(&e))?;
     let matrix = system(&rig, &grid, &job.angles);
     let estimate = Arc::new(Estimate {
         grid: Some(grid),

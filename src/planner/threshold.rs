@@ -27,7 +27,7 @@ pub fn thresholded(plane: &[f32], grid: &Grid) -> Vec<f32> {
         let up = (i >= n).then(|| i - n);
         let down = (i + n < len).then_some(i + n);
         let left = (!i.is_multiple_of(n)).then(|| i - 1);
-        let right = ((i + 1) % n != 0).then_some(i + 1);
+        let right = (!(i + 1).is_multiple_of(n)).then_some(i + 1);
         [up, down, left, right].into_iter().flatten()
     };
     let mut open = shell.clone();

@@ -188,7 +188,7 @@ impl Config {
     pub fn check(&self) -> Result<(), String> {
         self.rig.check()?;
         let n = self.grid.cells;
-        if n == 0 || n % 4 != 0 || n > 512 {
+        if n == 0 || !n.is_multiple_of(4) || n > 512 {
             return Err(format!("a plane of {n} cells, expected a multiple of 4 up to 512"));
         }
         if !(self.grid.cell_mm > 0.0 && self.grid.reach() < self.rig.source_mm) {

@@ -187,7 +187,7 @@ fn run(
         let named = STATISTICS.iter().zip(statistics);
         weights.extend(named.map(|(name, t)| ((*name).to_owned(), t.clone())));
     }
-    header(config, optimizer.updates).and_then(|header| weigh(&header, &weights))
+    weigh(&header(config, optimizer.updates), &weights)
 }
 
 fn weigh(
@@ -198,13 +198,13 @@ fn weigh(
     write_weights(header, weights).map_err(refuse)
 }
 
-fn header(config: &PlannerTraining, steps: usize) -> Result<WeightsHeader, TrainError> {
+fn header(config: &PlannerTraining, steps: usize) -> WeightsHeader {
     let class = |(i, name): (usize, &&str)| Class {
         name: (*name).to_owned(),
         label: i as u8 + 1,
         color: COLORS[i],
     };
-    Ok(WeightsHeader {
+    WeightsHeader {
         format: WeightsHeader::version(),
         id: config.id.clone(),
         title: config.title.clone(),
@@ -228,7 +228,7 @@ fn header(config: &PlannerTraining, steps: usize) -> Result<WeightsHeader, Train
         network: NetworkConfig::DiffBev(config.network.clone()),
         networks: 1,
         training: json!({ "config": config, "steps": steps }),
-    })
+    }
 }
 
 impl InTraining {
