@@ -150,6 +150,11 @@ impl Planning {
         Some(all.filter(|(_, known)| **known).map(|((d, name), _)| (name, d)).collect())
     }
 
+    /// Names and colours of what the plane is told apart into.
+    pub fn structures() -> impl Iterator<Item = (&'static str, [u8; 3])> {
+        STRUCTURES.into_iter().zip(COLORS)
+    }
+
     /// Whether labels say what is there.
     pub fn has_reference(&self) -> bool {
         self.known.as_ref().is_some_and(|k| k.reference.is_some())

@@ -214,6 +214,12 @@ fn plane_ui(ui: &mut egui::Ui, planning: &Planning, local: &mut PlannerLocal) {
     };
     let color = if planning.why().is_some() { colors.amber } else { colors.text };
     ui.label(RichText::new(text).color(color));
+    ui.horizontal(|ui| {
+        for (name, color) in Planning::structures() {
+            theme::swatch(ui, color);
+            ui.label(RichText::new(name).size(11.0).color(colors.weak));
+        }
+    });
     if let Some(views) = views {
         let height = (PLANE * views.height as f32 / views.width.max(1) as f32).min(110.0);
         let (area, _) = ui.allocate_exact_size(vec2(PLANE, height), Sense::hover());
