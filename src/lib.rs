@@ -12,10 +12,12 @@
 //! | [`plan`] | a network's inference as data: fused operations over buffers, run on the CPU |
 //! | [`gpu`] | the same plans on any graphics card |
 //! | [`diffusion`] | noise schedules and samplers |
+//! | [`projection`] | simulated radiographs of a plane, and ways back into it |
 //! | [`ensemble`] | statistics over the members of an ensemble |
 //! | [`metrics`] | a mask against a reference |
 //! | [`inference`] | jobs, events, the worker thread |
 //! | [`locate`] | where in a whole scan a structure lies |
+//! | [`planner`] | what a few radiographs of a CT say of a plane, and what they leave open |
 //! | [`edit`] | correcting a mask by hand, with everything undoable |
 //! | [`measure`] | lengths, areas, values, ratios |
 //! | [`train`] | data sets, losses, the training loop, evaluation |
@@ -44,6 +46,8 @@ pub mod metrics;
 pub mod models;
 pub mod nn;
 pub mod plan;
+pub mod planner;
+pub mod projection;
 pub mod render;
 pub mod train;
 pub mod ui;

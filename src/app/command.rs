@@ -3,7 +3,8 @@
 
 use super::{
     AnimationFormat, Compared, EditCommand, ExportOptions, Framing, FusedLook, Layout, MemberOrder,
-    Pane, PromptCommand, RegionChoice, RegionPlace, Slab, SpaceView, Taste, Tool, ViewId,
+    Pane, PlanCommand, PromptCommand, RegionChoice, RegionPlace, Slab, SpaceView, Taste, Tool,
+    ViewId,
 };
 use crate::ensemble::Measure;
 use crate::inference::Settings;
@@ -28,6 +29,8 @@ pub enum Panel {
     Samples,
     /// The steps of its run.
     Film,
+    /// What a few radiographs would show of the plane.
+    Planner,
     About,
     Preferences,
     /// The question before results that were not exported are lost with the window.
@@ -67,6 +70,10 @@ pub enum Action {
     Flicker,
     /// The image and what is beside or over it in turns, while held.
     Turns,
+    /// What a few radiographs would show.
+    Planner,
+    /// The planner's plane as it is, or its estimate.
+    TrueSlice,
     PreviousRegion,
     Fit,
     ResetView,
@@ -129,6 +136,7 @@ pub enum Command {
     Edit(EditCommand),
     Open(OpenCommand),
     Export(ExportCommand),
+    Plan(PlanCommand),
     Shell(ShellCommand),
 }
 
@@ -375,6 +383,6 @@ macro_rules! sorted {
 }
 
 sorted!(
-    Do: Action, Edit: EditCommand, View: ViewCommand, Results: ResultCommand, Run: RunCommand, Open: OpenCommand,
+    Plan: PlanCommand, Do: Action, Edit: EditCommand, View: ViewCommand, Results: ResultCommand, Run: RunCommand, Open: OpenCommand,
     Export: ExportCommand, Shell: ShellCommand
 );

@@ -3,6 +3,7 @@
 use crate::inference::{DeviceChoice, Event, Job};
 use crate::locate::{Likeness, Standing};
 use crate::models::ModelCard;
+use crate::planner::{PlanEvent, PlanJob};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
@@ -10,8 +11,8 @@ use std::sync::mpsc::Receiver;
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
 /// A job that was handed over.
-pub struct RunningJob {
-    pub events: Receiver<Event>,
+pub struct RunningJob<E = Event> {
+    pub events: Receiver<E>,
     /// Asks it to stop after the step it is in. Returns at once.
     pub cancel: Box<dyn Fn() + Send>,
 }
@@ -35,5 +36,13 @@ pub trait Engine {
     /// known. `None` of an engine that cannot tell.
     fn liken(&mut self, _likeness: Likeness) -> Option<Receiver<Option<Vec<Standing>>>> {
         None
+    }
+
+    /// Hands over a job of the planner; must return at once.
+    ///
+    /// # Errors
+    /// One line that says why it cannot run.
+    fn plan(&mut self, _job: PlanJob) -> Result<RunningJob<PlanEvent>, String> {
+        Err("this engine simulates no radiographs".to_owned())
     }
 }

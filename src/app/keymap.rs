@@ -148,6 +148,8 @@ pub const BINDINGS: &[Binding] = &[
         group: Group::Overlays,
         trigger: Trigger::Hold,
     },
+    row(Action::Planner, ctrl("P"), Group::Overlays, "Few-view planner"),
+    row(Action::TrueSlice, plain("J"), Group::Overlays, "Planner: the true slice, or the estimate"),
     row(Action::NextRegion, plain("N"), Group::Overlays, "Next region of disagreement"),
     row(Action::PreviousRegion, shift("N"), Group::Overlays, "Region of disagreement before"),
     row(Action::ToggleSegmentation, plain("S"), Group::Overlays, "Segmentation on or off"),

@@ -37,6 +37,7 @@ mod members;
 mod more;
 mod opening;
 mod picture;
+mod planning;
 mod preferences;
 mod preview;
 mod profile;
@@ -115,6 +116,7 @@ pub use members::{Compared, FLICKER_S, Flicker, MemberOrder};
 pub use more::{More, ResultFile};
 pub use opening::Opening;
 pub use picture::Picture;
+pub use planning::{MOST_DIALLED, PlanCommand, Planning};
 pub use preferences::{Preferences, Store};
 pub use preview::mean_preview;
 pub use profile::Profile;
@@ -167,4 +169,7 @@ pub use crate::inference::{Click, DeviceChoice, Outcome, Preview, Settings};
 pub use crate::io::SeriesInfo;
 pub use crate::measure::{Kind, LabelReading, Reading, Shape};
 pub use crate::mesh::MeshFormat;
+pub use crate::planner::{
+    Candidate, Estimate, Method, NOT_MODELLED, ONE_SUBJECT, Plan, SPREAD, WATERMARK, no_reference,
+};
 pub use crate::volume::PlaneView;

@@ -3,8 +3,8 @@
 use super::run::End;
 use super::shell::Shell;
 use super::{
-    Document, Documents, Engine, Findings, Level, Prompts, Regions, ResultEntry, Run, RunCommand,
-    Wake, Work,
+    Document, Documents, Engine, Findings, Level, Planning, Prompts, Regions, ResultEntry, Run,
+    RunCommand, Wake, Work,
 };
 use crate::diffusion::TRAINING_STEPS;
 use crate::inference::{DeviceChoice, Job, Outcome, Refine, Settings, Steer, slice_axis};
@@ -86,6 +86,11 @@ impl Runs {
     pub fn on_request(&self, modality: Modality) -> Option<&ModelCard> {
         let own = |c: &&ModelCard| c.modality == modality && modality != Modality::Unknown;
         self.cards().iter().filter(own).find(|c| wants_a_place(c))
+    }
+
+    /// Starts what the planner wants.
+    pub(super) fn plan(&mut self, document: &Document, planning: &mut Planning) {
+        planning.run(document, self.engine.as_mut());
     }
 
     /// The chosen model.

@@ -4,6 +4,7 @@
 mod action;
 mod blockers;
 mod compare;
+mod plan;
 mod report;
 mod solid;
 
@@ -13,6 +14,7 @@ use super::documents::Documents;
 use super::editing::{Editing, Measured, Saving, session_file};
 use super::export::{Beside, Exports};
 use super::opening::Opening;
+use super::planning::Planning;
 use super::result_list::ResultList;
 use super::runs::Runs;
 use super::shell::Shell;
@@ -50,6 +52,7 @@ pub struct Session {
     comparisons: Comparisons,
     calibrations: Calibrations,
     tour: Tour,
+    planning: Planning,
     shell: Shell,
 }
 
@@ -64,6 +67,7 @@ impl Session {
             runs: Runs::new(engine, wake.clone()),
             editing: Editing::new(Saving::new(folder.as_deref(), wake.clone()), wake.clone()),
             tour: Tour::new(wake.clone()),
+            planning: Planning::default(),
             calibrations: Calibrations::new(folder.as_deref(), &wake),
             opening: Opening::new(wake.clone()),
             solids: Solids::new(wake.clone()),
@@ -100,6 +104,11 @@ impl Session {
 
     pub fn tour(&self) -> &Tour {
         &self.tour
+    }
+
+    /// The few-view planner.
+    pub fn planning(&self) -> &Planning {
+        &self.planning
     }
 
     pub fn calibrations(&self) -> &Calibrations {
@@ -147,6 +156,7 @@ impl Session {
     fn do_what(&mut self, command: Command) {
         match command {
             Command::Do(action) => self.act(action),
+            Command::Plan(command) => self.planning.apply(command),
             Command::View(command) => {
                 if matches!(command, ViewCommand::SetSlice(..) | ViewCommand::StepSlice(..)) {
                     self.runs.stop_following();
@@ -268,6 +278,7 @@ impl Session {
         if let Some(wanted) = self.editing.take_wanted() {
             self.apply(wanted);
         }
+        self.plan();
         self.make_solids();
         self.make_comparison();
         match self.shell.poll() {
@@ -310,6 +321,7 @@ impl Session {
         self.documents.close();
         self.editing.change_image(&mut self.documents);
         self.results.leave_image();
+        self.planning.leave_image();
         self.opening.leave_image();
         self.exports.shut(&mut self.shell);
     }
@@ -321,6 +333,7 @@ impl Session {
             || self.results.is_comparing()
             || self.results.is_joining()
             || self.solids.is_making()
+            || self.planning.is_running()
             || self.comparisons.is_making()
             || self.exports.is_writing()
             || self.editing.is_working()

@@ -144,6 +144,7 @@ impl Shell {
             Panel::Log,
             Panel::Card,
             Panel::Film,
+            Panel::Planner,
             Panel::Samples,
             Panel::Export,
             Panel::Session,

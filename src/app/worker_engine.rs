@@ -1,9 +1,10 @@
 //! The real engine of the window: the embedded models on the inference thread.
 
 use super::engine::{Engine, RunningJob, Wake};
-use crate::inference::{DeviceChoice, Job, Loaded, Loader, Worker};
+use crate::inference::{DeviceChoice, Job, Loaded, Loader, Work, Worker};
 use crate::locate::{Likeness, Standing};
 use crate::models::{ModelCard, cards};
+use crate::planner::{PlanEvent, PlanJob};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
@@ -48,6 +49,12 @@ impl WorkerEngine {
             }
         }
     }
+
+    fn hand_over<W: Work>(&mut self, work: W) -> Result<RunningJob<W::Event>, String> {
+        let handle = self.worker()?.submit(work);
+        let cancel = handle.canceller();
+        Ok(RunningJob { events: handle.events, cancel: Box::new(cancel) })
+    }
 }
 
 impl Engine for WorkerEngine {
@@ -64,9 +71,11 @@ impl Engine for WorkerEngine {
     }
 
     fn submit(&mut self, job: Job) -> Result<RunningJob, String> {
-        let handle = self.worker()?.submit(job);
-        let cancel = handle.canceller();
-        Ok(RunningJob { events: handle.events, cancel: Box::new(cancel) })
+        self.hand_over(job)
+    }
+
+    fn plan(&mut self, job: PlanJob) -> Result<RunningJob<PlanEvent>, String> {
+        self.hand_over(job)
     }
 
     fn liken(&mut self, likeness: Likeness) -> Option<Receiver<Option<Vec<Standing>>>> {

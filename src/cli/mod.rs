@@ -15,6 +15,7 @@ mod join;
 mod mask;
 mod models;
 mod open_arguments;
+mod plan;
 mod replay;
 mod sampling_arguments;
 mod segment;
@@ -57,6 +58,8 @@ enum Verb {
     Mask(mask::Arguments),
     /// Write the surface of a mask as STL, OBJ or PLY.
     Surface(surface::Arguments),
+    /// Say what a few simulated radiographs of a CT would show of a plane, and leave open.
+    Plan(plan::Arguments),
     /// List the models that come with the program.
     Models(models::Arguments),
     /// Write a phantom with its known truth, or show a guided tour.
@@ -107,6 +110,7 @@ pub fn main(window: Window) -> ExitCode {
         Some(Verb::Convert(a)) => convert::run(&a),
         Some(Verb::Mask(a)) => mask::run(&a),
         Some(Verb::Surface(a)) => surface::run(&a),
+        Some(Verb::Plan(a)) => plan::run_verb(&a),
         Some(Verb::Models(a)) => models::run(&a),
         Some(Verb::Demo(a)) => demo::run(&a, window.tour),
         Some(Verb::Train(a)) => train::run(&a),

@@ -2,7 +2,9 @@
 
 use super::Failure;
 use crate::inference::DeviceChoice;
-use crate::train::{Progress, Recipe, TrainConfig, TrainError, train};
+use crate::train::{
+    PlannerTraining, Progress, Recipe, TrainConfig, TrainError, train, train_planner,
+};
 use crate::volume::{ClassKind, Modality};
 use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;
@@ -12,11 +14,14 @@ use std::sync::atomic::Ordering;
 /// Train a model, on your own masks with --data, or by a written configuration with --config.
 /// Everything lands in one folder; an interrupted run goes on with --resume.
 #[derive(clap::Args)]
-#[command(group = clap::ArgGroup::new("what").required(true).args(["config", "data"]))]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["config", "data", "planner"]))]
 pub(super) struct Arguments {
     /// The training configuration, JSON.
     #[arg(long)]
     config: Option<PathBuf>,
+    /// The training configuration of a few-view planner, JSON; it is trained on phantoms.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["resume", "device"])]
+    planner: Option<PathBuf>,
     #[command(flatten)]
     own: Own,
     /// Folder for checkpoints, metrics and the model; runs/ID unless given.
@@ -101,7 +106,31 @@ impl Own {
     }
 }
 
+/// Trains a planner's network: a small one, from its start to its end.
+fn run_planner(a: &Arguments, file: &Path) -> Result<(), Failure> {
+    let config = PlannerTraining::read(file)?;
+    let out = a.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(&config.id));
+    super::segment::make_folder(&out)?;
+    let interrupted = super::interrupt_flag()?;
+    let steps = config.steps;
+    let bytes = train_planner(&config, &mut |p| {
+        if p.step.is_multiple_of(25) || p.step == steps {
+            eprintln!("step {}/{steps}  loss {:.4}  diffusion {:.4}", p.step, p.loss, p.diffusion);
+        }
+        if a.stop_at.is_some_and(|s| p.step >= s) || interrupted.load(Ordering::Relaxed) {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    })?;
+    let path = out.join("model.safetensors");
+    crate::io::write_atomic(&path, &bytes)?;
+    super::print(&path.display().to_string())
+}
+
 pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
+    if let Some(file) = &a.planner {
+        return run_planner(a, file);
+    }
     let config = match (&a.config, &a.own.data) {
         (Some(file), _) => TrainConfig::read(file),
         (None, Some(data)) => a.own.config(data),

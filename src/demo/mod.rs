@@ -7,10 +7,12 @@ mod fundus;
 mod nodule;
 mod phantom;
 mod texture;
+mod thorax;
 mod vessels;
 
 pub use phantom::Demo;
 use phantom::{finish, label};
+pub use thorax::{COLORS, HALF_HEIGHT_MM, STRUCTURES, Thorax};
 
 /// What a phantom is called and shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +25,7 @@ pub struct DemoInfo {
 }
 
 /// Those of the start screen first.
-const DEMOS: [DemoInfo; 5] = [
+const DEMOS: [DemoInfo; 6] = [
     DemoInfo {
         name: "fundus",
         title: "Fundus photograph",
@@ -49,6 +51,11 @@ const DEMOS: [DemoInfo; 5] = [
         title: "Lung nodule of blurred border",
         description: "It fades into the lung; the thresholds of 20 readers are distributed normally.",
     },
+    DemoInfo {
+        name: "thorax",
+        title: "Chest CT for the planner",
+        description: "Lungs, heart, aorta, vertebrae and ribs of ellipses, 136 x 100 x 24, 3 x 3 x 5 mm, in HU.",
+    },
 ];
 
 /// How many are on the start screen.
@@ -73,6 +80,7 @@ pub fn make(name: &str, seed: u64) -> Option<Demo> {
         "ct" => ct::make(seed),
         "nodule-extent" => nodule::extent(seed),
         "nodule-blurred" => nodule::blurred(seed),
+        "thorax" => thorax::make(seed),
         _ => None,
     }
 }

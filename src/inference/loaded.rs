@@ -32,6 +32,10 @@ impl Loaded {
             },
             Network::BoxThenBrain(passes) => Box::new(BrainExtraction::new(passes, deepbet::SIDES)),
             Network::Volumes(network) => Box::new(WholeVolume::new(network, shape.channels)),
+            Network::Views(_) => {
+                let why = "it sees radiographs of a plane, not images: `sfumato plan` uses it";
+                return Err(ModelError::Weights(id.to_owned(), why.to_owned()));
+            }
         };
         let (temperatures, familiarity) = (header.temperatures, header.familiarity);
         Ok(Self { card, temperatures, familiarity, segmenter })

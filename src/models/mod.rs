@@ -3,6 +3,7 @@
 mod beside;
 mod card;
 mod contract;
+pub mod diffbev;
 mod error;
 mod familiarity;
 mod header;
@@ -15,6 +16,7 @@ mod tiles;
 #[cfg(test)]
 pub(crate) mod toy;
 pub mod unet;
+mod view_network;
 mod volume_network;
 mod weights;
 
@@ -32,5 +34,6 @@ pub use registry::{
 pub use resnet3d::deepbet;
 pub use slice_network::{Diffusion, Look, Sampling, Shape, SliceNetwork, Window, Windows};
 pub use tiles::{Tiles, mirrored};
+pub use view_network::{DrawnPlane, ViewLook, ViewNetwork};
 pub use volume_network::{Network, VolumeNetwork};
 pub use weights::{LoadedModel, write_weights};

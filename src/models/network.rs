@@ -2,7 +2,7 @@
 //!
 //! A new kind is an arm of [`NetworkConfig`], a folder of its own, and an objective in `train`.
 
-use super::{Diffusion, Network, Sampling, Shape, medsegdiff, resnet3d, unet};
+use super::{Diffusion, Network, Sampling, Shape, diffbev, medsegdiff, resnet3d, unet};
 use candle_core::{Device, Result};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum NetworkConfig {
+    /// Sees radiographs of a plane: no image is segmented with it.
+    DiffBev(diffbev::Config),
     MedSegDiff(medsegdiff::Setup),
     ResNet3d(resnet3d::Config),
     UNet(unet::Config),
@@ -26,6 +28,7 @@ impl NetworkConfig {
     /// Says why not.
     pub fn check(&self) -> std::result::Result<(), String> {
         match self {
+            Self::DiffBev(config) => config.check(),
             Self::MedSegDiff(setup) => setup.check(),
             Self::ResNet3d(config) => config.check(),
             Self::UNet(config) => config.check(),
@@ -36,6 +39,7 @@ impl NetworkConfig {
 
     pub fn shape(&self) -> Shape {
         match self {
+            Self::DiffBev(config) => config.shape(),
             Self::MedSegDiff(setup) => setup.network.shape(),
             Self::ResNet3d(config) => config.shape(),
             Self::UNet(config) => config.shape(),
@@ -52,6 +56,7 @@ impl NetworkConfig {
     /// Of a network that samples.
     pub fn diffusion(&self) -> Option<Diffusion> {
         match self {
+            Self::DiffBev(config) => config.diffusion(),
             Self::MedSegDiff(setup) => setup.diffusion(),
             Self::ResNet3d(_) | Self::UNet(_) => None,
             #[cfg(test)]
@@ -63,6 +68,7 @@ impl NetworkConfig {
     #[must_use]
     pub fn sampled(mut self, by: Sampling) -> Self {
         match &mut self {
+            Self::DiffBev(config) => config.sampling_steps = by.steps,
             Self::MedSegDiff(setup) => setup.sampling = by,
             Self::ResNet3d(_) | Self::UNet(_) => {}
             #[cfg(test)]
@@ -77,6 +83,9 @@ impl NetworkConfig {
     /// If weights are missing or of another shape.
     pub fn build(&self, vb: &VarBuilder<'_>, device: &Device) -> Result<Network> {
         Ok(match self {
+            Self::DiffBev(config) => {
+                Network::Views(Box::new(diffbev::Runner::new(config, vb, device)?))
+            }
             Self::MedSegDiff(setup) => {
                 Network::Slices(Box::new(medsegdiff::Runner::new(&setup.network, vb, device)?))
             }

@@ -1,6 +1,6 @@
-//! What the rooms above know of a network of whole volumes, and of a network of either kind.
+//! What the rooms above know of a network of whole volumes, and of a network of any kind.
 
-use super::SliceNetwork;
+use super::{SliceNetwork, ViewNetwork};
 use candle_core::Result;
 
 /// A network that sees a volume as one. It draws at once: there is nothing random in it.
@@ -25,6 +25,8 @@ pub enum Network {
     Volumes(Box<dyn VolumeNetwork>),
     /// Two of one scan: the first finds the box that the second sees.
     BoxThenBrain([Box<dyn VolumeNetwork>; 2]),
+    /// Sees radiographs of a plane, no image.
+    Views(Box<dyn ViewNetwork>),
 }
 
 impl Network {
@@ -38,6 +40,7 @@ impl Network {
             Self::Volumes(_) | Self::BoxThenBrain(_) => {
                 candle_core::bail!("the network sees whole volumes, expected slices")
             }
+            Self::Views(_) => candle_core::bail!("the network sees radiographs, expected slices"),
         }
     }
 }

@@ -5,6 +5,7 @@ mod augment3d;
 mod checkpoint;
 mod config;
 mod dataset;
+mod diffbev;
 mod elastic;
 mod evaluate;
 mod familiarity;
@@ -32,6 +33,7 @@ mod ways;
 
 pub use config::{Augmentation, TrainConfig};
 pub use dataset::{Case, Dataset};
+pub use diffbev::{PlannerProgress, PlannerTraining, train_planner};
 pub use evaluate::{
     ByMembers, CaseScores, ClassScores, Evaluation, Scores, VarianceByNetwork, evaluate,
 };

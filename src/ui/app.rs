@@ -4,6 +4,7 @@ use super::chooser::{ChooserLocal, chooser_ui};
 use super::film::FilmLocal;
 use super::pace::Pace;
 use super::pictures::Pictures;
+use super::planner::{PlannerLocal, planner_window};
 use super::residency::Residency;
 use super::space::Meshes;
 use super::thumbnails::Thumbnails;
@@ -62,6 +63,7 @@ pub struct SfumatoApp {
     view: ViewLocal,
     windows: WindowsLocal,
     film: FilmLocal,
+    planner: PlannerLocal,
     chooser: ChooserLocal,
     /// Pictures of what is being opened.
     arriving: Pictures,
@@ -119,6 +121,7 @@ impl SfumatoApp {
         Ok(Self {
             windows: WindowsLocal::new(&session),
             film: FilmLocal::default(),
+            planner: PlannerLocal::default(),
             session,
             render_state,
             residency: Residency::default(),
@@ -226,6 +229,7 @@ impl eframe::App for SfumatoApp {
         windows::windows_ui(ui.ctx(), session, &mut self.windows, &mut commands);
         tour::tour_ui(ui.ctx(), session, &mut self.arriving, &mut commands);
         film::film_window(ui.ctx(), session, &mut self.film, &mut commands);
+        planner_window(ui.ctx(), session, &mut self.planner, &mut commands);
         preferences::preferences_window(ui.ctx(), session, &mut commands);
 
         self.arriving.tidy();

@@ -24,6 +24,7 @@ mod pane_map;
 mod panel;
 mod panes;
 mod pictures;
+mod planner;
 mod preferences;
 mod region;
 mod residency;

@@ -36,7 +36,7 @@ pub(super) fn top_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Co
                 icon(ui, "Messages", "All messages of this session", Action::Messages, commands);
                 ui.separator();
                 window_menu(ui, document, commands);
-                view_menu(ui, document, commands);
+                view_menu(ui, session, document, commands);
                 if !document.volume.geometry().is_2d() {
                     planes(ui, document, commands);
                 }
@@ -199,7 +199,12 @@ fn layout_button(ui: &mut egui::Ui, layout: Layout, chosen: bool) -> egui::Respo
 }
 
 /// How the planes are shown.
-fn view_menu(ui: &mut egui::Ui, document: &Document, commands: &mut Vec<Command>) {
+fn view_menu(
+    ui: &mut egui::Ui,
+    session: &Session,
+    document: &Document,
+    commands: &mut Vec<Command>,
+) {
     let g = document.volume.geometry();
     let view = &document.view;
     ui.menu_button("View", |ui| {
@@ -233,6 +238,14 @@ fn view_menu(ui: &mut egui::Ui, document: &Document, commands: &mut Vec<Command>
             row(ui, "Straight in the patient", Action::Straighten, Some(view.straight));
         }
         ui.separator();
+        let planning = session.planning();
+        row(
+            ui,
+            "Few-view planner…",
+            Action::Planner,
+            Some(session.shell().is_open(Panel::Planner)),
+        );
+        row(ui, "Planner: the true slice", Action::TrueSlice, Some(planning.shows_truth()));
         let unit = if g.unit() == LengthUnit::Millimetre { "mm" } else { "px" };
         let slab = view.slab.map_or("none".to_owned(), |s| s.text(unit));
         row(ui, &format!("Thick slices: {slab}"), Action::NextSlab, Some(view.slab.is_some()));

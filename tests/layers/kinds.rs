@@ -6,6 +6,16 @@ use std::path::Path;
 /// Names of a kind, and where they may stand.
 const KINDS: &[(&[&str], &[&str])] = &[
     (
+        &["diffbev", "DiffBev"],
+        &[
+            "models/diffbev/",
+            "models/mod.rs",
+            "models/network.rs",
+            "train/diffbev/",
+            "train/mod.rs",
+        ],
+    ),
+    (
         &["medsegdiff", "MedSegDiff"],
         &[
             "models/medsegdiff/",

@@ -25,9 +25,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("io", &["volume"]),
     ("nn", &[]),
     ("diffusion", &["nn"]),
+    ("projection", &["volume", "nn"]),
     ("plan", &["nn"]),
     ("gpu", &["nn", "plan"]),
-    ("models", &["volume", "nn", "diffusion", "plan"]),
+    ("models", &["volume", "nn", "diffusion", "projection", "plan"]),
     ("ensemble", &["volume"]),
     ("metrics", &["volume"]),
     ("demo", &["volume"]),
@@ -37,7 +38,25 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("measure", &["volume"]),
     ("inference", &["volume", "nn", "plan", "gpu", "models", "diffusion", "ensemble"]),
     ("locate", &["volume", "nn", "models", "demo", "inference"]),
-    ("train", &["volume", "io", "nn", "models", "diffusion", "ensemble", "metrics", "inference"]),
+    (
+        "planner",
+        &["volume", "nn", "diffusion", "projection", "models", "metrics", "demo", "inference"],
+    ),
+    (
+        "train",
+        &[
+            "volume",
+            "io",
+            "nn",
+            "diffusion",
+            "models",
+            "ensemble",
+            "metrics",
+            "demo",
+            "inference",
+            "planner",
+        ],
+    ),
     ("app", BELOW_APP),
     ("ui", &["volume", "app", "render"]),
     ("cli", BELOW_CLI),
@@ -54,6 +73,7 @@ const BELOW_CLI: &[&str] = &[
     "gpu",
     "models",
     "diffusion",
+    "projection",
     "ensemble",
     "metrics",
     "demo",
@@ -62,6 +82,7 @@ const BELOW_CLI: &[&str] = &[
     "measure",
     "inference",
     "locate",
+    "planner",
     "train",
     "app",
 ];
@@ -70,7 +91,7 @@ const BELOW_CLI: &[&str] = &[
 const CRATES: &[(&[&str], &[&str])] = &[
     (
         &["candle_core", "candle_nn"],
-        &["nn", "plan", "models", "diffusion", "inference", "locate", "train"],
+        &["nn", "plan", "models", "diffusion", "inference", "locate", "planner", "train"],
     ),
     (
         &["egui", "eframe", "egui_wgpu", "wgpu", "egui_kittest", "winit", "epaint"],

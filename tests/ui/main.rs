@@ -17,6 +17,7 @@ mod notices;
 mod opening;
 mod pictures;
 mod planes;
+mod planner;
 mod preferences;
 mod region;
 mod replay;

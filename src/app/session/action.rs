@@ -1,8 +1,8 @@
 //! What a key or a menu row asks for, as commands.
 
 use crate::app::{
-    Action, EditCommand, ExportCommand, LabelCommand, Level, OpenCommand, Panel, PromptCommand,
-    ResultCommand, RunCommand, Session, ShellCommand, Tool, ViewCommand, ViewId,
+    Action, EditCommand, ExportCommand, LabelCommand, Level, OpenCommand, Panel, PlanCommand,
+    PromptCommand, ResultCommand, RunCommand, Session, ShellCommand, Tool, ViewCommand, ViewId,
 };
 
 impl Session {
@@ -46,6 +46,11 @@ impl Session {
             Action::NextMember => self.step_member(1),
             Action::PreviousMember => self.step_member(-1),
             Action::Samples => self.toggle(Panel::Samples),
+            Action::Planner => self.toggle(Panel::Planner),
+            Action::TrueSlice => {
+                let on = !self.planning.shows_truth();
+                self.apply(PlanCommand::Truth(on));
+            }
             Action::NextRegion => self.step_region(1),
             Action::PreviousRegion => self.step_region(-1),
             Action::Shortcuts => self.toggle(Panel::Shortcuts),

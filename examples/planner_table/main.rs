@@ -1,0 +1,199 @@
+//! The planner's table: every baseline and ablation trained alike on phantoms, several seeds, judged on
+//! phantoms that none has seen, by 1, 2, 4 and 8 views; mean and range over the seeds.
+//!
+//! `cargo run --release --example planner_table -- STEPS SEEDS OUT.csv [WORD]`: only variants whose name
+//! has the word. Rows that OUT.csv holds are not made again; in the end the whole file is summed up.
+
+use sfumato::demo::Thorax;
+use sfumato::models::diffbev::{
+    Clean, Condition, Config, Depth, DepthPath, Encoding, Fusion, Modulation, Process, Transform,
+};
+use sfumato::models::{Network, ViewNetwork, load_bytes};
+use sfumato::planner::{Method, PlanJob, Scores, Section, run};
+use sfumato::train::{PlannerTraining, train_planner};
+use std::io::Write;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const VIEWS: [usize; 4] = [1, 2, 4, 8];
+const PLANES: usize = 24;
+const MEMBERS: usize = 4;
+
+/// Name, what it is, and whether all seeds are trained (an ablation gets one).
+fn variants() -> Vec<(&'static str, Config, bool)> {
+    let base = Config::default;
+    let plain = || Config { process: Process::Plain, ..base() };
+    vec![
+        ("diffusion on labels", base(), true),
+        ("refiner, no diffusion", Config { process: Process::Refine, ..base() }, true),
+        ("lift-splat, learned depth", plain(), true),
+        ("lift-splat, uniform depth", Config { depth: Depth::Uniform, ..plain() }, true),
+        ("plain backprojection", Config { transform: Transform::Backprojection, ..plain() }, true),
+        ("diffusion on features", Config { clean: Clean::Bev, ..base() }, true),
+        ("fully connected", Config { transform: Transform::FullyConnected, ..plain() }, false),
+        (
+            "fully connected, diffusion",
+            Config { transform: Transform::FullyConnected, condition: Condition::Bev, ..base() },
+            false,
+        ),
+        (
+            "backprojection, diffusion",
+            Config { transform: Transform::Backprojection, condition: Condition::Bev, ..base() },
+            false,
+        ),
+        ("condition bev", Config { condition: Condition::Bev, ..base() }, false),
+        ("condition dep", Config { condition: Condition::Dep, ..base() }, false),
+        (
+            "condition dep, literal",
+            Config { condition: Condition::Dep, depth_path: DepthPath::Literal, ..base() },
+            false,
+        ),
+        ("modulation product", Config { modulation: Modulation::Product, ..base() }, false),
+        ("encoding attention", Config { encoding: Encoding::Attention, ..base() }, false),
+        ("fusion concat", Config { fusion: Fusion::Concat, ..base() }, false),
+        ("fusion add", Config { fusion: Fusion::Add, ..base() }, false),
+    ]
+}
+
+/// Evenly spread over half a turn.
+fn even(views: usize) -> Vec<f64> {
+    (0..views).map(|v| 180.0 * v as f64 / views as f64).collect()
+}
+
+fn jobs(network: &dyn ViewNetwork, views: usize) -> Vec<(PlanJob, Section)> {
+    let one = |i: usize| {
+        let section = Section::of_phantom(
+            &Thorax::new(0x7E57_0000 + i as u64),
+            (i % 9) as f64 * 10.0 - 40.0,
+            network.grid(),
+        );
+        let body = Arc::new(section.body.clone());
+        let job = PlanJob {
+            body,
+            angles: even(views),
+            members: MEMBERS,
+            steps: 8,
+            seed: 5,
+            candidates: 0,
+        };
+        (job, section)
+    };
+    (0..PLANES).map(one).collect()
+}
+
+fn row(name: &str, seed: u64, views: usize, parameters: usize, scores: &Scores) -> String {
+    let text = |v: Option<f64>| v.map_or_else(String::new, |v| format!("{v:.4}"));
+    let mut cells =
+        vec![name.replace(',', ";"), seed.to_string(), views.to_string(), parameters.to_string()];
+    cells.extend([scores.mean_iou(), scores.mean_precision(), scores.entropy()].map(text));
+    cells.extend(scores.iou().into_iter().map(text));
+    cells.join(",")
+}
+
+/// Mean and range over the seeds of one column, by method and views.
+fn summary(csv: &str, column: usize) {
+    let rows: Vec<Vec<&str>> = csv.lines().skip(1).map(|l| l.split(',').collect()).collect();
+    let mut methods: Vec<&str> = Vec::new();
+    for row in &rows {
+        if !methods.contains(&row[0]) {
+            methods.push(row[0]);
+        }
+    }
+    println!(
+        "| method | parameters | seeds | 1 view | 2 views | 4 views | 8 views |\n|---|---|---|---|---|---|---|"
+    );
+    for method in methods {
+        let own: Vec<&Vec<&str>> = rows.iter().filter(|r| r[0] == method).collect();
+        let cell = |views: usize| {
+            let of = own.iter().filter(|r| r[2] == views.to_string());
+            let values: Vec<f64> = of.filter_map(|r| r[column].parse().ok()).collect();
+            let (low, high) =
+                values.iter().fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(*v), h.max(*v)));
+            match values.len() {
+                0 => "–".to_owned(),
+                1 => format!("{:.3}", values[0]),
+                n => format!("{:.3} ({low:.3}–{high:.3})", values.iter().sum::<f64>() / n as f64),
+            }
+        };
+        let seeds = own.iter().filter(|r| r[2] == "1").count();
+        let cells: Vec<String> = VIEWS.iter().map(|v| cell(*v)).collect();
+        println!("| {method} | {} | {seeds} | {} |", own[0][3], cells.join(" | "));
+    }
+    println!();
+}
+
+fn main() {
+    sfumato::nn::settle_threads();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [steps, seeds, out, ..] = arguments.as_slice() else {
+        eprintln!("planner_table STEPS SEEDS OUT.csv [WORD]");
+        return;
+    };
+    let word = arguments.get(3).map_or("", String::as_str);
+    let (steps, seeds): (usize, u64) =
+        (steps.parse().expect("steps"), seeds.parse().expect("seeds"));
+    let done = std::fs::read_to_string(out).unwrap_or_default();
+    let mut file =
+        std::fs::OpenOptions::new().create(true).append(true).open(out).expect("the table");
+    if done.is_empty() {
+        let names =
+            "method,seed,views,parameters,mIoU,mAP,entropy,lungs,heart,aorta,vertebrae,ribs";
+        writeln!(file, "{names}").expect("written");
+    }
+    for seed in 1..=seeds {
+        for (name, network, all_seeds) in variants() {
+            let key = format!("{},{seed},", name.replace(',', ";"));
+            if !name.contains(word) || done.contains(&key) || seed > 1 && !all_seeds {
+                continue;
+            }
+            let config = PlannerTraining { network, seed, steps, ..PlannerTraining::default() };
+            let begin = Instant::now();
+            let bytes = train_planner(&config, &mut |p| {
+                if p.step.is_multiple_of(100) {
+                    eprintln!("  {} loss {:.3} diffusion {:.3}", p.step, p.loss, p.diffusion);
+                }
+                ControlFlow::Continue(())
+            })
+            .expect("trained");
+            let trained = begin.elapsed().as_secs_f64();
+            let model = load_bytes(name, &bytes, &candle_core::Device::Cpu).expect("loads");
+            let parameters = model.card.parameters;
+            let Network::Views(network) = model.network else { panic!("it sees views") };
+            for views in VIEWS {
+                let mut ours = Scores::default();
+                let mut others = [Method::Fbp, Method::Sirt].map(|m| (m, Scores::default()));
+                for (job, section) in jobs(network.as_ref(), views) {
+                    let plan = run(network.as_ref(), &job, &AtomicBool::new(false), &mut |_| {})
+                        .expect("planned");
+                    ours.add(&plan.spread.mean, &section.masks);
+                    ours.add_centres(&plan.members, &section.masks);
+                    for (method, scores) in &mut others {
+                        scores.add(
+                            &plan.estimate.thresholded(*method).expect("masks"),
+                            &section.masks,
+                        );
+                    }
+                }
+                writeln!(file, "{}", row(name, seed, views, parameters, &ours)).expect("written");
+                let first = seed == 1 && name == "diffusion on labels";
+                for (method, scores) in others.iter().filter(|_| first) {
+                    writeln!(file, "{}", row(method.name(), 0, views, 0, scores)).expect("written");
+                }
+            }
+            eprintln!(
+                "{name}, seed {seed}: {parameters} parameters, trained in {trained:.0} s, all {:.0} s",
+                begin.elapsed().as_secs_f64()
+            );
+        }
+    }
+    let csv = std::fs::read_to_string(out).unwrap_or_default();
+    for (column, name) in [(4, "mIoU"), (5, "mAP of centres"), (6, "mean entropy")] {
+        println!("**{name}**\n");
+        summary(&csv, column);
+    }
+}
