@@ -320,7 +320,7 @@ fn without_a_model_by_name_an_image_that_shows_no_structure_of_any_is_refused() 
 fn a_picture_of_unknown_kind_goes_to_the_model_that_knows_such_and_to_none_if_none_does() {
     let dir = tempfile::tempdir().expect("temporary folder");
     let (stripes, out) = (dir.path().join("stripes.png"), dir.path().join("out"));
-    let stripe = |x: u32, _: u32| image::Luma([if x / 3 % 2 == 0 { 0u8 } else { 255 }]);
+    let stripe = |x: u32, _: u32| image::Luma([if (x / 3).is_multiple_of(2) { 0u8 } else { 255 }]);
     image::GrayImage::from_fn(120, 120, stripe).save(&stripes).expect("written");
     let segment = |picture: &Path| {
         let (picture, out) = (picture.display().to_string(), out.display().to_string());
