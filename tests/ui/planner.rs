@@ -11,7 +11,7 @@ fn planner() -> Window {
     let mut w = Window::real();
     w.apply(OpenCommand::Demo("thorax".to_owned()));
     w.until("the chest opens", |a| a.session.document().is_some());
-    w.press(Modifiers::CTRL, Key::P);
+    w.press(Modifiers::COMMAND, Key::P);
     assert!(w.session().shell().is_open(Panel::Planner));
     settle(&mut w, 2);
     w
