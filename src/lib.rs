@@ -9,6 +9,8 @@
 //! | [`io`] | reading and writing files, with limits, atomically |
 //! | [`nn`] | tensor operations with right and fast gradients |
 //! | [`models`] | networks and the registry of their weights |
+//! | [`plan`] | a network's inference as data: fused operations over buffers, run on the CPU |
+//! | [`gpu`] | the same plans on any graphics card |
 //! | [`diffusion`] | noise schedules and samplers |
 //! | [`projection`] | simulated radiographs of a plane, and ways back into it |
 //! | [`ensemble`] | statistics over the members of an ensemble |
@@ -34,6 +36,7 @@ pub mod demo;
 pub mod diffusion;
 pub mod edit;
 pub mod ensemble;
+pub mod gpu;
 pub mod inference;
 pub mod io;
 pub mod locate;
@@ -42,6 +45,7 @@ pub mod mesh;
 pub mod metrics;
 pub mod models;
 pub mod nn;
+pub mod plan;
 pub mod planner;
 pub mod projection;
 pub mod render;

@@ -1,6 +1,7 @@
 //! What runs the models: the worker thread in the window, a hand-driven one in tests.
 
-use crate::inference::{DeviceChoice, Event, Job, Likeness, Standing};
+use crate::inference::{DeviceChoice, Event, Job};
+use crate::locate::{Likeness, Standing};
 use crate::models::ModelCard;
 use crate::planner::{PlanEvent, PlanJob};
 use std::sync::Arc;

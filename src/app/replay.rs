@@ -110,6 +110,7 @@ impl Recorded {
     pub fn device(&self) -> Result<(String, DeviceChoice), String> {
         let words: String = self.get("/device")?;
         let choice = match words.split_whitespace().next().unwrap_or_default() {
+            "GPU" => DeviceChoice::Gpu,
             "CUDA" => DeviceChoice::Cuda,
             "Metal" => DeviceChoice::Metal,
             _ => DeviceChoice::Cpu,

@@ -7,9 +7,8 @@ use super::{
     RunCommand, Wake, Work,
 };
 use crate::diffusion::TRAINING_STEPS;
-use crate::inference::{
-    DeviceChoice, Job, Likeness, Outcome, Refine, Settings, Standing, Steer, most_alike, slice_axis,
-};
+use crate::inference::{DeviceChoice, Job, Outcome, Refine, Settings, Steer, slice_axis};
+use crate::locate::{Likeness, Standing, most_alike};
 use crate::models::{ModelCard, lookalikes, wants_a_place};
 use crate::volume::{Block, Modality, Roi, Volume};
 use std::sync::Arc;
@@ -369,20 +368,12 @@ impl Runs {
         self.likening.is_some() || self.regions.looking_for().is_some()
     }
 
-    /// Takes the model whose training pictures the image is most like, unless a person has chosen. If it
-    /// is unlike those of all, one that looks for its structure, or none.
+    /// Takes the model whose training pictures the image is most like, or none if it is unlike those of
+    /// all, unless a person has chosen.
     fn choose_alike(&mut self, standings: &[Standing]) {
-        if self.offers.is_empty() {
-            return;
+        if !std::mem::take(&mut self.offers).is_empty() {
+            self.choose_model(most_alike(standings).map(str::to_owned));
         }
-        if let Some(id) = most_alike(standings) {
-            self.offers.clear();
-            return self.choose_model(Some(id.to_owned()));
-        }
-        self.offers.retain(|id| standings.iter().all(|s| s.model != *id));
-        self.choose_model(self.offers.first().cloned());
-        let n = usize::from(!self.offers.is_empty());
-        self.offers.rotate_left(n);
     }
 
     /// The person has chosen a slice.

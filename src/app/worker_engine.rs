@@ -1,7 +1,8 @@
 //! The real engine of the window: the embedded models on the inference thread.
 
 use super::engine::{Engine, RunningJob, Wake};
-use crate::inference::{DeviceChoice, Job, Likeness, Loaded, Loader, Standing, Work, Worker};
+use crate::inference::{DeviceChoice, Job, Loaded, Loader, Work, Worker};
+use crate::locate::{Likeness, Standing};
 use crate::models::{ModelCard, cards};
 use crate::planner::{PlanEvent, PlanJob};
 use std::sync::Arc;
@@ -19,6 +20,7 @@ pub struct WorkerEngine {
 const DEVICES: &[DeviceChoice] = &[
     DeviceChoice::Auto,
     DeviceChoice::Cpu,
+    DeviceChoice::Gpu,
     #[cfg(feature = "cuda")]
     DeviceChoice::Cuda,
     #[cfg(feature = "metal")]

@@ -9,8 +9,8 @@ use crate::app::{
     ExportOptions, Included, Obstacles, ResultsError, begin_results, wording, write_results_with,
 };
 use crate::ensemble::StopRule;
-use crate::inference::{Engine, Event, InferenceError, Job, Settings, Standing, doubt, most_alike};
-use crate::locate::{Found, Located, locator};
+use crate::inference::{Engine, Event, InferenceError, Job, Settings, doubt};
+use crate::locate::{Found, Located, Standing, locator, most_alike, standings};
 use crate::models::{ModelCard, card, cards, lookalikes};
 use crate::volume::{Modality, Notice, Roi, Volume};
 use std::io::{IsTerminal, Write};
@@ -374,13 +374,13 @@ fn suggest(
     let alike: Vec<String> =
         lookalikes(cards(), volume).into_iter().map(|c| c.id.clone()).collect();
     if !alike.is_empty() {
-        let standings = engine.standings(&alike, volume, cancel);
+        let standings = standings(engine, &alike, volume, cancel);
         if let Some(id) = most_alike(&standings) {
             return guessed(id);
         }
-        let why = |s: &Standing| match s.fit {
-            Some(_) => format!("{} (unlike the pictures that it knows)", s.model),
-            None => format!("{} (which does not say what pictures it knows)", s.model),
+        let why = |s: &Standing| match &s.fit {
+            Ok(_) => format!("{} (unlike the pictures that it knows)", s.model),
+            Err(why) => format!("{} ({why})", s.model),
         };
         missing.extend(standings.iter().map(why));
         fitting.retain(|c| !alike.contains(&c.id));

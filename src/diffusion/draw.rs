@@ -1,6 +1,6 @@
 //! From noise to samples: what a sampler asks of a network, and the loop over the steps.
 
-use super::{DiffusionError, Hold, Plan, SamplerKind};
+use super::{Course, DiffusionError, Hold, Plan, SamplerKind};
 use rayon::prelude::*;
 use std::ops::ControlFlow;
 
@@ -17,12 +17,23 @@ pub trait Denoiser {
         t: usize,
         alpha_bar: f64,
     ) -> Result<Vec<f32>, DiffusionError>;
+
+    /// Draws whole samples where the network runs, so that no state comes here between the steps.
+    /// `on_step` sees all estimates, or none of a step whose estimates stay there. `None` of one
+    /// that does not, or that failed and would go on otherwise: then each step is asked for.
+    fn draw(
+        &mut self,
+        _course: &Course<'_>,
+        _on_step: &mut dyn FnMut(usize, &[f32]) -> ControlFlow<()>,
+    ) -> Option<Result<Option<Vec<f32>>, DiffusionError>> {
+        None
+    }
 }
 
 impl SamplerKind {
     /// Draws one sample per seed, all in one batch, from the `first` states, which are of one
-    /// length. After each step `on_step` sees the step's index and all estimates, one after another;
-    /// a break ends it with `None`.
+    /// length. After each step `on_step` sees the step's index and all estimates, one after another,
+    /// or none where they are kept on another device; a break ends it with `None`.
     ///
     /// # Errors
     /// As [`Denoiser::estimate`].
@@ -58,6 +69,12 @@ impl SamplerKind {
         }
         if !known.is_empty() && known.len() != seeds.len() {
             return Err(DiffusionError::Length { expected: seeds.len(), found: known.len() });
+        }
+        if known.iter().all(Hold::is_empty) {
+            let course = Course { kind: self, plan, seeds, states: &states };
+            if let Some(drawn) = denoiser.draw(&course, &mut on_step) {
+                return drawn;
+            }
         }
         let known: Vec<_> =
             known.iter().zip(seeds).map(|(hold, &seed)| hold.of_member(seed, len)).collect();

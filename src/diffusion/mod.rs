@@ -23,6 +23,7 @@
 //! # Ok::<(), DiffusionError>(())
 //! ```
 
+mod course;
 mod draw;
 mod error;
 mod hold;
@@ -34,6 +35,7 @@ mod seed;
 #[cfg(test)]
 mod tests;
 
+pub use course::{Course, Move, StepNoise};
 pub use draw::Denoiser;
 pub use error::DiffusionError;
 pub use hold::Hold;

@@ -112,7 +112,8 @@ impl Sink for Draft<'_> {
             steps: self.agenda.steps,
             whole: self.agenda.whole,
             t: estimates.t,
-            fraction: self.done as f32 / self.total.max(1) as f32,
+            // A batch that is begun anew on another device is counted twice.
+            fraction: (self.done as f32 / self.total.max(1) as f32).min(1.0),
             elapsed,
             eta: (self.heard >= 2).then(|| Duration::from_secs_f64(elapsed.as_secs_f64() * left)),
             previews: estimates.probability.iter().enumerate().map(preview).collect(),

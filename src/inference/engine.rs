@@ -3,7 +3,7 @@
 use super::doubt;
 use super::draft::Draft;
 use super::{
-    DeviceChoice, Event, InferenceError, Job, Loaded, Member, ModelInput, ModelRef, Outcome,
+    DeviceChoice, Event, InferenceError, Job, Loaded, Member, ModelInput, ModelRef, Outcome, Place,
     Prepared, Request, StageTimes, Steering,
 };
 use crate::diffusion::member_seed;
@@ -23,38 +23,14 @@ pub type Loader = Arc<dyn Fn(&str, &Device) -> Result<Loaded, ModelError> + Send
 /// Owns the loaded models; one per worker thread.
 pub struct Engine {
     loader: Loader,
-    devices: HashMap<DeviceChoice, (Device, String)>,
-    /// By identifier, and the name of the device.
-    loaded: HashMap<(String, String), Loaded>,
+    places: HashMap<DeviceChoice, Place>,
+    /// By identifier, and the name of the device; with whether they run on its processor.
+    loaded: HashMap<(String, String), (Loaded, bool)>,
 }
 
 impl Default for Engine {
     fn default() -> Self {
         Self::with(Arc::new(Loaded::from_registry))
-    }
-}
-
-/// The device, and its name in words.
-///
-/// # Errors
-/// If this binary or machine has no such device.
-pub fn open_device(choice: DeviceChoice) -> Result<(Device, String), InferenceError> {
-    let fail = |name: &'static str, e: &candle_core::Error| {
-        InferenceError::Device(name, crate::nn::first_line(e))
-    };
-    let cpu = || (Device::Cpu, format!("CPU, {} threads", rayon::current_num_threads()));
-    match choice {
-        DeviceChoice::Cpu => Ok(cpu()),
-        DeviceChoice::Cuda => {
-            Device::new_cuda(0).map(|d| (d, "CUDA 0".to_owned())).map_err(|e| fail("cuda", &e))
-        }
-        DeviceChoice::Metal => {
-            Device::new_metal(0).map(|d| (d, "Metal 0".to_owned())).map_err(|e| fail("metal", &e))
-        }
-        DeviceChoice::Auto => Ok(Device::new_cuda(0)
-            .map(|d| (d, "CUDA 0".to_owned()))
-            .or_else(|_| Device::new_metal(0).map(|d| (d, "Metal 0".to_owned())))
-            .unwrap_or_else(|_| cpu())),
     }
 }
 
@@ -65,24 +41,54 @@ impl Engine {
 
     /// With models from elsewhere than the registry.
     pub fn with(loader: Loader) -> Self {
-        Self { loader, devices: HashMap::new(), loaded: HashMap::new() }
+        Self { loader, places: HashMap::new(), loaded: HashMap::new() }
     }
 
-    /// The loaded model, and the device's name in words.
-    pub(super) fn model(
+    /// From now on this choice means that place.
+    pub fn put(&mut self, choice: DeviceChoice, place: Place) {
+        self.leave(choice);
+        self.places.insert(choice, place);
+    }
+
+    /// The loaded model, where it runs, and a line if that is not where it should.
+    fn model(
         &mut self,
         id: &str,
         choice: DeviceChoice,
-    ) -> Result<(&mut Loaded, String), InferenceError> {
-        let (device, name) = match self.devices.entry(choice) {
+    ) -> Result<(&mut Loaded, Place, Option<Notice>), InferenceError> {
+        let place = match self.places.entry(choice) {
             Entry::Occupied(e) => e.into_mut(),
-            Entry::Vacant(e) => e.insert(open_device(choice)?),
+            Entry::Vacant(e) => e.insert(Place::open(choice)?),
         };
-        let loaded = match self.loaded.entry((id.to_owned(), name.clone())) {
+        let (loaded, on_processor) = match self.loaded.entry((id.to_owned(), place.name.clone())) {
             Entry::Occupied(e) => e.into_mut(),
-            Entry::Vacant(e) => e.insert((self.loader)(id, device)?),
+            Entry::Vacant(e) => {
+                let mut loaded = (self.loader)(id, &place.device)?;
+                let processor = place.processor.as_ref();
+                let on_processor = processor.is_some_and(|p| loaded.segmenter.run_on(p));
+                e.insert((loaded, on_processor))
+            }
         };
-        Ok((loaded, name.clone()))
+        let mut place = place.clone();
+        let stayed = if *on_processor { None } else { place.stay() };
+        Ok((loaded, place, stayed))
+    }
+
+    /// Lets go of a place that failed, so that a later run opens it anew.
+    fn leave(&mut self, choice: DeviceChoice) {
+        if let Some(place) = self.places.remove(&choice) {
+            self.loaded.retain(|(_, name), _| *name != place.name);
+        }
+    }
+
+    /// Whether a model says what its training pictures look like, so that a run tells the [`Fit`] of a scan.
+    ///
+    /// # Errors
+    /// If it cannot be loaded.
+    ///
+    /// [`Fit`]: crate::models::Fit
+    pub fn is_familiar(&mut self, id: &str) -> Result<bool, InferenceError> {
+        Ok(self.model(id, DeviceChoice::default())?.0.familiarity.is_some())
     }
 
     /// Runs `job`; tells `on_event` of the start and each step. Ends with the outcome and whether it
@@ -117,7 +123,7 @@ impl Engine {
         on_event: &mut dyn FnMut(Event),
     ) -> Result<(Option<Outcome>, bool), InferenceError> {
         let start = Instant::now();
-        let (Loaded { card, temperatures, familiarity, segmenter }, device) =
+        let (Loaded { card, temperatures, familiarity, segmenter, .. }, place, stayed) =
             self.model(&job.model, job.settings.device)?;
         let load_s = start.elapsed().as_secs_f64();
         let (roi, slices) = check(job)?;
@@ -151,7 +157,7 @@ impl Engine {
             });
         }
         on_event(Event::Started {
-            device: device.clone(),
+            device: place.name.clone(),
             roi,
             slices,
             members: agenda.seeds.len().max(1),
@@ -201,6 +207,8 @@ impl Engine {
         notices.extend(prepared.notices.iter().chain(&agenda.notices).cloned());
         notices.extend(steer.words().map(Notice::note));
         notices.extend(doubts.iter().map(Notice::amber));
+        let (device, fell) = place.after();
+        notices.extend(stayed.into_iter().chain(fell.clone()));
         let outcome = Outcome {
             model: ModelRef {
                 id: card.id.clone(),
@@ -226,6 +234,9 @@ impl Engine {
             device,
             times,
         };
+        if fell.is_some() {
+            self.leave(job.settings.device);
+        }
         Ok((Some(outcome), cancelled))
     }
 }

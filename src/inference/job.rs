@@ -19,6 +19,8 @@ pub enum DeviceChoice {
     #[default]
     Auto,
     Cpu,
+    /// Any graphics card, through our own programs; what they do not know is done on the CPU.
+    Gpu,
     Cuda,
     Metal,
 }

@@ -1,7 +1,6 @@
 //! From a volume to an ensemble of masks: jobs, events, and the worker thread that owns the device
 //! and the loaded models.
 
-mod alike;
 mod brain;
 mod doubt;
 mod draft;
@@ -16,6 +15,7 @@ mod loaded;
 mod networks_tests;
 mod objects;
 mod overlap_tile;
+mod place;
 mod placement;
 mod prepare;
 mod rounds;
@@ -25,10 +25,9 @@ mod steer;
 mod whole_volume;
 mod worker;
 
-pub use alike::{Likeness, Standing, most_alike};
 pub use brain::BrainExtraction;
 pub use doubt::{border, doubt};
-pub use engine::{Engine, Loader, open_device};
+pub use engine::{Engine, Loader};
 pub use error::InferenceError;
 pub use event::{Event, Preview, Step};
 pub use features::features;
@@ -36,6 +35,7 @@ pub use input::ModelInput;
 pub use job::{DeviceChoice, Job, Member, ModelRef, Outcome, Settings, StageTimes};
 pub use loaded::Loaded;
 pub use overlap_tile::OverlapTile;
+pub use place::{Place, open_device};
 pub use placement::{Placement, Taps};
 pub use prepare::{PREPROCESSING, Prepared, slice_axis};
 pub use rounds::Apart;

@@ -3,7 +3,9 @@
 
 use super::{Agenda, Estimates, InferenceError, Request, Segmenter, Sink};
 use crate::models::SliceNetwork;
+use crate::plan::Processor;
 use std::ops::{ControlFlow, Range};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// A larger canvas is not shown while it is drawn: bringing it to the screen would take as long as a
@@ -24,6 +26,10 @@ impl OverlapTile {
 }
 
 impl Segmenter for OverlapTile {
+    fn run_on(&mut self, processor: &Arc<dyn Processor>) -> bool {
+        self.0.run_on(processor)
+    }
+
     fn plan(&self, request: &Request<'_>) -> Result<Agenda, InferenceError> {
         let size = request.prepared.canvas_size();
         let windows = self.0.windows().map_or(1, |w| w.plan(size).len());

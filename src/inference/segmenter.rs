@@ -2,8 +2,10 @@
 //! engine knows nothing of networks but this.
 
 use super::{InferenceError, ModelInput, Prepared, Settings, StageTimes, Steering};
+use crate::plan::Processor;
 use crate::volume::Notice;
 use std::ops::{ControlFlow, Range};
+use std::sync::Arc;
 
 /// What is to be segmented, and how.
 pub struct Request<'a> {
@@ -107,6 +109,11 @@ pub trait Sink {
 
 /// A way from a scan to masks.
 pub trait Segmenter: Send {
+    /// Has its networks run there from now on; `false` of one that cannot.
+    fn run_on(&mut self, _processor: &Arc<dyn Processor>) -> bool {
+        false
+    }
+
     /// Noise levels of the model's schedule; 0 of one that does not sample.
     fn schedule(&self) -> usize {
         0

@@ -3,9 +3,13 @@
 //! the canvas, so a member is one mask without seams (as MultiDiffusion, arXiv 2302.08113).
 
 use super::{Agenda, Estimates, InferenceError, Request, Segmenter, Settings, Sink, Steering};
-use crate::diffusion::{Denoiser, DiffusionError, Hold, Plan, SamplerKind, Start, member_seed};
+use crate::diffusion::{
+    Course, Denoiser, DiffusionError, Hold, Plan, SamplerKind, Start, member_seed,
+};
 use crate::models::{Diffusion, Look, Shape, SliceNetwork, Tiles};
+use crate::plan::Processor;
 use std::ops::{ControlFlow, Range};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Memory that the activations of a batch may take.
@@ -159,6 +163,18 @@ impl Denoiser for Scene {
         }
         Ok(self.blend(&squares))
     }
+
+    /// Of a canvas that is one square: of several each step is blended.
+    fn draw(
+        &mut self,
+        course: &Course<'_>,
+        on_step: &mut dyn FnMut(usize, &[f32]) -> ControlFlow<()>,
+    ) -> Option<Result<Option<Vec<f32>>, DiffusionError>> {
+        match self.looks.as_mut_slice() {
+            [only] => only.denoiser()?.draw(course, on_step),
+            _ => None,
+        }
+    }
 }
 
 /// Slices drawn by a [`SliceNetwork`].
@@ -205,6 +221,10 @@ impl SliceSegmenter {
 }
 
 impl Segmenter for SliceSegmenter {
+    fn run_on(&mut self, processor: &Arc<dyn Processor>) -> bool {
+        self.networks.iter_mut().all(|network| network.run_on(processor))
+    }
+
     fn schedule(&self) -> usize {
         self.diffusion.as_ref().map_or(0, |diffusion| diffusion.levels().len())
     }

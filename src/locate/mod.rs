@@ -5,6 +5,7 @@
 //! only how much round a place that a person shows is wanted; what it draws is a place, never a result. The weights and what they are worth: `assets/weights/
 //! locate-*.md`. A click of a person is a place too: [`around`] makes a region of either.
 
+mod alike;
 mod around;
 mod chest;
 mod found;
@@ -15,6 +16,7 @@ mod optic_disc;
 mod scout;
 mod thumbnail;
 
+pub use alike::{Likeness, Standing, most_alike, standings};
 pub use around::{Extent, around};
 pub use chest::MiddleOfChest;
 pub use found::{Found, LocateError, Located, Locator};

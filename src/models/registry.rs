@@ -108,15 +108,16 @@ pub fn suggestions<'a>(cards: &'a [ModelCard], volume: &Volume) -> Vec<&'a Model
     }
 }
 
-/// Those of the suggestions between which only the picture itself can tell: it does not say what it shows,
-/// and nothing is to be looked for in it. Fewer than two are none.
+/// Those of the suggestions between which only the picture itself can tell: a grey one that does not say
+/// what it shows.
 pub fn lookalikes<'a>(cards: &'a [ModelCard], volume: &Volume) -> Vec<&'a ModelCard> {
-    if volume.modality != Modality::Unknown || volume.geometry().shape()[2] > 1 {
+    let stack = volume.geometry().shape()[2] > 1;
+    if volume.modality != Modality::Unknown || stack || volume.channels() > 1 {
         return Vec::new();
     }
     let mut alike = suggestions(cards, volume);
-    alike.retain(|c| c.input.region.is_none() && !c.volumes);
-    if alike.len() < 2 { Vec::new() } else { alike }
+    alike.retain(|c| !c.volumes);
+    alike
 }
 
 /// The bytes of a model and its card, by its identifier or from the path of a `.safetensors` file.

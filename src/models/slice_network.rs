@@ -1,8 +1,10 @@
 //! What the rooms above know of any network: what it sees and gives, and how it draws.
 
 use crate::diffusion::{Denoiser, Schedule, ScheduleKind, Start, TRAINING_STEPS};
+use crate::plan::Processor;
 use candle_core::Result;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// What a network sees and gives.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -69,6 +71,11 @@ pub trait SliceNetwork: Send {
     /// # Errors
     /// If the network fails.
     fn look(&self, images: &[f32]) -> Result<Box<dyn Look>>;
+
+    /// Has it run its plans there from now on; `false` of one that has none.
+    fn run_on(&mut self, _processor: &Arc<dyn Processor>) -> bool {
+        false
+    }
 
     /// Of a network that draws pictures of any size.
     fn windows(&self) -> Option<&dyn Windows> {

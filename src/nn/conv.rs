@@ -5,7 +5,9 @@
 //! gradient sums per-tile products in a fixed order, so results do not depend on thread timing.
 
 use super::element::{Real, by_type};
+use super::scratch::{self, each};
 use super::shared::Shared;
+use super::then::Then;
 use super::winograd::{self, Kernel};
 use super::winograd_kernels::{Kernels, Winograd};
 use candle_core::{
@@ -215,16 +217,30 @@ fn forward<T: Winograd>(x: &[T], k: &[T], bias: Option<&[T]>, s: Sizes) -> Vec<T
     if let Some((sizes, kernels)) = s.winograd() {
         return winograd::convolve(x, &Kernel::Forward(k), bias, sizes, &kernels);
     }
+    let mut out = vec![T::default(); s.b * s.co * s.oh * s.ow];
+    let then = Then { bias, add: None, relu: false };
+    forward_to(&mut out, x, k, &then, s, rayon::current_num_threads());
+    out
+}
+
+/// Writes all of `out`.
+fn forward_to<T: Winograd>(
+    out: &mut [T],
+    x: &[T],
+    k: &[T],
+    then: &Then<'_, T>,
+    s: Sizes,
+    threads: usize,
+) {
     let (taps, plane) = (s.taps(), s.oh * s.ow);
-    let mut out = vec![T::default(); s.b * s.co * plane];
-    let rows = s.rows_per_tile();
+    // Of few rows each thread gets some.
+    let rows = s.rows_per_tile().min(s.oh.div_ceil(threads.div_ceil(s.b))).max(1);
     let tiles = s.oh.div_ceil(rows);
     let shared = Shared(out.as_mut_ptr());
     let pointwise = s.is_pointwise();
     let size = if pointwise { 0 } else { taps * rows * s.ow };
-    (0..s.b * tiles).into_par_iter().for_each_init(
-        || vec![T::default(); size],
-        |col, i| {
+    each(threads, s.b * tiles, |i| {
+        scratch::with(size, |col: &mut [T]| {
             let (b, y0) = (i / tiles, i % tiles * rows);
             let y1 = (y0 + rows).min(s.oh);
             let n = (y1 - y0) * s.ow;
@@ -236,17 +252,80 @@ fn forward<T: Winograd>(x: &[T], k: &[T], bias: Option<&[T]>, s: Sizes) -> Vec<T
                 Matrix { at: col.as_ptr(), row: n, column: 1 }
             };
             let weights = Matrix { at: k.as_ptr(), row: taps, column: 1 };
-            let dst = shared.at(b * s.co * plane + y0 * s.ow);
+            let start = b * s.co * plane + y0 * s.ow;
+            let dst = shared.at(start);
             // SAFETY: the tile's rows of all output planes of image `b`, written by this task only.
             unsafe { product((s.co, n, taps), dst, plane, false, &weights, &columns) };
-            for (o, &bias) in bias.unwrap_or_default().iter().enumerate() {
+            for o in 0..s.co {
                 // SAFETY: one output plane's rows of the same tile; still in the cache.
                 let row = unsafe { std::slice::from_raw_parts_mut(dst.wrapping_add(o * plane), n) };
-                row.iter_mut().for_each(|v| *v += bias);
+                if let Some(bias) = then.bias {
+                    row.iter_mut().for_each(|v| *v += bias[o]);
+                }
+                super::then::finish(then, row, start + o * plane);
             }
-        },
-    );
-    out
+        });
+    });
+}
+
+/// The weights of one convolution, packed once for this machine.
+pub struct PackedConv {
+    op: Conv,
+    /// `[co, ci, kh, kw]`.
+    shape: [usize; 4],
+    weight: Vec<f32>,
+    points: Option<winograd::Room<f32>>,
+}
+
+impl PackedConv {
+    /// Of `weight` `[co, ci, kh, kw]`.
+    ///
+    /// # Panics
+    /// If there are not as many weights.
+    pub fn new(weight: &[f32], shape: [usize; 4], stride: usize, pad: usize) -> Self {
+        let [co, ci, kh, kw] = shape;
+        assert_eq!(weight.len(), co * ci * kh * kw, "weights of a convolution {shape:?}");
+        let op = Conv { stride, pad };
+        let s = Sizes { b: 1, ci, h: kh, w: kw, co, kh, kw, oh: 1, ow: 1, pad, stride };
+        let points = s.winograd::<f32>().map(|(sizes, kernels)| {
+            winograd::transform(&Kernel::Forward(weight), sizes, &kernels, 1)
+        });
+        // The points take their place.
+        let weight = if points.is_some() { Vec::new() } else { weight.to_vec() };
+        Self { op, shape, weight, points }
+    }
+
+    /// Of `x` `[b, ci, h, w]` to all of `out` `[b, co, h', w']`, on so many threads.
+    ///
+    /// # Errors
+    /// If the sizes do not fit together.
+    pub fn run(
+        &self,
+        x: &[f32],
+        [b, h, w]: [usize; 3],
+        then: Then<'_, f32>,
+        out: &mut [f32],
+        threads: usize,
+    ) -> Result<()> {
+        let ci = self.shape[1];
+        let s = self.op.sizes(&(b, ci, h, w).into(), &self.shape.as_slice().into())?;
+        let expected = s.b * s.co * s.oh * s.ow;
+        if x.len() != b * ci * h * w
+            || out.len() != expected
+            || then.add.is_some_and(|a| a.len() != expected)
+            || then.bias.is_some_and(|b| b.len() != s.co)
+        {
+            bail!("conv2d: {} values to {}, expected {expected}", x.len(), out.len());
+        }
+        match (&self.points, s.winograd()) {
+            // SAFETY: `out` was checked; the points were made of these weights.
+            (Some(points), Some((sizes, kernels))) => unsafe {
+                winograd::convolve_to(out.as_mut_ptr(), x, points, &then, sizes, &kernels, threads);
+            },
+            _ => forward_to(out, x, &self.weight, &then, s, threads),
+        }
+        Ok(())
+    }
 }
 
 fn weight_gradient<T: Winograd>(x: &[T], dy: &[T], s: Sizes) -> Vec<T> {

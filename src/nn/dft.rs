@@ -48,6 +48,14 @@ impl TokenDft {
         self.n
     }
 
+    /// Cosines plus sines, `[n, n]`: symmetric, and `n` times its own inverse.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
+    pub fn cas(&self) -> Result<Tensor> {
+        self.forward.narrow(1, 0, self.n)? + self.forward.narrow(1, self.n, self.n)?
+    }
+
     /// Rows of `x` `[R, n]` against the tables: `[R, 2n]`, X·C | X·S.
     fn times_tables(&self, x: &Tensor) -> Result<Tensor> {
         x.matmul(&self.forward)

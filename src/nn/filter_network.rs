@@ -316,6 +316,32 @@ fn forward<T: Real>(x: &[T], weights: &[T], affine: &[T], s: Network) -> Vec<T> 
     parts.collect::<Vec<_>>().concat()
 }
 
+/// The network of one condition on all `points` `[P, inputs]`, to all of `out` `[P]`, on so many
+/// threads: `weights` is each layer's matrix `[width, inputs]` and bias, then those of the output;
+/// `affine` each layer's gamma and beta.
+///
+/// # Errors
+/// If the sizes do not fit together.
+pub fn filter_network_to(
+    out: &mut [f32],
+    points: &[f32],
+    (weights, affine): (&[f32], &[f32]),
+    [inputs, width, layers]: [usize; 3],
+    threads: usize,
+) -> Result<()> {
+    let s = Network { u: 1, p: out.len(), inputs, width, layers };
+    s.check(points, weights, affine)?;
+    let shared = super::shared::Shared(out.as_mut_ptr());
+    super::scratch::each(threads, s.tasks(), |i| {
+        let (_, range) = s.task(i);
+        let x = &points[range.start * inputs..range.end * inputs];
+        // SAFETY: each task writes its own points.
+        let out = unsafe { std::slice::from_raw_parts_mut(shared.at(range.start), range.len()) };
+        best_forward_task(out, x, weights, affine, s);
+    });
+    Ok(())
+}
+
 /// Gradients of the weights, then of the affine rows.
 fn backward<T: Real>(x: &[T], weights: &[T], affine: &[T], dy: &[T], s: Network) -> Vec<T> {
     let parts: Vec<Vec<T>> = (0..s.u * s.tasks())

@@ -71,6 +71,11 @@ impl Conv2d {
         super::conv2d(x, &weight, &self.bias.zeros_like()?, self.stride, self.pad)
     }
 
+    /// Weight `[Cout, Cin, k, k]`, bias `[Cout]`, stride and padding.
+    pub fn parts(&self) -> (&Tensor, &Tensor, usize, usize) {
+        (&self.weight, &self.bias, self.stride, self.pad)
+    }
+
     /// The bias, `[1, Cout, 1, 1]`.
     ///
     /// # Errors
@@ -103,6 +108,11 @@ impl GroupNorm {
             beta: vb.get_with_hints((1, channels), "bias", Init::Const(0.0))?,
             groups,
         })
+    }
+
+    /// Scale and shift `[1, C]`, and the groups.
+    pub fn parts(&self) -> (&Tensor, &Tensor, usize) {
+        (&self.gamma, &self.beta, self.groups)
     }
 
     /// Normalises, then SiLU.
@@ -138,6 +148,11 @@ impl LayerNorm {
             gamma: vb.get_with_hints((1, width), "weight", Init::Const(1.0))?,
             beta: vb.get_with_hints((1, width), "bias", Init::Const(0.0))?,
         })
+    }
+
+    /// Scale and shift `[1, D]`.
+    pub fn parts(&self) -> (&Tensor, &Tensor) {
+        (&self.gamma, &self.beta)
     }
 
     /// Scale and shift after a further `· (1 + scale) + shift` (each `[B, D]`).
@@ -192,6 +207,11 @@ impl Linear {
         let init = init_uniform_fan_in(width_in);
         Ok(Self { weight: vb.get_with_hints((width_out, width_in), "weight", init)?, bias: None })
     }
+
+    /// Weight `[out, in]`, and bias `[out]` if there is one.
+    pub fn parts(&self) -> (&Tensor, Option<&Tensor>) {
+        (&self.weight, self.bias.as_ref())
+    }
 }
 
 impl Module for Linear {
@@ -222,12 +242,14 @@ pub fn time_embedding(
     dtype: DType,
     device: &Device,
 ) -> Result<Tensor> {
+    let v: Vec<f64> = times.iter().flat_map(|&t| sinusoids(t, width)).collect();
+    let shape = (times.len(), width / 2 * 2);
+    Tensor::from_vec(v, shape, &Device::Cpu)?.to_dtype(dtype)?.to_device(device)
+}
+
+/// One row of [`time_embedding`].
+pub fn sinusoids(t: usize, width: usize) -> Vec<f64> {
     let half = width / 2;
-    let mut v = Vec::with_capacity(times.len() * 2 * half);
-    for &t in times {
-        let angle = |i: usize| t as f64 * (-(10_000f64.ln()) * i as f64 / half as f64).exp();
-        v.extend((0..half).map(|i| angle(i).cos()));
-        v.extend((0..half).map(|i| angle(i).sin()));
-    }
-    Tensor::from_vec(v, (times.len(), 2 * half), &Device::Cpu)?.to_dtype(dtype)?.to_device(device)
+    let angle = |i: usize| t as f64 * (-(10_000f64.ln()) * i as f64 / half as f64).exp();
+    (0..half).map(|i| angle(i).cos()).chain((0..half).map(|i| angle(i).sin())).collect()
 }

@@ -173,19 +173,78 @@ best_of!(best_set_forward = set_forward(
 
 fn forward<T: Real>(x: &[T], gamma: &[T], beta: &[T], s: Sizes, silu: bool) -> Vec<T> {
     let mut out = Vec::with_capacity(x.len());
-    let (len, chunk) = (s.set_len(), s.chunk());
     let room = &mut out.spare_capacity_mut()[..x.len()];
-    let tasks = room.par_chunks_mut(len * chunk).zip(x.par_chunks(len * chunk)).enumerate();
-    tasks.for_each(|(task, (out, x))| {
+    forward_to(room, x, (gamma, beta), s, silu, rayon::current_num_threads());
+    // SAFETY: every set wrote all of its values.
+    unsafe { out.set_len(x.len()) };
+    out
+}
+
+/// Writes all of `out`.
+fn forward_to<T: Real>(
+    out: &mut [MaybeUninit<T>],
+    x: &[T],
+    (gamma, beta): (&[T], &[T]),
+    s: Sizes,
+    silu: bool,
+    threads: usize,
+) {
+    let (len, chunk) = (s.set_len(), s.chunk());
+    let task = |(task, (out, x)): (usize, (&mut [MaybeUninit<T>], &[T]))| {
         for (k, (out, x)) in out.chunks_mut(len).zip(x.chunks(len)).enumerate() {
             let at = s.affine_at(task * chunk + k);
             let (gamma, beta) = (&gamma[at..][..s.set_channels], &beta[at..][..s.set_channels]);
             best_set_forward(out, x, gamma, beta, s.run, silu);
         }
-    });
-    // SAFETY: every set wrote all of its values.
-    unsafe { out.set_len(x.len()) };
-    out
+    };
+    if threads <= 1 {
+        out.chunks_mut(len * chunk).zip(x.chunks(len * chunk)).enumerate().for_each(task);
+    } else {
+        out.par_chunks_mut(len * chunk).zip(x.par_chunks(len * chunk)).enumerate().for_each(task);
+    }
+}
+
+/// What is normalised together: of `[batch, channels, run]` groups of channels, or of
+/// `[batch, rows, channels]` each row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NormSets {
+    Groups { groups: usize, run: usize },
+    Rows { rows: usize },
+}
+
+/// [`group_norm`] or [`layer_norm`] of `x` to all of `out`, with one `gamma` and `beta` for all
+/// samples, on so many threads.
+///
+/// # Errors
+/// If the sizes do not fit together.
+pub fn normalise_to(
+    out: &mut [f32],
+    x: &[f32],
+    (gamma, beta): (&[f32], &[f32]),
+    sets: NormSets,
+    silu: bool,
+    threads: usize,
+) -> Result<()> {
+    let channels = gamma.len();
+    let (sets, set_channels, run) = match sets {
+        NormSets::Groups { groups, run } => (groups, channels / groups.max(1), run),
+        NormSets::Rows { rows } => (rows, channels, 1),
+    };
+    let sample = sets * set_channels * run;
+    if sample == 0
+        || !channels.is_multiple_of(set_channels)
+        || beta.len() != channels
+        || x.len() != out.len()
+        || !x.len().is_multiple_of(sample)
+    {
+        bail!("normalisation: {} values to {} of {channels} channels", x.len(), out.len());
+    }
+    let batch = x.len() / sample;
+    let sizes = Sizes { batch, channels, sets, set_channels, run, affine_rows: 1 };
+    // SAFETY: written values may be taken for ones that need not be there.
+    let out = unsafe { &mut *(std::ptr::from_mut(out) as *mut [MaybeUninit<f32>]) };
+    forward_to(out, x, (gamma, beta), sizes, silu, threads);
+    Ok(())
 }
 
 /// One channel of [`backward`]: writes dL/dx̂ to `dx`, gives the sums for gamma and beta.

@@ -57,13 +57,22 @@ pub fn pixel_shuffle(x: &Tensor, r: usize) -> Result<Tensor> {
 /// # Errors
 /// If the shapes do not fit together.
 pub fn up_conv2x2(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
+    let (taps, bias) = taps(weight, bias)?;
+    pixel_shuffle(&super::conv2d(x, &taps, &bias, 1, 0)?, 2)
+}
+
+/// Weight and bias of that pointwise convolution, `[4·Cout, Cin, 1, 1]` and `[4·Cout]`.
+///
+/// # Errors
+/// If the kernel is not of 2x2.
+pub fn taps(weight: &Tensor, bias: &Tensor) -> Result<(Tensor, Tensor)> {
     let (ci, co, kh, kw) = weight.dims4()?;
     if (kh, kw) != (2, 2) {
         bail!("up_conv2x2: a kernel of {kh}x{kw}");
     }
     let taps = weight.permute((1, 2, 3, 0))?.contiguous()?.reshape((4 * co, ci, 1, 1))?;
     let bias = bias.reshape((co, 1))?.broadcast_as((co, 4))?.contiguous()?.reshape(4 * co)?;
-    pixel_shuffle(&super::conv2d(x, &taps, &bias, 1, 0)?, 2)
+    Ok((taps, bias))
 }
 
 /// Pixels to channels (`pack`), or back; each is the other's gradient.

@@ -13,7 +13,9 @@
 //! definition gives 4e-6 and 6e-7.
 
 use super::element::Real;
+use super::scratch::{self, each};
 use super::shared::Shared;
+use super::then::{self, Then};
 use super::winograd_kernels::{
     BLOCK_ROWS, Kernels, POINTS, Patch, Points, Product, WHOLE, Weights,
 };
@@ -103,8 +105,22 @@ pub(super) struct Room<T> {
 
 impl<T: Real> Room<T> {
     pub(super) fn new(rows: usize, row: usize) -> Self {
-        let point = rows * row + SPACE;
-        Self { values: Vec::with_capacity(POINTS * point), point, row }
+        Self {
+            values: Vec::with_capacity(Self::size(rows, row)),
+            point: Self::point(rows, row),
+            row,
+        }
+    }
+    /// Elements from one point to the next, and of the whole.
+    fn point(rows: usize, row: usize) -> usize {
+        rows * row + SPACE
+    }
+    fn size(rows: usize, row: usize) -> usize {
+        POINTS * Self::point(rows, row)
+    }
+    /// To be read only.
+    fn read(&self) -> Points<T> {
+        Points { at: self.values.as_ptr().cast_mut(), point: self.point, row: self.row }
     }
     /// One that holds zeros.
     pub(super) fn zeroed(rows: usize, row: usize) -> Self {
@@ -145,16 +161,15 @@ pub(super) enum Kernel<'a, T> {
     Backward(&'a [T]),
 }
 
-/// `x` `[b, ci, ..]` to `[b, co, h, w]`.
-pub(super) fn convolve<T: Real>(
-    x: &[T],
+/// The weights at the points: made once, used by any number of calls.
+pub(super) fn transform<T: Real>(
     kernel: &Kernel<'_, T>,
-    bias: Option<&[T]>,
     s: Sizes,
     kernels: &Kernels<T>,
-) -> Vec<T> {
+    threads: usize,
+) -> Room<T> {
     let lanes = kernels.lanes;
-    let (cip, cop) = (padded(s.ci, lanes), padded(s.co, lanes));
+    let cop = padded(s.co, lanes);
     let taps = match *kernel {
         Kernel::Forward(k) => Weights {
             at: k.as_ptr(),
@@ -175,12 +190,50 @@ pub(super) fn convolve<T: Real>(
     };
     let mut room = Room::new(s.ci, cop);
     let weights = room.points();
-    (0..cop / lanes).into_par_iter().for_each(|v| {
+    each(threads, cop / lanes, |v| {
         // SAFETY: one vector of output channels per task.
         unsafe { (kernels.weights)(taps, v * lanes, weights) };
     });
+    room
+}
 
+/// `x` `[b, ci, ..]` to `[b, co, h, w]`.
+pub(super) fn convolve<T: Real>(
+    x: &[T],
+    kernel: &Kernel<'_, T>,
+    bias: Option<&[T]>,
+    s: Sizes,
+    kernels: &Kernels<T>,
+) -> Vec<T> {
     let threads = rayon::current_num_threads();
+    let weights = transform(kernel, s, kernels, threads);
+    let len = s.b * s.co * s.h * s.w;
+    let mut out = Vec::with_capacity(len);
+    // SAFETY: the room holds the whole output, all of which is written.
+    unsafe {
+        let then = Then { bias, ..Then::default() };
+        convolve_to(out.as_mut_ptr(), x, &weights, &then, s, kernels, threads);
+        out.set_len(len);
+    }
+    out
+}
+
+/// The same to memory that is there, with transformed weights.
+///
+/// # Safety
+/// `out` has room for `[b, co, h, w]`, which nobody else uses; the weights are those of such sizes.
+pub(super) unsafe fn convolve_to<T: Real>(
+    out: *mut T,
+    x: &[T],
+    weights: &Room<T>,
+    then: &Then<'_, T>,
+    s: Sizes,
+    kernels: &Kernels<T>,
+    threads: usize,
+) {
+    let lanes = kernels.lanes;
+    let (cip, cop) = (padded(s.ci, lanes), padded(s.co, lanes));
+    let weights = weights.read();
     let fits = BLOCK_ELEMENTS / (POINTS * (cip + cop));
     let share = (s.b * s.tiles()).div_ceil(threads);
     let target = (fits.min(share) / BLOCK_ROWS * BLOCK_ROWS).clamp(2 * BLOCK_ROWS, 256);
@@ -188,55 +241,81 @@ pub(super) fn convolve<T: Real>(
     let tiles = blocks.iter().map(Block::tiles).max().unwrap_or(0);
     let staging = blocks.iter().map(|b| b.patch.staging(lanes)).max().unwrap_or(0);
     let (from, to) = (s.ci * s.input(), s.co * s.h * s.w);
-    let mut out = Vec::with_capacity(s.b * to);
-    let shared = Shared(out.as_mut_ptr());
+    let shared = Shared(out);
     let next = AtomicUsize::new(0);
-    (0..threads.min(blocks.len())).into_par_iter().with_max_len(1).for_each(|_| {
-        let rows = padded(tiles, BLOCK_ROWS);
-        let (mut inputs, mut outputs) = (Room::new(rows, cip), Room::new(rows, cop));
-        let (inputs, outputs) = (inputs.points(), outputs.points());
-        let mut staging = Vec::<T>::with_capacity(staging);
-        let staging = staging.as_mut_ptr();
-        while let Some(block) = blocks.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let (n, per_image) = (block.tiles(), block.patch.tiles());
-            let rows = padded(n, BLOCK_ROWS);
-            // SAFETY: the rooms were made for the largest block; each block's pixels are written
-            // by one task, and all blocks together are the whole output.
-            unsafe {
-                for i in 0..block.images {
-                    let image = x[(block.image + i) * from..][..from].as_ptr();
-                    let to = inputs.skip_rows(i * per_image);
-                    (kernels.input)(image, s.ci, block.patch, staging, to);
-                }
-                inputs.clear(n..rows);
-                for point in 0..POINTS {
-                    (kernels.product)(Product {
-                        rows,
-                        k: s.ci,
-                        pieces: WHOLE,
-                        vectors: cop / lanes,
-                        a: inputs.of(point),
-                        a_row: cip,
-                        a_k: 1,
-                        b: weights.of(point),
-                        b_row: None,
-                        c: outputs.of(point),
-                        c_row: cop,
-                        add: false,
-                    });
-                }
-                let bias = bias.map_or(std::ptr::null(), <[T]>::as_ptr);
-                for i in 0..block.images {
-                    let m = outputs.skip_rows(i * per_image);
-                    let image = shared.at((block.image + i) * to);
-                    (kernels.output)(m, bias, s.co, block.patch, staging, image);
+    let rows = padded(tiles, BLOCK_ROWS);
+    let sizes = [Room::<T>::size(rows, cip), Room::<T>::size(rows, cop), staging];
+    each(threads, threads.min(blocks.len()), |_| {
+        scratch::with(sizes.iter().sum(), |room: &mut [T]| {
+            let at = room.as_mut_ptr();
+            let inputs = Points { at, point: Room::<T>::point(rows, cip), row: cip };
+            let (at, staging) = (at.wrapping_add(sizes[0]), at.wrapping_add(sizes[0] + sizes[1]));
+            let outputs = Points { at, point: Room::<T>::point(rows, cop), row: cop };
+            while let Some(block) = blocks.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let (n, per_image) = (block.tiles(), block.patch.tiles());
+                let rows = padded(n, BLOCK_ROWS);
+                // SAFETY: the rooms were made for the largest block; each block's pixels are
+                // written by one task, and all blocks together are the whole output.
+                unsafe {
+                    for i in 0..block.images {
+                        let image = x[(block.image + i) * from..][..from].as_ptr();
+                        let to = inputs.skip_rows(i * per_image);
+                        (kernels.input)(image, s.ci, block.patch, staging, to);
+                    }
+                    inputs.clear(n..rows);
+                    for point in 0..POINTS {
+                        (kernels.product)(Product {
+                            rows,
+                            k: s.ci,
+                            pieces: WHOLE,
+                            vectors: cop / lanes,
+                            a: inputs.of(point),
+                            a_row: cip,
+                            a_k: 1,
+                            b: weights.of(point),
+                            b_row: None,
+                            c: outputs.of(point),
+                            c_row: cop,
+                            add: false,
+                        });
+                    }
+                    let bias = then.bias.map_or(std::ptr::null(), <[T]>::as_ptr);
+                    for i in 0..block.images {
+                        let m = outputs.skip_rows(i * per_image);
+                        let image = shared.at((block.image + i) * to);
+                        (kernels.output)(m, bias, s.co, block.patch, staging, image);
+                        if then.add.is_some() || then.relu {
+                            finish_patch(then, (block.image + i) * to, s, block.patch, image);
+                        }
+                    }
                 }
             }
-        }
+        });
     });
-    // SAFETY: all elements were written above.
-    unsafe { out.set_len(s.b * to) };
-    out
+}
+
+/// What is done to the patch's pixels of all planes, while they are in the cache.
+///
+/// # Safety
+/// `image` is the output image of these sizes whose values start at `start`, and no other task uses
+/// the patch's pixels.
+unsafe fn finish_patch<T: Real>(
+    then: &Then<'_, T>,
+    start: usize,
+    s: Sizes,
+    p: Patch,
+    image: *mut T,
+) {
+    let (y, x) = (4 * p.ty..(4 * (p.ty + p.rows)).min(s.h), 4 * p.tx);
+    let width = (4 * p.columns).min(s.w - x);
+    for c in 0..s.co {
+        for y in y.clone() {
+            let at = (c * s.h + y) * s.w + x;
+            // SAFETY: passed on to the caller.
+            let row = unsafe { std::slice::from_raw_parts_mut(image.add(at), width) };
+            then::finish(then, row, start + at);
+        }
+    }
 }
 
 /// The gradient of the weights `[co, ci, 3, 3]` for the output gradient `dy` `[b, co, h, w]`.

@@ -154,6 +154,7 @@ impl eframe::App for SfumatoApp {
             ui.set_style(ui.ctx().global_style());
         }
         let canvas = theme::colors(ui).canvas;
+        ui.painter().add(theme::ground(ui.max_rect(), ui.visuals().panel_fill));
         let now = ui.input(|i| i.time);
         if let Some(seconds) = self.session.poll(now) {
             ui.ctx().request_repaint_after(Duration::from_secs_f64(seconds.clamp(0.0, 60.0)));

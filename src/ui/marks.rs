@@ -86,14 +86,18 @@ pub(super) fn corner_text(
     lines.push(format!("W {:.digits$}  L {:.digits$}", w.width, w.center));
     lines.push(format!("{:.0} %", map.points_per_voxel() * 100.0));
     let mut at = inner.left_top();
+    let mut room = inner.width();
     for line in &lines {
         let r = text(painter, at, Align2::LEFT_TOP, line, 12.0, theme::ON_IMAGE.text);
         at.y = r.bottom() + 3.0;
+        room = room.min(inner.right() - r.right() - 10.0);
     }
     let mut at = inner.right_top();
     let mut right = |line: &str, color: Color32| {
-        let r = text(painter, at, Align2::RIGHT_TOP, line, 12.0, color);
-        at.y = r.bottom() + 3.0;
+        for part in wrapped(painter, line, room) {
+            let r = text(painter, at, Align2::RIGHT_TOP, &part, 12.0, color);
+            at.y = r.bottom() + 3.0;
+        }
     };
     if let Some(step) = shown.live().and_then(|r| r.step.as_ref()) {
         right(&format!("preview, step {} of {}", step.step, step.steps), theme::ON_IMAGE.accent);
@@ -122,6 +126,26 @@ pub(super) fn corner_text(
         }
         right(wording::RESEARCH_USE_SHORT, theme::ON_IMAGE.weak);
     }
+}
+
+/// A list in lines that are no wider than `room`, cut behind its commas where that can be.
+fn wrapped(painter: &egui::Painter, list: &str, room: f32) -> Vec<String> {
+    let font = FontId::proportional(12.0);
+    let width = |line: &str| {
+        painter.layout_no_wrap(line.trim_end().to_owned(), font.clone(), Color32::WHITE).size().x
+    };
+    let mut lines: Vec<String> = Vec::new();
+    for part in list.split_inclusive(", ") {
+        if let Some(last) = lines.last_mut() {
+            let longer = format!("{last}{part}");
+            if width(&longer) <= room {
+                *last = longer;
+                continue;
+            }
+        }
+        lines.push(part.to_owned());
+    }
+    lines.into_iter().map(|line| line.trim_end().to_owned()).collect()
 }
 
 /// A round length below a third of the view, only where a spacing is known.

@@ -138,6 +138,7 @@ fn device_name(device: DeviceChoice) -> &'static str {
     match device {
         DeviceChoice::Auto => "automatic",
         DeviceChoice::Cpu => "CPU",
+        DeviceChoice::Gpu => "graphics card",
         DeviceChoice::Cuda => "CUDA",
         DeviceChoice::Metal => "Metal",
     }

@@ -12,7 +12,7 @@ use super::view::{self, ViewLocal};
 use super::{marks, theme};
 use crate::app::{Command, Findings, ResultCommand, ResultEntry, Session, ViewCommand};
 use eframe::egui;
-use egui::{Align2, Pos2, Rect, Sense, Stroke, StrokeKind, vec2};
+use egui::{Align2, Rect, Sense, Stroke, StrokeKind, vec2};
 use std::sync::Arc;
 
 /// Between two tiles, in points.
@@ -178,6 +178,7 @@ fn places(area: Rect, tiles: usize, aspect: f32) -> Vec<Rect> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use egui::Pos2;
 
     #[test]
     fn ovl_5_tiles_fill_their_area_never_overlap_and_have_room_for_a_name() {

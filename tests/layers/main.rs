@@ -26,7 +26,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("nn", &[]),
     ("diffusion", &["nn"]),
     ("projection", &["volume", "nn"]),
-    ("models", &["volume", "nn", "diffusion", "projection"]),
+    ("plan", &["nn"]),
+    ("gpu", &["nn", "plan"]),
+    ("models", &["volume", "nn", "diffusion", "projection", "plan"]),
     ("ensemble", &["volume"]),
     ("metrics", &["volume"]),
     ("demo", &["volume"]),
@@ -34,7 +36,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("mesh", &["volume"]),
     ("render", &["volume", "mesh"]),
     ("measure", &["volume"]),
-    ("inference", &["volume", "nn", "models", "diffusion", "ensemble"]),
+    ("inference", &["volume", "nn", "plan", "gpu", "models", "diffusion", "ensemble"]),
     ("locate", &["volume", "nn", "models", "demo", "inference"]),
     (
         "planner",
@@ -67,6 +69,8 @@ const BELOW_CLI: &[&str] = &[
     "volume",
     "io",
     "nn",
+    "plan",
+    "gpu",
     "models",
     "diffusion",
     "projection",
@@ -87,11 +91,11 @@ const BELOW_CLI: &[&str] = &[
 const CRATES: &[(&[&str], &[&str])] = &[
     (
         &["candle_core", "candle_nn"],
-        &["nn", "models", "diffusion", "inference", "locate", "planner", "train"],
+        &["nn", "plan", "models", "diffusion", "inference", "locate", "planner", "train"],
     ),
     (
         &["egui", "eframe", "egui_wgpu", "wgpu", "egui_kittest", "winit", "epaint"],
-        &["render", "ui"],
+        &["render", "ui", "gpu"],
     ),
 ];
 

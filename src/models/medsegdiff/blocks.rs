@@ -2,6 +2,7 @@
 
 use super::Config;
 use crate::nn::{Conv2d, GroupNorm, Linear, pixel_shuffle, upsample_nearest2x};
+use crate::plan::{Heads, Recorder, Value};
 use candle_core::{D, Module, Result, Tensor};
 use candle_nn::VarBuilder;
 
@@ -56,6 +57,22 @@ impl ResBlock {
             None => x + h,
         }
     }
+
+    /// The same in a plan; `heads` hold what [`Self::time`] gives.
+    fn record(&self, r: &mut Recorder, x: Value, heads: Option<&Heads>) -> Result<Value> {
+        let h = r.group_silu(&self.norm_in, x, None)?;
+        let h = r.conv(&self.conv_in, h, None)?;
+        let time = match (&self.time, heads) {
+            (Some(layer), Some(heads)) => Some(heads.of(layer)?),
+            _ => None,
+        };
+        let h = r.group_silu(&self.norm_out, h, time)?;
+        let x = match &self.skip {
+            Some(skip) => r.conv(skip, x, None)?,
+            None => x,
+        };
+        r.conv(&self.conv_out, h, Some(x))
+    }
 }
 
 /// The two halves of the last axis.
@@ -105,6 +122,29 @@ impl Encoder {
         }
         Ok((self.middle.forward(&h, time)?, skips))
     }
+
+    /// The layers that see the time.
+    pub(super) fn time_layers(&self) -> impl Iterator<Item = &Linear> {
+        self.blocks.iter().chain([&self.middle]).filter_map(|block| block.time.as_ref())
+    }
+
+    /// [`Self::forward`] in a plan.
+    pub(super) fn record(
+        &self,
+        r: &mut Recorder,
+        x: Value,
+        heads: Option<&Heads>,
+    ) -> Result<(Value, Vec<Value>)> {
+        let (mut h, mut skips) = (x, Vec::with_capacity(self.blocks.len()));
+        for (level, block) in self.blocks.iter().enumerate() {
+            h = block.record(r, h, heads)?;
+            skips.push(h);
+            if let Some(down) = self.downs.get(level) {
+                h = r.conv(down, h, None)?;
+            }
+        }
+        Ok((self.middle.record(r, h, heads)?, skips))
+    }
 }
 
 /// The upward path with its head.
@@ -153,5 +193,28 @@ impl Decoder {
         let out = self.head.forward(&self.norm.silu(&h)?)?;
         let out = if self.stem > 1 { pixel_shuffle(&out, self.stem)? } else { out };
         Ok((out, h))
+    }
+
+    /// The layers that see the time.
+    pub(super) fn time_layers(&self) -> impl Iterator<Item = &Linear> {
+        self.blocks.iter().filter_map(|block| block.time.as_ref())
+    }
+
+    /// [`Self::forward`] in a plan.
+    pub(super) fn record(
+        &self,
+        r: &mut Recorder,
+        deepest: Value,
+        skips: &[Value],
+        heads: Option<&Heads>,
+    ) -> Result<(Value, Value)> {
+        let mut h = deepest;
+        for (i, (block, skip)) in self.blocks.iter().zip(skips.iter().rev()).enumerate() {
+            let beside = r.beside(&[(h, if i > 0 { 2 } else { 1 }), (*skip, 1)])?;
+            h = block.record(r, beside, heads)?;
+        }
+        let normed = r.group_silu(&self.norm, h, None)?;
+        let out = r.conv(&self.head, normed, None)?;
+        Ok((r.unpack(out, self.stem)?, h))
     }
 }

@@ -4,6 +4,9 @@ use crate::diffusion::{Prediction, ScheduleKind};
 use crate::models::{Diffusion, Sampling, Shape};
 use serde::{Deserialize, Serialize};
 
+/// Width of the sinusoids before the time MLP.
+pub(super) const SINUSOIDS: usize = 64;
+
 /// What the diffusion U-Net sees beside the noisy mask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

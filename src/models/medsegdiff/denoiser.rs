@@ -3,15 +3,16 @@
 use super::anchor::AnchorGate;
 use super::blocks::{Decoder, Encoder};
 use super::condition::{Condition, ConditionNet, Features, Guide, pack};
+use super::config::SINUSOIDS;
 use super::nbp_filter::coordinates;
+use super::recorded::{Context, Recorded, Told};
 use super::ss_former::SsFormer;
 use super::{Config, Input};
 use crate::nn::{Conv2d, Linear, time_embedding};
+use crate::plan::{Recorder, Value, Weights};
 use candle_core::{Module, Result, Tensor, bail};
 use candle_nn::VarBuilder;
-
-/// Width of the sinusoids before the time MLP.
-const SINUSOIDS: usize = 64;
+use std::sync::Arc;
 
 /// MedSegDiff-V2.
 #[derive(Clone, Debug)]
@@ -120,6 +121,22 @@ impl MedSegDiff {
         Ok(d.decoder.forward(deepest, &skips, Some(&step.time))?.0)
     }
 
+    /// [`Self::step_context`] and [`Self::denoise`] of so many masks as a plan, with the weights of
+    /// those that were recorded before.
+    ///
+    /// # Errors
+    /// If the network has no diffusion part.
+    pub(super) fn record(&self, weights: &Arc<Weights>, batch: usize) -> Result<Recorded> {
+        let d = self.diffusion()?;
+        Recorded::new(
+            &self.config,
+            weights,
+            batch,
+            |r, sinusoids| d.record_context(&self.config, r, sinusoids),
+            |r, x, told, context| d.record_step(&self.config, r, x, told, context),
+        )
+    }
+
     fn diffusion(&self) -> Result<&Diffusion> {
         match &self.diffusion {
             Some(diffusion) => Ok(diffusion),
@@ -146,6 +163,49 @@ impl Diffusion {
             encoder: Encoder::new(config, true, &own.pp("encoder"))?,
             decoder: Decoder::new(config, true, &own.pp("decoder"))?,
         })
+    }
+
+    /// What depends on the time alone: the outputs of all layers that see it, and the filters.
+    fn record_context(
+        &self,
+        config: &Config,
+        r: &mut Recorder,
+        sinusoids: Value,
+    ) -> Result<Context> {
+        let time = r.linear(&self.time_in, sinusoids, None, true)?;
+        let time = r.linear(&self.time_out, time, None, true)?;
+        let former = self.former.iter().flat_map(SsFormer::time_layers);
+        let layers: Vec<&Linear> =
+            self.encoder.time_layers().chain(self.decoder.time_layers()).chain(former).collect();
+        let heads = r.heads(time, &layers)?;
+        let filters = match &self.former {
+            Some(former) => former.record_filters(r, config.grid(), &heads)?,
+            None => Vec::new(),
+        };
+        Ok((heads, filters))
+    }
+
+    /// The network's output for the masks `x`.
+    fn record_step(
+        &self,
+        config: &Config,
+        r: &mut Recorder,
+        x: Value,
+        told: &Told,
+        (heads, filters): &Context,
+    ) -> Result<Value> {
+        let x = r.pack(x, config.stem)?;
+        // The image's share has the bias in it.
+        let own_bias = told.first.is_none();
+        let mut first = r.conv_channels(&self.conv_in, 0, x, own_bias, told.first)?;
+        if let Some(gate) = told.gate {
+            first = r.gate(first, gate);
+        }
+        let (mut deepest, skips) = self.encoder.record(r, first, Some(heads))?;
+        if let (Some(former), Some(tokens)) = (&self.former, told.tokens) {
+            deepest = former.record(r, tokens, deepest, filters)?;
+        }
+        Ok(self.decoder.record(r, deepest, &skips, Some(heads))?.0)
     }
 
     /// What the image and its features tell every step.

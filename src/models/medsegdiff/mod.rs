@@ -11,6 +11,9 @@ mod condition;
 mod config;
 mod denoiser;
 mod nbp_filter;
+mod recorded;
+#[cfg(test)]
+mod recorded_tests;
 mod runner;
 mod ss_former;
 

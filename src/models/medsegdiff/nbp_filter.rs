@@ -6,13 +6,12 @@
 use super::Config;
 use super::blocks::halves;
 use crate::nn::{FilterLayer, LayerNorm, Linear, filter_network};
-use candle_core::{DType, Device, Module, Result, Tensor};
+use crate::plan::{Buffer, COORDINATES, FILTER_OPEN, Filter, Heads, Op, Recorder, Use, frequency};
+use candle_core::{DType, Device, Module, Result, Tensor, bail};
 use candle_nn::{VarBuilder, ops::sigmoid};
 
-/// Row and column frequency of both tokens of a pair.
-const COORDINATES: usize = 4;
 /// Added before the sigmoid, so that a new filter lets most of the spectrum pass.
-const OPEN: f64 = 2.0;
+const OPEN: f64 = FILTER_OPEN as f64;
 
 #[derive(Clone, Debug)]
 pub(super) struct NbpFilter {
@@ -62,19 +61,48 @@ impl NbpFilter {
         };
         sigmoid(&(x + OPEN)?)?.reshape((u, n, n))
     }
+
+    /// The layers that see the time.
+    pub(super) fn time_layers(&self) -> impl Iterator<Item = &Linear> {
+        self.blocks.iter().map(|block| &block.time)
+    }
+
+    /// [`Self::forward`] of one time in a plan: where the filter `[n, n]` is.
+    pub(super) fn record(&self, r: &mut Recorder, grid: usize, heads: &Heads) -> Result<Buffer> {
+        let linears = self.blocks.iter().map(|b| &b.linear).chain([&self.out]);
+        let mut parts: Vec<Tensor> = Vec::new();
+        for (weight, bias) in linears.map(Linear::parts) {
+            parts.push(weight.flatten_all()?);
+            parts.extend(bias.cloned());
+        }
+        for (gamma, beta) in self.blocks.iter().map(|b| b.norm.parts()) {
+            parts.extend([gamma.flatten_all()?, beta.flatten_all()?]);
+        }
+        let own = self.out.parts().0;
+        let weights = r.weight(&[own], Use::Plain, "filter", || Tensor::cat(&parts, 0))?;
+        let (width, layers) = (own.dim(1)?, self.blocks.len());
+        let mut modulation = (heads.buffer(), 0);
+        for (i, layer) in self.time_layers().enumerate() {
+            let at = heads.of(layer)?;
+            if i == 0 {
+                modulation = at;
+            } else if at != (modulation.0, modulation.1 + 2 * i * width) {
+                bail!("plan: the heads of a filter do not lie one after another");
+            }
+        }
+        let y = r.buffer(grid.pow(4));
+        r.push(Op::Filter(Filter { y, grid, weights, modulation, layers, width }));
+        Ok(y)
+    }
 }
 
 /// `[n², 4]`: signed frequencies of the row's and the column's token, scaled to -1…1.
 pub(super) fn coordinates(grid: usize, dtype: DType, device: &Device) -> Result<Tensor> {
     let n = grid * grid;
-    let frequency = |i: usize| {
-        let signed = if 2 * i < grid { i as f64 } else { i as f64 - grid as f64 };
-        2.0 * signed / grid as f64
-    };
     let mut v = Vec::with_capacity(n * n * COORDINATES);
     for a in 0..n {
         for b in 0..n {
-            v.extend([a / grid, a % grid, b / grid, b % grid].map(frequency));
+            v.extend([a / grid, a % grid, b / grid, b % grid].map(|i| frequency(i, grid)));
         }
     }
     Tensor::from_vec(v, (n * n, COORDINATES), &Device::Cpu)?.to_dtype(dtype)?.to_device(device)

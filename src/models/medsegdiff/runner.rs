@@ -1,17 +1,19 @@
 //! The network behind plain slices, for inference: conditions once per image, step contexts once per
-//! diffusion time, all members of all images in one batch.
+//! diffusion time, all members of all images in one batch, as recorded plans.
 
-use super::{Condition, Config, MedSegDiff, StepContext};
-use crate::diffusion::{Denoiser, DiffusionError};
+use super::recorded::Recorded;
+use super::{Condition, Config, MedSegDiff};
+use crate::diffusion::{Course, Denoiser, DiffusionError};
 use crate::models::{Look, SliceNetwork};
 use crate::nn::first_line;
+use crate::plan::{Cpu, Fault, Prepared, Processor, Weights};
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::VarBuilder;
 use candle_nn::ops::sigmoid;
 use rayon::prelude::*;
-use std::collections::BTreeMap;
-use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, HashMap};
+use std::ops::{ControlFlow, Range};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Memory that kept step contexts may take, bytes.
 const CONTEXT_BYTES: usize = 64 << 20;
@@ -21,48 +23,94 @@ pub(crate) struct Runner(Arc<Shared>);
 struct Shared {
     network: MedSegDiff,
     device: Device,
+    /// Where plans run, and where they go on if that fails.
+    processor: Mutex<Arc<dyn Processor>>,
+    cpu: Arc<dyn Processor>,
+    plans: Mutex<Plans>,
     /// Time embeddings and NBP filters by diffusion time: they depend on nothing else.
-    contexts: Mutex<BTreeMap<usize, StepContext>>,
+    contexts: Mutex<BTreeMap<usize, Arc<Vec<Vec<f32>>>>>,
+}
+
+/// Plans by the number of masks.
+#[derive(Default)]
+struct Plans {
+    weights: Arc<Weights>,
+    recorded: HashMap<usize, Arc<Recorded>>,
+}
+
+fn lock<T: ?Sized>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Runner {
     pub(crate) fn new(config: &Config, vb: &VarBuilder<'_>, device: &Device) -> Result<Self> {
-        let network = MedSegDiff::new(config, vb)?;
-        let contexts = Mutex::default();
-        Ok(Self(Arc::new(Shared { network, device: device.clone(), contexts })))
+        let cpu: Arc<dyn Processor> = Arc::new(Cpu::default());
+        Ok(Self(Arc::new(Shared {
+            network: MedSegDiff::new(config, vb)?,
+            device: device.clone(),
+            processor: Mutex::new(cpu.clone()),
+            cpu,
+            plans: Mutex::default(),
+            contexts: Mutex::default(),
+        })))
     }
 }
 
 impl Shared {
-    fn tensor(&self, values: &[f32], channels: usize) -> Result<Tensor> {
-        let side = self.network.config().image_size;
-        let shape = (values.len() / (channels * side * side), channels, side, side);
+    fn images(&self, values: &[f32]) -> Result<Tensor> {
+        let Config { image_channels, image_size: side, .. } = *self.network.config();
+        let shape = (values.len() / (image_channels * side * side), image_channels, side, side);
         Tensor::from_slice(values, shape, &Device::Cpu)?.to_device(&self.device)
     }
 
-    fn context(&self, t: usize) -> Result<StepContext> {
-        let mut kept = self.contexts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(context) = kept.get(&t) {
-            return Ok(context.clone());
+    fn recorded(&self, masks: usize) -> Result<Arc<Recorded>> {
+        let mut plans = lock(&self.plans);
+        if let Some(known) = plans.recorded.get(&masks) {
+            return Ok(known.clone());
         }
-        let context = self.network.step_context(&[t])?.detach();
-        if (kept.len() + 1) * context.bytes() > CONTEXT_BYTES {
+        let recorded = Arc::new(self.network.record(&plans.weights, masks)?);
+        plans.weights = recorded.plan.weights.clone();
+        plans.recorded.insert(masks, recorded.clone());
+        Ok(recorded)
+    }
+
+    /// Sets the time of a part's next step.
+    fn time(&self, part: &mut Part, t: usize, is_here: bool) -> std::result::Result<(), Fault> {
+        let Part { recorded, prepared, .. } = part;
+        if !is_here {
+            return recorded.time(&mut **prepared, t);
+        }
+        let mut kept = lock(&self.contexts);
+        let known = kept.get(&t).cloned();
+        if let Some(known) = known {
+            drop(kept);
+            return recorded.put_context(&mut **prepared, &known);
+        }
+        recorded.time(&mut **prepared, t)?;
+        let context = recorded.context(&mut **prepared)?;
+        let bytes = 4 * context.iter().map(Vec::len).sum::<usize>();
+        if (kept.len() + 1) * bytes > CONTEXT_BYTES {
             kept.clear();
         }
-        kept.insert(t, context.clone());
-        Ok(context)
+        kept.insert(t, Arc::new(context));
+        Ok(())
     }
 }
 
 impl SliceNetwork for Runner {
     fn look(&self, images: &[f32]) -> Result<Box<dyn Look>> {
         let shared = &self.0;
-        let images = shared.tensor(images, shared.network.config().image_channels)?;
+        let images = shared.images(images)?;
         let (condition, summary) = shared.network.condition_and_summary(&images)?;
         let (condition, features) = (condition.detach(), values(&summary)?);
         let direct = values(&sigmoid(&condition.logits)?)?;
         let (shared, images) = (shared.clone(), images.dim(0)?);
         Ok(Box::new(Seen { shared, images, direct, features, condition, parts: None }))
+    }
+
+    fn run_on(&mut self, processor: &Arc<dyn Processor>) -> bool {
+        *lock(&self.0.processor) = processor.clone();
+        true
     }
 }
 
@@ -71,8 +119,8 @@ struct Seen {
     /// How many.
     images: usize,
     condition: Condition,
-    /// For so many members per image: the condition of each mask, in parts.
-    parts: Option<(usize, Vec<Part>)>,
+    /// For so many members per image.
+    parts: Option<(usize, Parts)>,
     direct: Vec<f32>,
     features: Vec<f32>,
 }
@@ -91,49 +139,98 @@ impl Look for Seen {
     }
 }
 
-/// Masks that one core denoises; a graphics card denoises all.
+/// Masks that are denoised together, in plans that have been told of the images.
+struct Parts {
+    processor: Arc<dyn Processor>,
+    parts: Vec<Part>,
+}
+
 struct Part {
     masks: Range<usize>,
-    condition: Condition,
+    recorded: Arc<Recorded>,
+    prepared: Box<dyn Prepared>,
 }
 
 impl Seen {
-    /// Masks do not see one another, so on the CPU each core takes some of them through all layers:
-    /// between the large operations, which share the cores anyway, lie many small ones.
-    fn parts(&self, members: usize) -> Result<Vec<Part>> {
-        let masks = members * self.images;
-        let n = match self.shared.device {
-            Device::Cpu => rayon::current_num_threads().clamp(1, masks.max(1)),
-            _ => 1,
+    fn parts(&mut self, members: usize) -> std::result::Result<&mut Parts, Fault> {
+        let processor = lock(&self.shared.processor).clone();
+        let known = self.parts.take();
+        let known = known.filter(|(n, p)| *n == members && Arc::ptr_eq(&p.processor, &processor));
+        let parts = match known {
+            Some((_, parts)) => parts,
+            None => self.prepare(members, processor)?,
         };
+        Ok(&mut self.parts.insert((members, parts)).1)
+    }
+
+    fn prepare(
+        &self,
+        members: usize,
+        processor: Arc<dyn Processor>,
+    ) -> std::result::Result<Parts, Fault> {
+        let masks = members * self.images;
+        let n = processor.parts(masks);
         let part = |i: usize| {
             let masks = i * masks / n..(i + 1) * masks / n;
             let images: Vec<u32> = masks.clone().map(|m| (m / members) as u32).collect();
-            Ok(Part { masks, condition: self.condition.select(&images)? })
+            let of = self.condition.select(&images).map_err(failed)?;
+            let recorded = self.shared.recorded(masks.len()).map_err(failed)?;
+            let mut prepared = processor.prepare(&recorded.plan)?;
+            recorded.tell(&mut *prepared, &of)?;
+            Ok(Part { masks, recorded, prepared })
         };
-        (0..n).map(part).collect()
+        Ok(Parts { parts: (0..n).map(part).collect::<std::result::Result<_, Fault>>()?, processor })
     }
 
-    fn output(&mut self, states: &[f32], t: usize) -> Result<Vec<f32>> {
-        let classes = self.shared.network.config().classes;
+    /// By candle, on a device of its own.
+    fn output_there(&self, states: &[f32], t: usize) -> Result<Vec<f32>> {
+        let Shared { network, device, .. } = &*self.shared;
+        let Config { classes, image_size: side, .. } = *network.config();
+        let masks = states.len() / (classes * side * side);
+        let members = masks / self.images;
+        let images: Vec<u32> = (0..masks).map(|m| (m / members) as u32).collect();
+        let x = Tensor::from_slice(states, (masks, classes, side, side), &Device::Cpu)?;
+        let context = network.step_context(&[t])?.detach();
+        values(&network.denoise(
+            &x.to_device(device)?,
+            &self.condition.select(&images)?,
+            &context,
+        )?)
+    }
+
+    fn output(&mut self, states: &[f32], t: usize) -> std::result::Result<Vec<f32>, Fault> {
+        if !self.shared.device.is_cpu() {
+            return self.output_there(states, t).map_err(failed);
+        }
         let size = self.direct.len() / self.images;
-        let members = states.len() / self.direct.len();
-        let parts = match &mut self.parts {
-            Some((n, parts)) if *n == members => parts,
-            _ => {
-                let parts = self.parts(members)?;
-                &mut self.parts.insert((members, parts)).1
-            }
+        let (shared, members) = (self.shared.clone(), states.len() / self.direct.len());
+        let Parts { processor, parts } = self.parts(members)?;
+        let is_here = processor.is_here();
+        // The first one works out what the others take over.
+        for part in &mut *parts {
+            shared.time(part, t, is_here)?;
+        }
+        let run = |part: &mut Part| {
+            let of = &states[part.masks.start * size..part.masks.end * size];
+            part.recorded.output(&mut *part.prepared, of)
         };
-        let (shared, context) = (&self.shared, self.shared.context(t)?);
-        let outputs = parts
-            .par_iter()
-            .map(|Part { masks, condition }| {
-                let x = shared.tensor(&states[masks.start * size..masks.end * size], classes)?;
-                values(&shared.network.denoise(&x, condition, &context)?)
-            })
-            .collect::<Result<Vec<_>>>()?;
+        let outputs = parts.par_iter_mut().map(run).collect::<std::result::Result<Vec<_>, _>>()?;
         Ok(outputs.concat())
+    }
+
+    /// Goes on on the CPU.
+    ///
+    /// # Errors
+    /// If it is there already.
+    fn fall_back(&mut self, fault: &Fault) -> std::result::Result<(), DiffusionError> {
+        let mut processor = lock(&self.shared.processor);
+        if Arc::ptr_eq(&processor, &self.shared.cpu) {
+            return Err(DiffusionError::Network(fault.to_string()));
+        }
+        tracing::warn!("{fault}: going on on the CPU");
+        processor.give_up(fault);
+        *processor = self.shared.cpu.clone();
+        Ok(())
     }
 }
 
@@ -144,9 +241,43 @@ impl Denoiser for Seen {
         t: usize,
         alpha_bar: f64,
     ) -> std::result::Result<Vec<f32>, DiffusionError> {
-        let output = self.output(states, t).map_err(|e| DiffusionError::Network(first_line(&e)))?;
+        let output = match self.output(states, t) {
+            Ok(output) => output,
+            Err(fault) => {
+                self.fall_back(&fault)?;
+                self.output(states, t).map_err(|e| DiffusionError::Network(e.to_string()))?
+            }
+        };
         self.shared.network.config().predict.clean(&output, states, alpha_bar)
     }
+
+    fn draw(
+        &mut self,
+        course: &Course<'_>,
+        on_step: &mut dyn FnMut(usize, &[f32]) -> ControlFlow<()>,
+    ) -> Option<std::result::Result<Option<Vec<f32>>, DiffusionError>> {
+        let predict = self.shared.network.config().predict;
+        let members = course.states.len() / self.direct.len();
+        if lock(&self.shared.processor).is_here() {
+            return None;
+        }
+        let drawn = self.parts(members).and_then(|parts| match parts.parts.as_mut_slice() {
+            [Part { recorded, prepared, .. }] => recorded
+                .draw(&mut **prepared, course, |a| predict.clean_coefficients(a), on_step)
+                .map(Some),
+            _ => Ok(None),
+        });
+        match drawn {
+            Ok(drawn) => drawn,
+            // Those that were begun begin anew.
+            Err(fault) => self.fall_back(&fault).err().map(Err),
+        }
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "what map_err hands over")]
+fn failed(e: candle_core::Error) -> Fault {
+    Fault::Other(first_line(&e))
 }
 
 fn values(t: &Tensor) -> Result<Vec<f32>> {

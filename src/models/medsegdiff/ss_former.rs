@@ -10,7 +10,8 @@
 
 use super::nbp_filter::NbpFilter;
 use super::{Config, Former, KeySoftmax};
-use crate::nn::{LayerNorm, Linear, TokenDft, softmax_last};
+use crate::nn::{LayerNorm, Linear, Strided, TokenDft, softmax_last};
+use crate::plan::{Buffer, Heads, Matrix, Op, Recorder, Source, Spectrum, Use, Value, WeightId};
 use candle_core::{Module, Result, Tensor};
 use candle_nn::{Init, VarBuilder};
 
@@ -103,6 +104,43 @@ impl SsFormer {
         }
         c.transpose(1, 2)?.contiguous()?.reshape((b, d, h, w))
     }
+
+    /// The layers that see the time.
+    pub(super) fn time_layers(&self) -> impl Iterator<Item = &Linear> {
+        let filters = self.blocks.iter().flatten().filter_map(|m| m.filter.as_ref());
+        filters.flat_map(NbpFilter::time_layers)
+    }
+
+    /// [`Self::filters`] of one time in a plan.
+    pub(super) fn record_filters(
+        &self,
+        r: &mut Recorder,
+        grid: usize,
+        heads: &Heads,
+    ) -> Result<Vec<Buffer>> {
+        let filters = self.blocks.iter().flatten().filter_map(|m| m.filter.as_ref());
+        filters.map(|f| f.record(r, grid, heads)).collect()
+    }
+
+    /// `e` with what [`Self::forward`] adds to it, in a plan.
+    pub(super) fn record(
+        &self,
+        r: &mut Recorder,
+        c: Value,
+        e: Value,
+        filters: &[Buffer],
+    ) -> Result<Value> {
+        let tokens = r.linear_at(&self.noise_in, e, &self.position)?;
+        let of = [self.noise_in.parts().0];
+        let cas = r.weight(&of, Use::Plain, "cas", || self.dft.cas())?;
+        let mut c = c;
+        for (i, [into_condition, into_noise]) in self.blocks.iter().enumerate() {
+            let filter = |k: usize| filters.get(2 * i + k).map(|g| (*g, cas));
+            let mixed = into_condition.record(r, c, tokens, filter(0))?;
+            c = into_noise.record(r, mixed, tokens, filter(1))?;
+        }
+        r.tokens_onto(c, e)
+    }
 }
 
 impl Attention {
@@ -142,6 +180,62 @@ impl Attention {
         let f = a.matmul(&self.value.forward(values)?)?;
         let h = self.widen.forward(&self.norm.forward(&(f + q)?)?)?.silu()?;
         q + self.narrow.forward(&h)?
+    }
+
+    /// [`Self::forward`] in a plan.
+    fn record(
+        &self,
+        r: &mut Recorder,
+        q: Value,
+        k: Value,
+        filter: Option<(Buffer, WeightId)>,
+    ) -> Result<Value> {
+        let [b, _, n, d] = q.shape;
+        let (query, key) = (r.layer_norm(&self.norm_query, q)?, r.layer_norm(&self.norm_key, k)?);
+        let values = match self.values {
+            Values::Query => query,
+            Values::Key => key,
+        };
+        let value = r.linear(&self.value, values, None, false)?;
+        let left = r.linear(&self.query, query, None, false)?;
+        let right = r.linear(&self.key, key, None, false)?;
+        let scale = match self.softmax {
+            KeySoftmax::None => 1.0 / ((d as f32).sqrt() * n as f32),
+            KeySoftmax::Keys => 1.0,
+        };
+        let matrix = |v: Value| Matrix {
+            source: Source::Buffer(v.buffer),
+            at: Strided::of(v.shape[2], v.shape[3]),
+        };
+        let turned = matrix(right);
+        let turned = Matrix { at: turned.at.transposed(), ..turned };
+        let plain = if filter.is_some() { 1.0 } else { scale };
+        let mut a = r.product(matrix(left), turned, [b, n, n, d], plain);
+        if let Some((g, cas)) = filter {
+            // The filter is real and its result's real part is wanted, so the transforms need no
+            // complex numbers: by cosines plus sines, which are their own inverse but for n.
+            let table = Matrix { source: Source::Weight(cas), at: Strided::of(n, n).shared() };
+            let square = [b, n, n, n];
+            let half = r.product(matrix(a), table, square, 1.0);
+            let x = r.product(table, matrix(half), square, 1.0);
+            let filtered = r.like(x);
+            r.push(Op::Spectrum(Spectrum {
+                x: x.buffer,
+                g,
+                y: filtered.buffer,
+                grid: n.isqrt(),
+                batch: b,
+            }));
+            let half = r.product(matrix(filtered), table, square, 1.0);
+            a = r.product(table, matrix(half), square, scale / (n * n) as f32);
+        }
+        if self.softmax == KeySoftmax::Keys {
+            a = r.softmax(a, 1.0 / (d as f32).sqrt());
+        }
+        let f = r.product_onto(matrix(a), matrix(value), [b, n, d, n], q)?;
+        let f = r.layer_norm(&self.norm, f)?;
+        let h = r.linear(&self.widen, f, None, true)?;
+        r.linear(&self.narrow, h, Some(q), false)
     }
 
     /// A, `[B, n, n]`, of normalised queries and keys.

@@ -4,6 +4,7 @@
 mod config;
 mod network;
 mod orientations;
+mod recorded;
 mod runner;
 mod sizes;
 #[cfg(test)]

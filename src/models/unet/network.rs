@@ -3,10 +3,11 @@
 
 use super::config::{Config, Norm, Padding, Up};
 use crate::nn::{
-    BATCH_NORM_EPS, batch_norm, conv2d, crop_cat, group_norm, max_pool2, moments, up_conv2x2,
+    BATCH_NORM_EPS, batch_norm, conv2d, crop_cat, group_norm, max_pool2, moments, taps, up_conv2x2,
     upsample_nearest2x,
 };
-use candle_core::{Device, Result, Tensor};
+use crate::plan::{Recorder, Use, Value};
+use candle_core::{Device, Result, Tensor, bail};
 use candle_nn::{Init, VarBuilder};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -167,7 +168,48 @@ impl Unit {
     }
 }
 
+impl Unit {
+    /// [`Self::forward`] of a network that is ready, in a plan.
+    fn record(&self, r: &mut Recorder, x: Value) -> Result<Value> {
+        let layer = [self.weight.dim(0)?, 3, 1, self.pad];
+        let role = Use::Conv { stride: 1, pad: self.pad };
+        let weight = r.weight(&[&self.weight], role, "", || Ok(self.weight.clone()))?;
+        let bias = Some(r.plain(&self.bias)?);
+        match &self.norm {
+            Normalise::No => r.convolve(x, weight, bias, layer, (None, true)),
+            Normalise::Group { gamma, beta, groups } => {
+                let y = r.convolve(x, weight, bias, layer, (None, false))?;
+                r.group_norm((gamma, beta), *groups, y, None, false)
+            }
+            Normalise::Batch { .. } => bail!("plan: a normalisation by the batch's statistics"),
+        }
+    }
+}
+
 impl Doubling {
+    /// [`Self::forward`] in a plan.
+    fn record(&self, r: &mut Recorder, x: Value) -> Result<Value> {
+        match self.up {
+            Up::Transpose => {
+                let (taps, bias) = taps(&self.weight, &self.bias)?;
+                let layer = [taps.dim(0)?, 1, 1, 0];
+                let role = Use::Conv { stride: 1, pad: 0 };
+                let weight = r.weight(&[&self.weight], role, "taps", || Ok(taps))?;
+                let bias = r.weight(&[&self.bias], Use::Plain, "taps", || Ok(bias))?;
+                let y = r.convolve(x, weight, Some(bias), layer, (None, false))?;
+                r.unpack(y, 2)
+            }
+            Up::NearestConv => {
+                let x = r.beside(&[(x, 2)])?;
+                let layer = [self.weight.dim(0)?, 3, 1, 1];
+                let role = Use::Conv { stride: 1, pad: 1 };
+                let weight = r.weight(&[&self.weight], role, "", || Ok(self.weight.clone()))?;
+                let bias = r.plain(&self.bias)?;
+                r.convolve(x, weight, Some(bias), layer, (None, false))
+            }
+        }
+    }
+
     fn new(up: Up, from: usize, vb: &VarBuilder<'_>) -> Result<Self> {
         let to = from / 2;
         // With kernel and stride 2 each output pixel sees one tap.
@@ -285,6 +327,38 @@ impl UNet {
             x = second.forward(&x, pass)?;
         }
         conv2d(&x, &self.last.0, &self.last.1, 1, 0)
+    }
+
+    /// [`Self::logits`] of a network that is ready, in a plan.
+    ///
+    /// # Errors
+    /// If a side is no legal one, or the network is in training.
+    pub fn record(&self, r: &mut Recorder, images: Value) -> Result<Value> {
+        let (mut x, mut skips) = (images, Vec::with_capacity(self.decoder.len()));
+        for (stage, [first, second]) in self.encoder.iter().enumerate() {
+            if stage > 0 {
+                x = r.pool(x)?;
+            }
+            x = first.record(r, x)?;
+            x = second.record(r, x)?;
+            if stage < self.config.depth {
+                skips.push(x);
+            }
+        }
+        for (doubling, [first, second]) in self.decoder.iter().rev() {
+            x = doubling.record(r, x)?;
+            if let Some(skip) = skips.pop() {
+                x = r.beside(&[(skip, 1), (x, 1)])?;
+            }
+            x = first.record(r, x)?;
+            x = second.record(r, x)?;
+        }
+        let (weight, bias) = (&self.last.0, &self.last.1);
+        let layer = [weight.dim(0)?, 1, 1, 0];
+        let role = Use::Conv { stride: 1, pad: 0 };
+        let weight = r.weight(&[weight], role, "", || Ok(weight.clone()))?;
+        let bias = r.plain(bias)?;
+        r.convolve(x, weight, Some(bias), layer, (None, false))
     }
 }
 

@@ -3,12 +3,15 @@
 use super::config::{Config, Padding};
 use super::network::{Pass, UNet};
 use super::orientations::averaged;
+use super::recorded::Plans;
 use super::sizes::loss;
 use super::tiling::{Axis, cut};
 use crate::diffusion::Denoiser;
 use crate::models::{Look, SliceNetwork, Window, Windows};
+use crate::plan::Processor;
 use candle_core::{Device, Result, Tensor};
 use candle_nn::{VarBuilder, ops::softmax};
+use std::sync::Arc;
 
 /// Windows of a picture, spread evenly, whose deepest stage says what kind of picture it is.
 const FEATURE_WINDOWS: usize = 3;
@@ -17,11 +20,13 @@ const FEATURE_WINDOWS: usize = 3;
 pub(crate) struct Runner {
     network: UNet,
     device: Device,
+    plans: Plans,
 }
 
 impl Runner {
     pub(crate) fn new(config: &Config, vb: &VarBuilder<'_>, device: &Device) -> Result<Self> {
-        Ok(Self { network: UNet::ready(config, vb)?, device: device.clone() })
+        let (network, device) = (UNet::ready(config, vb)?, device.clone());
+        Ok(Self { network, device, plans: Plans::default() })
     }
 
     fn config(&self) -> &Config {
@@ -35,11 +40,19 @@ impl Runner {
         Tensor::from_slice(images, shape, &Device::Cpu)?.to_device(&self.device)
     }
 
+    /// By a plan, or by candle on a device of its own.
+    fn logits(&self, images: &Tensor) -> Result<Tensor> {
+        if self.device.is_cpu() {
+            return self.plans.logits(&self.network, images);
+        }
+        self.network.logits(images, &mut Pass::default())
+    }
+
     /// Probability `[B, K, h, w]` of images `[B, C, h, w]` or larger, as many as the convolutions
     /// take.
     fn probability(&self, images: &[f32], size: [usize; 2]) -> Result<Tensor> {
         let images = self.tensor(images, size)?;
-        let drawn = |x: &Tensor| softmax(&self.network.logits(x, &mut Pass::default())?, 1);
+        let drawn = |x: &Tensor| softmax(&self.logits(x)?, 1);
         let all =
             if self.config().orientations { averaged(&images, drawn)?.0 } else { drawn(&images)? };
         let classes = self.config().classes;
@@ -91,6 +104,11 @@ impl SliceNetwork for Runner {
             features.extend(Windows::features(self, planes, [side; 2])?);
         }
         Ok(Box::new(Drawn { direct, features }))
+    }
+
+    fn run_on(&mut self, processor: &Arc<dyn Processor>) -> bool {
+        self.plans.run_on(processor);
+        true
     }
 
     fn windows(&self) -> Option<&dyn Windows> {

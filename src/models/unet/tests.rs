@@ -1,5 +1,6 @@
 //! The tests of a U-Net as a whole; those of its parts stand beside them.
 
+use super::recorded::Plans;
 use super::tiling::Axis;
 use super::*;
 use crate::models::{SliceNetwork, Windows, mirrored};
@@ -66,6 +67,32 @@ fn parameters() {
     }
     let desk = Config { width: 16, norm: Norm::None, ..Config::preset(Preset::Tiles, 1, 1) };
     assert!((desk.gflop(572) - 18.9).abs() < 0.1 && (desk.gflop(444) - 9.8).abs() < 0.1);
+}
+
+#[test]
+fn a_recorded_network_is_candles() {
+    for (padding, norm, up, [h, w]) in [
+        (Padding::Same, Norm::Batch, Up::Transpose, [32, 48]),
+        (Padding::Same, Norm::Group(2), Up::NearestConv, [48, 16]),
+        (Padding::Same, Norm::Instance, Up::Transpose, [32, 32]),
+        (Padding::Valid, Norm::None, Up::Transpose, [188, 204]),
+        (Padding::Valid, Norm::Batch, Up::NearestConv, [204, 188]),
+    ] {
+        let config = small(padding, norm, up);
+        let vb = VarBuilder::from_tensors(weights(&config, DType::F32), DType::F32, &Device::Cpu);
+        let (network, plans) = (UNet::ready(&config, &vb).unwrap(), Plans::default());
+        // Of another number the plan is another, and the weights are the same.
+        for batch in [2, 1, 2] {
+            let images = noise(&[batch, 2, h, w], batch as u64).to_dtype(DType::F32).unwrap();
+            let expected = network.logits(&images, &mut Pass::default()).unwrap();
+            let found = plans.logits(&network, &images).unwrap();
+            assert_eq!(found.dims(), expected.dims());
+            let far = (&found - &expected).unwrap().abs().unwrap().max_all().unwrap();
+            let most = expected.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
+            let far = far.to_scalar::<f32>().unwrap() / most;
+            assert!(most > 0.0 && far < 1e-4, "{padding:?} {norm:?} {up:?} {batch}: {far}");
+        }
+    }
 }
 
 /// Largest difference of a mask drawn in windows of this output, `step` apart, from the whole.

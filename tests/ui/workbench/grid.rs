@@ -102,6 +102,8 @@ fn ovl_5_each_sample_has_its_own_outline_on_the_same_slice_with_the_same_zoom() 
     assert!(w.has("Sample 6, excluded in the grid"), "{:?}", w.texts());
     let at = rect(&w, 2).center();
     w.harness.hover_at(at);
+    // Every event is a frame of a quarter second here.
+    w.harness.ctx.options_mut(|o| o.input_options.max_double_click_delay = 2.0);
     for pressed in [true, false, true, false] {
         w.harness.event(egui::Event::PointerButton {
             pos: at,

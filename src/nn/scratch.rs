@@ -1,0 +1,38 @@
+//! Memory that a kernel writes to and forgets, one piece per thread, kept from call to call: a step of
+//! a recorded plan allocates nothing.
+
+use super::element::Real;
+use std::cell::Cell;
+
+type Line = [u64; 8];
+
+thread_local! {
+    static ROOM: Cell<Vec<Line>> = const { Cell::new(Vec::new()) };
+}
+
+/// Calls `f` with room for `elements` numbers, of any values. A call from within `f` gets another
+/// piece.
+pub(super) fn with<T: Real, R>(elements: usize, f: impl FnOnce(&mut [T]) -> R) -> R {
+    let lines = (elements * size_of::<T>()).div_ceil(size_of::<Line>());
+    let mut room = ROOM.take();
+    if room.len() < lines {
+        room.resize(lines, Line::default());
+    }
+    // SAFETY: the lines are initialised, large enough, better aligned, and any bits are a number.
+    let piece = unsafe { std::slice::from_raw_parts_mut(room.as_mut_ptr().cast(), elements) };
+    let result = f(piece);
+    // Of two pieces the larger one is kept.
+    let other = ROOM.take();
+    ROOM.set(if other.len() > room.len() { other } else { room });
+    result
+}
+
+/// Calls `f` with each of `0..n`, on all threads of the pool if there may be more than one.
+pub(super) fn each(threads: usize, n: usize, f: impl Fn(usize) + Sync + Send) {
+    use rayon::prelude::*;
+    if threads <= 1 || n <= 1 {
+        (0..n).for_each(f);
+    } else {
+        (0..n).into_par_iter().with_max_len(1).for_each(f);
+    }
+}

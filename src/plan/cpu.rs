@@ -1,0 +1,83 @@
+//! Runs plans on the processor's cores with the kernels of room `nn`.
+
+use super::cpu_ops::{Packed, Prepare, pack};
+use super::op::Buffer;
+use super::processor::{Fault, Prepared, Processor};
+use super::recorder::Plan;
+use super::weights::Weights;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Weights and what they were packed to.
+type Known = (Arc<Weights>, Arc<Vec<Packed>>);
+
+/// The cores. Masks do not see one another, so each core takes some of a batch through all layers,
+/// in a plan of its own: between the large operations, which share the cores when some are idle, lie
+/// many small ones.
+#[derive(Default)]
+pub struct Cpu {
+    packed: Mutex<Vec<Known>>,
+}
+
+impl Cpu {
+    fn packed(&self, weights: &Arc<Weights>) -> Result<Arc<Vec<Packed>>, Fault> {
+        let mut known = self.packed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, packed)) = known.iter().find(|(w, _)| Arc::ptr_eq(w, weights)) {
+            return Ok(packed.clone());
+        }
+        let packed = weights.list().iter().map(pack).collect::<Result<Vec<_>, _>>();
+        let packed = Arc::new(packed.map_err(|e| Fault::Other(crate::nn::first_line(&e)))?);
+        // Those of networks that are gone go.
+        known.retain(|(w, _)| Arc::strong_count(w) > 1);
+        known.push((weights.clone(), packed.clone()));
+        Ok(packed)
+    }
+}
+
+impl Processor for Cpu {
+    fn name(&self) -> String {
+        format!("CPU, {} threads", rayon::current_num_threads())
+    }
+
+    fn parts(&self, batch: usize) -> usize {
+        rayon::current_num_threads().clamp(1, batch.max(1))
+    }
+
+    fn is_here(&self) -> bool {
+        true
+    }
+
+    fn prepare(&self, plan: &Arc<Plan>) -> Result<Box<dyn Prepared>, Fault> {
+        let packed = self.packed(&plan.weights)?;
+        let ops = plan.ops.iter().map(Prepare::new).collect();
+        let memory = plan.slots.iter().map(|&n| vec![0.0; n]).collect();
+        Ok(Box::new(Room { plan: plan.clone(), packed, ops, memory }))
+    }
+}
+
+struct Room {
+    plan: Arc<Plan>,
+    packed: Arc<Vec<Packed>>,
+    ops: Vec<Prepare>,
+    memory: Vec<Vec<f32>>,
+}
+
+impl Prepared for Room {
+    fn write(&mut self, buffer: Buffer, values: &[f32]) -> Result<(), Fault> {
+        self.memory[buffer.0][..values.len()].copy_from_slice(values);
+        Ok(())
+    }
+
+    fn run(&mut self, section: usize) -> Result<(), Fault> {
+        let threads = rayon::current_num_threads();
+        for i in self.plan.sections[section].clone() {
+            self.ops[i]
+                .run(&self.plan.ops[i], &mut self.memory, &self.packed, threads)
+                .map_err(|e| Fault::Other(crate::nn::first_line(&e)))?;
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, buffer: Buffer, len: usize) -> Result<Vec<f32>, Fault> {
+        Ok(self.memory[buffer.0][..len].to_vec())
+    }
+}

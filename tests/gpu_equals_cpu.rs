@@ -1,0 +1,200 @@
+//! Whole runs on a graphics card (software Vulkan where there is none) against the same runs on the
+//! CPU: same members, no state through this program's memory on the way, and every fault ends with
+//! a result.
+
+use candle_core::{DType, Device};
+use candle_nn::VarBuilder;
+use sfumato::gpu::{Gpu, Options};
+use sfumato::inference::{DeviceChoice, Engine, Event, Job, Member, Outcome, Place, Settings};
+use sfumato::models::{Network, NetworkConfig, SliceNetwork, unet};
+use sfumato::nn::SeededInit;
+use sfumato::plan::Processor;
+use sfumato::volume::{Geometry, Modality, Volume, Voxels};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+const MODEL: &str = "fundus-disc-cup";
+
+/// A bright disc with a brighter middle on a darker ground.
+fn picture(width: usize, height: usize) -> Arc<Volume> {
+    let pixel = |i: usize| {
+        let (x, y) = ((i % width) as f64, (i / width) as f64);
+        let r = (x - width as f64 * 0.45).hypot(y - height as f64 * 0.5) / height as f64;
+        match r {
+            r if r < 0.12 => [235, 190, 120],
+            r if r < 0.27 => [215, 125, 60],
+            _ => [130, 65, 30],
+        }
+    };
+    let pixels = (0..width * height).map(pixel).collect();
+    let geometry = Geometry::picture(width, height, 1).expect("a picture");
+    let mut volume = Volume::new(geometry, 1, Voxels::Rgb8(pixels)).expect("a volume");
+    volume.modality = Modality::Fundus;
+    Arc::new(volume)
+}
+
+fn job(device: DeviceChoice, members: usize, steps: usize) -> Job {
+    let settings = Settings { members, steps, device, ..Settings::default() };
+    Job { volume: picture(150, 120), time: 0, model: MODEL.to_owned(), settings }
+}
+
+fn run(engine: &mut Engine, job: &Job, on_event: &mut dyn FnMut(Event)) -> Outcome {
+    let (outcome, cancelled) =
+        engine.run(job, &AtomicBool::new(false), on_event).expect("the run ends well");
+    assert!(!cancelled);
+    outcome.expect("an outcome")
+}
+
+/// Least Dice coefficient of any class of any member.
+fn dice(a: &[Member], b: &[Member]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    let mut least = 1.0f64;
+    for (a, b) in a.iter().zip(b) {
+        assert_eq!((a.index, a.seed), (b.index, b.seed));
+        for (a, b) in a.soft.chunks(a.soft.len() / 2).zip(b.soft.chunks(b.soft.len() / 2)) {
+            let count = |f: &dyn Fn(&u8, &u8) -> bool| {
+                a.iter().zip(b).filter(|(a, b)| f(a, b)).count() as f64
+            };
+            let both = count(&|a, b| *a >= 128 && *b >= 128);
+            let each = count(&|a, _| *a >= 128) + count(&|_, b| *b >= 128);
+            assert!(each > 0.0, "an empty class");
+            least = least.min(2.0 * both / each);
+        }
+    }
+    least
+}
+
+fn software(options: Options) -> Arc<Gpu> {
+    let gpu = Gpu::open(Options { software: true, ..options.clone() });
+    Arc::new(
+        gpu.or_else(|_| Gpu::open(options)).expect(
+            "no graphics adapter: install software Vulkan (libvulkan1 mesa-vulkan-drivers)",
+        ),
+    )
+}
+
+/// An engine whose graphics card is this one.
+fn engine(gpu: &Arc<Gpu>) -> Engine {
+    let mut engine = Engine::new();
+    engine.put(DeviceChoice::Gpu, Place::on(gpu.clone()));
+    engine
+}
+
+#[test]
+fn gpu_equals_cpu_in_a_whole_run_and_its_state_stays_there() {
+    let gpu = software(Options::default());
+    let cpu = run(&mut Engine::new(), &job(DeviceChoice::Cpu, 2, 4), &mut |_| {});
+    let mut previews = 0;
+    let mut steps = 0;
+    let on_event = &mut |event| {
+        if let Event::Step(step) = event {
+            steps += 1;
+            previews += usize::from(!step.previews.is_empty());
+        }
+    };
+    let there = run(&mut engine(&gpu), &job(DeviceChoice::Gpu, 2, 4), on_event);
+    let same = dice(&there.members, &cpu.members);
+    println!("Dice to the CPU's members: {same}");
+    assert!(same >= 0.999, "{same}");
+    assert_eq!(there.direct, cpu.direct);
+    assert!(there.device.starts_with("GPU "), "{}", there.device);
+    assert_eq!(there.notices, cpu.notices);
+    assert_eq!(steps, 4);
+    // The result and its status; a preview is one more, and no step needs one.
+    assert_eq!(gpu.maps(), 2 + previews);
+    assert!(previews < 4);
+}
+
+/// A U-Net with weights by a seed.
+fn unet(config: &unet::Config) -> Box<dyn SliceNetwork> {
+    let init = SeededInit::new(5);
+    let vb = || VarBuilder::from_backend(Box::new(init.clone()), DType::F32, Device::Cpu);
+    let _made = unet::UNet::in_training(config, &vb()).expect("a network");
+    match NetworkConfig::UNet(config.clone()).build(&vb(), &Device::Cpu) {
+        Ok(Network::Slices(network)) => network,
+        _ => panic!("expected a network of slices"),
+    }
+}
+
+#[test]
+fn gpu_equals_cpu_in_a_u_net_and_a_lost_card_leaves_it_to_the_cpu() {
+    use unet::{Config, Norm, Preset, Up};
+    let desk = Config { norm: Norm::Group(4), ..Config::preset(Preset::Desk, 1, 2) };
+    for config in [
+        Config { side: 64, ..desk.clone() },
+        Config { side: 48, depth: 2, up: Up::NearestConv, ..desk },
+    ] {
+        let images: Vec<f32> =
+            (0..2 * config.side.pow(2)).map(|i| (i * i % 97) as f32 / 48.5 - 1.0).collect();
+        let direct =
+            |network: &dyn SliceNetwork| network.look(&images).expect("a look").direct().to_vec();
+        let here = direct(&*unet(&config));
+        let (gpu, mut there) = (software(Options::default()), unet(&config));
+        let processor: Arc<dyn Processor> = gpu.clone();
+        assert!(there.run_on(&processor));
+        let apart = |a: &[f32]| {
+            assert_eq!(a.len(), here.len());
+            a.iter().zip(&here).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+        };
+        assert!(apart(&direct(&*there)) < 1e-4);
+        assert_eq!(gpu.maps(), 1);
+        gpu.lose();
+        assert_eq!(apart(&direct(&*there)), 0.0);
+        assert!(gpu.fault().is_some());
+    }
+}
+
+#[test]
+fn a_model_without_a_plan_says_that_it_ran_on_the_cpu() {
+    let geometry = Geometry::picture(64, 48, 40).expect("a volume");
+    let grey = (0..64 * 48 * 40).map(|i| (i % 251) as u8).collect();
+    let mut volume = Volume::new(geometry, 1, Voxels::U8(grey)).expect("a volume");
+    volume.modality = Modality::Mr;
+    let model = "hippocampus-3d".to_owned();
+    let job = Job { volume: Arc::new(volume), model, ..job(DeviceChoice::Gpu, 1, 1) };
+    let outcome = run(&mut engine(&software(Options::default())), &job, &mut |_| {});
+    assert!(outcome.device.starts_with("CPU"), "{}", outcome.device);
+    let told = outcome.notices.iter().filter(|n| n.text.contains("it ran on the CPU")).count();
+    assert_eq!(told, 1, "{:?}", outcome.notices);
+}
+
+#[test]
+fn a_card_that_is_lost_in_mid_run_leaves_the_run_to_the_cpu() {
+    let cpu = run(&mut Engine::new(), &job(DeviceChoice::Cpu, 1, 3), &mut |_| {});
+    let gpu = software(Options::default());
+    let mut engine = engine(&gpu);
+    let mut steps = 0;
+    let on_event = &mut |event| {
+        if let Event::Step(_) = event {
+            steps += 1;
+            if steps == 2 {
+                gpu.lose();
+            }
+        }
+    };
+    let job = job(DeviceChoice::Gpu, 1, 3);
+    let outcome = run(&mut engine, &job, on_event);
+    assert_eq!(dice(&outcome.members, &cpu.members), 1.0);
+    assert!(outcome.device.ends_with(", then CPU"), "{}", outcome.device);
+    let told = outcome.notices.iter().filter(|n| n.text.contains("went on on the CPU")).count();
+    assert_eq!(told, 1, "{:?}", outcome.notices);
+    // The next run opens a card anew.
+    engine.put(DeviceChoice::Gpu, Place::on(software(Options::default())));
+    let again = run(&mut engine, &job, &mut |_| {});
+    assert!(again.device.starts_with("GPU ") && !again.device.contains("then"));
+}
+
+#[test]
+fn memory_and_programs_that_are_refused_leave_the_run_to_the_cpu() {
+    let broken = vec![("norm", "@compute fn".to_owned())];
+    for (options, word) in [
+        (Options { buffer_bytes: Some(1 << 20), ..Options::default() }, "memory"),
+        (Options { sources: broken, ..Options::default() }, "driver"),
+    ] {
+        let outcome =
+            run(&mut engine(&software(options)), &job(DeviceChoice::Gpu, 1, 1), &mut |_| {});
+        assert_eq!(outcome.members.len(), 1);
+        let told = outcome.notices.iter().find(|n| n.text.contains("went on on the CPU"));
+        assert!(told.is_some_and(|n| n.text.contains(word)), "{:?}", outcome.notices);
+    }
+}
