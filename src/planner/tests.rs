@@ -62,7 +62,7 @@ fn a_plan_tells_of_lifting_first_then_of_members_and_repeats_itself() {
         (PlanJob { angles: vec![], ..job.clone() }, "0 views"),
         (PlanJob { angles: vec![f64::NAN], ..job.clone() }, "an angle of NaN"),
         (PlanJob { members: 0, ..job.clone() }, "0 members"),
-        (PlanJob { steps: 0, ..job.clone() }, "0 denoising steps"),
+        (PlanJob { steps: 0, ..job }, "0 denoising steps"),
     ] {
         let error = run(network.as_ref(), &wrong, &AtomicBool::new(false), &mut |_| {});
         assert!(error.unwrap_err().to_string().contains(words), "{words}");

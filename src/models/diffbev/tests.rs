@@ -213,7 +213,7 @@ fn members_are_drawn_alike_alone_and_together_and_any_number_of_views_will_do() 
     }
     let plain = Config { process: Process::Plain, ..small() };
     let crate::models::Network::Views(network) = runner(&plain) else { panic!("views") };
-    let mut look = network.look(&[0.0], &vec![2.0; 12]).unwrap();
+    let mut look = network.look(&[0.0], &[2.0; 12]).unwrap();
     assert!(look.denoiser().is_none() && look.decide(&[]).unwrap().len() == 1);
 }
 

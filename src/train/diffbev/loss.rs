@@ -70,11 +70,11 @@ mod tests {
         let shape = vec![2, 3, 4, 4];
         let target = one_hot((2, 3, 4, 4));
         let weights = Tensor::from_vec(vec![0.5, 1.0, 2.0], (1, 3, 1, 1), &Device::Cpu).unwrap();
-        check(&[shape.clone()], |v| structures(&v[0], &target, &weights));
+        check(std::slice::from_ref(&shape), |v| structures(&v[0], &target, &weights));
         let soft = sigmoid(&noise(&shape, 8)).unwrap();
-        check(&[shape.clone()], |v| binary(&v[0], &soft));
+        check(std::slice::from_ref(&shape), |v| binary(&v[0], &soft));
         let heat = (&soft * 0.9).unwrap().maximum(&target).unwrap();
-        check(&[shape.clone()], |v| centres(&v[0], &heat));
+        check(std::slice::from_ref(&shape), |v| centres(&v[0], &heat));
         let at = target.narrow(1, 0, 1).unwrap();
         check(&[vec![2, 2, 4, 4]], |v| sizes(&v[0], &noise(&[2, 2, 4, 4], 5), &at));
         let z = noise(&shape, 9);
