@@ -148,7 +148,7 @@ fn wording_says_what_it_is_not() {
     assert!(NOT_MODELLED.contains("invented") && NOT_MODELLED.contains("scatter"));
 }
 
-/// Standard deviation of the middle of a structure over members, left and front, cells; `None` where a
+/// Standard deviation of the middle of a structure over members, left and front, mm; `None` where a
 /// member has none of it.
 fn wandering(members: &[DrawnPlane], structure: usize, grid: &Grid) -> Option<[f64; 2]> {
     let middles: Option<Vec<[f64; 2]>> = members
