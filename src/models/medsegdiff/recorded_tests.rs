@@ -5,9 +5,10 @@ use super::*;
 use crate::diffusion::{Course, Plan, Prediction, SamplerKind, Schedule, ScheduleKind};
 use crate::nn::SeededInit;
 use crate::nn::gradcheck::noise;
-use crate::plan::{Cpu, Processor};
+use crate::plan::{Cpu, Processor, Work};
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -93,6 +94,28 @@ fn a_recorded_step_is_candles_with_every_switch() {
 #[test]
 fn a_recorded_step_of_the_desk_preset_is_candles() {
     check(&Config::preset(Preset::Desk, 3, 2), 2);
+}
+
+/// Also prints what each kind of operation moves for what it computes, of one mask.
+#[test]
+fn a_recorded_step_does_no_more_work_than_the_configuration_says() {
+    let config = Config::preset(Preset::Desk, 3, 2);
+    let plan = build(&config).record(&Arc::default(), 1).unwrap().plan;
+    let ops = &plan.ops[plan.sections[1].clone()];
+    let mut kinds: BTreeMap<&str, (usize, Work)> = BTreeMap::new();
+    for op in ops {
+        let (calls, sum) = kinds.entry(op.name()).or_default();
+        let work = op.work();
+        *calls += 1;
+        *sum = Work { flop: sum.flop + work.flop, bytes: sum.bytes + work.bytes };
+    }
+    for (name, (calls, Work { flop, bytes })) in &kinds {
+        println!("{name}: {calls} of {:.3} GFLOP and {:.1} MB", flop / 1e9, bytes / 1e6);
+    }
+    let gflop = (kinds["conv"].1.flop + kinds["product"].1.flop) / 1e9;
+    // Less: the transform of the token grid is real here.
+    let share = gflop / config.gflop_per_step();
+    assert!((0.9..=1.0).contains(&share), "{gflop} GFLOP, {share} of the configuration's");
 }
 
 #[test]
