@@ -92,11 +92,17 @@ pub(super) fn corner_text(
         at.y = r.bottom() + 3.0;
         room = room.min(inner.right() - r.right() - 10.0);
     }
+    // What does not fit beside them stands below.
+    let mut below = at;
     let mut at = inner.right_top();
     let mut right = |line: &str, color: Color32| {
         for part in wrapped(painter, line, room) {
-            let r = text(painter, at, Align2::RIGHT_TOP, &part, 12.0, color);
-            at.y = r.bottom() + 3.0;
+            let (place, align) = match width(painter, &part) <= room {
+                true => (&mut at, Align2::RIGHT_TOP),
+                false => (&mut below, Align2::LEFT_TOP),
+            };
+            let r = text(painter, *place, align, &part, 12.0, color);
+            place.y = r.bottom() + 3.0;
         }
     };
     if let Some(step) = shown.live().and_then(|r| r.step.as_ref()) {
@@ -121,8 +127,15 @@ pub(super) fn corner_text(
                     right(&line, theme::ON_IMAGE.text);
                 }
             }
-            None if drawn => right(&lines::legend(findings.samples()), theme::ON_IMAGE.text),
-            None => {}
+            None => {
+                // A pane too small for it has larger ones beside it.
+                let legend = lines::legend(findings.samples());
+                let fits =
+                    wrapped(painter, &legend, room).iter().all(|l| width(painter, l) <= room);
+                if drawn && fits {
+                    right(&legend, theme::ON_IMAGE.text);
+                }
+            }
         }
         right(wording::RESEARCH_USE_SHORT, theme::ON_IMAGE.weak);
     }
@@ -130,15 +143,11 @@ pub(super) fn corner_text(
 
 /// A list in lines that are no wider than `room`, cut behind its commas where that can be.
 fn wrapped(painter: &egui::Painter, list: &str, room: f32) -> Vec<String> {
-    let font = FontId::proportional(12.0);
-    let width = |line: &str| {
-        painter.layout_no_wrap(line.trim_end().to_owned(), font.clone(), Color32::WHITE).size().x
-    };
     let mut lines: Vec<String> = Vec::new();
     for part in list.split_inclusive(", ") {
         if let Some(last) = lines.last_mut() {
             let longer = format!("{last}{part}");
-            if width(&longer) <= room {
+            if width(painter, &longer) <= room {
                 *last = longer;
                 continue;
             }
@@ -146,6 +155,11 @@ fn wrapped(painter: &egui::Painter, list: &str, room: f32) -> Vec<String> {
         lines.push(part.to_owned());
     }
     lines.into_iter().map(|line| line.trim_end().to_owned()).collect()
+}
+
+fn width(painter: &egui::Painter, line: &str) -> f32 {
+    let font = FontId::proportional(12.0);
+    painter.layout_no_wrap(line.trim_end().to_owned(), font, Color32::WHITE).size().x
 }
 
 /// A round length below a third of the view, only where a spacing is known.

@@ -129,6 +129,11 @@ fn drawn(w: &mut Window) -> image::RgbaImage {
     image
 }
 
+fn half(image: &image::RgbaImage) -> image::RgbaImage {
+    let (width, height) = image.dimensions();
+    image::imageops::resize(image, width / 2, height / 2, image::imageops::FilterType::Triangle)
+}
+
 /// Width, height and scale of windows that people have.
 const SIZES: [([f32; 2], f32); 4] = [
     ([1024.0, 700.0], 1.0),
@@ -138,7 +143,18 @@ const SIZES: [([f32; 2], f32); 4] = [
 ];
 
 /// Those that are kept: state, look, number of the size.
-const KEPT: [(&str, Look, usize); 0] = [];
+const KEPT: [(&str, Look, usize); 10] = [
+    ("four", Look::Dark, 0),
+    ("four", Look::Light, 1),
+    ("large", Look::Light, 0),
+    ("one", Look::Dark, 0),
+    ("one", Look::Light, 3),
+    ("grid", Look::Dark, 0),
+    ("samples", Look::Light, 0),
+    ("export", Look::Dark, 0),
+    ("export", Look::Light, 2),
+    ("edit", Look::Light, 0),
+];
 
 #[test]
 fn a11y_2_each_layout_looks_as_it_did_when_it_was_looked_at() {
@@ -154,14 +170,17 @@ fn a11y_2_each_layout_looks_as_it_did_when_it_was_looked_at() {
                 if !wanted(look, k) {
                     continue;
                 }
-                w.harness.set_size(egui::vec2(width, height));
+                // Points are counted after the scale.
                 set(&mut w, look, scale);
+                w.harness.set_size(egui::vec2(width, height));
+                w.harness.run_steps(3);
                 let image = drawn(&mut w);
                 let name = format!("{state}-{}-{width}", look.name().to_lowercase());
                 if let Some(folder) = &pictures {
                     image.save(folder.join(format!("{name}.png"))).expect("saved");
                 }
                 if KEPT.contains(&(state, look, k)) {
+                    let image = if image.width() > 2000 { half(&image) } else { image };
                     let options = SnapshotOptions::new()
                         .output_path("tests/ui/snapshots")
                         .threshold(0.8)
