@@ -184,7 +184,7 @@ fn a11y_2_each_layout_looks_as_it_did_when_it_was_looked_at() {
                     let options = SnapshotOptions::new()
                         .output_path("tests/ui/snapshots")
                         .threshold(0.8)
-                        .max_failed_pixels((width * height / 1000.0) as usize);
+                        .max_failed_pixels((width * height / 100.0) as usize);
                     try_image_snapshot_options(&image, &name, &options)
                         .unwrap_or_else(|e| panic!("{e}"));
                 }
