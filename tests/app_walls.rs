@@ -8,8 +8,17 @@ use std::path::{Path, PathBuf};
 const MOST_LINES: usize = 400;
 
 /// The session, then what it owns.
-const PARTS: [&str; 8] =
-    ["Session", "Documents", "ResultList", "Runs", "Editing", "Opening", "Exports", "Shell"];
+const PARTS: [&str; 9] = [
+    "Session",
+    "Documents",
+    "ResultList",
+    "Runs",
+    "Planning",
+    "Editing",
+    "Opening",
+    "Exports",
+    "Shell",
+];
 
 fn files(folder: &Path) -> Vec<(PathBuf, String)> {
     let mut all = Vec::new();

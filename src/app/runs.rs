@@ -1,5 +1,7 @@
 //! Which model segments what, how, and the run that is under way.
 
+mod offers;
+
 use super::run::End;
 use super::shell::Shell;
 use super::{
@@ -8,11 +10,11 @@ use super::{
 };
 use crate::diffusion::TRAINING_STEPS;
 use crate::inference::{DeviceChoice, Job, Outcome, Refine, Settings, Steer, slice_axis};
-use crate::locate::{Likeness, Standing, most_alike};
-use crate::models::{ModelCard, lookalikes, wants_a_place};
-use crate::volume::{Block, Modality, Roi, Volume};
+use crate::locate::Standing;
+use crate::models::{ModelCard, wants_a_place};
+use crate::volume::{Block, Modality, Roi};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::mpsc::Receiver;
 
 /// Most samples that the window draws at once.
 pub const MOST_SAMPLES: usize = 50;
@@ -307,72 +309,6 @@ impl Runs {
         if let Some(sampling) = self.card().and_then(|c| c.sampling) {
             self.settings.start = sampling.start;
             self.settings.steps = sampling.steps;
-        }
-    }
-
-    /// The model that suits a new image, on all of it.
-    pub(super) fn suit(&mut self, volume: &Arc<Volume>) {
-        let alike = lookalikes(self.cards(), volume).into_iter().map(|c| c.id.clone()).collect();
-        let likeness = Likeness { models: alike, volume: volume.clone() };
-        let several = !likeness.models.is_empty();
-        self.likening = several.then(|| self.engine.liken(likeness)).flatten();
-        let fitting = crate::models::suggestions(self.cards(), volume);
-        self.offers = fitting.into_iter().map(|card| card.id.clone()).collect();
-        self.choose_model(self.offers.first().cloned());
-        // After the last one the first again, with what its locator says.
-        let n = usize::from(!self.offers.is_empty());
-        self.offers.rotate_left(n);
-        self.prompts.clear();
-        self.one_slice = false;
-        self.settings.slices = None;
-        self.settings.roi = None;
-    }
-
-    /// Looks where the model may look. Returns the run that waited for that and can start.
-    pub(super) fn look(&mut self, document: Option<&Document>) -> Option<RunCommand> {
-        let id = self.model.as_deref();
-        let card = self.engine.cards().iter().find(|c| Some(c.id.as_str()) == id);
-        if self.regions.sync(document, card) {
-            // Of another image or model nobody asked to segment anything.
-            self.wanted = None;
-        }
-        if let Some(likening) = &self.likening {
-            match likening.try_recv() {
-                Err(TryRecvError::Empty) => return None,
-                Err(TryRecvError::Disconnected) | Ok(None) => self.likening = None,
-                Ok(Some(standings)) => {
-                    self.likening = None;
-                    self.choose_alike(&standings);
-                    let card =
-                        self.engine.cards().iter().find(|c| Some(&c.id) == self.model.as_ref());
-                    self.regions.sync(document, card);
-                }
-            }
-        }
-        if self.regions.looking_for().is_some() {
-            return None;
-        }
-        if self.regions.is_nowhere() && !self.offers.is_empty() {
-            let next = self.offers.remove(0);
-            self.choose_model(Some(next));
-            let card = self.engine.cards().iter().find(|c| Some(&c.id) == self.model.as_ref());
-            self.regions.sync(document, card);
-            return None;
-        }
-        self.offers.clear();
-        self.wanted.take()
-    }
-
-    /// Which model suits the image is still being found.
-    pub fn is_choosing(&self) -> bool {
-        self.likening.is_some() || self.regions.looking_for().is_some()
-    }
-
-    /// Takes the model whose training pictures the image is most like, or none if it is unlike those of
-    /// all, unless a person has chosen.
-    fn choose_alike(&mut self, standings: &[Standing]) {
-        if !std::mem::take(&mut self.offers).is_empty() {
-            self.choose_model(most_alike(standings).map(str::to_owned));
         }
     }
 
