@@ -1,23 +1,25 @@
-//! 3-D convolution with long kernels (7x7x7) straight from the padded input, without a column matrix:
-//! forward by [`super::row_kernels`]; for the gradient of the kernels the taps of a row lie beside one
-//! another, so each row of taps is a piece of a matrix product of [`super::winograd_kernels`].
+//! 3-D convolution with long kernels (7x7x7) straight from the padded input, without a column matrix, by
+//! [`super::row_kernels`].
 //!
 //! Any stride and padding, no dilation along the rows. Every sum runs in an order that the sizes alone
 //! decide.
 
 use super::columns3d::Sizes;
 use super::element::Real;
-use super::row_kernels::{CHANNELS, GROUP, Rows};
+use super::row_kernels::{CHANNELS, GROUP, Rows, TAPS, TapSums};
 use super::shared::Shared;
 use super::winograd::padded;
-use super::winograd_kernels::{BLOCK_ROWS, Kernels, Product};
+use super::winograd_kernels::Kernels;
 use rayon::prelude::*;
+use std::mem::MaybeUninit;
 
 /// Output rows of a task.
 const ROWS: usize = 8;
+/// More elements than a vector or a group of taps has.
+const ROOM: usize = 16;
 /// Partial sums of a weight gradient: fixed, so that the result does not depend on the machine.
 const WEIGHT_PARTS: usize = 8;
-/// Shorter rows of taps leave too much of a block of registers empty.
+/// Shorter rows of taps leave too much of a group empty.
 const SHORTEST: usize = 5;
 
 /// Whether it pays.
@@ -25,7 +27,7 @@ pub(super) fn pays(s: &Sizes) -> bool {
     s.kernel[2] >= SHORTEST && s.co >= 8 && s.dilation[2] == 1
 }
 
-/// The input with its zeros, and room behind it: rows are read up to whole vectors and blocks. Of each row
+/// The input with its zeros, and room behind it: rows are read up to whole vectors and groups of taps. Of each row
 /// first the elements 0, `phases`, 2·`phases` …, then 1, `phases` + 1 …
 struct Padded<T> {
     values: Vec<T>,
@@ -40,23 +42,26 @@ impl<T: Real> Padded<T> {
         let [d, h, w] = s.input;
         let wide: [usize; 3] = std::array::from_fn(|a| s.input[a] + 2 * s.pad[a]);
         let phase = wide[2].div_ceil(phases);
-        let plane = wide[0] * wide[1] * phases * phase;
-        let room = (s.stride[2] + 2) * 2 * BLOCK_ROWS;
-        let mut values = vec![T::default(); s.b * s.ci * plane + room];
-        let planes = values.par_chunks_mut(plane).zip(x.par_chunks(d * h * w));
-        planes.for_each(|(to, from)| {
-            for (i, row) in from.chunks(w).enumerate() {
-                let (z, y) = (i / h + s.pad[0], i % h + s.pad[1]);
-                let to = &mut to[(z * wide[1] + y) * phases * phase..][..phases * phase];
-                let pad = s.pad[2];
+        let (slice, pad) = (wide[1] * phases * phase, s.pad[2]);
+        let total = s.b * s.ci * wide[0] * slice + (s.stride[2] + 2) * ROOM;
+        let mut values = Vec::with_capacity(total);
+        let slices = values.spare_capacity_mut()[..total].par_chunks_mut(slice).enumerate();
+        slices.for_each(|(i, to)| {
+            to.fill(MaybeUninit::new(T::default()));
+            let (plane, z) = (i / wide[0], (i % wide[0]).checked_sub(s.pad[0]));
+            let Some(z) = z.filter(|z| *z < d && plane < s.b * s.ci) else { return };
+            for (y, row) in x[(plane * d + z) * h * w..][..h * w].chunks(w).enumerate() {
+                let to = &mut to[(y + s.pad[1]) * phases * phase..][..phases * phase];
                 for (p, to) in to.chunks_mut(phase).enumerate() {
                     let first = (p + phases - pad % phases) % phases;
                     let from = row.get(first..).unwrap_or_default().iter().step_by(phases);
                     let to = to[(first + pad) / phases..].iter_mut();
-                    to.zip(from).for_each(|(to, v)| *to = *v);
+                    to.zip(from).for_each(|(to, v)| *to = MaybeUninit::new(*v));
                 }
             }
         });
+        // SAFETY: every slice was filled.
+        unsafe { values.set_len(total) };
         Self { values, rows: [wide[0], wide[1]], phases, phase }
     }
 
@@ -89,8 +94,10 @@ fn rows_of_taps(s: &Sizes) -> impl Iterator<Item = (usize, usize, usize)> {
 pub(super) fn forward<T: Real>(x: &[T], k: &[T], s: &Sizes, kernels: &Kernels<T>) -> Vec<T> {
     let (all, ow, taps) = (s.output[0] * s.output[1], s.output[2], s.ci * s.taps());
     let x = Padded::new(x, s, s.stride[2]);
-    let pieces: Vec<usize> = rows_of_taps(s).map(|of| x.piece(s, of)).collect();
-    let steps: Vec<usize> = (0..s.kernel[2]).map(|kx| x.tap(s, kx)).collect();
+    let steps: Vec<usize> = rows_of_taps(s)
+        .flat_map(|of| (0..s.kernel[2]).map(move |kx| (of, kx)))
+        .map(|(of, kx)| x.piece(s, of) + x.tap(s, kx))
+        .collect();
     // A few channels of the output beside one another.
     let mut weights = vec![T::default(); s.co.div_ceil(CHANNELS) * taps * CHANNELS];
     for (c, own) in k.chunks(taps).enumerate() {
@@ -99,7 +106,7 @@ pub(super) fn forward<T: Real>(x: &[T], k: &[T], s: &Sizes, kernels: &Kernels<T>
     }
     let vectors = ow.div_ceil(kernels.lanes);
     let width = (ROWS * vectors).next_multiple_of(GROUP) * kernels.lanes;
-    let mut out = vec![T::default(); s.b * s.co * all * ow];
+    let mut out: Vec<T> = Vec::with_capacity(s.b * s.co * all * ow);
     let shared = Shared(out.as_mut_ptr());
     let tasks = all.div_ceil(ROWS);
     (0..s.b * tasks).into_par_iter().for_each_init(
@@ -121,7 +128,6 @@ pub(super) fn forward<T: Real>(x: &[T], k: &[T], s: &Sizes, kernels: &Kernels<T>
                     (kernels.rows)(Rows {
                         x: x.values.as_ptr(),
                         at,
-                        pieces: &pieces,
                         taps: &steps,
                         weights: weights.as_ptr(),
                         c: sums.as_mut_ptr(),
@@ -139,6 +145,8 @@ pub(super) fn forward<T: Real>(x: &[T], k: &[T], s: &Sizes, kernels: &Kernels<T>
             }
         },
     );
+    // SAFETY: every row of every channel was written.
+    unsafe { out.set_len(s.b * s.co * all * ow) };
     out
 }
 
@@ -152,14 +160,18 @@ pub(super) fn weight_gradient<T: Real>(
     let (cop, kw) = (padded(s.co, kernels.lanes), s.kernel[2]);
     let (all, ow) = (s.output[0] * s.output[1], s.output[2]);
     let (x, total) = (Padded::new(x, s, 1), s.b * all);
-    let (lines, wide) = (s.ci * s.kernel[0] * s.kernel[1], padded(kw, BLOCK_ROWS));
+    let groups = kw.div_ceil(TAPS);
+    let lines: Vec<usize> = rows_of_taps(s)
+        .flat_map(|of| (0..groups).map(move |g| (of, g)))
+        .map(|(of, g)| x.piece(s, of) + g * TAPS)
+        .collect();
+    let line = TAPS * cop;
     let parts = WEIGHT_PARTS.min(total);
     let partial: Vec<Vec<T>> = (0..parts)
         .into_par_iter()
         .map(|part| {
-            let mut sums = vec![T::default(); lines * wide * cop];
+            let mut sums = vec![T::default(); lines.len().next_multiple_of(2) * line];
             let mut errors = vec![T::default(); ROWS * ow * cop];
-            let mut pieces = Vec::new();
             let (start, end) = (part * total / parts, (part + 1) * total / parts);
             for first in (start..end).step_by(ROWS) {
                 let rows = first..(first + ROWS).min(end);
@@ -169,25 +181,22 @@ pub(super) fn weight_gradient<T: Real>(
                         from.iter().enumerate().for_each(|(x, &v)| errors[x * cop + c] = v);
                     }
                 }
-                for (i, of) in rows_of_taps(s).enumerate() {
-                    pieces.clear();
-                    let piece = x.piece(s, of);
-                    pieces.extend(rows.clone().map(|r| x.start(s, r / all, r % all) + piece));
-                    // SAFETY: as in `forward`, with taps as rows.
+                let starts: Vec<usize> =
+                    rows.clone().map(|r| x.start(s, r / all, r % all)).collect();
+                for (two, sums) in lines.chunks(2).zip(sums.chunks_mut(2 * line)) {
+                    let (first, second) = sums.split_at_mut(line);
+                    // SAFETY: the padded input has room for whole groups of taps; errors and sums
+                    // hold `cop` channels each. What a lone last row leaves in the second is not read.
                     unsafe {
-                        (kernels.product)(Product {
-                            rows: wide,
-                            k: ow,
-                            pieces: &pieces,
+                        (kernels.tap_sums)(TapSums {
+                            x: x.values.as_ptr(),
+                            rows: &starts,
+                            halves: [two[0], two[two.len() - 1]],
+                            step: s.stride[2],
+                            positions: ow,
+                            errors: errors.as_ptr(),
                             vectors: cop / kernels.lanes,
-                            a: x.values.as_ptr(),
-                            a_row: 1,
-                            a_k: s.stride[2],
-                            b: errors.as_ptr(),
-                            b_row: Some(cop),
-                            c: sums.as_mut_ptr().add(i * wide * cop),
-                            c_row: cop,
-                            add: true,
+                            c: [first.as_mut_ptr(), second.as_mut_ptr()],
                         });
                     }
                 }
@@ -200,7 +209,9 @@ pub(super) fn weight_gradient<T: Real>(
     for sums in partial {
         for (c, own) in dw.chunks_mut(taps).enumerate() {
             for (i, v) in own.iter_mut().enumerate() {
-                *v += sums[(i / kw * wide + i % kw) * cop + c];
+                let tap = i % kw;
+                let at = (i / kw * groups + tap / TAPS) * TAPS + tap % TAPS;
+                *v += sums[at * cop + c];
             }
         }
     }

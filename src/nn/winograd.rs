@@ -16,9 +16,7 @@ use super::element::Real;
 use super::scratch::{self, each};
 use super::shared::Shared;
 use super::then::{self, Then};
-use super::winograd_kernels::{
-    BLOCK_ROWS, Kernels, POINTS, Patch, Points, Product, WHOLE, Weights,
-};
+use super::winograd_kernels::{BLOCK_ROWS, Kernels, POINTS, Patch, Points, Product, Weights};
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -267,7 +265,6 @@ pub(super) unsafe fn convolve_to<T: Real>(
                         (kernels.product)(Product {
                             rows,
                             k: s.ci,
-                            pieces: WHOLE,
                             vectors: cop / lanes,
                             a: inputs.of(point),
                             a_row: cip,
@@ -371,7 +368,6 @@ pub(super) fn weight_gradient<T: Real>(
                         (kernels.product)(Product {
                             rows: padded(s.ci, BLOCK_ROWS),
                             k: block.tiles(),
-                            pieces: WHOLE,
                             vectors: cop / lanes,
                             a: inputs.of(point),
                             a_row: 1,

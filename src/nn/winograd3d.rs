@@ -9,9 +9,7 @@
 use super::element::Real;
 use super::shared::Shared;
 use super::winograd::{BLOCK_ELEMENTS, GRADIENT_CHANNELS, GRADIENT_TASKS, Room, padded};
-use super::winograd_kernels::{
-    BLOCK_ROWS, Kernels, POINTS, Patch, Points, Product, WHOLE, Weights,
-};
+use super::winograd_kernels::{BLOCK_ROWS, Kernels, POINTS, Patch, Points, Product, Weights};
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -208,7 +206,6 @@ pub(super) fn convolve<T: Real>(x: &[T], k: &[T], s: Sizes, kernels: &Kernels<T>
                     (kernels.product)(Product {
                         rows: padded(block.rows(&s), BLOCK_ROWS),
                         k: depth,
-                        pieces: WHOLE,
                         vectors: cop / lanes,
                         a: inputs.of(point),
                         a_row: cip,
@@ -286,7 +283,6 @@ pub(super) fn weight_gradient<T: Real>(
                         (kernels.product)(Product {
                             rows: depth,
                             k: block.rows(&s),
-                            pieces: WHOLE,
                             vectors: cop / lanes,
                             a: inputs.of(point),
                             a_row: 1,

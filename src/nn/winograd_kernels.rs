@@ -8,7 +8,7 @@
 
 use super::element::Real;
 use super::lanes::{Lanes, Plain};
-use super::row_kernels::{Rows, rows};
+use super::row_kernels::{Rows, TapSums, rows, tap_sums};
 
 /// Points of a 6x6 tile.
 pub(super) const POINTS: usize = 36;
@@ -77,14 +77,11 @@ unsafe impl<T> Send for Weights<T> {}
 unsafe impl<T> Sync for Weights<T> {}
 
 /// The sizes and places of one product:
-/// `c[r][..] (+)= Σ_p Σ_k a[pieces[p] + r·a_row + k·a_k] · b[p·k's + k][..]`.
+/// `c[r][..] (+)= Σ_k a[r·a_row + k·a_k] · b[k][..]`.
 #[derive(Clone, Copy)]
-pub(super) struct Product<'a, T> {
+pub(super) struct Product<T> {
     pub(super) rows: usize,
-    /// Steps of the sum in each piece.
     pub(super) k: usize,
-    /// Where the pieces of the sum begin in `a`; a plain product has [`WHOLE`].
-    pub(super) pieces: &'a [usize],
     /// Columns, in vectors.
     pub(super) vectors: usize,
     pub(super) a: *const T,
@@ -97,9 +94,6 @@ pub(super) struct Product<'a, T> {
     pub(super) c_row: usize,
     pub(super) add: bool,
 }
-
-/// The sum of a product in one piece.
-pub(super) const WHOLE: &[usize] = &[0];
 
 /// Columns of a product are taken in panels of this many vectors when `left` are left.
 fn panel(left: usize) -> usize {
@@ -508,34 +502,26 @@ unsafe fn weight_gradient<L: Lanes>(
     }
 }
 
-/// One register block: `R` rows of `V` vectors. `STEP` is `a_row` where the compiler is to know it, which
-/// saves pointers; else 0.
+/// One register block: `R` rows of `V` vectors.
 #[inline(always)]
-unsafe fn block<L: Lanes, const R: usize, const V: usize, const STEP: usize>(
-    p: &Product<L::T>,
-    b_row: usize,
-) {
-    let a_row = if STEP == 0 { p.a_row } else { STEP };
+unsafe fn block<L: Lanes, const R: usize, const V: usize>(p: &Product<L::T>, b_row: usize) {
     // SAFETY: passed on to the caller.
     unsafe {
         let mut sum = [[L::splat(L::T::default()); V]; R];
-        let mut b = p.b;
-        for &piece in p.pieces {
-            let mut a = p.a.wrapping_add(piece);
-            for _ in 0..p.k {
-                let mut columns = [L::splat(L::T::default()); V];
-                for v in 0..V {
-                    columns[v] = L::load(b.add(v * L::N));
-                }
-                for r in 0..R {
-                    let factor = L::splat(*a.add(r * a_row));
-                    for v in 0..V {
-                        sum[r][v] = factor.mul_add(columns[v], sum[r][v]);
-                    }
-                }
-                a = a.wrapping_add(p.a_k);
-                b = b.wrapping_add(b_row);
+        let (mut a, mut b) = (p.a, p.b);
+        for _ in 0..p.k {
+            let mut columns = [L::splat(L::T::default()); V];
+            for v in 0..V {
+                columns[v] = L::load(b.add(v * L::N));
             }
+            for r in 0..R {
+                let factor = L::splat(*a.add(r * p.a_row));
+                for v in 0..V {
+                    sum[r][v] = factor.mul_add(columns[v], sum[r][v]);
+                }
+            }
+            a = a.wrapping_add(p.a_k);
+            b = b.wrapping_add(b_row);
         }
         for r in 0..R {
             for v in 0..V {
@@ -557,7 +543,7 @@ unsafe fn product<L: Lanes>(p: Product<L::T>) {
         unsafe {
             let (at, b_row) = match p.b_row {
                 Some(row) => (start * L::N, row),
-                None => (start * L::N * p.k * p.pieces.len(), width * L::N),
+                None => (start * L::N * p.k, width * L::N),
             };
             let mut row = 0;
             while row < p.rows {
@@ -568,12 +554,11 @@ unsafe fn product<L: Lanes>(p: Product<L::T>) {
                     c: p.c.add(row * p.c_row + start * L::N),
                     ..p
                 };
-                match (width, p.a_row) {
-                    (1, _) if double => block::<L, { 2 * BLOCK_ROWS }, 1, 0>(&one, b_row),
-                    (1, 1) => block::<L, BLOCK_ROWS, 1, 1>(&one, b_row),
-                    (1, _) => block::<L, BLOCK_ROWS, 1, 0>(&one, b_row),
-                    (2, _) => block::<L, BLOCK_ROWS, 2, 0>(&one, b_row),
-                    _ => block::<L, BLOCK_ROWS, 3, 0>(&one, b_row),
+                match width {
+                    1 if double => block::<L, { 2 * BLOCK_ROWS }, 1>(&one, b_row),
+                    1 => block::<L, BLOCK_ROWS, 1>(&one, b_row),
+                    2 => block::<L, BLOCK_ROWS, 2>(&one, b_row),
+                    _ => block::<L, BLOCK_ROWS, 3>(&one, b_row),
                 }
                 row += if double { 2 * BLOCK_ROWS } else { BLOCK_ROWS };
             }
@@ -595,6 +580,7 @@ pub(super) struct Kernels<T> {
     pub(super) weight_gradient: Inverse<T>,
     pub(super) product: unsafe fn(Product<T>),
     pub(super) rows: unsafe fn(Rows<T>),
+    pub(super) tap_sums: unsafe fn(TapSums<T>),
 }
 
 /// The types that Winograd's convolution is for.
@@ -627,6 +613,7 @@ pub(super) fn plain<T: Real>() -> Kernels<T> {
         weight_gradient: weight_gradient::<Plain<T>>,
         product: product::<Plain<T>>,
         rows: rows::<Plain<T>>,
+        tap_sums: tap_sums::<Plain<T>>,
     }
 }
 
@@ -635,7 +622,7 @@ macro_rules! stamp {
     ($name:ident, $lanes:ty, $features:literal) => {
         pub(super) mod $name {
             use super::super::lanes::{self, Lanes};
-            use super::{Kernels, Patch, Points, Product, Rows, Weights};
+            use super::{Kernels, Patch, Points, Product, Rows, TapSums, Weights};
             type Own = $lanes;
 
             // SAFETY of all: that of the function of the same name, on a machine with $features.
@@ -680,6 +667,10 @@ macro_rules! stamp {
             unsafe fn rows(r: Rows<f32>) {
                 unsafe { super::rows::<Own>(r) }
             }
+            #[target_feature(enable = $features)]
+            unsafe fn tap_sums(s: TapSums<f32>) {
+                unsafe { super::tap_sums::<Own>(s) }
+            }
 
             /// Only for machines with the features.
             pub(in super::super) fn kernels() -> Kernels<f32> {
@@ -692,6 +683,7 @@ macro_rules! stamp {
                     weight_gradient,
                     product,
                     rows,
+                    tap_sums,
                 }
             }
         }
