@@ -30,6 +30,7 @@ mod norm;
 mod norm3d;
 mod pool;
 mod pool3d;
+mod product_kernels;
 mod relu;
 mod resample;
 mod resize3d;

@@ -13,10 +13,11 @@
 //! definition gives 4e-6 and 6e-7.
 
 use super::element::Real;
+use super::product_kernels::{BLOCK_ROWS, Product};
 use super::scratch::{self, each};
 use super::shared::Shared;
 use super::then::{self, Then};
-use super::winograd_kernels::{BLOCK_ROWS, Kernels, POINTS, Patch, Points, Product, Weights};
+use super::winograd_kernels::{Kernels, POINTS, Patch, Points, Weights};
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -7,9 +7,10 @@
 //! then channels, in order: bits do not depend on threads, batch or blocks.
 
 use super::element::Real;
+use super::product_kernels::{BLOCK_ROWS, Product};
 use super::shared::Shared;
 use super::winograd::{BLOCK_ELEMENTS, GRADIENT_CHANNELS, GRADIENT_TASKS, Room, padded};
-use super::winograd_kernels::{BLOCK_ROWS, Kernels, POINTS, Patch, Points, Product, Weights};
+use super::winograd_kernels::{Kernels, POINTS, Patch, Points, Weights};
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
