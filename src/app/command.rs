@@ -8,7 +8,7 @@ use super::{
 };
 use crate::ensemble::Measure;
 use crate::inference::Settings;
-use crate::volume::{Block, Window};
+use crate::volume::{Block, ColorMap, Window};
 use std::path::PathBuf;
 
 /// A panel or window that can be open or shut.
@@ -169,6 +169,10 @@ pub enum ViewCommand {
     SetSpace(SpaceView),
     SetWindow(Window),
     ResetWindow,
+    /// Interpolates between voxels, or does not.
+    Smooth(bool),
+    /// Of a grey image; none is grey.
+    SetColors(Option<ColorMap>),
     HideOverlays(bool),
     SetOpacity(f32),
     SetHeatOpacity(f32),

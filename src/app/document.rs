@@ -296,6 +296,12 @@ impl Document {
         self.view.set_voxel(self.volume.geometry(), voxel);
     }
 
+    /// The image that is drawn over this one now.
+    pub fn fused_over(&self) -> Option<&Fused> {
+        let drawn = |f: &&Fused| f.look.shown && !f.look.beside && !self.overlays.held_back;
+        self.fused.as_ref().filter(drawn)
+    }
+
     /// What can be compared with the image: another result comes before another image.
     pub fn second(&self) -> Option<Second<'_>> {
         let result = self.beside_result.as_ref().map(Second::Result);

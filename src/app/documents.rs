@@ -6,7 +6,7 @@ use super::{
     presets, window_presets,
 };
 use crate::edit::Done;
-use crate::volume::Window;
+use crate::volume::{ColorMap, Window};
 use std::sync::Arc;
 
 /// Opacity changes by this much per key press.
@@ -39,13 +39,19 @@ impl Documents {
         self.open = None;
     }
 
-    /// `window` is the person's own for such images.
-    pub(super) fn put(&mut self, loaded: Loaded, window: Option<Window>) -> &Document {
+    /// `window` and `colors` are the person's own for such images.
+    pub(super) fn put(
+        &mut self,
+        loaded: Loaded,
+        window: Option<Window>,
+        colors: Option<ColorMap>,
+    ) -> &Document {
         self.generation += 1;
         let document = self.open.insert(Document::new(self.generation, loaded));
         if let Some(window) = window {
             document.view.window = window;
         }
+        document.view.colors = colors.filter(|_| document.volume.channels() == 1);
         document
     }
 
@@ -150,6 +156,10 @@ impl Documents {
                 if window.center.is_finite() && window.width.is_finite() && window.width > 0.0 =>
             {
                 view.window = window;
+            }
+            ViewCommand::Smooth(smooth) => view.smooth = smooth,
+            ViewCommand::SetColors(colors) if document.volume.channels() == 1 => {
+                view.colors = colors.filter(|c| *c != ColorMap::Grey);
             }
             ViewCommand::ResetWindow => view.window = document.default_window,
             ViewCommand::HideOverlays(hidden) => overlays.held_back = hidden,

@@ -1,38 +1,14 @@
 //! A second image drawn over the open one by its place in the world: PET on CT, a probability map on
 //! its scan, another sequence of the same head.
 
-use crate::volume::{Affine, Geometry, Notice, Severity, Volume, Window};
+use crate::volume::{Affine, ColorMap, Geometry, Notice, Severity, Volume, Window};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-
-/// What the values of an image that lies over another are drawn in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum FusedColors {
-    /// Black, red, yellow, white.
-    #[default]
-    Hot,
-    Cividis,
-    Viridis,
-    Grey,
-}
-
-impl FusedColors {
-    pub const ALL: [Self; 4] = [Self::Hot, Self::Cividis, Self::Viridis, Self::Grey];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Hot => "hot",
-            Self::Cividis => "cividis",
-            Self::Viridis => "viridis",
-            Self::Grey => "grey",
-        }
-    }
-}
 
 /// How it is drawn.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FusedLook {
-    pub colors: FusedColors,
+    pub colors: ColorMap,
     /// 0 to 1; nothing is drawn up to the lower end of the window.
     pub opacity: f32,
     pub window: Window,
@@ -113,13 +89,8 @@ impl Fused {
             shifted.0[a][3] += to[a] - from[a];
         }
         let by_middle = own.voxel_from_world().compose(&shifted);
-        let look = FusedLook {
-            colors: FusedColors::default(),
-            opacity: 0.6,
-            window,
-            shown: true,
-            beside: !placed,
-        };
+        let look =
+            FusedLook { colors: ColorMap::Hot, opacity: 0.6, window, shown: true, beside: !placed };
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         Self {
             id,

@@ -9,6 +9,7 @@ use super::shell::Shell;
 use super::target::Target;
 use super::{Document, Documents, Level, OpenCommand, Origin, Panel, Wake};
 use crate::demo;
+use crate::volume::ColorMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -22,12 +23,22 @@ pub struct Opening {
     refused: Option<String>,
     /// The other files of the series of which one is open.
     beside: Option<Beside>,
+    /// A table that was read, until it is taken.
+    colors: Option<ColorMap>,
     wake: Wake,
 }
 
 impl Opening {
     pub(super) fn new(wake: Wake) -> Self {
-        Self { loading: None, chooser: None, label_offer: None, refused: None, beside: None, wake }
+        Self {
+            loading: None,
+            chooser: None,
+            label_offer: None,
+            refused: None,
+            beside: None,
+            colors: None,
+            wake,
+        }
     }
 
     /// What is being opened.
@@ -145,6 +156,11 @@ impl Opening {
         self.beside = None;
     }
 
+    /// A table of colours that was opened.
+    pub(super) fn take_colors(&mut self) -> Option<ColorMap> {
+        self.colors.take()
+    }
+
     /// Looks for the other files of the series, if what is open is a single slice.
     pub(super) fn look_beside(&mut self, document: &Document) {
         self.beside = Beside::look(document, &self.wake);
@@ -255,6 +271,10 @@ impl Opening {
                     // Its image was closed meanwhile.
                     self.open_offered();
                 }
+            }
+            Ok(Answer::Colors(colors)) => {
+                shell.show(Panel::Path, false);
+                self.colors = Some(colors);
             }
             Err(text) => self.refuse(text, documents, shell),
         }

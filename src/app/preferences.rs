@@ -1,8 +1,8 @@
 //! What is remembered between two starts: recent files and acknowledged notices. One JSON file on
 //! this computer; unknown keys are kept, a broken file is set aside and never overwritten silently.
 
-use super::Taste;
-use crate::volume::{Modality, Window};
+use super::{Document, Taste};
+use crate::volume::{ColorMap, Modality, Window};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,6 +12,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 
 const RECENT: usize = 20;
+const TABLES: usize = 12;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -23,6 +24,10 @@ pub struct Preferences {
     pub research_use_acknowledged: Option<String>,
     /// The last window of each modality whose values have a unit of their own.
     pub windows: BTreeMap<String, Window>,
+    /// The colours that a person last gave to grey images of a kind.
+    pub colors: BTreeMap<String, ColorMap>,
+    /// Tables of colours from files, newest first.
+    pub color_tables: Vec<ColorMap>,
     /// Mouse and size.
     pub taste: Taste,
     /// Folder of the last export.
@@ -41,16 +46,57 @@ impl Preferences {
         usable.then_some(window)
     }
 
-    pub fn remember_window(&mut self, modality: Modality, window: Window) {
-        if modality == Modality::Ct {
-            self.windows.insert(modality.name().to_owned(), window);
+    /// What a person changed of how an image is looked at.
+    pub(super) fn learn(&mut self, before: Looked, after: Looked) {
+        let kind = after.modality.name().to_owned();
+        if before.window != after.window && after.modality == Modality::Ct {
+            self.windows.insert(kind.clone(), after.window);
         }
+        match after.colors.filter(|_| before.colors != after.colors) {
+            Some(colors) => drop(self.colors.insert(kind, colors)),
+            None if before.colors.is_some() && after.colors.is_none() => {
+                self.colors.remove(&kind);
+            }
+            None => {}
+        }
+    }
+
+    pub fn colors_of(&self, modality: Modality) -> Option<ColorMap> {
+        self.colors.get(modality.name()).copied()
+    }
+
+    /// A table of the same name is replaced.
+    pub fn keep_table(&mut self, colors: ColorMap) {
+        self.color_tables.retain(|c| c.name() != colors.name());
+        self.color_tables.insert(0, colors);
+        self.color_tables.truncate(TABLES);
     }
 
     pub fn remember(&mut self, path: &Path) {
         self.recent.retain(|p| p != path);
         self.recent.insert(0, path.to_owned());
         self.recent.truncate(RECENT);
+    }
+}
+
+/// How an image is looked at, as far as it is remembered for its kind.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) struct Looked {
+    /// Tells it from every other image.
+    pub(super) image: u64,
+    modality: Modality,
+    window: Window,
+    colors: Option<ColorMap>,
+}
+
+impl Looked {
+    pub(super) fn of(document: &Document) -> Self {
+        Self {
+            image: document.generation,
+            modality: document.volume.modality,
+            window: document.view.window,
+            colors: document.view.colors,
+        }
     }
 }
 
@@ -181,6 +227,39 @@ mod tests {
         assert_eq!(p, Preferences::default());
         assert!(problem.expect("a message").contains("set aside"));
         assert!(folder.path().join("preferences.broken.json").exists());
+    }
+
+    #[test]
+    fn wl_6_tables_of_colours_and_the_choice_of_each_kind_are_remembered() {
+        use crate::volume::OwnColors;
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let (mut p, store, _) = Store::open(folder.path());
+        let table = |name: &str, end: f64| {
+            ColorMap::Own(OwnColors::stretched(name, &[[0.0; 3], [end; 3]]).expect("two rows"))
+        };
+        for k in 0..TABLES + 3 {
+            p.keep_table(table(&k.to_string(), 200.0));
+        }
+        p.keep_table(table("5", 100.0));
+        assert_eq!(p.color_tables.len(), TABLES);
+        let grey = |modality| Looked {
+            image: 1,
+            modality,
+            window: Window { center: 0.0, width: 1.0 },
+            colors: None,
+        };
+        let colored = |colors, modality| Looked { colors: Some(colors), ..grey(modality) };
+        p.learn(grey(Modality::Pet), colored(p.color_tables[0], Modality::Pet));
+        p.learn(grey(Modality::Ct), colored(ColorMap::Hot, Modality::Ct));
+        assert_eq!(p.colors_of(Modality::Ct), Some(ColorMap::Hot));
+        p.learn(colored(ColorMap::Hot, Modality::Ct), grey(Modality::Ct));
+        store.save(&p);
+        drop(store);
+        let (again, _store, problem) = Store::open(folder.path());
+        assert_eq!((problem, &again), (None, &p));
+        assert_eq!(again.colors_of(Modality::Pet), Some(table("5", 100.0)));
+        assert_eq!(again.colors_of(Modality::Ct), None);
+        assert_eq!(again.color_tables.iter().filter(|c| c.name() == "5").count(), 1);
     }
 
     #[test]

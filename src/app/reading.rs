@@ -9,7 +9,7 @@ use super::task::Task;
 use super::{Origin, Picture, Wake};
 use crate::demo::{self, DemoInfo};
 use crate::io::{self, IoError, Listing, OpenOptions, Progress, SeriesChoice, Watch};
-use crate::volume::Volume;
+use crate::volume::{ColorMap, Volume};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -217,6 +217,7 @@ pub(super) enum Answer {
     Opened(Box<Loaded>),
     Choose(Arc<SeriesList>),
     Labels(Box<LabelOffer>),
+    Colors(ColorMap),
 }
 
 fn read(request: &Request, report: &Report) -> Result<Answer, String> {
@@ -233,6 +234,11 @@ fn read(request: &Request, report: &Report) -> Result<Answer, String> {
 fn answer(request: &Request, watch: Watch<'_>, remark: impl Fn(String)) -> Result<Answer, IoError> {
     if let Some(list) = &request.list {
         return open_listed(request, list.clone(), watch);
+    }
+    if let [path] = request.paths.as_slice()
+        && io::is_color_table(path)
+    {
+        return io::read_color_table(path).map(Answer::Colors);
     }
     if let ([path], Some(image)) = (request.paths.as_slice(), &request.image)
         && may_be_labels(path)

@@ -35,9 +35,9 @@ pub struct Runs {
     prompts: Prompts,
     /// Steps are slowed down for an audience.
     demonstration: bool,
-    /// Models for such images whose structures are still to be looked for, and the first of all:
-    /// while a person has chosen none.
-    offers: Vec<String>,
+    /// Models for such images whose structures are still to be looked for, and none in the end: while a
+    /// person has chosen none.
+    offers: Vec<Option<String>>,
     /// How a picture that does not say what it shows stands to the offered models, while it is found.
     likening: Option<Receiver<Option<Vec<Standing>>>>,
     /// What is to start as soon as the region is known.

@@ -15,6 +15,7 @@ use super::editing::{Editing, Measured, Saving, session_file};
 use super::export::{Beside, Exports};
 use super::opening::Opening;
 use super::planning::Planning;
+use super::preferences::Looked;
 use super::result_list::ResultList;
 use super::runs::Runs;
 use super::shell::Shell;
@@ -140,16 +141,15 @@ impl Session {
 
     /// Does what is asked. A wish that makes no sense now changes nothing.
     pub fn apply(&mut self, command: impl Into<Command>) {
-        let before = self.document().map(|d| (d.generation, d.view.window));
+        let before = self.document().map(Looked::of);
         self.do_what(command.into());
-        let after = self.document().map(|d| (d.generation, d.view.window));
+        let after = self.document().map(Looked::of);
         // WL-5: what the person set, on the image that was open.
-        if let (Some((image, old)), Some((same, new))) = (before, after)
-            && image == same
-            && old != new
-            && let Some(modality) = self.document().map(|d| d.volume.modality)
+        if let (Some(before), Some(after)) = (before, after)
+            && before.image == after.image
+            && before != after
         {
-            self.shell.change_preferences(|p| p.remember_window(modality, new));
+            self.shell.change_preferences(|p| p.learn(before, after));
         }
     }
 
@@ -262,6 +262,7 @@ impl Session {
         if let Some(loaded) = self.opening.poll(&self.documents, &mut self.shell) {
             self.accept(loaded);
         }
+        self.take_colors();
         if let Some(wanted) = self.runs.look(self.documents.open()) {
             self.apply(wanted);
         }
@@ -309,8 +310,9 @@ impl Session {
         self.close_document();
         self.shell.draw_recents(false);
         self.shell.show(Panel::Path, false);
-        let own = self.shell.preferences().window_of(loaded.volume.modality);
-        let document = self.documents.put(loaded, own);
+        let (preferences, modality) = (self.shell.preferences(), loaded.volume.modality);
+        let (window, colors) = (preferences.window_of(modality), preferences.colors_of(modality));
+        let document = self.documents.put(loaded, window, colors);
         self.runs.suit(&document.volume);
         self.opening.look_beside(document);
         self.editing.change_image(&mut self.documents);

@@ -11,6 +11,14 @@ pub enum SurfaceColor {
     Disagreement,
 }
 
+/// What is seen through, by which of the presets of its kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Through {
+    /// The image over the open one, not the open one.
+    pub over: bool,
+    pub preset: usize,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SpaceView {
     /// Rows: the patient's directions (RAS+) of the screen's right, down, and away from the eye.
@@ -24,8 +32,8 @@ pub struct SpaceView {
     pub slices: bool,
     pub surfaces: bool,
     pub color: SurfaceColor,
-    /// The scan is seen through by this one of the presets of its kind.
-    pub scan: Option<usize>,
+    /// An image is seen through.
+    pub scan: Option<Through>,
 }
 
 impl Default for SpaceView {

@@ -2,7 +2,7 @@
 //! in the patient, a layout, and which of the panes the keys go to.
 
 use super::{PlaneView, Slab, SpaceView};
-use crate::volume::{Geometry, Plane, Projection, Section, Volume, Window};
+use crate::volume::{ColorMap, Geometry, Plane, Projection, Section, Volume, Window};
 
 /// A pane of the window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -88,6 +88,10 @@ pub struct View {
     pub space: SpaceView,
     pub window: Window,
     pub invert: bool,
+    /// Values between voxels are interpolated; else every voxel is seen as it is.
+    pub smooth: bool,
+    /// Of a grey image; none is grey.
+    pub colors: Option<ColorMap>,
     pub crosshair: bool,
     /// The samples of a result beside each other take the place of the panes.
     pub sample_grid: bool,
@@ -119,6 +123,8 @@ impl View {
             space: SpaceView::default(),
             window,
             invert: volume.inverted,
+            smooth: true,
+            colors: None,
             crosshair: !flat,
             sample_grid: false,
         }

@@ -113,7 +113,7 @@ fn run_planner(a: &Arguments, file: &Path) -> Result<(), Failure> {
     super::segment::make_folder(&out)?;
     let interrupted = super::interrupt_flag()?;
     let steps = config.steps;
-    let bytes = train_planner(&config, &mut |p| {
+    let bytes = train_planner(&config, None, &mut |p| {
         if p.step.is_multiple_of(25) || p.step == steps {
             eprintln!("step {}/{steps}  loss {:.4}  diffusion {:.4}", p.step, p.loss, p.diffusion);
         }

@@ -1,6 +1,7 @@
 //! What kind of picture a scan is, in a network's own words, without drawing anything.
 
-use super::{InferenceError, ModelInput, Prepared, Scene};
+use super::whole_volume::volume_features;
+use super::{InferenceError, ModelInput, Prepared, Scene, input_volume, volume_size};
 use crate::models::{ModelCard, Network, Shape};
 use crate::volume::{Block, Volume};
 
@@ -15,10 +16,20 @@ pub fn features(
     volume: &Volume,
     most: usize,
 ) -> Result<Vec<Vec<f32>>, InferenceError> {
-    let Network::Slices(network) = network else { return Ok(Vec::new()) };
     let geometry = volume.geometry();
     let prepared = Prepared::new(geometry, &Block::whole(geometry), &card.input, card.size);
     let input = ModelInput::new(volume, 0, &prepared, &card.input, card.channels);
+    let network = match network {
+        Network::Slices(network) => network,
+        Network::Volumes(network) => {
+            let seen = input_volume(&prepared, &input, card.channels);
+            let all = volume_features(&**network, &seen, volume_size(&prepared))?;
+            let few = all.len().min(most);
+            let spread = (0..few).map(|j| (2 * j + 1) * all.len() / (2 * few));
+            return Ok(spread.map(|k| all[k].clone()).collect());
+        }
+        Network::BoxThenBrain(_) | Network::Views(_) => return Ok(Vec::new()),
+    };
     let all = prepared.slices();
     let few = all.min(most);
     let mut found = Vec::with_capacity(few);

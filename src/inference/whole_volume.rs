@@ -3,7 +3,7 @@
 //! Gaussian weights. Nothing is drawn at random.
 
 use super::{Agenda, Estimates, InferenceError, ModelInput, Prepared, Request, Segmenter, Sink};
-use crate::models::VolumeNetwork;
+use crate::models::{VolumeLook, VolumeNetwork};
 use crate::volume::Notice;
 use std::ops::{ControlFlow, Range};
 use std::time::Instant;
@@ -143,7 +143,21 @@ pub fn probability(
     on_window: impl FnMut(usize, &Blended) -> ControlFlow<()>,
 ) -> candle_core::Result<Option<Vec<f32>>> {
     let windows = Windows::new(size, network.stride(), PASS_BYTES / network.bytes_per_voxel());
-    run(network, volume, size, &windows, on_window)
+    Ok(run(network, volume, size, &windows, on_window)?.map(|look| look.probability))
+}
+
+/// What kind of picture each slab of a volume is; none of a network that does not say.
+///
+/// # Errors
+/// If the network fails.
+pub(super) fn volume_features(
+    network: &dyn VolumeNetwork,
+    volume: &[f32],
+    size: [usize; 3],
+) -> candle_core::Result<Vec<Vec<f32>>> {
+    let windows = Windows::new(size, network.stride(), PASS_BYTES / network.bytes_per_voxel());
+    let look = run(network, volume, size, &windows, |_, _| ControlFlow::Continue(()))?;
+    Ok(look.map_or_else(Vec::new, |look| look.features))
 }
 
 /// Weighted sums of the windows that were seen.
@@ -197,12 +211,14 @@ fn run(
     size: [usize; 3],
     windows: &Windows,
     mut on_window: impl FnMut(usize, &Blended) -> ControlFlow<()>,
-) -> candle_core::Result<Option<Vec<f32>>> {
+) -> candle_core::Result<Option<VolumeLook>> {
     let voxels = size.iter().product();
+    let mut features = Vec::new();
     let mut blended = Blended { size, sum: Vec::new(), total: vec![0.0; voxels] };
     for (i, &offset) in windows.offsets.iter().enumerate() {
-        let seen = network.probability(&windows.cut(volume, size, offset), windows.window)?;
-        blended.add(&seen, windows, offset);
+        let seen = network.look(&windows.cut(volume, size, offset), windows.window)?;
+        blended.add(&seen.probability, windows, offset);
+        features.extend(seen.features);
         if on_window(i, &blended).is_break() {
             return Ok(None);
         }
@@ -211,7 +227,7 @@ fn run(
     for class in sum.chunks_mut(voxels) {
         class.iter_mut().zip(&total).for_each(|(s, t)| *s /= t);
     }
-    Ok(Some(sum))
+    Ok(Some(VolumeLook { probability: sum, features }))
 }
 
 /// Whole volumes by a [`VolumeNetwork`].
@@ -280,7 +296,10 @@ impl Segmenter for WholeVolume {
         };
         let drawn = run(&*self.network, &volume, size, &windows, on_window)?;
         sink.times().condition_s += at.elapsed().as_secs_f64();
-        let Some(drawn) = drawn else { return Ok(ControlFlow::Break(())) };
+        let Some(VolumeLook { probability: drawn, features }) = drawn else {
+            return Ok(ControlFlow::Break(()));
+        };
+        sink.features(&features);
         let classes = drawn.len() / (size[0] * area);
         let mut masks = Vec::with_capacity(drawn.len());
         for k in 0..size[0] {

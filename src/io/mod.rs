@@ -2,6 +2,7 @@
 //! checked against a limit before anything is allocated, and what is written appears atomically.
 
 mod atomic;
+mod color_table;
 mod convert;
 mod dicom;
 mod error;
@@ -20,6 +21,7 @@ mod source;
 mod watch;
 
 pub use atomic::write_atomic;
+pub use color_table::{is_color_table, read_color_table};
 pub use convert::convert;
 pub use dicom::{Listing, Private, SeriesChoice, SeriesInfo, files_of_series};
 pub use error::{IoError, Refusal};

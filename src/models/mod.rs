@@ -35,5 +35,5 @@ pub use resnet3d::deepbet;
 pub use slice_network::{Diffusion, Look, Sampling, Shape, SliceNetwork, Window, Windows};
 pub use tiles::{Tiles, mirrored};
 pub use view_network::{DrawnPlane, ViewLook, ViewNetwork};
-pub use volume_network::{Network, VolumeNetwork};
+pub use volume_network::{Network, VolumeLook, VolumeNetwork};
 pub use weights::{LoadedModel, write_weights};

@@ -17,6 +17,23 @@ pub trait VolumeNetwork: Send {
     /// # Errors
     /// If the network fails.
     fn probability(&self, volume: &[f32], size: [usize; 3]) -> Result<Vec<f32>>;
+
+    /// The same, and what kind of picture it is.
+    ///
+    /// # Errors
+    /// If the network fails.
+    fn look(&self, volume: &[f32], size: [usize; 3]) -> Result<VolumeLook> {
+        Ok(VolumeLook { probability: self.probability(volume, size)?, features: Vec::new() })
+    }
+}
+
+/// A volume that a network has looked at.
+pub struct VolumeLook {
+    /// Probability of the classes, `[K, D, H, W]`.
+    pub probability: Vec<f32>,
+    /// What kind of picture each of some slabs is, in as many numbers ([`crate::models::Familiarity`]); none of
+    /// a network that does not say.
+    pub features: Vec<Vec<f32>>,
 }
 
 /// A network, by what it sees at once.

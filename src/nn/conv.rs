@@ -4,15 +4,14 @@
 //! The input gradient of a convolution of stride 1 is a convolution with the flipped kernel; the weight
 //! gradient sums per-tile products in a fixed order, so results do not depend on thread timing.
 
+use super::channel_bias::BiasGradient;
 use super::element::{Real, by_type};
 use super::scratch::{self, each};
 use super::shared::Shared;
 use super::then::Then;
 use super::winograd::{self, Kernel};
 use super::winograd_kernels::{Kernels, Winograd};
-use candle_core::{
-    CpuStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail,
-};
+use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use gemm::Parallelism;
 use rayon::prelude::*;
 
@@ -459,7 +458,6 @@ impl CustomOp3 for Conv {
 
 struct InputGradient(Sizes);
 struct WeightGradient(Sizes);
-struct BiasGradient;
 
 impl CustomOp2 for InputGradient {
     fn name(&self) -> &'static str {
@@ -506,28 +504,6 @@ impl CustomOp2 for WeightGradient {
         let s = self.0;
         let dw = by_type!(x, self.name(), run((x, lx), (dy, ld), s))?;
         Ok((dw, (s.co, s.ci, s.kh, s.kw).into()))
-    }
-}
-
-impl CustomOp1 for BiasGradient {
-    fn name(&self) -> &'static str {
-        "conv2d-bias-gradient"
-    }
-    fn cpu_fwd(&self, dy: &CpuStorage, ld: &Layout) -> Result<(CpuStorage, Shape)> {
-        fn run<T: Real>(dy: &CpuStorage, ld: &Layout) -> Result<CpuStorage> {
-            let (_, c, h, w) = ld.shape().dims4()?;
-            let planes: Vec<T> = T::slice(dy, ld)?
-                .par_chunks(h * w)
-                .map(|plane| super::element::lane_sum(plane, |v| v))
-                .collect();
-            let mut sums = vec![T::default(); c];
-            for (i, v) in planes.into_iter().enumerate() {
-                sums[i % c] += v;
-            }
-            Ok(T::storage(sums))
-        }
-        let c = ld.shape().dims4()?.1;
-        Ok((by_type!(dy, self.name(), run(dy, ld))?, c.into()))
     }
 }
 

@@ -8,6 +8,8 @@
 
 mod batch_norm;
 mod bench;
+mod channel_bias;
+mod class_loss;
 mod columns3d;
 mod conv;
 mod conv3d;
@@ -47,6 +49,8 @@ mod winograd_kernels;
 
 pub use batch_norm::{BATCH_NORM_EPS, batch_norm, moments};
 pub use bench::{Timing, timings};
+pub use channel_bias::add_channel_bias;
+pub use class_loss::ClassLoss;
 pub use conv::{PackedConv, conv2d};
 pub use conv3d::{Steps, conv_transpose3d, conv3d};
 pub use device::LaunchCache;

@@ -42,7 +42,7 @@ pub use picture::{Picture, plane_picture, views_picture};
 pub use plan::{Estimate, Method, Plan, PlanEvent, run};
 pub use scan::{blocker, heights, plane_of};
 pub use score::{Scores, average_precision};
-pub use section::{Section, classes_of};
+pub use section::{LabelledScan, Section, classes_of};
 pub use spread::{Spread, entropy, spread};
 pub use threshold::thresholded;
 pub use wording::{NOT_MODELLED, ONE_SUBJECT, SPREAD, WATERMARK, no_reference};

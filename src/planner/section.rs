@@ -1,9 +1,9 @@
 //! A plane that is known: what the rays go through, and what it consists of.
 
-use super::STRUCTURES;
+use super::{STRUCTURES, blocker};
 use crate::demo::Thorax;
 use crate::projection::{Body, Frame, Grid, attenuation};
-use crate::volume::{LabelMap, LabelTable};
+use crate::volume::{LabelMap, LabelTable, Volume};
 use rayon::prelude::*;
 
 /// Points on a side of a cell, of phantoms.
@@ -25,11 +25,13 @@ fn most(counts: &[usize]) -> Option<usize> {
 impl Section {
     /// A plane of a phantom at a height, mm.
     pub fn of_phantom(chest: &Thorax, head: f64, grid: &Grid) -> Self {
+        Self::drawn(grid, |[left, front]| chest.at([left, front, head]))
+    }
+
+    /// A plane by the CT value and the structure at each point, mm to the left and to the front.
+    fn drawn(grid: &Grid, at: impl Fn([f64; 2]) -> (f64, Option<usize>) + Sync) -> Self {
         let fine = Grid { cells: grid.cells * FINE, cell_mm: grid.cell_mm / FINE as f64 };
-        let point = |i: usize| {
-            let [left, front] = fine.point([i / fine.cells, i % fine.cells]);
-            chest.at([left, front, head])
-        };
+        let point = |i: usize| at(fine.point([i / fine.cells, i % fine.cells]));
         let drawn: Vec<_> = (0..fine.len()).into_par_iter().map(point).collect();
         let values = drawn.iter().map(|(hu, _)| attenuation(*hu) as f32).collect();
         let n = grid.cells;
@@ -46,6 +48,77 @@ impl Section {
         }
         Self { body: Body::of_plane(&fine, values), masks }
     }
+}
+
+/// A CT with labels, of which planes are drawn: as they are, or bent within themselves.
+pub struct LabelledScan {
+    volume: Volume,
+    labels: Vec<u8>,
+    by_value: [Option<usize>; 256],
+}
+
+impl LabelledScan {
+    /// The map lies on the lattice of the CT.
+    ///
+    /// # Errors
+    /// If it does not, or if nothing can be planned on the CT.
+    pub fn new(volume: Volume, map: LabelMap, table: &LabelTable) -> Result<Self, String> {
+        if let Some(why) = blocker(&volume) {
+            return Err(why.to_owned());
+        }
+        if !map.geometry.matches(volume.geometry(), 1e-3) {
+            let (own, other) = (map.geometry.shape(), volume.geometry().shape());
+            return Err(format!("labels of {own:?} voxels on a CT of {other:?}"));
+        }
+        Ok(Self { volume, labels: map.labels, by_value: by_value(table) })
+    }
+
+    pub fn volume(&self) -> &Volume {
+        &self.volume
+    }
+
+    /// The axial plane of a frame; `bend` says from where in the plane each of its points is taken.
+    pub fn section(
+        &self,
+        frame: &Frame,
+        grid: &Grid,
+        bend: impl Fn([f64; 2]) -> [f64; 2] + Sync,
+    ) -> Section {
+        let geometry = self.volume.geometry();
+        let (to_voxel, shape) =
+            (geometry.voxel_from_world().compose(frame.world()), geometry.shape());
+        // Beyond the scan there is air.
+        let voxel = |[left, front]: [f64; 2]| {
+            let p = to_voxel.apply([left, front, 0.0]).map(|v| (v + 0.5).floor());
+            let inside = (0..3).all(|a| p[a] >= 0.0 && p[a] < shape[a] as f64);
+            inside.then(|| p.map(|v| v as usize))
+        };
+        let apart = grid.cell_mm / FINE as f64 / 4.0;
+        Section::drawn(grid, |point| {
+            let [left, front] = bend(point);
+            let label = voxel([left, front])
+                .map_or(0, |[x, y, z]| self.labels[x + shape[0] * (y + shape[1] * z)]);
+            // The mean of four places: a point stands for its surroundings.
+            let near = [[-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0], [1.0, 1.0]];
+            let hu = near.map(|[dx, dy]| {
+                let at = voxel([left + dx * apart, front + dy * apart]);
+                at.map_or(-1000.0, |v| self.volume.value(v, 0, 0)).max(-1000.0)
+            });
+            (hu.iter().sum::<f64>() / 4.0, self.by_value[usize::from(label)])
+        })
+    }
+}
+
+/// The structure of each value of a label map.
+fn by_value(table: &LabelTable) -> [Option<usize>; 256] {
+    let mut out = [None; 256];
+    for label in &table.0 {
+        if let Some(slot) = out.get_mut(usize::from(label.value)) {
+            *slot = structure_of(&label.name);
+        }
+    }
+    out[0] = None;
+    out
 }
 
 /// Which structure each label of a table is, by its name; `None` of others.
@@ -68,12 +141,7 @@ pub fn classes_of(
     frame: &Frame,
     grid: &Grid,
 ) -> (Vec<f32>, Vec<bool>) {
-    let structure = |value: u8| {
-        let label = table.0.iter().find(|l| l.value == u16::from(value))?;
-        structure_of(&label.name)
-    };
-    let by_value: Vec<Option<usize>> =
-        (0..=255u8).map(|v| if v == 0 { None } else { structure(v) }).collect();
+    let by_value = by_value(table);
     let mut known = vec![false; STRUCTURES.len()];
     let table_structures = table.0.iter().filter_map(|l| structure_of(&l.name));
     table_structures.for_each(|s| known[s] = true);
@@ -99,4 +167,46 @@ pub fn classes_of(
         }
     }
     (masks, known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::volume::{Affine, Geometry, Label, Modality, Voxels};
+
+    #[test]
+    fn a_plane_of_a_scan_has_the_labels_of_the_scan_and_bends_as_it_is_told() {
+        let grid = Grid { cells: 12, cell_mm: 9.0 };
+        let steps = [[-1.5, 0.0, 0.0], [0.0, -1.5, 0.0], [0.0, 0.0, 2.0]];
+        let g = Geometry::new([80, 80, 3], Affine::from_columns(steps, [59.0, 60.0, -2.0]));
+        let g = g.expect("valid");
+        // A box of "heart" in air.
+        let inside = |i: usize| (20..44).contains(&(i % 80)) && (30..66).contains(&(i / 80 % 80));
+        let n = g.voxel_count();
+        let hu = (0..n).map(|i| if inside(i) { 40 } else { -1000 }).collect();
+        let labels = (0..n).map(|i| u8::from(inside(i)) * 7).collect();
+        let mut volume = Volume::new(g.clone(), 1, Voxels::I16(hu)).expect("fits");
+        volume.modality = Modality::Ct;
+        let map = LabelMap { geometry: g, labels };
+        let heart = Label { value: 7, number: 7, name: "heart".to_owned(), color: [0; 3] };
+        let table = LabelTable(vec![heart]);
+        let frame = Frame::axial([0.0, 0.0, 0.0]);
+        let (expected, known) = classes_of(&map, &table, &frame, &grid);
+        assert_eq!(known, [false, true, false, false, false]);
+        let scan = LabelledScan::new(volume, map, &table).expect("a CT");
+        let plain = scan.section(&frame, &grid, |p| p);
+        assert_eq!(plain.masks, expected);
+        assert!(plain.masks.iter().sum::<f32>() > 15.0);
+        let moved = scan.section(&frame, &grid, |[left, front]| [left + 9.0, front]);
+        // What is taken from a cell to the left lies a cell to the right: rows or columns by one.
+        let count = |m: &[f32]| m.iter().sum::<f32>();
+        assert_eq!(count(&moved.masks), count(&plain.masks));
+        let at = |i: usize| grid.point([i / 12, i % 12]);
+        for i in 0..144 {
+            let [left, front] = at(i);
+            if let Some(j) = (0..144).find(|&j| at(j) == [left + 9.0, front]) {
+                assert_eq!(moved.masks[144 + i], plain.masks[144 + j], "cell {i}");
+            }
+        }
+    }
 }

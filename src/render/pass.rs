@@ -556,7 +556,7 @@ impl Shader {
                     buffers: &[],
                 },
                 primitive: wgpu::PrimitiveState::default(),
-                depth_stencil: features.space.then(depth_state),
+                depth_stencil: features.space.then(|| depth_state(features.blended())),
                 multisample: wgpu::MultisampleState::default(),
                 fragment: Some(wgpu::FragmentState {
                     module,

@@ -103,6 +103,9 @@ pub struct SlicePaint {
     pub window: Window,
     /// The caller combines its own switch with [`crate::volume::Volume::inverted`].
     pub invert: bool,
+    /// Of a grey image. Where a heat map is drawn the image is grey: two scales of colour in one picture
+    /// cannot be read.
+    pub colors: Option<ColorMap>,
     pub interpolation: Interpolation,
     /// Beyond the image.
     pub background: [u8; 3],
@@ -228,6 +231,7 @@ mod tests {
             in_space: None,
             window: Window { center: 0.0, width: 1.0 },
             invert: false,
+            colors: None,
             interpolation: Interpolation::Linear,
             background: [0; 3],
             over: None,

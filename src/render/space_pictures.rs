@@ -53,12 +53,13 @@ pub(super) struct Space {
     revision: u64,
 }
 
-/// How the colour and depth of a pipeline that draws in space are kept.
-pub(super) fn depth_state() -> wgpu::DepthStencilState {
+/// How the depth of a pipeline that draws in space is kept. What is drawn `over` a slice has the slice's own.
+pub(super) fn depth_state(over: bool) -> wgpu::DepthStencilState {
+    use wgpu::CompareFunction::{Less, LessEqual};
     wgpu::DepthStencilState {
         format: DEPTH,
-        depth_write_enabled: Some(true),
-        depth_compare: Some(wgpu::CompareFunction::Less),
+        depth_write_enabled: Some(!over),
+        depth_compare: Some(if over { LessEqual } else { Less }),
         stencil: wgpu::StencilState::default(),
         bias: wgpu::DepthBiasState::default(),
     }
@@ -247,7 +248,7 @@ impl Space {
                 })],
             },
             primitive: wgpu::PrimitiveState::default(),
-            depth_stencil: Some(depth_state()),
+            depth_stencil: Some(depth_state(false)),
             multisample: wgpu::MultisampleState::default(),
             fragment: Some(wgpu::FragmentState {
                 module: &surface,

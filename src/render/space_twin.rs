@@ -83,13 +83,20 @@ pub fn draw(scene: &SpaceScene<'_>, width: usize, height: usize, pixels_per_poin
         for at in 0..width * height {
             let pixel = [(at % width) as f64 + 0.5, (at / width) as f64 + 0.5];
             let z = row[0] * pixel[0] / ppp + row[1] * pixel[1] / ppp + row[2];
+            // What lies over a slice is as far away as the slice.
+            let over = slice.paint.over.is_some();
+            let nearer = z < depth[at] || over && z == depth[at];
             if z >= row[3]
                 && (0.0..=1.0).contains(&z)
-                && z < depth[at]
-                && let Some(seen) = twin.color_in_image(pixel)
+                && nearer
+                && let Some(seen) = twin.layer(pixel)
             {
-                depth[at] = z;
-                color[at] = seen;
+                if !over {
+                    depth[at] = z;
+                }
+                for (c, own) in color[at].iter_mut().zip(seen.color) {
+                    *c = own + *c * (1.0 - seen.cover);
+                }
             }
         }
     }

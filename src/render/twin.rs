@@ -41,9 +41,9 @@ pub fn draw_over(picture: &mut [u8], scene: &SliceScene<'_>, width: usize, pixel
 }
 
 /// Colour times cover, and how much of what lies beneath is covered.
-struct Layered {
-    color: Rgb,
-    cover: f64,
+pub(super) struct Layered {
+    pub(super) color: Rgb,
+    pub(super) cover: f64,
 }
 
 impl Layered {
@@ -100,11 +100,7 @@ impl<'a> Twin<'a> {
     }
 
     /// `None` beyond the image.
-    pub(super) fn color_in_image(&self, pixel: [f64; 2]) -> Option<Rgb> {
-        self.layer(pixel).map(|l| l.color)
-    }
-
-    fn layer(&self, pixel: [f64; 2]) -> Option<Layered> {
+    pub(super) fn layer(&self, pixel: [f64; 2]) -> Option<Layered> {
         let paint = self.scene.paint;
         let values = match &paint.cut {
             Some(cut) => self.through(cut, pixel),
@@ -116,7 +112,15 @@ impl<'a> Twin<'a> {
         });
         let mut out = Layered { color: [0.0; 3], cover: 0.0 };
         match paint.over {
-            None => out = Layered { color, cover: 1.0 },
+            None => {
+                let seen = paint
+                    .colors
+                    .filter(|_| self.heat.is_none() && self.scene.volume.channels() < 3);
+                let color = seen.map_or(color, |map| {
+                    colormap::color(map, color[0] as f32).map(|v| f64::from(v) / 255.0)
+                });
+                out = Layered { color, cover: 1.0 };
+            }
             Some(Over::Layers) => {}
             Some(Over::Image { opacity, .. }) if self.scene.volume.channels() >= 3 => {
                 let cover = f64::from(opacity.clamp(0.0, 1.0));

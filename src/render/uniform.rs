@@ -15,6 +15,7 @@ pub(super) struct Features {
     srgb_target: bool,
     cut: bool,
     projection: super::Projection,
+    colored: bool,
     over_image: bool,
     over_layers: bool,
     pub(super) space: bool,
@@ -26,7 +27,7 @@ impl Features {
         self.over_image || self.over_layers
     }
 
-    pub(super) fn constants(self) -> [(&'static str, f64); 13] {
+    pub(super) fn constants(self) -> [(&'static str, f64); 14] {
         use super::Projection::{Maximum, Minimum};
         [
             ("LINEAR", self.linear),
@@ -38,6 +39,7 @@ impl Features {
             ("SRGB_TARGET", self.srgb_target),
             ("CUT", self.cut),
             ("SPACE", self.space),
+            ("COLORED", self.colored),
             ("OVER_IMAGE", self.over_image),
             ("OVER_LAYERS", self.over_layers),
             ("MAXIMUM", self.cut && self.projection == Maximum),
@@ -193,6 +195,9 @@ impl SliceUniform {
             u.heat_origin = int4(block.origin, 0);
             u.heat_shape = int4(block.shape, 0);
             u.heat_color = colormap::lut(style.map).map(|[r, g, b]| [r, g, b, 255]);
+        } else if let Some(map) = paint.colors.filter(|_| paint.over.is_none() && !resident.rgb) {
+            features.colored = true;
+            u.heat_color = colormap::lut(map).map(|[r, g, b]| [r, g, b, 255]);
         }
         (u, features)
     }

@@ -4,9 +4,8 @@
 use super::TrainError;
 use super::objective::{Batch, Objective};
 use crate::models::resnet3d::{Config, Decoder, Encoder, ResNet3d, preset};
-use crate::nn::NormKind;
-use candle_core::{Result, Tensor};
-use candle_nn::ops::log_softmax;
+use crate::nn::{ClassLoss, NormKind};
+use candle_core::Tensor;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -74,84 +73,14 @@ pub(super) struct InTraining {
 impl Objective for InTraining {
     fn loss(&self, batch: &Batch, _: &mut ChaCha8Rng) -> std::result::Result<Tensor, TrainError> {
         let logits = self.network.logits(&batch.image)?;
-        Ok(loss(&logits, &batch.mask, self.dice, self.balance)?)
+        let loss = ClassLoss { dice: self.dice, balance: self.balance };
+        Ok(loss.of(&logits, &batch.mask)?)
     }
-}
-
-/// Of logits `[B, K + 1, ..]` against masks `[B, K, ..]` that do not overlap: the mean cross entropy,
-/// background and classes of n voxels weighted by n^-`balance`, and `dice` times 1 minus the mean soft
-/// Dice of the classes, each summed over the batch with 1 added above and below.
-fn loss(logits: &Tensor, mask: &Tensor, dice: f64, balance: f64) -> Result<Tensor> {
-    let (logits, mask) = (logits.flatten_from(2)?, mask.flatten_from(2)?);
-    let log = log_softmax(&logits, 1)?;
-    let background = mask.sum_keepdim(1)?.affine(-1.0, 1.0)?;
-    let target = Tensor::cat(&[&background, &mask], 1)?;
-    let counts = target.sum((0, 2))?;
-    // A class that is not there has no voxel to weigh.
-    let weights = counts.maximum(1.0)?.powf(-balance)?;
-    let entropy = ((&target * &log)?.sum((0, 2))? * &weights)?.sum_all()?.neg()?;
-    let entropy = (entropy / (counts * weights)?.sum_all()?)?;
-    let p = log.narrow(1, 1, mask.dim(1)?)?.exp()?;
-    let both = (&p * &mask)?.sum((0, 2))?;
-    let all = (p + mask)?.sum((0, 2))?;
-    let overlap = (both.affine(2.0, 1.0)? / (all + 1.0)?)?.mean_all()?;
-    entropy + overlap.affine(-dice, dice)?
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nn::gradcheck::{check, noise, values};
-    use candle_core::Device;
-
-    fn masks() -> Tensor {
-        // One of three, or none.
-        let of = |c: usize| (0..24).map(move |i| f64::from(u8::from(i * 7 % 4 == c + 1)));
-        let v: Vec<f64> = (0..2).flat_map(|_| (0..3).flat_map(of)).collect();
-        Tensor::from_vec(v, vec![2, 3, 2, 3, 4], &Device::Cpu).unwrap()
-    }
-
-    #[test]
-    fn the_loss_is_its_closed_form_and_its_gradient_matches_differences() {
-        for balance in [0.0, 0.5, 1.0] {
-            closed_form(balance);
-        }
-    }
-
-    fn closed_form(balance: f64) {
-        let (y, z) = (masks(), noise(&[2, 4, 2, 3, 4], 1));
-        let (truth, logits) = (values(&y), values(&z));
-        let weight = |n: usize| (n as f64).powf(-balance);
-        // Of the 48 voxels each class has its share, the background the rest.
-        let voxels = |c: usize| {
-            (0..2)
-                .map(|b| (0..24).filter(|i| truth[(b * 3 + c) * 24 + i] > 0.5).count())
-                .sum::<usize>()
-        };
-        let counts: [usize; 3] = std::array::from_fn(voxels);
-        let rest = 48 - counts.iter().sum::<usize>();
-        let total: f64 = counts.iter().chain([&rest]).map(|&n| n as f64 * weight(n)).sum();
-        let (mut entropy, mut both, mut all) = (0.0, [0.0; 3], [0.0; 3]);
-        for b in 0..2 {
-            for i in 0..24 {
-                let at = |c: usize| logits[(b * 4 + c) * 24 + i].exp();
-                let sum: f64 = (0..4).map(at).sum();
-                let mut none = 1.0;
-                for c in 0..3 {
-                    let (t, p) = (truth[(b * 3 + c) * 24 + i], at(c + 1) / sum);
-                    entropy -= t * p.ln() * weight(counts[c]);
-                    none -= t;
-                    both[c] += t * p;
-                    all[c] += t + p;
-                }
-                entropy -= none * (at(0) / sum).ln() * weight(rest);
-            }
-        }
-        let dice: f64 = (0..3).map(|c| (2.0 * both[c] + 1.0) / (all[c] + 1.0)).sum::<f64>() / 3.0;
-        let expected = entropy / total + 0.7 * (1.0 - dice);
-        assert!((values(&loss(&z, &y, 0.7, balance).unwrap())[0] - expected).abs() < 1e-12);
-        check(&[vec![2, 4, 2, 3, 4]], |v| loss(&v[0], &y, 0.7, balance)?.reshape(1));
-    }
 
     #[test]
     fn configurations_that_cannot_be_trained_are_named() {

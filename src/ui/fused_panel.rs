@@ -1,12 +1,17 @@
 //! How an image over the open one is drawn: colours, window, opacity.
 
 use super::{input::hint, theme};
-use crate::app::{Action, Command, Document, FusedColors, ViewCommand};
-use crate::volume::Window;
+use crate::app::{Action, Command, Document, ViewCommand};
+use crate::volume::{ColorMap, Window};
 use eframe::egui;
 use egui::RichText;
 
-pub(super) fn fused_ui(ui: &mut egui::Ui, document: &Document, commands: &mut Vec<Command>) {
+pub(super) fn fused_ui(
+    ui: &mut egui::Ui,
+    document: &Document,
+    tables: &[ColorMap],
+    commands: &mut Vec<Command>,
+) {
     let Some(fused) = &document.fused else { return };
     theme::section(ui, if fused.look.beside { "Image beside it" } else { "Image over it" });
     let mut look = fused.look;
@@ -33,8 +38,8 @@ pub(super) fn fused_ui(ui: &mut egui::Ui, document: &Document, commands: &mut Ve
         egui::ComboBox::from_id_salt("fused colours")
             .selected_text(look.colors.name())
             .show_ui(ui, |ui| {
-                for colors in FusedColors::ALL {
-                    ui.selectable_value(&mut look.colors, colors, colors.name());
+                for colors in ColorMap::BUILT_IN.iter().chain(tables) {
+                    ui.selectable_value(&mut look.colors, *colors, colors.name());
                 }
             })
             .response

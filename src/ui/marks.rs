@@ -4,7 +4,7 @@ use super::pane_map::PaneMap;
 use super::{compared, lines, theme};
 use crate::app::{Compared, Document, Findings, Shown, wording};
 use crate::render::{ColorMap, colormap};
-use crate::volume::{LengthUnit, Modality};
+use crate::volume::{LengthUnit, Modality, Volume, Window};
 use eframe::egui;
 use egui::{Align2, Color32, FontId, Pos2, Rect, Sense, Stroke, vec2};
 
@@ -218,22 +218,33 @@ pub(super) fn color_bars(
         let bar = ColorBar { map: ColorMap::Cividis, marks, caption, about };
         left = bar.paint(ui, painter, area, left) + 24.0;
     }
-    if let Some(fused) = document.fused.as_ref().filter(|f| f.look.shown && !f.look.beside)
-        && !document.overlays.held_back
-    {
-        let w = fused.look.window;
-        let value = |t: f64| number(w.center + (t - 0.5) * w.width);
-        let unit = fused.volume.value_unit.as_deref().unwrap_or_default();
-        let bar = ColorBar {
-            map: theme::fused_map(fused.look.colors),
-            marks: [value(0.0), value(0.5), value(1.0)],
-            // Not the file's name: it may hold the patient's, and pictures are passed on.
-            caption: format!("{} {unit}", kind(fused.volume.modality)).trim_end().to_owned(),
-            about:
-                "The image over the open one. What is no more than the lower value is not drawn."
-                    .to_owned(),
-        };
+    if let Some(fused) = document.fused_over() {
+        let about =
+            "The image over the open one. What is no more than the lower value is not drawn.";
+        let look = fused.look;
+        let bar = of_values(&fused.volume, look.window, look.colors, about);
         bar.paint(ui, painter, area, left);
+    } else if let Some(colors) = document.view.colors.filter(|_| mapped.is_none()) {
+        let about =
+            "The colours of the image. While a map of the samples is seen the image is grey.";
+        let mut bar = of_values(&document.volume, document.view.window, colors, about);
+        if document.view.invert {
+            bar.marks.reverse();
+        }
+        bar.paint(ui, painter, area, left);
+    }
+}
+
+/// Of an image in colours.
+fn of_values(volume: &Volume, w: Window, map: ColorMap, about: &str) -> ColorBar {
+    let value = |t: f64| number(w.center + (t - 0.5) * w.width);
+    let unit = volume.value_unit.as_deref().unwrap_or_default();
+    ColorBar {
+        map,
+        marks: [value(0.0), value(0.5), value(1.0)],
+        // Not the file's name: it may hold the patient's, and pictures are passed on.
+        caption: format!("{} {unit}", kind(volume.modality)).trim_end().to_owned(),
+        about: about.to_owned(),
     }
 }
 
@@ -247,7 +258,7 @@ pub(super) fn of_kind(modality: Modality) -> String {
 
 fn kind(modality: Modality) -> &'static str {
     match modality {
-        Modality::Unknown => "second image",
+        Modality::Unknown => "image",
         known => known.name(),
     }
 }

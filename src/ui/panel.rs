@@ -50,7 +50,8 @@ pub(super) fn panel_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<
                 if !editing {
                     super::edit_panel::panel_ui(ui, session, document, commands);
                 }
-                super::fused_panel::fused_ui(ui, document, commands);
+                let tables = &session.shell().preferences().color_tables;
+                super::fused_panel::fused_ui(ui, document, tables, commands);
                 super::labels::table_ui(ui, session, document, commands);
                 overlays_ui(ui, session, document, commands);
             }

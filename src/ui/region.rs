@@ -99,10 +99,11 @@ pub(super) fn frame_ui(
         9.0,
         6.0,
     ));
-    let top = Rect::from_points(&points).left_top() + egui::vec2(2.0, -4.0);
-    let font = FontId::proportional(13.0);
-    painter.text(top + Vec2::splat(1.0), Align2::LEFT_BOTTOM, &what, font.clone(), Color32::BLACK);
-    let name = painter.text(top, Align2::LEFT_BOTTOM, &what, font, theme::ON_IMAGE.accent);
+    // On the right: the words of the corner stand on the left.
+    let top = Rect::from_points(&points).right_top() + egui::vec2(-2.0, -4.0);
+    let (font, side) = (FontId::proportional(13.0), Align2::RIGHT_BOTTOM);
+    painter.text(top + Vec2::splat(1.0), side, &what, font.clone(), Color32::BLACK);
+    let name = painter.text(top, side, &what, font, theme::ON_IMAGE.accent);
     if session.live_run().is_some() {
         return;
     }
@@ -156,8 +157,8 @@ pub(super) fn frame_ui(
 pub(super) fn choice_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Command>) {
     let regions = session.runs().regions();
     ui.label("Region");
-    ui.horizontal_wrapped(|ui| {
-        let mut row = |text: &str, tip: &str, choice: RegionChoice| {
+    ui.vertical(|ui| {
+        let mut row = |ui: &mut egui::Ui, text: &str, tip: &str, choice: RegionChoice| {
             let label = ui.selectable_label(regions.choice() == choice, text).on_hover_text(tip);
             label.widget_info(|| {
                 let name = format!("Region: {text}");
@@ -169,10 +170,12 @@ pub(super) fn choice_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec
         };
         for (index, found) in regions.found().iter().enumerate() {
             let tip = format!("Found by a small network, sure to {:.0} %", found.score * 100.0);
-            row(&found.what, &tip, RegionChoice::Found(index));
+            row(ui, &found.what, &tip, RegionChoice::Found(index));
         }
-        row("whole image", "All of it is shown to the model", RegionChoice::Whole);
-        row("own", "A frame to move by its name and resize by its edges; Ctrl+click on the image puts it there", RegionChoice::Own);
+        ui.horizontal(|ui| {
+            row(ui, "whole image", "All of it is shown to the model", RegionChoice::Whole);
+            row(ui, "own", "A frame to move by its name and resize by its edges; Ctrl+click on the image puts it there", RegionChoice::Own);
+        });
     });
     ui.end_row();
 }

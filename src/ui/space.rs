@@ -4,15 +4,14 @@
 use super::eye::Eye;
 use super::pane_map::PaneMap;
 use super::residency::Residency;
+use super::slice_paint::{interpolation, layered, over_cut};
 use super::view::Styles;
 use super::{marks, space_scan, theme};
 use crate::app::{
     Command, Document, Pane, Session, SolidSet, SpaceView, SurfaceColor, ViewCommand, planes,
     sphere,
 };
-use crate::render::{
-    self, Cut, Interpolation, MeshId, Projection, SliceMap, SlicePaint, SpacePaint, colormap,
-};
+use crate::render::{self, Cut, MeshId, Projection, SliceMap, SlicePaint, SpacePaint, colormap};
 use eframe::{egui, egui_wgpu};
 use egui::{Align2, Key, PointerButton, Pos2, Rect, Sense, Stroke, vec2};
 
@@ -71,10 +70,10 @@ impl Meshes {
     }
 }
 
-/// The slice of a plane as it lies in space; `None` where it is seen from its edge.
-fn slice(document: &Document, eye: &Eye, axis: usize, styles: &Styles<'_>) -> Option<SlicePaint> {
+/// The slice of a plane as it lies in space, and what is over it; nothing where it is seen from its edge.
+fn slice(document: &Document, eye: &Eye, axis: usize, styles: &Styles<'_>) -> Vec<SlicePaint> {
     let g = document.volume.geometry();
-    let map = PaneMap::new(document, axis, eye.area)?;
+    let Some(map) = PaneMap::new(document, axis, eye.area) else { return Vec::new() };
     let corner = |at: [f64; 2]| g.world_from_voxel().apply(map.section.voxel(at, map.slice as f64));
     let (zero, right, down) = (corner([0.0; 2]), corner([1.0, 0.0]), corner([0.0, 1.0]));
     let [u, v]: [[f64; 3]; 2] = [right, down].map(|p| std::array::from_fn(|k| p[k] - zero[k]));
@@ -83,7 +82,7 @@ fn slice(document: &Document, eye: &Eye, axis: usize, styles: &Styles<'_>) -> Op
     let length = dot(normal, normal).sqrt();
     let facing = dot(normal, eye.turn[2]) / length;
     if facing.abs() < 0.02 {
-        return None;
+        return Vec::new();
     }
     // Depth and voxel of a point on the plane are affine: three points tell them.
     let depth = |at: [f64; 2]| {
@@ -95,27 +94,27 @@ fn slice(document: &Document, eye: &Eye, axis: usize, styles: &Styles<'_>) -> Op
     let at = [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]];
     let ([d, dx, dy], [p, px, py]) = (at.map(depth), at.map(voxel));
     let rows = std::array::from_fn(|a| [px[a] - p[a], py[a] - p[a], p[a]]);
-    Some(SlicePaint {
+    let cut =
+        Cut { voxel_from_point: rows, step: [0.0; 3], samples: 1, projection: Projection::Mean };
+    let base = SlicePaint {
         view: VIEW + 1 + axis as u64,
         image: Residency::image(document),
         axis,
         index: map.slice,
         map: SliceMap { voxel_from_point: [[0.0; 3]; 2] },
-        cut: Some(Cut {
-            voxel_from_point: rows,
-            step: [0.0; 3],
-            samples: 1,
-            projection: Projection::Mean,
-        }),
+        cut: Some(cut),
         in_space: Some([dx - d, dy - d, d, document.view.space.clip]),
         window: document.view.window,
         invert: document.view.invert,
-        interpolation: Interpolation::Linear,
+        colors: document.view.colors,
+        interpolation: interpolation(document),
         background: [0; 3],
         over: None,
         heat: styles.heat.clone(),
         labels: styles.labels.clone(),
-    })
+    };
+    let over = document.fused_over().map(|fused| over_cut(fused, cut, &base));
+    layered(base, over)
 }
 
 pub(super) fn space_ui(
@@ -159,7 +158,7 @@ pub(super) fn paint(
     let styles = Styles::of(session, document, residency);
     let slices = if view.slices {
         let of = |axis| slice(document, &eye, axis, &styles);
-        planes(document.volume.geometry()).into_iter().filter_map(of).collect()
+        planes(document.volume.geometry()).into_iter().flat_map(of).collect()
     } else {
         Vec::new()
     };

@@ -1,8 +1,7 @@
 //! Colours, spacing and type. Dark is quiet, so that the image is the brightest thing; in the light
 //! theme the panels are light and the image keeps its dark ground.
 
-use crate::app::{FusedColors, Look};
-use crate::render::ColorMap;
+use crate::app::Look;
 use eframe::egui;
 use egui::{Color32, CornerRadius, FontFamily, FontId, Margin, Stroke, TextStyle, Vec2};
 
@@ -226,16 +225,6 @@ pub(super) fn card(ui: &egui::Ui) -> egui::Frame {
 pub(super) fn swatch(ui: &mut egui::Ui, color: [u8; 3]) {
     let (rect, _) = ui.allocate_exact_size(egui::vec2(11.0, 11.0), egui::Sense::hover());
     ui.painter().rect_filled(rect, 3.0, rgb(color));
-}
-
-/// The table of an image that lies over another.
-pub(super) fn fused_map(colors: FusedColors) -> ColorMap {
-    match colors {
-        FusedColors::Hot => ColorMap::Hot,
-        FusedColors::Cividis => ColorMap::Cividis,
-        FusedColors::Viridis => ColorMap::Viridis,
-        FusedColors::Grey => ColorMap::Grey,
-    }
 }
 
 #[cfg(test)]

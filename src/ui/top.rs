@@ -5,7 +5,7 @@ use crate::app::{
     Action, Command, Document, Layout, OpenCommand, Pane, Panel, Session, ShellCommand,
     ViewCommand, ViewId, pane_name, presets,
 };
-use crate::volume::{LengthUnit, Severity};
+use crate::volume::{ColorMap, LengthUnit, Severity};
 use eframe::egui;
 use egui::RichText;
 
@@ -35,7 +35,8 @@ pub(super) fn top_ui(ui: &mut egui::Ui, session: &Session, commands: &mut Vec<Co
                 icon(ui, "?", "Keyboard shortcuts", Action::Shortcuts, commands);
                 icon(ui, "Messages", "All messages of this session", Action::Messages, commands);
                 ui.separator();
-                window_menu(ui, document, commands);
+                let tables = &session.shell().preferences().color_tables;
+                window_menu(ui, document, tables, commands);
                 view_menu(ui, session, document, commands);
                 if !document.volume.geometry().is_2d() {
                     planes(ui, document, commands);
@@ -257,7 +258,35 @@ fn view_menu(
     .on_hover_text("Layout, sides, thick slices");
 }
 
-fn window_menu(ui: &mut egui::Ui, document: &Document, commands: &mut Vec<Command>) {
+/// The colours of a grey image.
+fn colors_menu(
+    ui: &mut egui::Ui,
+    document: &Document,
+    tables: &[ColorMap],
+    commands: &mut Vec<Command>,
+) {
+    let now = document.view.colors.unwrap_or(ColorMap::Grey);
+    ui.menu_button(format!("Colours: {}", now.name()), |ui| {
+        for colors in ColorMap::BUILT_IN.iter().chain(tables) {
+            if ui.selectable_label(now == *colors, colors.name()).clicked() {
+                commands.push(ViewCommand::SetColors(Some(*colors)).into());
+                ui.close();
+            }
+        }
+        ui.separator();
+        let tip = "A table of ImageJ (.lut), FSLeyes (.cmap) or 3D Slicer (.ctbl); or drop it on the window";
+        if ui.button("From a file…").on_hover_text(tip).clicked() {
+            commands.push(Action::OpenDialog.into());
+        }
+    });
+}
+
+fn window_menu(
+    ui: &mut egui::Ui,
+    document: &Document,
+    tables: &[ColorMap],
+    commands: &mut Vec<Command>,
+) {
     ui.menu_button("Window", |ui| {
         ui.set_min_width(230.0);
         for (i, (name, w)) in presets(document).into_iter().enumerate() {
@@ -266,6 +295,15 @@ fn window_menu(ui: &mut egui::Ui, document: &Document, commands: &mut Vec<Comman
             if ui.add(egui::Button::new(text).shortcut_text(key)).clicked() {
                 commands.push(ViewCommand::SetWindow(w).into());
             }
+        }
+        ui.separator();
+        let mut smooth = document.view.smooth;
+        let tip = "Off, every voxel is seen as it is. Labels and maps are never smoothed";
+        if ui.checkbox(&mut smooth, "Smooth between voxels").on_hover_text(tip).changed() {
+            commands.push(ViewCommand::Smooth(smooth).into());
+        }
+        if document.volume.channels() == 1 {
+            colors_menu(ui, document, tables, commands);
         }
         ui.separator();
         for (text, action) in [

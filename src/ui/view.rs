@@ -9,12 +9,12 @@ use super::pane_map::PaneMap;
 use super::residency::{self, Residency};
 use super::sample_lines::SampleLines;
 use super::second::{self, SecondLines};
-use super::slice_paint::{fused_paint, slice};
+use super::slice_paint::{fused_paint, layered, slice};
 use super::{marks, sliders, theme};
 use crate::app::{
     Command, Compared, Document, Findings, Pane, Session, Shown, Tool, ViewCommand, pane_name,
 };
-use crate::render::{ColorMap, HeatStyle, LabelStyle, Over, SlicePaint};
+use crate::render::{ColorMap, HeatStyle, LabelStyle, SlicePaint};
 use eframe::egui;
 use egui::{PointerButton, Pos2, Rect, Sense};
 use std::sync::Arc;
@@ -130,19 +130,10 @@ pub(super) fn paint_layers<'a>(
     let (heat, lines) = (styles.mapped, styles.lined);
     let bare = slice(document, map, 1 + map.axis as u64);
     let base = SlicePaint { heat: styles.heat, labels: styles.labels, ..bare };
-    match document.fused.as_ref().filter(|f| f.look.shown && !f.look.beside && !held) {
-        None => painter.add(base.shape(area)),
-        Some(fused) => {
-            // Masks and maps lie over both images.
-            let layers =
-                SlicePaint { view: base.view + 20, over: Some(Over::Layers), ..base.clone() };
-            let bare = SlicePaint { heat: None, labels: None, ..base };
-            let over = fused_paint(fused, document, map, &bare);
-            painter.add(bare.shape(area));
-            painter.add(over.shape(area));
-            painter.add(layers.shape(area))
-        }
-    };
+    let over = document.fused_over().map(|f| fused_paint(f, document, map, &base));
+    for paint in layered(base, over) {
+        painter.add(paint.shape(area));
+    }
     if let Some(findings) = lines {
         let lines = &mut local.lines[map.axis];
         lines.sync(findings, map);

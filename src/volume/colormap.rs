@@ -1,10 +1,13 @@
 //! Colour maps whose lightness rises evenly, readable with every kind of colour blindness and in
-//! grey; the shader and the colour bar use the same tables.
+//! grey; the shader and the colour bar use the same tables. And a person's own, from files.
 
 use super::colormap_tables::{CIVIDIS, VIRIDIS};
+use super::own_colors::OwnColors;
+use serde::{Deserialize, Serialize};
 
 /// A map from 0..1 to colour.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum ColorMap {
     #[default]
     Cividis,
@@ -12,6 +15,22 @@ pub enum ColorMap {
     Grey,
     /// Black, red, yellow, white: what PET is commonly seen in.
     Hot,
+    Own(OwnColors),
+}
+
+impl ColorMap {
+    /// Those that are always there.
+    pub const BUILT_IN: [Self; 4] = [Self::Grey, Self::Hot, Self::Cividis, Self::Viridis];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cividis => "cividis",
+            Self::Viridis => "viridis",
+            Self::Grey => "grey",
+            Self::Hot => "hot",
+            Self::Own(own) => own.name(),
+        }
+    }
 }
 
 const GREY: [[u8; 3]; 256] = {
@@ -52,6 +71,7 @@ pub fn lut(map: ColorMap) -> &'static [[u8; 3]; 256] {
         ColorMap::Viridis => &VIRIDIS,
         ColorMap::Grey => &GREY,
         ColorMap::Hot => &HOT,
+        ColorMap::Own(own) => own.table(),
     }
 }
 
@@ -81,7 +101,7 @@ mod tests {
 
     #[test]
     fn a11y_1_luminance_rises_along_every_map() {
-        for map in [ColorMap::Cividis, ColorMap::Viridis, ColorMap::Grey, ColorMap::Hot] {
+        for map in ColorMap::BUILT_IN {
             for five in lut(map).windows(5) {
                 // Neighbours may fall by what rounding to bytes costs, steps of 4 may not.
                 assert!(luminance(five[1]) - luminance(five[0]) > -1e-3, "{map:?}: {five:?}");

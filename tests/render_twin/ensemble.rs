@@ -73,6 +73,7 @@ fn gpu_equals_cpu_for_the_heat_maps_and_contours_of_twenty_ensembles() {
             in_space: None,
             window: Window { center: 128.0, width: 255.0 },
             invert: false,
+            colors: None,
             interpolation: Interpolation::Nearest,
             background: [0; 3],
             over: None,

@@ -144,6 +144,7 @@ fn flat(n: usize) -> (Volume, SlicePaint) {
         in_space: None,
         window: Window::from_range(0.0, 255.0),
         invert: false,
+        colors: None,
         interpolation: Interpolation::Linear,
         background: [0; 3],
         over: None,

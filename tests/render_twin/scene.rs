@@ -8,7 +8,7 @@ use sfumato::render::{
     SliceMap, SlicePaint, SliceRenderer,
     twin::{self, SliceScene},
 };
-use sfumato::volume::{Geometry, Volume, Voxels, Window};
+use sfumato::volume::{Geometry, OwnColors, Volume, Voxels, Window};
 use std::sync::Arc;
 
 /// A smooth ramp with a bright ball and noise, 0 to 1, so that flips and swaps cannot go unseen.
@@ -137,7 +137,16 @@ impl Scene {
             .collect();
         let mut palette = Palette::new([(1, [220, 30, 40]), (2, [30, 200, 60])]);
         palette.0[2][3] = 120;
-        let maps = [ColorMap::Cividis, ColorMap::Viridis, ColorMap::Grey];
+        let own = OwnColors::stretched(
+            "own",
+            &[[40.0, 0.0, 90.0], [250.0, 120.0, 0.0], [0.0, 200.0, 200.0]],
+        );
+        let maps = [
+            ColorMap::Cividis,
+            ColorMap::Viridis,
+            ColorMap::Own(own.expect("three rows")),
+            ColorMap::Grey,
+        ];
         let paint = SlicePaint {
             view: seed,
             image: IMAGE,
@@ -148,6 +157,8 @@ impl Scene {
             cut: (seed % 6 >= 3).then(|| cut(rng, shape, size)),
             window: Window::from_range(low, high),
             invert: rng.random(),
+            // Of values that single precision cannot tell apart (7) neighbouring colours may change places.
+            colors: (seed % 3 > 0 && seed % 10 != 7).then(|| maps[seed as usize % 4]),
             interpolation: if seed.is_multiple_of(3) {
                 Interpolation::Nearest
             } else {

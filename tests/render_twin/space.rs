@@ -5,7 +5,8 @@ use super::gpu::{Gpu, RGBA};
 use super::scene::Scene;
 use sfumato::mesh::{Mesh, extract};
 use sfumato::render::{
-    Block, Cut, ImageId, MeshId, Projection, SpacePaint, space_twin, twin::SliceScene,
+    Block, ColorMap, Cut, ImageId, MeshId, Over, Projection, SlicePaint, SpacePaint, space_twin,
+    twin::SliceScene,
 };
 use sfumato::volume::{Affine, Geometry};
 
@@ -53,6 +54,16 @@ pub(super) fn eye(
     let rows =
         [row(right, zoom, size[0] / 2.0), row(down, zoom, size[1] / 2.0), row(away, 0.01, 0.5)];
     (rows, away)
+}
+
+fn of<'a>(scene: &'a Scene, paint: &'a SlicePaint) -> SliceScene<'a> {
+    SliceScene {
+        volume: &scene.volume,
+        time: 0,
+        paint,
+        labels: Some((scene.labels.0, &scene.labels.1)),
+        heat: Some((scene.heat.0, &scene.heat.1)),
+    }
 }
 
 /// Pixels that differ by more than two levels.
@@ -170,31 +181,51 @@ fn a_slice_in_space_lies_among_the_surfaces_with_its_overlays() {
         let mesh = extract(&labels, Block::whole(&ball), &wanted, &ball);
         let colors = vec![[230, 120, 40]; mesh.vertices.len()];
         renderer.set_mesh(MeshId(1), &mesh, &colors).expect("fits");
+        // Another image on the same plane, and labels and heat over both.
+        let mut above = Scene::seeded(seed + 50, size.map(f64::from));
+        let (own, scaled) = (shape, above.volume.geometry().shape());
+        above.upload(&mut renderer, ImageId(77));
+        let mut there = scene.paint.cut.expect("a cut");
+        for a in 0..3 {
+            there.voxel_from_point[a] =
+                there.voxel_from_point[a].map(|v| v * scaled[a] as f64 / own[a] as f64);
+        }
+        above.paint = SlicePaint {
+            view: 501,
+            image: ImageId(77),
+            cut: Some(there),
+            in_space: scene.paint.in_space,
+            over: Some(Over::Image { map: ColorMap::Viridis, opacity: 0.6 }),
+            ..above.paint
+        };
+        let layers = SlicePaint { view: 502, over: Some(Over::Layers), ..scene.paint.clone() };
+        let slices = vec![scene.paint.clone(), above.paint.clone(), layers];
         let paint = SpacePaint {
             view: 500,
             rows,
             away,
             clip,
-            slices: vec![scene.paint.clone()],
+            slices: slices.clone(),
             meshes: vec![MeshId(1)],
             ray: None,
             background: [0, 0, 30],
         };
         let drawn = gpu.draw_space(&mut renderer, &paint, size, 1.0);
-        let slice = SliceScene {
-            volume: &scene.volume,
-            time: 0,
-            paint: &scene.paint,
-            labels: Some((scene.labels.0, &scene.labels.1)),
-            heat: Some((scene.heat.0, &scene.heat.1)),
-        };
+
         let twin = space_twin::SpaceScene {
             paint: &paint,
-            slices: vec![slice],
+            slices: vec![of(&scene, &slices[0]), of(&above, &slices[1]), of(&scene, &slices[2])],
             meshes: vec![(&mesh, &colors)],
             ray: None,
         };
         let expected = space_twin::draw(&twin, 192, 128, 1.0);
+        let alone = space_twin::SpaceScene {
+            slices: vec![of(&scene, &slices[0])],
+            meshes: vec![(&mesh, &colors)],
+            ..twin
+        };
+        let bare = space_twin::draw(&alone, 192, 128, 1.0);
+        assert!(differing(&expected, &bare) > 100, "{seed}: nothing lies over the slice");
         let covered = expected.chunks_exact(4).filter(|p| p[..3] != [0, 0, 30]).count();
         let ball =
             expected.chunks_exact(4).filter(|p| p[0] > 2 * p[2].max(20) && p[1] < p[0]).count();

@@ -4,7 +4,7 @@ use crate::command_line::sfumato;
 use crate::window::*;
 use eframe::egui::{self, Modifiers};
 use egui_kittest::kittest::Queryable;
-use sfumato::app::{ExportOptions, MeshFormat, SurfaceColor, ViewCommand};
+use sfumato::app::{ExportOptions, MeshFormat, SurfaceColor, Through, ViewCommand};
 use sfumato::io::{NiftiData, write_nifti};
 use sfumato::volume::{Affine, Geometry};
 
@@ -151,7 +151,7 @@ fn the_scan_is_seen_through_by_a_preset_of_its_kind_and_ends_at_the_clip() {
     let mut seen = Vec::new();
     let presets = sfumato::app::transfers(w.session().document().unwrap().volume.modality);
     for k in 0..presets.len() {
-        space.scan = Some(k);
+        space.scan = Some(Through { over: false, preset: k });
         w.apply(ViewCommand::SetSpace(space));
         seen.push(lit(&mut w));
         assert!(w.has(&format!("3-D scan: {}", presets[k].name)));
@@ -159,10 +159,10 @@ fn the_scan_is_seen_through_by_a_preset_of_its_kind_and_ends_at_the_clip() {
     let least = empty + 1500;
     assert!(seen[0] > least && seen[presets.len() - 1] > least, "{seen:?}, empty {empty}");
     // A preset that is not there draws nothing; everything cut away neither.
-    space.scan = Some(99);
+    space.scan = Some(Through { over: false, preset: 99 });
     w.apply(ViewCommand::SetSpace(space));
     assert_eq!(lit(&mut w), empty);
-    (space.scan, space.clip) = (Some(0), 1.0);
+    (space.scan, space.clip) = (Some(Through { over: false, preset: 0 }), 1.0);
     w.apply(ViewCommand::SetSpace(space));
     assert!(lit(&mut w) <= empty + 20);
     // A picture in colours has no choice.

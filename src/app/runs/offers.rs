@@ -17,11 +17,14 @@ impl Runs {
         let several = !likeness.models.is_empty();
         self.likening = several.then(|| self.engine.liken(likeness)).flatten();
         let fitting = crate::models::suggestions(self.cards(), volume);
-        self.offers = fitting.into_iter().map(|card| card.id.clone()).collect();
-        self.choose_model(self.offers.first().cloned());
-        // After the last one the first again, with what its locator says.
-        let n = usize::from(!self.offers.is_empty());
-        self.offers.rotate_left(n);
+        let mut fitting = fitting.into_iter().map(|card| card.id.clone());
+        let first = fitting.next();
+        // After the last one none: where nothing is found nothing is outlined unasked.
+        self.offers = match first {
+            Some(_) => fitting.map(Some).chain([None]).collect(),
+            None => Vec::new(),
+        };
+        self.choose_model(first);
         self.prompts.clear();
         self.one_slice = false;
         self.settings.slices = None;
@@ -54,7 +57,7 @@ impl Runs {
         }
         if self.regions.is_nowhere() && !self.offers.is_empty() {
             let next = self.offers.remove(0);
-            self.choose_model(Some(next));
+            self.choose_model(next);
             let card = self.engine.cards().iter().find(|c| Some(&c.id) == self.model.as_ref());
             self.regions.sync(document, card);
             return None;

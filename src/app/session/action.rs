@@ -6,6 +6,19 @@ use crate::app::{
 };
 
 impl Session {
+    /// A table of colours that was opened: the open image is seen in it, if it is grey.
+    pub(super) fn take_colors(&mut self) {
+        let Some(colors) = self.opening.take_colors() else { return };
+        self.shell.change_preferences(|p| p.keep_table(colors));
+        if self.document().is_some_and(|d| d.volume.channels() == 1) {
+            self.apply(ViewCommand::SetColors(Some(colors)));
+        } else {
+            let name = colors.name();
+            let text = format!("The colours {name} are in the menu of windows, for grey images.");
+            self.shell.note(Level::Info, text);
+        }
+    }
+
     pub(super) fn act(&mut self, action: Action) {
         let view = ViewId::Main;
         match action {

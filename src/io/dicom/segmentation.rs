@@ -13,7 +13,9 @@ use crate::io::Mask;
 use crate::io::error::{Refusal, one_line};
 use crate::io::export::Planes;
 use crate::io::limits::{DICOM_FRAMES, checked_size, memory_budget};
-use crate::volume::{Affine, Geometry, Label, LabelMap, LabelTable, Notice, Volume, push_once};
+use crate::volume::{
+    Affine, DicomSource, Geometry, Label, LabelMap, LabelTable, Notice, Volume, push_once,
+};
 use dicom::dictionary_std::tags;
 use dicom::object::InMemDicomObject;
 use std::path::Path;
@@ -56,10 +58,12 @@ fn build(f: &DicomFile, image: Option<&Volume>) -> Result<Mask, Refusal> {
     let frames = Frames::of(f, layout.clone(), &mut notices)?;
     let places = planes(o, &layout, frames.count, &mut notices);
     let segments = segments(o)?;
-    tie(o, image, &mut notices);
     let fitting = image.and_then(|v| {
         on_image(v, &layout, &places).or_else(|| by_reference(o, v, &layout, &places))
     });
+    let lattice_fits = fitting.is_some();
+    let source = image.and_then(|v| v.source.dicom.as_deref());
+    notices.extend(source.and_then(|source| tie(o, source, lattice_fits)));
     let (geometry, slice_of) = match fitting {
         Some(found) => found,
         None => lattice(&layout, &places, &mut notices)?,
@@ -186,21 +190,30 @@ fn segment_of(o: &InMemDicomObject, frame: usize) -> Option<u16> {
     per_frame.get(frame).and_then(of).or_else(|| shared.and_then(of))
 }
 
-/// Says so if the segmentation was drawn on another series.
-fn tie(o: &InMemDicomObject, image: Option<&Volume>, notices: &mut Vec<Notice>) {
-    let Some(source) = image.and_then(|v| v.source.dicom.as_deref()) else { return };
+/// OPEN-11: what ties a segmentation to the image, the series before the frame of reference before the
+/// lattice; what must be said of it.
+fn tie(o: &InMemDicomObject, image: &DicomSource, lattice_fits: bool) -> Option<Notice> {
     let series = first_item(o, tags::REFERENCED_SERIES_SEQUENCE)
         .and_then(|s| text(s, tags::SERIES_INSTANCE_UID));
     let frame = text(o, tags::FRAME_OF_REFERENCE_UID);
-    if frame.is_some() && frame != source.frame_of_reference_uid {
-        notices.push(Notice::amber(
-            "the segmentation has another frame of reference than the image: it is not tied to it",
-        ));
-    } else if series.is_some_and(|s| s != source.series_uid) {
-        notices.push(Notice::amber(
-            "the segmentation refers to another series than the image: it is not tied to it",
-        ));
+    if series.as_ref() == Some(&image.series_uid) {
+        return None;
     }
+    if frame.is_some() && frame == image.frame_of_reference_uid {
+        return series.map(|_| {
+            Notice::note(
+                "the segmentation was made on another series of the same frame of reference",
+            )
+        });
+    }
+    let why = match (series, frame) {
+        (Some(_), Some(_)) => "it refers to another series, in another frame of reference",
+        (Some(_), None) => "it refers to another series",
+        (None, Some(_)) => "it has another frame of reference",
+        (None, None) if lattice_fits => return None,
+        (None, None) => "it names no series and no frame of reference, and has another lattice",
+    };
+    Some(Notice::amber(format!("the segmentation is not tied to the image: {why}")))
 }
 
 /// The slice of each frame, if all lie on slices of the image and share its lattice in plane.
@@ -349,4 +362,49 @@ fn srgb([l, a, b]: [f64; 3]) -> [u8; 3] {
         let s = if v <= 0.003_130_8 { 12.92 * v } else { 1.055 * v.powf(1.0 / 2.4) - 0.055 };
         (s * 255.0).round() as u8
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dicom::core::value::DataSetSequence;
+    use dicom::core::{DataElement, PrimitiveValue, VR};
+
+    #[test]
+    fn open_11_a_segmentation_is_tied_by_series_else_by_frame_of_reference_else_by_lattice() {
+        let image = DicomSource {
+            series_uid: "1.2.3".to_owned(),
+            frame_of_reference_uid: Some("1.9".to_owned()),
+            ..DicomSource::default()
+        };
+        let said = |series: Option<&str>, frame: Option<&str>, lattice_fits| {
+            let uid = |v: &str| PrimitiveValue::from(v);
+            let mut o = InMemDicomObject::new_empty();
+            if let Some(series) = series {
+                let mut item = InMemDicomObject::new_empty();
+                item.put(DataElement::new(tags::SERIES_INSTANCE_UID, VR::UI, uid(series)));
+                let items = DataSetSequence::from(vec![item]);
+                o.put(DataElement::new(tags::REFERENCED_SERIES_SEQUENCE, VR::SQ, items));
+            }
+            if let Some(frame) = frame {
+                o.put(DataElement::new(tags::FRAME_OF_REFERENCE_UID, VR::UI, uid(frame)));
+            }
+            tie(&o, &image, lattice_fits).map(|n| n.text)
+        };
+        let not_tied = |text: Option<String>, why: &str| {
+            let text = text.expect("a caution");
+            assert!(text.contains("not tied to the image") && text.contains(why), "{text}");
+        };
+        assert_eq!(said(Some("1.2.3"), Some("1.9"), true), None);
+        // The series says more than a frame that was written anew.
+        assert_eq!(said(Some("1.2.3"), Some("1.8"), false), None);
+        assert_eq!(said(None, Some("1.9"), false), None);
+        assert_eq!(said(None, None, true), None);
+        let other = said(Some("1.2.4"), Some("1.9"), false).expect("a note");
+        assert!(other.contains("another series of the same frame"), "{other}");
+        not_tied(said(Some("1.2.4"), Some("1.8"), true), "in another frame");
+        not_tied(said(Some("1.2.4"), None, true), "another series");
+        not_tied(said(None, Some("1.8"), true), "another frame");
+        not_tied(said(None, None, false), "no series");
+    }
 }

@@ -8,7 +8,7 @@ use super::values::{Datatype, INTENT_RGB_VECTOR, join_colours, read_values};
 use crate::io::error::Refusal;
 use crate::io::limits::{checked_size, memory_budget};
 use crate::io::source::hex;
-use crate::volume::{Notice, Volume, Voxels, Window};
+use crate::volume::{LengthUnit, Modality, Notice, Volume, Voxels, Window};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
@@ -91,8 +91,26 @@ pub(crate) fn read(path: &Path) -> Result<Volume, Refusal> {
             hex(Sha256::new().chain_update(first.finalize()).chain_update(end.finalize()))
         }
     };
+    if is_hounsfield(&volume) {
+        volume.modality = Modality::Ct;
+        notices.push(Notice::note(
+            "the file does not say what it shows; its values are like Hounsfield units: taken for a CT",
+        ));
+    }
     volume.notices = notices;
     Ok(volume)
+}
+
+/// Whether the values are those of a CT: air, tissue and bone are where no other scan has them.
+fn is_hounsfield(volume: &Volume) -> bool {
+    let g = volume.geometry();
+    let scan = volume.channels() == 1 && volume.times() == 1 && g.shape()[2] > 1;
+    if !scan || g.unit() != LengthUnit::Millimetre {
+        return false;
+    }
+    // -3024 and -2048 stand beyond the field of view.
+    let (low, high) = volume.quantiles(0, 0.002, 0.995);
+    (-3100.0..=-800.0).contains(&low) && (100.0..=4100.0).contains(&high)
 }
 
 /// Slope 0 (or not finite) means "not scaled".
@@ -176,6 +194,27 @@ pub(super) mod tests {
 
     pub(crate) fn put_f32(bytes: &mut [u8], at: usize, v: f32) {
         bytes[at..at + 4].copy_from_slice(&v.to_le_bytes());
+    }
+
+    #[test]
+    fn values_like_hounsfield_units_are_taken_for_a_ct_and_said() {
+        let of = |value: &dyn Fn(i16) -> i16, slices: i16| {
+            let mut bytes = header_1(false, [3, 20, 20, slices, 1, 1, 1, 1], 4);
+            bytes.extend((0..400 * slices).flat_map(|i| value(i).to_le_bytes()));
+            open(&bytes).expect("read")
+        };
+        let body = |i: i16| [-1000, -1000, 40, 60, 700, -850][usize::from(i as u16) % 6];
+        let ct = of(&body, 5);
+        assert_eq!(ct.modality, Modality::Ct);
+        assert!(ct.notices.iter().any(|n| n.text.contains("Hounsfield")), "{:?}", ct.notices);
+        // Padding below air; a magnetic resonance scan; a lone slice; water and air alone.
+        assert_eq!(of(&|i| if i % 9 == 0 { -3024 } else { body(i) }, 5).modality, Modality::Ct);
+        for other in
+            [of(&|i| i % 900, 5), of(&body, 1), of(&|i| if i % 2 == 0 { -1000 } else { 0 }, 5)]
+        {
+            assert_eq!(other.modality, Modality::Unknown);
+            assert!(other.notices.is_empty(), "{:?}", other.notices);
+        }
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use super::config::{InflateStyle, Style};
 use crate::nn::{
-    Norm3d, NormKind, Steps, add_relu, conv3d, init_uniform_fan_in, max_pool3d, relu, softmax_last,
+    Norm3d, NormKind, Steps, add_channel_bias, add_relu, conv3d, init_uniform_fan_in, max_pool3d,
+    relu, softmax_last,
 };
 use candle_core::{Result, Tensor};
 use candle_nn::{Init, VarBuilder};
@@ -194,8 +195,7 @@ impl Attention {
         let (b, _, d, h, w) = x.dims5()?;
         let map = |i: usize| -> Result<Tensor> {
             let (weight, bias) = &self.maps[i];
-            let bias = bias.reshape((1, self.width, 1, 1, 1))?;
-            let y = conv3d(x, weight, Steps::same([1; 3]))?.broadcast_add(&bias)?;
+            let y = add_channel_bias(&conv3d(x, weight, Steps::same([1; 3]))?, bias)?;
             let y = if i > 0 && self.sub_sample {
                 max_pool3d(&y, [1, 2, 2], [1, 2, 2], [0; 3])?
             } else {

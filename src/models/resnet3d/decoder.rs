@@ -5,7 +5,8 @@ use super::blocks::{ConvNorm, weight};
 use super::config::Encoder;
 use super::encoder::Stages;
 use crate::nn::{
-    Norm3d, Steps, conv_transpose3d, conv3d, init_uniform_fan_in, relu, resize_linear3d,
+    Norm3d, Steps, add_channel_bias, conv_transpose3d, conv3d, init_uniform_fan_in, relu,
+    resize_linear3d,
 };
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
@@ -255,7 +256,7 @@ impl Biased {
     }
 
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        conv3d(x, &self.weight, Steps::same(self.kernel))?.broadcast_add(&self.bias)
+        add_channel_bias(&conv3d(x, &self.weight, Steps::same(self.kernel))?, &self.bias)
     }
 }
 
@@ -300,7 +301,7 @@ impl Transposed {
         let more = if self.kernel == self.stride { [0; 3] } else { more };
         let y = conv_transpose3d(x, &self.weight, self.stride, pad, more)?;
         match &self.bias {
-            Some(bias) => y.broadcast_add(bias),
+            Some(bias) => add_channel_bias(&y, bias),
             None => Ok(y),
         }
     }

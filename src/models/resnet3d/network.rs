@@ -1,7 +1,7 @@
 //! Encoder and decoder as one network of volumes.
 
 use super::{Decoder, Encoder, decoder, encoder};
-use crate::models::{Shape, VolumeNetwork};
+use crate::models::{Shape, VolumeLook, VolumeNetwork};
 use candle_core::{D, Device, Result, Tensor};
 use candle_nn::VarBuilder;
 use candle_nn::ops::softmax;
@@ -125,12 +125,39 @@ impl VolumeNetwork for ResNet3d {
         self.bytes
     }
 
-    fn probability(&self, volume: &[f32], [d, h, w]: [usize; 3]) -> Result<Vec<f32>> {
+    fn probability(&self, volume: &[f32], size: [usize; 3]) -> Result<Vec<f32>> {
+        Ok(self.look(volume, size)?.probability)
+    }
+
+    fn look(&self, volume: &[f32], size @ [d, h, w]: [usize; 3]) -> Result<VolumeLook> {
         let shape = vec![1, self.channels, d, h, w];
         let x = Tensor::from_slice(volume, shape, &Device::Cpu)?.to_device(&self.device)?;
-        let logits = self.logits(&x)?.flatten_from(2)?.squeeze(0)?;
+        let stages = self.encoder.forward(&x)?;
+        let logits = self.decoder.forward(&stages, size)?.flatten_from(2)?.squeeze(0)?;
         let all = softmax(&logits.t()?.contiguous()?, D::Minus1)?.t()?;
         let classes = all.narrow(0, 1, all.dim(0)? - 1)?;
-        classes.contiguous()?.flatten_all()?.to_vec1()
+        let probability = classes.contiguous()?.flatten_all()?.to_vec1()?;
+        // Deep enough to tell tissues apart, shallow enough to have planes.
+        let level = stages.outputs.get(1).unwrap_or(&stages.stem);
+        Ok(VolumeLook { probability, features: features(&x, level)? })
     }
+}
+
+/// Mean and deviation of the volume and of each channel of a level `[1, C, D, H, W]`, by its planes.
+fn features(x: &Tensor, level: &Tensor) -> Result<Vec<Vec<f32>>> {
+    let moments = |t: &Tensor| -> Result<Vec<f32>> {
+        let t = t.flatten_from(1)?.to_device(&Device::Cpu)?;
+        let mean = t.mean_keepdim(1)?;
+        let deviation = t.broadcast_sub(&mean)?.sqr()?.mean(1)?.sqrt()?;
+        Tensor::cat(&[&mean.squeeze(1)?, &deviation], 0)?.to_vec1()
+    };
+    let (planes, depth) = (level.dim(2)?, x.dim(2)?);
+    let of = |k: usize| -> Result<Vec<f32>> {
+        let (first, end) =
+            (k * depth / planes, ((k + 1) * depth / planes).max(k * depth / planes + 1));
+        let mut all = moments(&x.narrow(2, first, end - first)?.squeeze(0)?.contiguous()?)?;
+        all.extend(moments(&level.narrow(2, k, 1)?.squeeze(0)?.contiguous()?)?);
+        Ok(all)
+    };
+    (0..planes).map(of).collect()
 }

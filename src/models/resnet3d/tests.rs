@@ -232,6 +232,45 @@ fn every_decoder_returns_to_the_volume() {
     }
 }
 
+/// Each plane of a level is a picture in as many numbers, and knows a volume of another kind.
+#[test]
+fn a_look_says_what_kind_of_picture_each_slab_is() {
+    use crate::models::Familiarity;
+    let config = Config {
+        encoder: Encoder { base_channels: 8, ..preset("small", 1).unwrap() },
+        decoder: Decoder::LinkNet,
+        classes: 2,
+    };
+    let network = config.build(&builder(&Formula::default())).unwrap();
+    let size = network.stride().map(|s| 4 * s);
+    let smooth = |seed: usize| -> Vec<f32> {
+        let at = |i: usize| [i % size[2], i / size[2] % size[1], i / (size[1] * size[2])];
+        let value = |i: usize| {
+            let [x, y, z] = at(i).map(|v| (v + seed) as f32 * 0.2);
+            0.6 * (x.sin() + y.cos() + z.sin()) / 3.0
+        };
+        (0..size.iter().product()).map(value).collect()
+    };
+    let look = network.look(&smooth(0), size).unwrap();
+    assert_eq!(look.probability, network.probability(&smooth(0), size).unwrap());
+    // The second level lies two strides down: half as many planes, 16 channels and the image.
+    assert_eq!(look.features.len(), size[0] / 2);
+    assert!(look.features.iter().all(|f| f.len() == 2 * (16 + 1)));
+    let mean =
+        smooth(0)[..size[1] * size[2] * 2].iter().sum::<f32>() / (size[1] * size[2] * 2) as f32;
+    assert!((look.features[0][0] - mean).abs() < 1e-5);
+    let learnt: Vec<_> = (0..12)
+        .flat_map(|s| {
+            network.look(&smooth(s), size).unwrap().features.into_iter().map(move |f| (s, f))
+        })
+        .collect();
+    let known = Familiarity::learn(&learnt).unwrap();
+    assert!(!known.fit(&network.look(&smooth(30), size).unwrap().features).unwrap().unlike);
+    let noise: Vec<f32> =
+        number("input", size.iter().product()).into_iter().map(|v| v as f32).collect();
+    assert!(known.fit(&network.look(&noise, size).unwrap().features).unwrap().unlike);
+}
+
 #[test]
 fn the_work_that_is_told_is_that_of_the_convolutions() {
     // Section 7 of the encoder's account: 8.8 GFLOP of `small` on 40 x 56 x 40.

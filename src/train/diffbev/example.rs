@@ -1,5 +1,7 @@
-//! What a step sees: planes of phantoms that no other step sees, with views at angles of their own.
+//! What a step sees: planes of phantoms that no other step sees, or bent ones of a scan, with views at
+//! angles of their own.
 
+use super::bent::ScanPlanes;
 use crate::demo::{HALF_HEIGHT_MM, Thorax};
 use crate::models::diffbev::Config;
 use crate::planner::{Section, centre_targets};
@@ -35,11 +37,17 @@ fn angles(views: usize, rng: &mut ChaCha8Rng) -> Vec<f64> {
 }
 
 impl Example {
-    pub(super) fn new(config: &Config, views: usize, seed: u64) -> Self {
+    /// Of a phantom, or every second time of the scan if there is one.
+    pub(super) fn new(config: &Config, scan: Option<&ScanPlanes>, views: usize, seed: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let reach = 0.8 * HALF_HEIGHT_MM;
-        let (chest, head) = (Thorax::new(rng.random()), rng.random_range(-reach..reach));
-        let section = Section::of_phantom(&chest, head, &config.grid);
+        let section = match scan.filter(|_| seed.is_multiple_of(2)) {
+            Some(scan) => scan.draw(config, &mut rng),
+            None => {
+                let reach = 0.8 * HALF_HEIGHT_MM;
+                let (chest, head) = (Thorax::new(rng.random()), rng.random_range(-reach..reach));
+                Section::of_phantom(&chest, head, &config.grid)
+            }
+        };
         let (rig, angles) = (&config.rig, angles(views, &mut rng));
         let reach = config.grid.reach();
         let profile = |&angle: &f64| section.body.profile(rig, angle, reach, config.bins);
@@ -56,7 +64,12 @@ impl Example {
     }
 
     /// As many as there are seeds.
-    pub(super) fn batch(config: &Config, views: usize, seeds: &[u64]) -> Vec<Self> {
-        seeds.par_iter().map(|&seed| Self::new(config, views, seed)).collect()
+    pub(super) fn batch(
+        config: &Config,
+        scan: Option<&ScanPlanes>,
+        views: usize,
+        seeds: &[u64],
+    ) -> Vec<Self> {
+        seeds.par_iter().map(|&seed| Self::new(config, scan, views, seed)).collect()
     }
 }

@@ -2,6 +2,7 @@
 //! paper, `L = L_task + λ₁·L_depth + λ₂·L_diff`; AdamW, a warm-up, then a straight line to 0. The head
 //! sees the estimate of one denoising step.
 
+mod bent;
 mod example;
 mod loss;
 
@@ -17,6 +18,7 @@ use crate::models::{
 use crate::nn::SeededInit;
 use crate::planner::{COLORS, STRUCTURES};
 use crate::volume::{Class, ClassKind, Modality};
+pub use bent::ScanPlanes;
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use example::Example;
@@ -117,18 +119,20 @@ pub struct PlannerProgress {
     pub diffusion: f64,
 }
 
-/// Trains; gives the bytes of the weights file. A break in `report` stops it early.
+/// Trains on phantoms, and as much on planes of a scan if there is one; gives the bytes of the weights file.
+/// A break in `report` stops it early.
 ///
 /// # Errors
 /// If the configuration cannot be trained, or the loss is not finite.
 pub fn train_planner(
     config: &PlannerTraining,
+    scan: Option<&ScanPlanes>,
     report: &mut (dyn FnMut(PlannerProgress) -> ControlFlow<()> + Send),
 ) -> Result<Vec<u8>, TrainError> {
     // candle's backward pass recurses over the graph: give it room.
     let builder = std::thread::Builder::new().name("train".to_owned()).stack_size(256 << 20);
     std::thread::scope(|scope| {
-        let body = || run(config, report);
+        let body = || run(config, scan, report);
         let ended = builder.spawn_scoped(scope, body).map(std::thread::ScopedJoinHandle::join);
         match ended {
             Ok(Ok(result)) => result,
@@ -149,6 +153,7 @@ struct InTraining {
 
 fn run(
     config: &PlannerTraining,
+    scan: Option<&ScanPlanes>,
     report: &mut (dyn FnMut(PlannerProgress) -> ControlFlow<()> + Send),
 ) -> Result<Vec<u8>, TrainError> {
     config.check().map_err(|what| TrainError::Config { what, path: config.id.clone().into() })?;
@@ -165,7 +170,7 @@ fn run(
     let mut optimizer = Optimizer::new(init.vars())?;
     for step in 0..config.steps {
         let mut rng = ChaCha8Rng::seed_from_u64(member_seed(config.seed, step));
-        let (loss, diffusion) = training.loss(&mut rng)?;
+        let (loss, diffusion) = training.loss(scan, &mut rng)?;
         let value = f64::from(loss.to_scalar::<f32>()?);
         if !value.is_finite() {
             return Err(TrainError::NotFinite { step, checkpoint: config.id.clone().into() });
@@ -233,12 +238,16 @@ fn header(config: &PlannerTraining, steps: usize) -> WeightsHeader {
 
 impl InTraining {
     /// The loss of one batch, and the diffusion's part of it.
-    fn loss(&mut self, rng: &mut ChaCha8Rng) -> Result<(Tensor, f64), TrainError> {
+    fn loss(
+        &mut self,
+        scan: Option<&ScanPlanes>,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<(Tensor, f64), TrainError> {
         let config = &self.config.network;
         let (batch, n, classes) = (self.config.batch, config.grid.cells, config.classes);
         let views = self.config.views[rng.random_range(0..self.config.views.len())];
         let seeds: Vec<u64> = (0..batch).map(|_| rng.random()).collect();
-        let examples = Example::batch(config, views, &seeds);
+        let examples = Example::batch(config, scan, views, &seeds);
         let angles: Vec<&[f64]> = examples.iter().map(|e| e.angles.as_slice()).collect();
         let all = |part: fn(&Example) -> &Vec<f32>| -> Vec<f32> {
             examples.iter().flat_map(|e| part(e).iter().copied()).collect()
