@@ -14,7 +14,7 @@ use sfumato::demo::Thorax;
 use sfumato::models::diffbev::{
     Clean, Condition, Config, Depth, DepthPath, Encoding, Fusion, Modulation, Process, Transform,
 };
-use sfumato::models::{Network, ViewNetwork, load_bytes};
+use sfumato::models::{Network, load_bytes};
 use sfumato::planner::{Method, PlanJob, Scores, Section, run};
 use sfumato::projection::Grid;
 use sfumato::train::{PlannerTraining, train_planner};

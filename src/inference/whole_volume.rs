@@ -61,12 +61,17 @@ struct Windows {
 }
 
 impl Windows {
-    /// For volumes of `size` and passes of so many voxels.
-    fn new(size: [usize; 3], stride: [usize; 3], most: usize) -> Self {
+    /// For volumes of `size` and passes of so many voxels, for this network.
+    fn of(network: &dyn VolumeNetwork, size: [usize; 3], most: usize) -> Self {
+        Self::new(size, network.stride(), most, network.window())
+    }
+
+    /// For volumes of `size` and passes of so many voxels, none larger than `largest`.
+    fn new(size: [usize; 3], stride: [usize; 3], most: usize, largest: Option<[usize; 3]>) -> Self {
         let mirrored: [bool; 3] = std::array::from_fn(|a| size[a] < 2 * stride[a]);
         let padded: [usize; 3] =
             std::array::from_fn(|a| (size[a].div_ceil(stride[a]) * stride[a]).max(2 * stride[a]));
-        let mut window = padded;
+        let mut window = largest.map_or(padded, |l| std::array::from_fn(|a| padded[a].min(l[a])));
         while window.iter().product::<usize>() > most {
             // The longest side that can be made shorter.
             let longest = (0..3).filter(|&a| window[a] > 2 * stride[a]).max_by_key(|&a| window[a]);
@@ -142,7 +147,7 @@ pub fn probability(
     size: [usize; 3],
     on_window: impl FnMut(usize, &Blended) -> ControlFlow<()>,
 ) -> candle_core::Result<Option<Vec<f32>>> {
-    let windows = Windows::new(size, network.stride(), PASS_BYTES / network.bytes_per_voxel());
+    let windows = Windows::of(network, size, PASS_BYTES / network.bytes_per_voxel());
     Ok(run(network, volume, size, &windows, on_window)?.map(|look| look.probability))
 }
 
@@ -155,7 +160,7 @@ pub(super) fn volume_features(
     volume: &[f32],
     size: [usize; 3],
 ) -> candle_core::Result<Vec<Vec<f32>>> {
-    let windows = Windows::new(size, network.stride(), PASS_BYTES / network.bytes_per_voxel());
+    let windows = Windows::of(network, size, PASS_BYTES / network.bytes_per_voxel());
     let look = run(network, volume, size, &windows, |_, _| ControlFlow::Continue(()))?;
     Ok(look.map_or_else(Vec::new, |look| look.features))
 }
@@ -255,7 +260,7 @@ impl WholeVolume {
 impl Segmenter for WholeVolume {
     fn plan(&self, request: &Request<'_>) -> Result<Agenda, InferenceError> {
         enough_slices(request.prepared)?;
-        let windows = Windows::new(volume_size(request.prepared), self.network.stride(), self.most);
+        let windows = Windows::of(&*self.network, volume_size(request.prepared), self.most);
         let mut agenda = Agenda::of_volume(request.prepared.slices(), windows.offsets.len());
         if windows.mirrored.contains(&true) {
             agenda.notices.push(Notice::amber(format!(
@@ -284,7 +289,7 @@ impl Segmenter for WholeVolume {
         let size = volume_size(request.prepared);
         let volume = input_volume(request.prepared, request.input, self.channels);
         sink.times().prepare_s += at.elapsed().as_secs_f64();
-        let windows = Windows::new(size, self.network.stride(), self.most);
+        let windows = Windows::of(&*self.network, size, self.most);
         let at = Instant::now();
         let area = size[1] * size[2];
         let on_window = |step: usize, blended: &Blended| {

@@ -192,12 +192,16 @@ fn thin() {
 
 #[test]
 fn windows_cover_the_volume_at_multiples_of_the_stride() {
-    for (size, stride, most) in [
-        ([37, 50, 61], [8, 8, 8], 24 * 24 * 24),
-        ([9, 130, 64], [4, 32, 32], 64 * 64 * 8),
-        ([40, 40, 40], [8, 8, 8], 1),
+    for (size, stride, most, largest) in [
+        ([37, 50, 61], [8, 8, 8], 24 * 24 * 24, None),
+        ([9, 130, 64], [4, 32, 32], 64 * 64 * 8, None),
+        ([40, 40, 40], [8, 8, 8], 1, None),
+        ([100, 128, 104], [16, 16, 16], usize::MAX, Some([64, 80, 64])),
+        ([30, 128, 104], [16, 16, 16], 40 * 80 * 64, Some([64, 80, 64])),
     ] {
-        let w = Windows::new(size, stride, most);
+        let w = Windows::new(size, stride, most, largest);
+        let most = largest.unwrap_or(w.padded);
+        assert!((0..3).all(|a| w.window[a] <= most[a]));
         let mut seen = vec![0; w.padded.iter().product()];
         for offset in &w.offsets {
             assert!((0..3).all(|a| offset[a].is_multiple_of(stride[a])));

@@ -7,6 +7,7 @@
 
 mod alike;
 mod around;
+mod bare_brain;
 mod chest;
 mod found;
 mod heart;
@@ -18,6 +19,7 @@ mod thumbnail;
 
 pub use alike::{Likeness, Standing, most_alike, standings};
 pub use around::{Extent, around};
+pub use bare_brain::BareBrain;
 pub use chest::MiddleOfChest;
 pub use found::{Found, LocateError, Located, Locator};
 pub use heart::Heart;
@@ -27,7 +29,7 @@ pub use optic_disc::OpticDisc;
 
 /// All there are.
 pub fn locators() -> &'static [&'static dyn Locator] {
-    &[&OpticDisc, &Hippocampi, &LungNodule, &Heart, &MiddleOfChest]
+    &[&OpticDisc, &Hippocampi, &LungNodule, &Heart, &MiddleOfChest, &BareBrain]
 }
 
 /// The one that looks for this structure.

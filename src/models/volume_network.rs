@@ -8,6 +8,12 @@ pub trait VolumeNetwork: Send {
     /// What the sides of a volume are multiples of; depth, height, width.
     fn stride(&self) -> [usize; 3];
 
+    /// The largest volume that it was trained on, where that is smaller than what it is for: the sums that a
+    /// norm is over must be of volumes like those of the training.
+    fn window(&self) -> Option<[usize; 3]> {
+        None
+    }
+
     /// Memory that a pass takes, bytes per voxel.
     fn bytes_per_voxel(&self) -> usize;
 

@@ -1,8 +1,8 @@
 //! A plane that is known: what the rays go through, and what it consists of.
 
-use super::{STRUCTURES, blocker};
+use super::{STRUCTURES, plane_of};
 use crate::demo::Thorax;
-use crate::projection::{Body, Frame, Grid, attenuation};
+use crate::projection::{Body, Frame, Grid, Rig, attenuation};
 use crate::volume::{LabelMap, LabelTable, Volume};
 use rayon::prelude::*;
 
@@ -50,41 +50,52 @@ impl Section {
     }
 }
 
-/// A CT with labels, of which planes are drawn: as they are, or bent within themselves.
+/// Planes of a CT with labels, as they are or bent within themselves.
 pub struct LabelledScan {
     volume: Volume,
+    planes: Vec<Frame>,
     labels: Vec<u8>,
     by_value: [Option<usize>; 256],
 }
 
 impl LabelledScan {
-    /// The map lies on the lattice of the CT.
+    /// Planes at heights, mm towards the head; the map lies on the lattice of the CT.
     ///
     /// # Errors
-    /// If it does not, or if nothing can be planned on the CT.
-    pub fn new(volume: Volume, map: LabelMap, table: &LabelTable) -> Result<Self, String> {
-        if let Some(why) = blocker(&volume) {
-            return Err(why.to_owned());
+    /// If it does not, if nothing can be planned on the CT, or if a plane lies outside or holds nothing but air.
+    pub fn new(
+        volume: Volume,
+        map: LabelMap,
+        table: &LabelTable,
+        heads: &[f64],
+        rig: &Rig,
+    ) -> Result<Self, String> {
+        let plane = |&head: &f64| plane_of(&volume, 0, head, rig).map(|(frame, _)| frame);
+        let planes = heads.iter().map(plane).collect::<Result<Vec<_>, _>>()?;
+        if planes.is_empty() {
+            return Err("no plane to draw from".to_owned());
         }
         if !map.geometry.matches(volume.geometry(), 1e-3) {
             let (own, other) = (map.geometry.shape(), volume.geometry().shape());
             return Err(format!("labels of {own:?} voxels on a CT of {other:?}"));
         }
-        Ok(Self { volume, labels: map.labels, by_value: by_value(table) })
+        Ok(Self { volume, planes, labels: map.labels, by_value: by_value(table) })
     }
 
-    pub fn volume(&self) -> &Volume {
-        &self.volume
+    /// How many planes there are, one at least.
+    pub fn planes(&self) -> usize {
+        self.planes.len()
     }
 
-    /// The axial plane of a frame; `bend` says from where in the plane each of its points is taken.
+    /// One of the planes, counted round; `bend` says from where in it each of its points is taken.
     pub fn section(
         &self,
-        frame: &Frame,
+        plane: usize,
         grid: &Grid,
         bend: impl Fn([f64; 2]) -> [f64; 2] + Sync,
     ) -> Section {
         let geometry = self.volume.geometry();
+        let frame = &self.planes[plane % self.planes.len()];
         let (to_voxel, shape) =
             (geometry.voxel_from_world().compose(frame.world()), geometry.shape());
         // Beyond the scan there is air.
@@ -190,14 +201,16 @@ mod tests {
         let map = LabelMap { geometry: g, labels };
         let heart = Label { value: 7, number: 7, name: "heart".to_owned(), color: [0; 3] };
         let table = LabelTable(vec![heart]);
-        let frame = Frame::axial([0.0, 0.0, 0.0]);
+        let rig = Rig { slab_mm: 1.0, ..Rig::default() };
+        let (frame, _) = plane_of(&volume, 0, 0.0, &rig).expect("a body");
         let (expected, known) = classes_of(&map, &table, &frame, &grid);
         assert_eq!(known, [false, true, false, false, false]);
-        let scan = LabelledScan::new(volume, map, &table).expect("a CT");
-        let plain = scan.section(&frame, &grid, |p| p);
+        let scan = LabelledScan::new(volume, map, &table, &[0.0], &rig).expect("a CT");
+        assert_eq!(scan.planes(), 1);
+        let plain = scan.section(0, &grid, |p| p);
         assert_eq!(plain.masks, expected);
         assert!(plain.masks.iter().sum::<f32>() > 15.0);
-        let moved = scan.section(&frame, &grid, |[left, front]| [left + 9.0, front]);
+        let moved = scan.section(0, &grid, |[left, front]| [left + 9.0, front]);
         // What is taken from a cell to the left lies a cell to the right: rows or columns by one.
         let count = |m: &[f32]| m.iter().sum::<f32>();
         assert_eq!(count(&moved.masks), count(&plain.masks));

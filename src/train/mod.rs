@@ -33,7 +33,7 @@ mod ways;
 
 pub use config::{Augmentation, TrainConfig};
 pub use dataset::{Case, Dataset};
-pub use diffbev::{PlannerProgress, PlannerTraining, ScanPlanes, train_planner};
+pub use diffbev::{PlannerProgress, PlannerTraining, bent_plane, train_planner};
 pub use evaluate::{
     ByMembers, CaseScores, ClassScores, Evaluation, Scores, VarianceByNetwork, evaluate,
 };

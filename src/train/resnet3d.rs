@@ -45,7 +45,7 @@ impl VolumeTraining {
         }
         let encoder: Encoder =
             serde_json::from_value(value).map_err(|e| format!("encoder: {e}"))?;
-        let config = Config { encoder, decoder: self.decoder, classes };
+        let mut config = Config { encoder, decoder: self.decoder, classes, window: None };
         config.check()?;
         if config.encoder.norm == NormKind::Batch {
             return Err("batch norm cannot be trained on batches of one or two volumes, expected \
@@ -59,6 +59,7 @@ impl VolumeTraining {
                 self.patch
             ));
         }
+        config.window = Some(self.patch);
         Ok(config)
     }
 }

@@ -111,7 +111,7 @@ fn run(engine: &mut Engine, model: &str, volume: Volume) -> Result<Outcome, Stri
 /// A network of this preset that has learnt nothing.
 fn untaught(name: &str) -> Box<dyn VolumeNetwork> {
     let encoder = Encoder { base_channels: 8, ..preset(name, 1).unwrap() };
-    let config = Config { encoder, decoder: Decoder::LinkNet, classes: 1 };
+    let config = Config { encoder, decoder: Decoder::LinkNet, classes: 1, window: None };
     let init = sfumato::nn::SeededInit::new(1);
     let (dtype, device) = (candle_core::DType::F32, candle_core::Device::Cpu);
     let vb = candle_nn::VarBuilder::from_backend(Box::new(init), dtype, device.clone());

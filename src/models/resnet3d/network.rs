@@ -16,6 +16,9 @@ pub struct Config {
     pub decoder: Decoder,
     /// Classes, of which a voxel has one or none: the network gives one channel more.
     pub classes: usize,
+    /// Size of the pieces that it was trained on; larger volumes are taken in windows of it. Without: whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<[usize; 3]>,
 }
 
 /// Side of the volume for which memory and work are told, voxels.
@@ -27,6 +30,14 @@ impl Config {
     pub fn check(&self) -> std::result::Result<(), String> {
         if !(1..=255).contains(&self.classes) {
             return Err(format!("{} classes, expected 1 to 255", self.classes));
+        }
+        let stride = self.encoder.total_stride();
+        if let Some(window) = self.window
+            && (0..3).any(|a| window[a] == 0 || !window[a].is_multiple_of(stride[a]))
+        {
+            return Err(format!(
+                "windows of {window:?}, expected multiples of the network's stride {stride:?}"
+            ));
         }
         self.encoder.check()
     }
@@ -90,6 +101,7 @@ impl Config {
             encoder: self.encoder.build(&vb.pp("backbone"))?,
             decoder: self.decoder.build(&self.encoder, self.classes + 1, &vb.pp("decoder"))?,
             stride: self.stride(),
+            window: self.window,
             bytes: self.bytes_per_voxel(),
             channels: self.encoder.in_channels,
             device: vb.device().clone(),
@@ -102,6 +114,7 @@ pub(crate) struct ResNet3d {
     encoder: encoder::Network,
     decoder: decoder::Network,
     stride: [usize; 3],
+    window: Option<[usize; 3]>,
     bytes: usize,
     channels: usize,
     device: Device,
@@ -119,6 +132,10 @@ impl ResNet3d {
 impl VolumeNetwork for ResNet3d {
     fn stride(&self) -> [usize; 3] {
         self.stride
+    }
+
+    fn window(&self) -> Option<[usize; 3]> {
+        self.window
     }
 
     fn bytes_per_voxel(&self) -> usize {

@@ -216,7 +216,7 @@ fn every_decoder_returns_to_the_volume() {
     for name in PRESETS {
         for decoder in [Decoder::LinkNet, Decoder::Concat, Decoder::Fpn, Decoder::MedNet] {
             let encoder = Encoder { base_channels: 8, ..preset(name, 1).unwrap() };
-            let config = Config { encoder, decoder, classes: 2 };
+            let config = Config { encoder, decoder, classes: 2, window: None };
             config.check().unwrap();
             let network = config.build(&builder(&Formula::default())).unwrap();
             let stride = network.stride();
@@ -240,6 +240,7 @@ fn a_look_says_what_kind_of_picture_each_slab_is() {
         encoder: Encoder { base_channels: 8, ..preset("small", 1).unwrap() },
         decoder: Decoder::LinkNet,
         classes: 2,
+        window: None,
     };
     let network = config.build(&builder(&Formula::default())).unwrap();
     let size = network.stride().map(|s| 4 * s);
@@ -274,8 +275,12 @@ fn a_look_says_what_kind_of_picture_each_slab_is() {
 #[test]
 fn the_work_that_is_told_is_that_of_the_convolutions() {
     // Section 7 of the encoder's account: 8.8 GFLOP of `small` on 40 x 56 x 40.
-    let small =
-        Config { encoder: preset("small", 1).unwrap(), decoder: Decoder::MedNet, classes: 2 };
+    let small = Config {
+        encoder: preset("small", 1).unwrap(),
+        decoder: Decoder::MedNet,
+        classes: 2,
+        window: None,
+    };
     let voxels = (40 * 56 * 40) as f64;
     let whole = small.shape().gflop * voxels / f64::from(64 * 64 * 64);
     let last = voxels / 512.0;

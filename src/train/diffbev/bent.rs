@@ -2,8 +2,7 @@
 //! beside phantoms. Nothing crosses from one plane to another, so that planes kept for testing stay unseen.
 
 use crate::models::diffbev::Config;
-use crate::planner::{LabelledScan, Section, plane_of};
-use crate::projection::Frame;
+use crate::planner::{LabelledScan, Section};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
@@ -14,37 +13,11 @@ const ELASTIC_MM: f64 = 8.0;
 const TURN_DEGREES: f64 = 10.0;
 const SHIFT_MM: f64 = 20.0;
 
-/// The planes of a CT that may be trained on.
-pub struct ScanPlanes {
-    scan: LabelledScan,
-    frames: Vec<Frame>,
-}
-
-impl ScanPlanes {
-    /// Planes at heights, mm towards the head.
-    ///
-    /// # Errors
-    /// If one of them lies outside the scan or holds nothing but air.
-    pub fn new(scan: LabelledScan, heads: &[f64], config: &Config) -> Result<Self, String> {
-        let frame = |&head: &f64| plane_of(scan.volume(), 0, head, &config.rig).map(|(f, _)| f);
-        let frames = heads.iter().map(frame).collect::<Result<Vec<_>, _>>()?;
-        if frames.is_empty() {
-            return Err("no plane to draw from".to_owned());
-        }
-        Ok(Self { scan, frames })
-    }
-
-    /// One of the planes, bent at random.
-    pub fn draw(&self, config: &Config, rng: &mut ChaCha8Rng) -> Section {
-        let frame = &self.frames[rng.random_range(0..self.frames.len())];
-        let bend = Bend::new(config.grid.reach(), rng);
-        self.scan.section(frame, &config.grid, |p| bend.of(p))
-    }
-
-    /// One of the planes as it is.
-    pub fn plane(&self, k: usize, config: &Config) -> Section {
-        self.scan.section(&self.frames[k % self.frames.len()], &config.grid, |p| p)
-    }
+/// A plane of the CT, bent at random.
+pub fn bent_plane(scan: &LabelledScan, config: &Config, rng: &mut ChaCha8Rng) -> Section {
+    let plane = rng.random_range(0..scan.planes());
+    let bend = Bend::new(config.grid.reach(), rng);
+    scan.section(plane, &config.grid, |p| bend.of(p))
 }
 
 /// A rigid motion and a smooth field over -reach to reach, mm.

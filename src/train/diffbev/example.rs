@@ -1,10 +1,10 @@
 //! What a step sees: planes of phantoms that no other step sees, or bent ones of a scan, with views at
 //! angles of their own.
 
-use super::bent::ScanPlanes;
+use super::bent::bent_plane;
 use crate::demo::{HALF_HEIGHT_MM, Thorax};
 use crate::models::diffbev::Config;
-use crate::planner::{Section, centre_targets};
+use crate::planner::{LabelledScan, Section, centre_targets};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -38,10 +38,15 @@ fn angles(views: usize, rng: &mut ChaCha8Rng) -> Vec<f64> {
 
 impl Example {
     /// Of a phantom, or every second time of the scan if there is one.
-    pub(super) fn new(config: &Config, scan: Option<&ScanPlanes>, views: usize, seed: u64) -> Self {
+    pub(super) fn new(
+        config: &Config,
+        scan: Option<&LabelledScan>,
+        views: usize,
+        seed: u64,
+    ) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let section = match scan.filter(|_| seed.is_multiple_of(2)) {
-            Some(scan) => scan.draw(config, &mut rng),
+            Some(scan) => bent_plane(scan, config, &mut rng),
             None => {
                 let reach = 0.8 * HALF_HEIGHT_MM;
                 let (chest, head) = (Thorax::new(rng.random()), rng.random_range(-reach..reach));
@@ -66,7 +71,7 @@ impl Example {
     /// As many as there are seeds.
     pub(super) fn batch(
         config: &Config,
-        scan: Option<&ScanPlanes>,
+        scan: Option<&LabelledScan>,
         views: usize,
         seeds: &[u64],
     ) -> Vec<Self> {

@@ -16,9 +16,9 @@ use crate::models::{
     Axes, Context, Contract, NetworkConfig, Normalisation, WeightsHeader, write_weights,
 };
 use crate::nn::SeededInit;
-use crate::planner::{COLORS, STRUCTURES};
+use crate::planner::{COLORS, LabelledScan, STRUCTURES};
 use crate::volume::{Class, ClassKind, Modality};
-pub use bent::ScanPlanes;
+pub use bent::bent_plane;
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use example::Example;
@@ -126,7 +126,7 @@ pub struct PlannerProgress {
 /// If the configuration cannot be trained, or the loss is not finite.
 pub fn train_planner(
     config: &PlannerTraining,
-    scan: Option<&ScanPlanes>,
+    scan: Option<&LabelledScan>,
     report: &mut (dyn FnMut(PlannerProgress) -> ControlFlow<()> + Send),
 ) -> Result<Vec<u8>, TrainError> {
     // candle's backward pass recurses over the graph: give it room.
@@ -153,7 +153,7 @@ struct InTraining {
 
 fn run(
     config: &PlannerTraining,
-    scan: Option<&ScanPlanes>,
+    scan: Option<&LabelledScan>,
     report: &mut (dyn FnMut(PlannerProgress) -> ControlFlow<()> + Send),
 ) -> Result<Vec<u8>, TrainError> {
     config.check().map_err(|what| TrainError::Config { what, path: config.id.clone().into() })?;
@@ -240,7 +240,7 @@ impl InTraining {
     /// The loss of one batch, and the diffusion's part of it.
     fn loss(
         &mut self,
-        scan: Option<&ScanPlanes>,
+        scan: Option<&LabelledScan>,
         rng: &mut ChaCha8Rng,
     ) -> Result<(Tensor, f64), TrainError> {
         let config = &self.config.network;

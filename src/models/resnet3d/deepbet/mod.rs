@@ -57,7 +57,7 @@ fn config() -> Config {
     // The preset is there, and a test builds it.
     let iso = preset("iso", 1).unwrap_or_default();
     let encoder = Encoder { norm: NormKind::Instance, ..iso };
-    Config { encoder, decoder: Decoder::LinkNet, classes: 1 }
+    Config { encoder, decoder: Decoder::LinkNet, classes: 1, window: None }
 }
 
 fn header() -> WeightsHeader {
