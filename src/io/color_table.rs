@@ -122,7 +122,7 @@ mod tests {
         let expected: Vec<[f64; 3]> =
             (0..256).map(|i| [f64::from(i), f64::from(255 - i), f64::from(255 - i)]).collect();
         assert_eq!(parse(&binary).expect("raw"), expected);
-        let header = [b"ICOL".to_vec(), vec![0; 28], binary.clone()].concat();
+        let header = [b"ICOL".to_vec(), vec![0; 28], binary].concat();
         assert_eq!(parse(&header).expect("with a header"), expected);
         let line = |f: &dyn Fn(usize, [f64; 3]) -> String| -> String {
             expected.iter().enumerate().map(|(i, c)| f(i, *c) + "\n").collect()

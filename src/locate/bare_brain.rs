@@ -98,13 +98,13 @@ mod tests {
                 .sum();
             match () {
                 () if r >= 1.0 => {
-                    if i % 3 == 0 {
+                    if i.is_multiple_of(3) {
                         around
                     } else {
                         0
                     }
                 }
-                () if i % 97 == 0 => 0,
+                () if i.is_multiple_of(97) => 0,
                 () => 100 + (i % 50) as i16,
             }
         };

@@ -158,7 +158,7 @@ impl Scene {
             window: Window::from_range(low, high),
             invert: rng.random(),
             // Of values that single precision cannot tell apart (7) neighbouring colours may change places.
-            colors: (seed % 3 > 0 && seed % 10 != 7).then(|| maps[seed as usize % 4]),
+            colors: (!seed.is_multiple_of(3) && seed % 10 != 7).then(|| maps[seed as usize % 4]),
             interpolation: if seed.is_multiple_of(3) {
                 Interpolation::Nearest
             } else {
