@@ -10,6 +10,8 @@ static SCOUT: Scout = Scout::new(include_bytes!("../../assets/weights/locate-hea
 /// crops that `heart-mri` learnt from; and in millimetres: the same, in the median of its scans.
 const SIDE: f64 = 0.45;
 const MILLIMETRES: f64 = 155.0;
+/// Slices that lie closer than this are not those of a heart in the short axis, mm.
+const THIN: f64 = 4.0;
 /// A heart that takes this much of the longer side, or a picture at most this much larger than the
 /// region, is a crop.
 const CROP: f64 = 0.5;
@@ -47,9 +49,15 @@ impl Locator for Heart {
         if volume.channels() > 1 {
             return not_found("a picture in colours is no MRI");
         }
-        let seen = SCOUT.at(volume, time)?;
         let (shape, spacing) = (geometry.shape(), geometry.spacing());
         let across = across(shape);
+        let apart = spacing[across];
+        if geometry.unit() == LengthUnit::Millimetre && shape[across] > 1 && apart < THIN {
+            return not_found(&format!(
+                "its slices lie {apart:.1} mm apart, short axis slices of a heart 5 to 12"
+            ));
+        }
+        let seen = SCOUT.at(volume, time)?;
         // Over the picture's longer side.
         let longest = (0..3)
             .filter(|a| *a != across)
