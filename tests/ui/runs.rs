@@ -294,19 +294,20 @@ fn of_several_models_the_one_is_offered_whose_structure_is_there() {
     w.apply(RunCommand::SetModel("brain".to_owned()));
     w.until("it is looked at", |a| a.session.runs().regions().caution().is_some());
     assert_eq!(model(&w).as_deref(), Some("brain"));
-    // Where none of them is there, the first one stands, with its caution.
+    // Where none of them is there, none is offered, and the button says why; a person may choose one.
     let mut w = Window::with_models(
         vec![of("brain", Some("hippocampi")), of("heart", Some("heart"))],
         none,
     );
     w.open_demo(0);
-    w.until("both are looked for", |a| {
-        let runs = a.session.runs();
-        runs.card().is_some_and(|c| c.id == "brain") && runs.regions().caution().is_some()
-    });
+    w.until("both are looked for", |a| a.session.runs().card().is_none());
     for _ in 0..20 {
         w.harness.step();
     }
+    assert_eq!(model(&w), None);
+    let why = w.session().segment_blocker().expect("it cannot be asked for");
+    assert!(why.contains("no model fits"), "{why}");
+    w.apply(RunCommand::SetModel("brain".to_owned()));
     assert_eq!(model(&w).as_deref(), Some("brain"));
 }
 
