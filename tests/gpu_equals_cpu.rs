@@ -6,10 +6,11 @@ use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
 use sfumato::gpu::{Gpu, Options};
 use sfumato::inference::{DeviceChoice, Engine, Event, Job, Member, Outcome, Place, Settings};
-use sfumato::models::{Network, NetworkConfig, SliceNetwork, unet};
+use sfumato::models::{Network, NetworkConfig, SliceNetwork, medsegdiff, unet};
 use sfumato::nn::SeededInit;
-use sfumato::plan::Processor;
+use sfumato::plan::{Buffer, Cpu, Op, Plan, Processor, Recorder};
 use sfumato::volume::{Geometry, Modality, Volume, Voxels};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -197,4 +198,98 @@ fn memory_and_programs_that_are_refused_leave_the_run_to_the_cpu() {
         let told = outcome.notices.iter().find(|n| n.text.contains("went on on the CPU"));
         assert!(told.is_some_and(|n| n.text.contains(word)), "{:?}", outcome.notices);
     }
+}
+
+/// The plan of one picture's pass through a preset.
+fn plan_of_u_net(preset: unet::Preset) -> Plan {
+    // Norms of a batch are part of the convolutions when it is ready.
+    let config = unet::Config::preset(preset, 3, 2);
+    let init = SeededInit::new(5);
+    let vb = || VarBuilder::from_backend(Box::new(init.clone()), DType::F32, Device::Cpu);
+    let _made = unet::UNet::in_training(&config, &vb()).expect("a network");
+    let network = unet::UNet::ready(&config, &vb()).expect("a network that is ready");
+    let mut r = Recorder::default();
+    let images = r.input([1, 3, config.side, config.side]);
+    let logits = network.record(&mut r, images).expect("a plan");
+    r.finish(&mut [&mut images.buffer.clone(), &mut logits.buffer.clone()])
+}
+
+fn plan_of_medsegdiff(preset: medsegdiff::Preset, masks: usize) -> Arc<Plan> {
+    let init = SeededInit::new(5);
+    let vb = VarBuilder::from_backend(Box::new(init), DType::F32, Device::Cpu);
+    let config = medsegdiff::Config::preset(preset, 3, 2);
+    let network = medsegdiff::MedSegDiff::new(&config, &vb).expect("a network");
+    network.plan(masks).expect("a plan")
+}
+
+/// What an operation does, without the places of its values.
+fn shape(op: &Op) -> String {
+    let text = format!("{op:?}");
+    let mut parts = text.split("Buffer(");
+    let first = parts.next().unwrap_or_default().to_owned();
+    let rest = parts.map(|part| part.split_once(')').map_or(part, |(_, rest)| rest));
+    first + &rest.collect::<String>()
+}
+
+/// Numbers in -1…1.
+fn numbers(n: usize, seed: usize) -> Vec<f32> {
+    let at = |i: usize| (i.wrapping_mul(2_654_435_761) ^ seed.wrapping_mul(40_503)) % 9973;
+    (0..n).map(|i| at(i) as f32 / 4986.0 - 1.0).collect()
+}
+
+/// Everything that one operation leaves, given the same numbers everywhere.
+fn alone(on: &dyn Processor, op: &Op, plan: &Plan) -> Vec<Vec<f32>> {
+    let (mut used, mut written) = (BTreeSet::new(), BTreeSet::new());
+    op.clone().each_buffer(|&mut Buffer(b), writes| {
+        used.insert(b);
+        written.extend(writes.then_some(b));
+    });
+    let length = |(b, &n): (usize, &usize)| if used.contains(&b) { n } else { 1 };
+    let slots: Vec<usize> = plan.slots.iter().enumerate().map(length).collect();
+    let weights = plan.weights.clone();
+    let only = Plan { ops: vec![op.clone()], sections: vec![0..1], slots: slots.clone(), weights };
+    let mut room = on.prepare(&Arc::new(only)).expect("room");
+    for &b in &used {
+        room.write(Buffer(b), &numbers(slots[b], b)).expect("written");
+    }
+    room.run(0).expect("run");
+    written.iter().map(|&b| room.read(Buffer(b), slots[b]).expect("read")).collect()
+}
+
+#[test]
+fn gpu_equals_cpu_in_each_operation_of_the_presets() {
+    let (gpu, cpu) = (software(Options::default()), Cpu::default());
+    let presets: [(&str, Arc<Plan>); 5] = [
+        ("MedSegDiff desk", plan_of_medsegdiff(medsegdiff::Preset::Desk, 2)),
+        ("MedSegDiff paper", plan_of_medsegdiff(medsegdiff::Preset::Paper, 1)),
+        ("U-Net desk", Arc::new(plan_of_u_net(unet::Preset::Desk))),
+        ("U-Net tiles", Arc::new(plan_of_u_net(unet::Preset::Tiles))),
+        ("U-Net paper", Arc::new(plan_of_u_net(unet::Preset::Paper))),
+    ];
+    let (mut seen, mut worst, mut cut) = (BTreeSet::new(), 0.0f32, 0);
+    for (name, plan) in presets {
+        for mut op in plan.ops.iter().cloned() {
+            if !seen.insert(shape(&op)) {
+                continue;
+            }
+            // A processor in the place of a card takes minutes for the largest: fewer rows of them.
+            if let Op::Conv(o) = &mut op
+                && o.output()[2] > 21
+                && 2 * o.output().iter().product::<usize>() * o.input[1] * o.layer[1].pow(2)
+                    > 200_000_000
+            {
+                o.input[2] = 21;
+                cut += 1;
+            }
+            for (found, expected) in alone(&*gpu, &op, &plan).iter().zip(alone(&cpu, &op, &plan)) {
+                let most = expected.iter().fold(1e-3f32, |m, v| m.max(v.abs()));
+                let far = found.iter().zip(&expected).map(|(a, b)| (a - b).abs());
+                let far = far.fold(0.0, f32::max) / most;
+                assert!(far < 1e-4, "{name}, {}: {far}", shape(&op));
+                worst = worst.max(far);
+            }
+        }
+    }
+    println!("{} operations, {cut} of fewer rows: at most {worst:.1e} apart", seen.len());
+    assert!(seen.len() > 100, "{}", seen.len());
 }

@@ -63,7 +63,7 @@ impl Chest {
         let mut rng = ChaCha8Rng::seed_from_u64(0x7E57_BE27);
         let bent = (0..PLANES).map(|_| bent_plane(&self.learnt, config, &mut rng)).collect();
         let test = (0..self.test.planes()).map(|k| self.test.section(k, &config.grid, |p| p));
-        let mut phantoms = super::phantoms(&config.grid);
+        let mut phantoms = super::phantoms(&config.grid, super::TEST);
         phantoms.name = " @ phantoms";
         vec![
             phantoms,

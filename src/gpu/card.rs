@@ -3,6 +3,7 @@
 use crate::plan::Fault;
 use eframe::egui_wgpu::wgpu;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -123,20 +124,17 @@ impl Card {
     /// The values of a buffer that can be mapped.
     pub(super) fn map(&self, buffer: &wgpu::Buffer, len: usize) -> Result<Vec<f32>, Fault> {
         self.maps.fetch_add(1, Ordering::Relaxed);
-        let done = Arc::new(Mutex::new(None));
-        let told = done.clone();
+        let (sender, mapped) = channel();
         let size = 4 * len as u64;
         buffer.map_async(wgpu::MapMode::Read, 0..size, move |result| {
-            *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+            // Nobody listens any more only if the wait below has failed.
+            sender.send(result).unwrap_or_default();
         });
         self.wait(None)?;
-        let result = done.lock().unwrap_or_else(PoisonError::into_inner).take();
         let lost = |why: &dyn std::fmt::Display| Fault::Lost(line(why));
-        match result {
-            Some(Ok(())) => {}
-            Some(Err(e)) => return Err(lost(&e)),
-            None => return Err(lost(&"a buffer was not mapped")),
-        }
+        // Another thread's poll may have taken this call: it is still to come then.
+        let result = mapped.recv_timeout(PATIENCE);
+        result.map_err(|_| lost(&"a buffer was not mapped"))?.map_err(|e| lost(&e))?;
         let view = buffer.get_mapped_range(0..size).map_err(|e| lost(&e))?;
         let values = bytemuck::pod_collect_to_vec(&view);
         drop(view);

@@ -291,6 +291,28 @@ fn a_value_that_is_not_finite_is_told() {
     }
 }
 
+/// Whichever thread asks the card first hears for all.
+#[test]
+fn several_threads_read_from_one_card() {
+    let (from, plan, to) = small(8);
+    let read = |seed: u64| {
+        let values = numbers(512, seed);
+        let mut room = gpu().prepare(&plan).unwrap();
+        let reads = (0..40).map(|_| {
+            room.write(from, &values).unwrap();
+            room.run(0).unwrap();
+            room.read(to, 512).unwrap()
+        });
+        let reads: Vec<Vec<f32>> = reads.collect();
+        assert!(reads.iter().all(|r| *r == reads[0]), "seed {seed}");
+    };
+    std::thread::scope(|scope| {
+        for seed in 0..6 {
+            scope.spawn(move || read(seed));
+        }
+    });
+}
+
 #[test]
 fn a_lost_card_is_a_fault_and_stays_one() {
     let gpu = Gpu::open(Options { software: true, ..Options::default() }).unwrap();

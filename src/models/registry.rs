@@ -6,6 +6,7 @@ use super::{Context, Contract, deepbet};
 use super::{Familiarity, ModelCard, ModelError, Sampling, Temperatures, WeightsHeader};
 use crate::volume::{Modality, Volume};
 use candle_core::{Device, Tensor};
+use rayon::prelude::*;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
@@ -55,7 +56,8 @@ fn readable<'a>(models: &[(&'a [u8], &str)]) -> Vec<(ModelCard, &'a [u8])> {
         let card = weights::card("an embedded model", bytes, markdown);
         card.inspect_err(|error| tracing::error!("{error}")).ok().map(|card| (card, bytes))
     };
-    models.iter().filter_map(read).collect()
+    // The hash of tens of megabytes each.
+    models.par_iter().filter_map(read).collect()
 }
 
 /// Cards of the embedded models, of those beside the program, and of those that were fetched.

@@ -94,11 +94,11 @@ impl Sizes {
     fn image<'a, T>(&self, x: &'a [T], b: usize) -> &'a [T] {
         &x[b * self.ci * self.h * self.w..][..self.ci * self.h * self.w]
     }
-    /// The range of output columns whose input column exists, for tap column `kx` at stride 1.
+    /// The range of output columns whose input column exists, for tap column `kx`.
     fn inside(&self, kx: usize) -> (usize, usize) {
-        let low = self.pad.saturating_sub(kx).min(self.ow);
-        let high = (self.w + self.pad).saturating_sub(kx).min(self.ow).max(low);
-        (low, high)
+        let low = self.pad.saturating_sub(kx).div_ceil(self.stride).min(self.ow);
+        let high = (self.w + self.pad).saturating_sub(kx).div_ceil(self.stride);
+        (low, high.min(self.ow).max(low))
     }
     fn input_row(&self, y: usize, ky: usize) -> Option<usize> {
         (y * self.stride + ky).checked_sub(self.pad).filter(|&iy| iy < self.h)
@@ -131,18 +131,27 @@ fn im2col<T: Real>(x: &[T], s: &Sizes, y0: usize, y1: usize, col: &mut [T]) {
                 to.fill(T::default());
                 continue;
             };
-            let from = &plane[iy * s.w..][..s.w];
-            if s.stride == 1 {
-                let (low, high) = s.inside(kx);
-                to[..low].fill(T::default());
-                to[high..].fill(T::default());
-                if high > low {
-                    let start = low + kx - s.pad;
-                    to[low..high].copy_from_slice(&from[start..start + high - low]);
+            let (low, high) = s.inside(kx);
+            to[..low].fill(T::default());
+            to[high..].fill(T::default());
+            if high == low {
+                continue;
+            }
+            let from = &plane[iy * s.w..][low * s.stride + kx - s.pad..s.w];
+            let (to, n) = (&mut to[low..high], high - low);
+            match s.stride {
+                1 => to.copy_from_slice(&from[..n]),
+                2 => {
+                    for (v, [x, _]) in to.iter_mut().zip(from.as_chunks::<2>().0) {
+                        *v = *x;
+                    }
+                    // Its neighbour may lie outside.
+                    to[n - 1] = from[2 * (n - 1)];
                 }
-            } else {
-                for (ox, v) in to.iter_mut().enumerate() {
-                    *v = s.input_column(ox, kx).map_or(T::default(), |ix| from[ix]);
+                stride => {
+                    for (v, x) in to.iter_mut().zip(from.iter().step_by(stride)) {
+                        *v = *x;
+                    }
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! Softmax over the last axis. candle's own lets no gradient through.
 
-use super::element::{Real, by_type, lane_sum};
+use super::element::{Real, best_of, by_type, lane_sum};
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, D, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
@@ -19,6 +19,23 @@ pub fn softmax_last(x: &Tensor) -> Result<Tensor> {
 struct Softmax;
 struct SoftmaxGradient;
 
+#[inline(always)]
+fn softmax_row<T: Real>(row: &mut [T]) {
+    let max = row.iter().copied().fold(row[0], |a, b| if b > a { b } else { a });
+    row.iter_mut().for_each(|v| *v = (*v - max).exp());
+    let sum = lane_sum(row, |v| v);
+    row.iter_mut().for_each(|v| *v = *v / sum);
+}
+best_of!(best_softmax_row = softmax_row(row: &mut [T]));
+
+/// Softmax of each `n` values of `x`, times `scale`, to as many of `y`.
+pub fn softmax_to(y: &mut [f32], x: &[f32], n: usize, scale: f32) {
+    for (y, x) in y.chunks_exact_mut(n).zip(x.chunks_exact(n)) {
+        y.iter_mut().zip(x).for_each(|(y, x)| *y = x * scale);
+        best_softmax_row(y);
+    }
+}
+
 fn last(shape: &Shape) -> Result<usize> {
     match shape.dims().last() {
         Some(&n) if n > 0 => Ok(n),
@@ -34,12 +51,7 @@ impl CustomOp1 for Softmax {
         fn run<T: Real>(x: &CpuStorage, lx: &Layout) -> Result<CpuStorage> {
             let n = last(lx.shape())?;
             let mut out = T::slice(x, lx)?.to_vec();
-            out.par_chunks_mut(n).with_min_len(64).for_each(|row| {
-                let max = row.iter().copied().fold(row[0], |a, b| if b > a { b } else { a });
-                row.iter_mut().for_each(|v| *v = (*v - max).exp());
-                let sum = lane_sum(row, |v| v);
-                row.iter_mut().for_each(|v| *v = *v / sum);
-            });
+            out.par_chunks_mut(n).with_min_len(64).for_each(best_softmax_row);
             Ok(T::storage(out))
         }
         Ok((by_type!(x, self.name(), run(x, lx))?, lx.shape().clone()))
@@ -81,6 +93,17 @@ impl CustomOp2 for SoftmaxGradient {
 mod tests {
     use super::super::gradcheck::{check, close, noise};
     use super::*;
+
+    #[test]
+    fn rows_elsewhere_are_the_tensors() {
+        let x =
+            noise(&[6, 40], 2).affine(3.0, 0.0).unwrap().to_dtype(candle_core::DType::F32).unwrap();
+        let mut found = vec![0.0; 240];
+        let from: Vec<f32> = x.flatten_all().unwrap().to_vec1().unwrap();
+        softmax_to(&mut found, &from, 40, 0.5);
+        let expected = softmax_last(&x.affine(0.5, 0.0).unwrap()).unwrap();
+        assert_eq!(found, expected.flatten_all().unwrap().to_vec1::<f32>().unwrap());
+    }
 
     #[test]
     fn softmax_matches_its_composition_and_differences() {

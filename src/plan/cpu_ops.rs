@@ -6,7 +6,10 @@ use super::op::{
     Softmax, Source, Spectrum, Turn, frequency,
 };
 use super::weights::{Use, Weight, WeightId};
-use crate::nn::{NormSets, PackedConv, Then, filter_network_to, matmul_to, normalise_to};
+use crate::nn::{
+    NormSets, PackedConv, Then, filter_network_to, matmul_to, normalise_to, sigmoid_in_place,
+    silu_in_place, softmax_to,
+};
 use candle_core::{Result, bail};
 use rayon::prelude::*;
 
@@ -197,7 +200,7 @@ fn multiply(
             row.iter_mut().zip(add).for_each(|(v, a)| *v += a);
         }
         if o.silu {
-            row.iter_mut().for_each(|v| *v /= 1.0 + (-*v).exp());
+            silu_in_place(row);
         }
     }
     Ok(())
@@ -223,10 +226,12 @@ fn gate(o: &Gate, memory: &[Vec<f32>], y: &mut [f32]) {
 
 fn turn(o: &Turn, x: &[f32], add: &[f32], y: &mut [f32]) {
     let [b, p, c] = o.sizes;
-    for z in 0..b {
-        let (x, add, y) = (&x[z * p * c..], &add[z * p * c..], &mut y[z * p * c..]);
-        for (c0, i) in (0..c * p).map(|e| (e / p, e % p)) {
-            y[c0 * p + i] = x[i * c + c0] + add[c0 * p + i];
+    let plane = p * c;
+    let sets = y[..b * plane].chunks_exact_mut(p).zip(add.chunks_exact(p)).enumerate();
+    for (i, (y, add)) in sets {
+        let column = &x[i / c * plane + i % c..];
+        for ((y, add), x) in y.iter_mut().zip(add).zip(column.iter().step_by(c)) {
+            *y = x + add;
         }
     }
 }
@@ -318,35 +323,33 @@ fn filter(
     let y = &mut y[..points.len() / COORDINATES];
     let sizes = [COORDINATES, o.width, o.layers];
     filter_network_to(y, points, (linear, affine), sizes, threads)?;
-    y.iter_mut().for_each(|v| *v = 1.0 / (1.0 + (-*v - FILTER_OPEN).exp()));
+    sigmoid_in_place(y, FILTER_OPEN);
     Ok(())
 }
 
 fn spectrum(o: &Spectrum, x: &[f32], g: &[f32], y: &mut [f32]) {
     let (grid, n) = (o.grid, o.grid * o.grid);
     let opposite = |u: usize| (grid - u / grid) % grid * grid + (grid - u % grid) % grid;
-    for u in 0..n {
-        let mu = opposite(u);
-        for v in 0..n {
-            let mv = opposite(v);
-            let with = g[u * n + v] + g[mu * n + mv];
-            let against = g[mu * n + v] + g[u * n + mv];
-            let (even, odd) = (0.25 * (with + against), 0.25 * (with - against));
-            for z in 0..o.batch {
-                let x = &x[z * n * n..][..n * n];
-                y[z * n * n + u * n + v] = even * x[u * n + v] - odd * x[mu * n + mv];
+    let opposites: Vec<usize> = (0..n).map(opposite).collect();
+    let (mut even, mut odd) = (vec![0.0; n], vec![0.0; n]);
+    for (u, &mu) in opposites.iter().enumerate() {
+        let (g, mg) = (&g[u * n..][..n], &g[mu * n..][..n]);
+        for (v, &mv) in opposites.iter().enumerate() {
+            let (with, against) = (g[v] + mg[mv], mg[v] + g[mv]);
+            (even[v], odd[v]) = (0.25 * (with + against), 0.25 * (with - against));
+        }
+        for z in 0..o.batch {
+            let at = |u: usize| z * n * n + u * n;
+            let (x, mx, y) = (&x[at(u)..][..n], &x[at(mu)..][..n], &mut y[at(u)..][..n]);
+            for (v, &mv) in opposites.iter().enumerate() {
+                y[v] = even[v] * x[v] - odd[v] * mx[mv];
             }
         }
     }
 }
 
 fn softmax(o: &Softmax, x: &[f32], y: &mut [f32]) {
-    for (x, y) in x.chunks(o.n).zip(y.chunks_mut(o.n)).take(o.rows) {
-        let most = x.iter().map(|v| v * o.scale).fold(f32::NEG_INFINITY, f32::max);
-        y.iter_mut().zip(x).for_each(|(y, x)| *y = (x * o.scale - most).exp());
-        let sum: f32 = y.iter().sum();
-        y.iter_mut().for_each(|y| *y /= sum);
-    }
+    softmax_to(&mut y[..o.rows * o.n], x, o.n, o.scale);
 }
 
 fn sample(o: &Sample, memory: &mut [Vec<f32>]) {

@@ -124,8 +124,13 @@ impl Gpu {
             target.size(),
         );
         self.queue.submit([encoder.finish()]);
-        buffer.slice(..).map_async(wgpu::MapMode::Read, |result| result.expect("mapped"));
+        let (sender, mapped) = std::sync::mpsc::channel();
+        buffer.slice(..).map_async(wgpu::MapMode::Read, move |result| {
+            sender.send(result).expect("the test waits");
+        });
         self.device.poll(wgpu::PollType::wait_indefinitely()).expect("the frame is drawn");
+        // Another test's poll may have taken this call: it is still to come then.
+        mapped.recv().expect("an answer").expect("mapped");
         let mut pixels = buffer.slice(..).get_mapped_range().expect("mapped").to_vec();
         if matches!(format, wgpu::TextureFormat::Bgra8Unorm | wgpu::TextureFormat::Bgra8UnormSrgb) {
             pixels.chunks_exact_mut(4).for_each(|p| p.swap(0, 2));

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test program: it may panic")]
 
 mod beside;
+mod card;
 mod command_line;
 mod dicom_files;
 mod editing;

@@ -357,6 +357,11 @@ impl Window {
         Self::start(None, Hand::default(), export_results, None, engine)
     }
 
+    /// With an engine of the test's own, and files as people get them.
+    pub(crate) fn with_engine(engine: impl FnOnce(Wake) -> Box<dyn Engine> + 'static) -> Self {
+        Self::start(None, Hand::default(), export_results, None, engine)
+    }
+
     fn start(
         folder: Option<PathBuf>,
         hand: Hand,

@@ -9,7 +9,7 @@ use super::recorded::{Context, Recorded, Told};
 use super::ss_former::SsFormer;
 use super::{Config, Input};
 use crate::nn::{Conv2d, Linear, time_embedding};
-use crate::plan::{Recorder, Value, Weights};
+use crate::plan::{Plan, Recorder, Value, Weights};
 use candle_core::{Module, Result, Tensor, bail};
 use candle_nn::VarBuilder;
 use std::sync::Arc;
@@ -135,6 +135,14 @@ impl MedSegDiff {
             |r, sinusoids| d.record_context(&self.config, r, sinusoids),
             |r, x, told, context| d.record_step(&self.config, r, x, told, context),
         )
+    }
+
+    /// The plan of a denoising step of so many masks: the time's own part, the network, the sampler.
+    ///
+    /// # Errors
+    /// If the network has no diffusion part.
+    pub fn plan(&self, masks: usize) -> Result<Arc<Plan>> {
+        Ok(self.record(&Arc::default(), masks)?.plan)
     }
 
     fn diffusion(&self) -> Result<&Diffusion> {

@@ -1,0 +1,84 @@
+//! A graphics card that fails while the window looks on: the run ends on the CPU, and the window goes on.
+
+use super::window::Window;
+use sfumato::app::{Engine, RunningJob, Wake};
+use sfumato::gpu::{Gpu, Options};
+use sfumato::inference::{self, DeviceChoice, Job, Place, Work, Worker};
+use sfumato::models::{ModelCard, cards};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// The embedded models on the inference thread, with these cards for its runs, in turn.
+struct OnCards {
+    worker: Worker,
+    cards: Vec<Arc<Gpu>>,
+}
+
+/// Gives the engine a card.
+struct Put(Arc<Gpu>);
+
+impl Work for Put {
+    type Event = ();
+    fn run(self, engine: &mut inference::Engine, _: &AtomicBool, _: &mut dyn FnMut(())) {
+        engine.put(DeviceChoice::Gpu, Place::on(self.0));
+    }
+    fn failed(_: String) {}
+}
+
+impl Engine for OnCards {
+    fn cards(&self) -> &[ModelCard] {
+        cards()
+    }
+    fn devices(&self) -> &[DeviceChoice] {
+        &[DeviceChoice::Gpu]
+    }
+    fn weights_hint(&self) -> String {
+        String::new()
+    }
+    fn submit(&mut self, job: Job) -> Result<RunningJob, String> {
+        if !self.cards.is_empty() {
+            self.worker.submit(Put(self.cards.remove(0)));
+        }
+        let handle = self.worker.submit(job);
+        let cancel = handle.canceller();
+        Ok(RunningJob { events: handle.events, cancel: Box::new(cancel) })
+    }
+}
+
+fn card(options: Options) -> Arc<Gpu> {
+    let gpu = Gpu::open(Options { software: true, ..options.clone() });
+    Arc::new(gpu.or_else(|_| Gpu::open(options)).expect("a graphics adapter, or software Vulkan"))
+}
+
+#[test]
+fn run_8_a_card_that_fails_leaves_the_run_to_the_cpu_and_the_window_lives() {
+    let broken = vec![("norm", "@compute fn".to_owned())];
+    let cards = vec![
+        card(Options::default()),
+        card(Options { buffer_bytes: Some(1 << 20), ..Options::default() }),
+        card(Options { sources: broken, ..Options::default() }),
+        card(Options::default()),
+    ];
+    let lost = cards[0].clone();
+    let mut w = Window::with_engine(move |wake: Wake| {
+        let worker = Worker::start(move || wake()).expect("a thread");
+        Box::new(OnCards { worker, cards })
+    });
+    w.open_demo(0);
+    w.set(|s| (s.members, s.steps) = (1, 3));
+    for (run, word) in ["lost", "memory", "driver"].into_iter().enumerate() {
+        w.click("Segment");
+        if run == 0 {
+            w.until("the run starts", |a| a.session.runs().running().is_some());
+            lost.lose();
+        }
+        w.until("the run ends", |a| a.session.results().list().len() == run + 1);
+        assert!(w.has("went on on the CPU"), "{word}");
+        assert!(w.has(word), "{word}");
+    }
+    // With a card that works the line is gone, and the result is there.
+    w.click("Segment");
+    w.until("the last run ends", |a| a.session.results().list().len() == 4);
+    assert!(!w.has("went on on the CPU"));
+    assert!(w.has("GPU "));
+}
