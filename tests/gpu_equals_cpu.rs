@@ -247,7 +247,8 @@ fn alone(on: &dyn Processor, op: &Op, plan: &Plan) -> Vec<Vec<f32>> {
     let length = |(b, &n): (usize, &usize)| if used.contains(&b) { n } else { 1 };
     let slots: Vec<usize> = plan.slots.iter().enumerate().map(length).collect();
     let weights = plan.weights.clone();
-    let only = Plan { ops: vec![op.clone()], sections: vec![0..1], slots: slots.clone(), weights };
+    let sections = std::iter::once(0..1).collect();
+    let only = Plan { ops: vec![op.clone()], sections, slots: slots.clone(), weights };
     let mut room = on.prepare(&Arc::new(only)).expect("room");
     for &b in &used {
         room.write(Buffer(b), &numbers(slots[b], b)).expect("written");

@@ -86,7 +86,8 @@ fn weights() -> Vec<(&'static str, [f64; 3])> {
 /// What is trained: name, how, and whether it is a baseline.
 fn trainings(searched: bool) -> Vec<(&'static str, PlannerTraining, bool)> {
     if searched {
-        let one = |(name, [depth_weight, diffusion_weight, centre_weight])| {
+        let one = |(name, weights): (&'static str, [f64; 3])| {
+            let [depth_weight, diffusion_weight, centre_weight] = weights;
             let weighted = PlannerTraining {
                 depth_weight,
                 diffusion_weight,

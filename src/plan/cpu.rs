@@ -39,9 +39,7 @@ impl Processor for Cpu {
     }
 
     fn parts(&self, batch: usize) -> usize {
-        let most = std::env::var("SFUMATO_PART").ok().and_then(|s| s.parse::<usize>().ok()).unwrap_or(1000);
-        let threads = rayon::current_num_threads();
-        (batch.div_ceil(most).next_multiple_of(threads)).clamp(1, batch.max(1))
+        rayon::current_num_threads().clamp(1, batch.max(1))
     }
 
     fn is_here(&self) -> bool {

@@ -51,7 +51,7 @@ fn card(options: Options) -> Arc<Gpu> {
 }
 
 #[test]
-fn run_8_a_card_that_fails_leaves_the_run_to_the_cpu_and_the_window_lives() {
+fn run_7_a_card_that_fails_leaves_the_run_to_the_cpu_and_the_window_lives() {
     let broken = vec![("norm", "@compute fn".to_owned())];
     let cards = vec![
         card(Options::default()),
@@ -69,16 +69,18 @@ fn run_8_a_card_that_fails_leaves_the_run_to_the_cpu_and_the_window_lives() {
     for (run, word) in ["lost", "memory", "driver"].into_iter().enumerate() {
         w.click("Segment");
         if run == 0 {
-            w.until("the run starts", |a| a.session.runs().running().is_some());
+            w.until("the run starts", |a| {
+                a.session.runs().current().is_some_and(|r| r.started.is_some())
+            });
             lost.lose();
         }
-        w.until("the run ends", |a| a.session.results().list().len() == run + 1);
+        w.until("the run ends", |a| a.session.results().entries().len() == run + 1);
         assert!(w.has("went on on the CPU"), "{word}");
         assert!(w.has(word), "{word}");
     }
     // With a card that works the line is gone, and the result is there.
     w.click("Segment");
-    w.until("the last run ends", |a| a.session.results().list().len() == 4);
+    w.until("the last run ends", |a| a.session.results().entries().len() == 4);
     assert!(!w.has("went on on the CPU"));
     assert!(w.has("GPU "));
 }
