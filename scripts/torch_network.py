@@ -1,4 +1,4 @@
-"""MedSegDiff-V2 of preset `desk` in PyTorch, for timings beside ours: bench-train, bench-infer."""
+"""MedSegDiff-V2 in PyTorch, for timings beside ours: bench-train, bench-infer, bench-steps."""
 import math
 
 import torch
@@ -8,6 +8,13 @@ import torch.nn.functional as F
 WIDTH, MULTIPLIERS, STEM, GROUPS, TIME, BLOCKS, FILTER = 24, [1, 2, 3, 4], 2, 8, 128, 4, (6, 16)
 IMAGE, CLASSES = 3, 2
 silu = F.silu
+
+
+def paper():
+    """From now on the preset `paper`; ours does not see the image in its first convolution, this one does."""
+    global WIDTH, MULTIPLIERS, STEM, GROUPS, TIME, FILTER
+    WIDTH, MULTIPLIERS, STEM, GROUPS, TIME, FILTER = 64, [1, 2, 3, 4, 6], 1, 32, 256, (6, 32)
+
 
 class Res(nn.Module):
     def __init__(self, i, o, timed):
@@ -61,7 +68,7 @@ class UNet(nn.Module):
 
 def network(size):
     """The network for squares of `size` pixels."""
-    grid = size // STEM // 8
+    grid = size // STEM // 2 ** (len(MULTIPLIERS) - 1)
     n, d = grid * grid, WIDTH * MULTIPLIERS[-1]
     one = torch.fft.fft(torch.eye(grid))
     dft = torch.kron(one, one)

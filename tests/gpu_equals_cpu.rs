@@ -6,7 +6,9 @@ use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
 use sfumato::gpu::{Gpu, Options};
 use sfumato::inference::{DeviceChoice, Engine, Event, Job, Member, Outcome, Place, Settings};
-use sfumato::models::{Network, NetworkConfig, SliceNetwork, medsegdiff, unet};
+use sfumato::models::{
+    Network, NetworkConfig, SliceNetwork, VolumeNetwork, medsegdiff, resnet3d, unet,
+};
 use sfumato::nn::SeededInit;
 use sfumato::plan::{Buffer, Cpu, Op, Plan, Processor, Recorder};
 use sfumato::volume::{Geometry, Modality, Volume, Voxels};
@@ -145,18 +147,85 @@ fn gpu_equals_cpu_in_a_u_net_and_a_lost_card_leaves_it_to_the_cpu() {
     }
 }
 
+/// A network of volumes with weights by a seed.
+fn volumes(config: &resnet3d::Config) -> Box<dyn VolumeNetwork> {
+    let init = SeededInit::new(5);
+    let vb = VarBuilder::from_backend(Box::new(init), DType::F32, Device::Cpu);
+    match NetworkConfig::ResNet3d(config.clone()).build(&vb, &Device::Cpu) {
+        Ok(Network::Volumes(network)) => network,
+        _ => panic!("expected a network of volumes"),
+    }
+}
+
 #[test]
-fn a_model_without_a_plan_says_that_it_ran_on_the_cpu() {
+fn gpu_equals_cpu_in_every_preset_of_the_networks_of_volumes() {
+    let gpu = software(Options::default());
+    for preset in resnet3d::PRESETS {
+        let encoder = resnet3d::preset(preset, 1).expect("a preset");
+        let encoder = resnet3d::Encoder { zero_init_residual: false, base_channels: 8, ..encoder };
+        let decoder = resnet3d::Decoder::LinkNet;
+        let config = resnet3d::Config { encoder, decoder, classes: 2, window: None };
+        let (here, mut there) = (volumes(&config), volumes(&config));
+        let processor: Arc<dyn Processor> = gpu.clone();
+        assert!(there.run_on(&processor), "{preset}");
+        let size = here.stride().map(|s| 2 * s);
+        let voxels = numbers(size.iter().product(), 3);
+        let (a, b) = (here.look(&voxels, size), there.look(&voxels, size));
+        let (a, b) = (a.expect("a look"), b.expect("a look"));
+        let apart = |a: &[f32], b: &[f32]| {
+            assert_eq!(a.len(), b.len());
+            let most = a.iter().fold(1.0f32, |m, v| m.max(v.abs()));
+            a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) / most
+        };
+        let far = apart(&a.probability, &b.probability);
+        println!("{preset} of {size:?}: at most {far:.1e} apart");
+        assert!(far < 1e-4, "{preset}: {far}");
+        assert!(apart(&a.features.concat(), &b.features.concat()) < 1e-4, "{preset}");
+    }
+    assert_eq!(gpu.maps(), 2 * resnet3d::PRESETS.len());
+}
+
+fn scan() -> Job {
     let geometry = Geometry::picture(64, 48, 40).expect("a volume");
     let grey = (0..64 * 48 * 40).map(|i| (i % 251) as u8).collect();
     let mut volume = Volume::new(geometry, 1, Voxels::U8(grey)).expect("a volume");
     volume.modality = Modality::Mr;
     let model = "hippocampus-3d".to_owned();
-    let job = Job { volume: Arc::new(volume), model, ..job(DeviceChoice::Gpu, 1, 1) };
-    let outcome = run(&mut engine(&software(Options::default())), &job, &mut |_| {});
-    assert!(outcome.device.starts_with("CPU"), "{}", outcome.device);
-    let told = outcome.notices.iter().filter(|n| n.text.contains("it ran on the CPU")).count();
-    assert_eq!(told, 1, "{:?}", outcome.notices);
+    Job { volume: Arc::new(volume), model, ..job(DeviceChoice::Gpu, 1, 1) }
+}
+
+#[test]
+fn a_volume_runs_on_the_card_and_a_lost_one_leaves_it_to_the_cpu() {
+    let here =
+        Job { settings: Settings { device: DeviceChoice::Cpu, ..scan().settings }, ..scan() };
+    let cpu = run(&mut Engine::new(), &here, &mut |_| {});
+    let gpu = software(Options::default());
+    let mut engine = engine(&gpu);
+    let there = run(&mut engine, &scan(), &mut |_| {});
+    assert!(there.device.starts_with("GPU "), "{}", there.device);
+    let apart = there.direct.iter().zip(&cpu.direct).map(|(a, b)| a.abs_diff(*b)).max();
+    assert!(apart <= Some(1), "{apart:?}");
+    gpu.lose();
+    let after = run(&mut engine, &scan(), &mut |_| {});
+    assert_eq!(after.direct, cpu.direct);
+    let told = after.notices.iter().filter(|n| n.text.contains("went on on the CPU")).count();
+    assert_eq!(told, 1, "{:?}", after.notices);
+}
+
+/// A network that attends to all voxels, which no plan has.
+#[test]
+fn a_network_without_a_plan_says_so() {
+    let encoder = resnet3d::preset("small", 1).expect("a preset");
+    let blocks = vec![resnet3d::Blocks::All(false), resnet3d::Blocks::All(true)];
+    let non_local = resnet3d::NonLocal { blocks, ..resnet3d::NonLocal::default() };
+    let encoder = resnet3d::Encoder { non_local, base_channels: 8, ..encoder };
+    let decoder = resnet3d::Decoder::LinkNet;
+    let mut network = volumes(&resnet3d::Config { encoder, decoder, classes: 2, window: None });
+    let processor: Arc<dyn Processor> = software(Options::default());
+    assert!(!network.run_on(&processor));
+    let size = network.stride().map(|s| 2 * s);
+    let found = network.probability(&numbers(size.iter().product(), 3), size);
+    assert_eq!(found.expect("on the CPU").len(), 2 * size.iter().product::<usize>());
 }
 
 #[test]

@@ -1,7 +1,11 @@
-//! Milliseconds of one denoising step of the `desk` preset: candle's path, the recorded plan on the
-//! CPU, and, with `--gpu`, on the graphics card; random weights, best of several runs.
+//! Milliseconds of one denoising step of a preset, random weights, best of several runs: candle's path,
+//! the recorded plan on the CPU, both on a graphics card. `--each` instead: every operation of the
+//! step alone on the card, with its work.
 //!
-//! `cargo run --release --example steps -- [--gpu] [--seconds 5] [--batch 1,8,40] [--json]`
+//! `cargo run --release --example steps -- [--preset desk|paper] [--side N] [--ways candle,cpu,gpu,cuda] [--steps 4]
+//! [--seconds 5] [--batch 1,8,40] [--each] [--json] [--shader NAME=FILE]`
+
+mod each;
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
@@ -11,6 +15,7 @@ use sfumato::gpu::{Gpu, Options};
 use sfumato::models::medsegdiff::{Config, MedSegDiff, Preset, Setup};
 use sfumato::models::{Network, NetworkConfig, Sampling, SliceNetwork};
 use sfumato::nn::SeededInit;
+use std::collections::HashMap;
 use std::error::Error;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -26,7 +31,7 @@ type Any = Box<dyn Error>;
 fn best(seconds: f64, mut f: impl FnMut() -> Result<(), Any>) -> Result<f64, Any> {
     let (mut best, start) = (f64::INFINITY, Instant::now());
     f()?;
-    while start.elapsed().as_secs_f64() < seconds {
+    while best.is_infinite() || start.elapsed().as_secs_f64() < seconds {
         let at = Instant::now();
         f()?;
         best = best.min(at.elapsed().as_secs_f64() * 1e3);
@@ -41,10 +46,11 @@ fn by_candle(
     states: &[f32],
     seconds: f64,
 ) -> Result<f64, Any> {
+    let device = image.device().clone();
     let Config { classes, image_size: side, .. } = *network.config();
     let size = classes * side * side;
     let masks = states.len() / size;
-    let n = rayon::current_num_threads().clamp(1, masks);
+    let n = if device.is_cpu() { rayon::current_num_threads().clamp(1, masks) } else { 1 };
     let condition = network.condition(image)?.detach();
     let context = network.step_context(&[500])?.detach();
     let parts = (0..n)
@@ -57,7 +63,7 @@ fn by_candle(
         let outputs = parts.par_iter().map(|(range, condition)| {
             let own = &states[range.start * size..range.end * size];
             let shape = (range.len(), classes, side, side);
-            let x = Tensor::from_slice(own, shape, &Device::Cpu)?;
+            let x = Tensor::from_slice(own, shape, &device)?;
             network.denoise(&x, condition, &context)?.flatten_all()?.to_vec1::<f32>()
         });
         let outputs = outputs.collect::<Result<Vec<_>, candle_core::Error>>()?;
@@ -79,13 +85,19 @@ fn main() -> Result<(), Any> {
         Some("paper") => Preset::Paper,
         _ => Preset::Desk,
     };
-    let config = Config::preset(preset, 3, 2);
+    let mut config = Config::preset(preset, 3, 2);
+    if let Some(side) = after("--side") {
+        config.image_size = side.parse()?;
+    }
+    let ways = after("--ways").unwrap_or_else(|| "candle,cpu".to_owned());
+    let wanted = |way: &str| ways.split(',').any(|w| w == way);
     let init = SeededInit::new(1);
     let vb = || VarBuilder::from_backend(Box::new(init.clone()), DType::F32, Device::Cpu);
     MedSegDiff::new(&config, &vb())?;
     // Plain tensors, as weights of a file are: variables would record a graph.
-    let weights = init.vars().into_iter().map(|(n, v)| (n, v.as_tensor().detach())).collect();
-    let vb = VarBuilder::from_tensors(weights, DType::F32, &Device::Cpu);
+    let weights: HashMap<String, Tensor> =
+        init.vars().into_iter().map(|(n, v)| (n, v.as_tensor().detach())).collect();
+    let vb = VarBuilder::from_tensors(weights.clone(), DType::F32, &Device::Cpu);
     let network = MedSegDiff::new(&config, &vb)?;
     let setup = Setup {
         network: config.clone(),
@@ -98,11 +110,27 @@ fn main() -> Result<(), Any> {
             _ => Err("expected a network of slices".into()),
         }
     };
-    let gpu = match arguments.iter().any(|a| a == "--gpu") {
-        true => Some(Arc::new(Gpu::open(Options::default())?)),
+    let mut options = Options::default();
+    if let Some(other) = after("--shader") {
+        let (name, file) = other.split_once('=').ok_or("expected NAME=FILE")?;
+        options.sources.push((name.to_owned().leak(), std::fs::read_to_string(file)?));
+    }
+    let gpu = match wanted("gpu") {
+        true => Some(Arc::new(Gpu::open(options)?)),
         false => None,
     };
-    let plan = Plan::new(&Schedule::training(ScheduleKind::Cosine), 4)?;
+    let cuda = match wanted("cuda") {
+        true => {
+            let device = Device::new_cuda(0)?;
+            let there = |(n, t): (String, Tensor)| Ok((n, t.to_device(&device)?));
+            let weights = weights.into_iter().map(there).collect::<Result<_, candle_core::Error>>();
+            let vb = VarBuilder::from_tensors(weights?, DType::F32, &device);
+            Some((MedSegDiff::new(&config, &vb)?, device))
+        }
+        false => None,
+    };
+    let steps = after("--steps").map_or(Ok(4), |s| s.parse())?;
+    let plan = Plan::new(&Schedule::training(ScheduleKind::Cosine), steps)?;
     let json = arguments.iter().any(|a| a == "--json");
     let mut rows = Vec::new();
     for batch in batches.split(',').map(str::parse::<usize>) {
@@ -112,16 +140,29 @@ fn main() -> Result<(), Any> {
         let states: Vec<f32> =
             (0..batch * 2 * side * side).map(|i| (i % 89) as f32 / 44.5 - 1.0).collect();
         let picture = Tensor::from_slice(&image, (1, 3, side, side), &Device::Cpu)?;
-        let candle = by_candle(&network, &picture, &states, seconds)?;
-        let mut look = build()?.look(&image)?;
-        let denoiser = look.denoiser().ok_or("it does not sample")?;
-        let ours = best(seconds, || {
-            std::hint::black_box(denoiser.estimate(&states, 500, 0.5)?);
-            Ok(())
-        })?;
         let gflop = config.gflop_per_step() * batch as f64;
-        rows.push((batch, "candle".to_owned(), candle, gflop));
-        rows.push((batch, "plan, CPU".to_owned(), ours, gflop));
+        let mut row = |way: String, ms: f64| rows.push((batch, way, ms, gflop));
+        if arguments.iter().any(|a| a == "--each") {
+            let gpu = gpu.as_ref().ok_or("--each is of --ways gpu")?;
+            each::print(&**gpu, &*network.plan(batch)?, seconds)?;
+            continue;
+        }
+        if wanted("candle") {
+            row("candle".to_owned(), by_candle(&network, &picture, &states, seconds)?);
+        }
+        if let Some((network, device)) = &cuda {
+            let picture = picture.to_device(device)?;
+            row("candle, CUDA".to_owned(), by_candle(network, &picture, &states, seconds)?);
+        }
+        if wanted("cpu") {
+            let mut look = build()?.look(&image)?;
+            let denoiser = look.denoiser().ok_or("it does not sample")?;
+            let ours = best(seconds, || {
+                std::hint::black_box(denoiser.estimate(&states, 500, 0.5)?);
+                Ok(())
+            })?;
+            row("plan, CPU".to_owned(), ours);
+        }
         if let Some(gpu) = &gpu {
             let mut there = build()?;
             let processor: Arc<dyn sfumato::plan::Processor> = gpu.clone();
@@ -139,7 +180,7 @@ fn main() -> Result<(), Any> {
             })?;
             let step = all / plan.steps() as f64;
             let name = sfumato::plan::Processor::name(&**gpu);
-            rows.push((batch, format!("plan, {name}"), step, gflop));
+            row(format!("plan, {name}, of {steps} steps"), step);
         }
     }
     if json {

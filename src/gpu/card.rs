@@ -28,8 +28,12 @@ impl First {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A lost device is the cause of whatever else was said of its parts.
     fn set(&self, fault: Fault) {
-        self.known().get_or_insert(fault);
+        let mut known = self.known();
+        if matches!((&*known, &fault), (None, _) | (Some(Fault::Other(_)), Fault::Lost(_))) {
+            *known = Some(fault);
+        }
     }
 }
 
@@ -73,17 +77,25 @@ impl Card {
     /// # Errors
     /// What went wrong since the device was opened.
     pub(super) fn check(&self) -> Result<(), Fault> {
+        let known = self.fault.known().clone();
+        // Of a lost device its parts may say first that they are invalid: it tells when it is asked.
+        if let Some(Fault::Other(_)) = known
+            && let Err(e) = self.device.poll(wgpu::PollType::Poll)
+        {
+            self.fail(&Fault::Lost(line(&e)));
+        }
         self.fault.known().clone().map_or(Ok(()), Err)
     }
 
     /// # Errors
     /// As [`Self::check`], of a program that was just made.
     pub(super) fn check_program(&self, name: &str) -> Result<(), Fault> {
-        let mut known = self.fault.known();
-        if let Some(Fault::Other(why)) = &*known {
-            *known = Some(Fault::Shader(format!("{name}: {why}")));
-        }
-        known.clone().map_or(Ok(()), Err)
+        let Err(Fault::Other(why)) = self.check() else {
+            return self.check();
+        };
+        let fault = Fault::Shader(format!("{name}: {why}"));
+        *self.fault.known() = Some(fault.clone());
+        Err(fault)
     }
 
     /// A buffer of so many bytes.

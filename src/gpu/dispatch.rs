@@ -5,6 +5,9 @@ use crate::plan::{Buffer, FILTER_OPEN, Fault, NORM_EPS, Op, Sets, Source, Weight
 
 /// Most workgroups along one axis (WebGPU's least limit).
 const MOST: usize = 65_535;
+/// Values of a set that is normalised by one workgroup, and most workgroups of one.
+const CHUNK: usize = 4096;
+const CHUNKS: usize = 32;
 /// Floating-point operations of one call: below 50 ms on a card of 0.2 TFLOP/s.
 const CALL_FLOP: f64 = 8e9;
 
@@ -13,6 +16,8 @@ const CALL_FLOP: f64 = 8e9;
 pub(super) enum Bound {
     Buffer(Buffer),
     Weight(WeightId),
+    /// So many values that one call leaves to the next.
+    Scratch(usize),
 }
 
 /// One call.
@@ -47,6 +52,28 @@ fn flags(of: [bool; 3]) -> usize {
     of.iter().enumerate().map(|(i, &set)| usize::from(set) << i).sum()
 }
 
+/// Numbers and workgroups of the calls of a convolution: channels in and out and places of the output,
+/// sizes of input and output, kernel, stride, padding and dilation.
+fn convolution(
+    [ci, co, places]: [usize; 3],
+    sizes: [[usize; 3]; 2],
+    steps: [[usize; 3]; 4],
+    set: usize,
+) -> impl Iterator<Item = (Vec<usize>, [u32; 3])> {
+    let tiles = places.div_ceil(64);
+    let taps: usize = steps[0].iter().product();
+    let flop = 2.0 * (64 * ci * co * taps) as f64;
+    let together = ((CALL_FLOP / flop) as usize).clamp(1, MOST);
+    (0..tiles).step_by(together).map(move |first| {
+        let mut numbers = vec![ci, co, places, first];
+        for (i, triple) in sizes.into_iter().chain(steps).enumerate() {
+            numbers.extend(triple);
+            numbers.push(if i == 0 { set } else { 0 });
+        }
+        (numbers, [together.min(tiles - first) as u32, co.div_ceil(32) as u32, 1])
+    })
+}
+
 /// The calls of an operation.
 ///
 /// # Errors
@@ -61,7 +88,7 @@ pub(super) fn calls(op: &Op) -> Result<Vec<Call>, Fault> {
         for &(at, v) in reals {
             numbers[at] = v.to_bits();
         }
-        let program = (op.name(), None);
+        let program = Program::of(op.name());
         Ok::<Call, Fault>(Call { program, numbers, bound, groups })
     };
     let one = |numbers: &[usize], reals: &[(usize, f32)], bound: Vec<Bound>, groups| {
@@ -69,21 +96,45 @@ pub(super) fn calls(op: &Op) -> Result<Vec<Call>, Fault> {
     };
     match op {
         Op::Conv(o) => {
-            let ([_, ci, h, w], [co, k, stride, pad]) = (o.input, o.layer);
-            let [b, _, oh, ow] = o.output();
-            let pixels = b * oh * ow;
+            let ([b, ci, h, w], [co, k, stride, pad]) = (o.input, o.layer);
+            let [_, _, oh, ow] = o.output();
             let set = flags([o.bias.is_some(), o.add.is_some(), o.relu]);
             let bias = o.bias.unwrap_or(o.weight);
             let all = vec![B(o.x), W(o.weight), W(bias), B(o.add.unwrap_or(o.x)), B(o.y)];
-            let tiles = pixels.div_ceil(64);
-            let flop = op.work().flop / tiles as f64;
-            let together = ((CALL_FLOP / flop) as usize).clamp(1, MOST);
-            let part = |first: usize| {
-                let numbers = [ci, h, w, co, oh, ow, k, stride, pad, pixels, first, set];
-                let groups = [together.min(tiles - first) as u32, co.div_ceil(32) as u32, 1];
-                call(&numbers, &[], all.clone(), groups)
-            };
-            (0..tiles).step_by(together).map(part).collect()
+            let steps = [[1, k, k], [1, stride, stride], [0, pad, pad], [1; 3]];
+            convolution([ci, co, b * oh * ow], [[1, h, w], [1, oh, ow]], steps, set)
+                .map(|(numbers, groups)| call(&numbers, &[], all.clone(), groups))
+                .collect()
+        }
+        Op::VolumeConv(o) => {
+            let [ci, co] = o.channels;
+            let set =
+                flags([o.bias.is_some(), false, o.relu]) | usize::from(o.transposed.is_some()) << 3;
+            let all = vec![B(o.x), W(o.weight), W(o.bias.unwrap_or(o.weight)), B(o.x), B(o.y)];
+            let steps = [o.kernel, o.steps.stride, o.steps.pad, o.steps.dilation];
+            let places = o.output.iter().product();
+            convolution([ci, co, places], [o.input, o.output], steps, set)
+                .map(|(numbers, groups)| {
+                    let mut call = call(&numbers, &[], all.clone(), groups)?;
+                    call.program = Program::of("conv");
+                    Ok(call)
+                })
+                .collect()
+        }
+        Op::VolumePool(o) => {
+            let total = o.channels * o.output.iter().product::<usize>();
+            let mut numbers = Vec::new();
+            for (triple, last) in
+                [(o.input, total), (o.output, 0), (o.kernel, 0), (o.stride, 0), (o.pad, 0)]
+            {
+                numbers.extend(triple);
+                numbers.push(last);
+            }
+            one(&numbers, &[], vec![B(o.x), B(o.y)], each(total, 256))
+        }
+        Op::Add(o) => {
+            let all = vec![B(o.x), B(o.add), B(o.y)];
+            one(&[o.len, usize::from(o.relu), 0, 0], &[], all, each(o.len, 256))
         }
         Op::Norm(o) => {
             let (sets, set_channels, run) = match o.sets {
@@ -93,9 +144,19 @@ pub(super) fn calls(op: &Op) -> Result<Vec<Call>, Fault> {
             let (modulation, start) = o.modulation.unwrap_or((o.x, 0));
             let set = flags([o.modulation.is_some(), o.silu, o.relu]);
             let total = o.batch * sets;
-            let numbers = [sets, set_channels, run, o.channels, start, set, total, 0];
-            let all = vec![B(o.x), W(o.gamma), W(o.beta), B(modulation), B(o.y)];
-            one(&numbers, &[(7, NORM_EPS as f32)], all, spread(total))
+            let chunks = (set_channels * run).div_ceil(CHUNK).clamp(1, CHUNKS);
+            let numbers =
+                [sets, set_channels, run, o.channels, start, set, total, 0, chunks, 0, 0, 0];
+            let eps = [(7, NORM_EPS as f32)];
+            let (groups, between) = (spread(total * chunks), Bound::Scratch(2 * total * chunks));
+            let all = vec![B(o.x), between, W(o.gamma), W(o.beta), B(modulation), B(o.y)];
+            let mut calls = one(&numbers, &eps, all, groups)?;
+            if chunks > 1 {
+                let mut first = call(&numbers, &eps, vec![B(o.x), between], groups)?;
+                first.program.entry = "moments";
+                calls.insert(0, first);
+            }
+            Ok(calls)
         }
         Op::Product(o) => {
             let [batch, m, n, k] = o.sizes;
@@ -149,7 +210,7 @@ pub(super) fn calls(op: &Op) -> Result<Vec<Call>, Fault> {
             let reals = [(4, FILTER_OPEN), (5, NORM_EPS as f32)];
             let all = vec![W(o.weights), B(o.modulation.0), B(o.y)];
             let mut calls = one(&numbers, &reals, all, each(o.grid.pow(4), 64))?;
-            calls.iter_mut().for_each(|call| call.program.1 = Some(o.width));
+            calls.iter_mut().for_each(|call| call.program.width = Some(o.width));
             Ok(calls)
         }
         Op::Spectrum(o) => {

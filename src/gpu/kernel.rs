@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Name and text of every program.
-const SOURCES: [(&str, &str); 12] = [
+const SOURCES: [(&str, &str); 14] = [
+    ("add", include_str!("../../shaders/compute/add.wgsl")),
     ("conv", include_str!("../../shaders/compute/conv.wgsl")),
     ("filter", include_str!("../../shaders/compute/filter.wgsl")),
     ("gate", include_str!("../../shaders/compute/gate.wgsl")),
@@ -20,10 +21,22 @@ const SOURCES: [(&str, &str); 12] = [
     ("softmax", include_str!("../../shaders/compute/softmax.wgsl")),
     ("spectrum", include_str!("../../shaders/compute/spectrum.wgsl")),
     ("turn", include_str!("../../shaders/compute/turn.wgsl")),
+    ("volume_pool", include_str!("../../shaders/compute/volume_pool.wgsl")),
 ];
 
-/// A program, and a number that its text is made with.
-pub(super) type Program = (&'static str, Option<usize>);
+/// A program: its text, where it starts, and a number that the text is made with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Program {
+    pub(super) name: &'static str,
+    pub(super) entry: &'static str,
+    pub(super) width: Option<usize>,
+}
+
+impl Program {
+    pub(super) fn of(name: &'static str) -> Self {
+        Self { name, entry: "main", width: None }
+    }
+}
 
 pub(super) struct Kernels {
     sources: HashMap<&'static str, String>,
@@ -50,7 +63,7 @@ impl Kernels {
         if let Some(known) = made.get(&program) {
             return Ok(known.clone());
         }
-        let (name, width) = program;
+        let Program { name, entry, width } = program;
         let Some(text) = self.sources.get(name) else {
             return Err(Fault::Shader(format!("{name}: there is no such program")));
         };
@@ -60,16 +73,25 @@ impl Kernels {
             }
             None => text.clone(),
         };
-        let module = card.device.create_shader_module(wgpu::ShaderModuleDescriptor {
+        let described = wgpu::ShaderModuleDescriptor {
             label: Some(name),
             source: wgpu::ShaderSource::Wgsl(text.into()),
-        });
+        };
+        // Loops that count whether they end are not unrolled: sums then lie in memory.
+        let checks = wgpu::ShaderRuntimeChecks {
+            force_loop_bounding: false,
+            int_div_checks: false,
+            ..wgpu::ShaderRuntimeChecks::checked()
+        };
+        // SAFETY: all loops of the programs run up to a number of the uniform or a constant, all divisors are
+        // sizes, which are not 0; buffers are still checked.
+        let module = unsafe { card.device.create_shader_module_trusted(described, checks) };
         card.check_program(name)?;
         let pipeline = card.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
             label: Some(name),
             layout: None,
             module: &module,
-            entry_point: Some("main"),
+            entry_point: Some(entry),
             compilation_options: wgpu::PipelineCompilationOptions::default(),
             cache: None,
         });

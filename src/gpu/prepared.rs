@@ -66,6 +66,9 @@ impl Room {
         let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
         let numbers = card.buffer(bytes.len() as u64, usage)?;
         card.queue.write_buffer(&numbers, 0, &bytes);
+        let scratch = |bound: &Bound| if let Bound::Scratch(n) = bound { *n } else { 0 };
+        let most = all.iter().flat_map(|(call, _)| &call.bound).map(scratch).max();
+        let scratch = card.buffer(4 * most.unwrap_or(0) as u64, wgpu::BufferUsages::STORAGE)?;
         let mut steps = Vec::with_capacity(all.len());
         for ((call, flop), at) in all.iter().zip(at) {
             let pipeline = kernels.get(&card, call.program)?;
@@ -77,6 +80,7 @@ impl Room {
             let resource = |bound: &Bound| match *bound {
                 Bound::Buffer(b) => buffers[b.0].as_entire_buffer_binding(),
                 Bound::Weight(w) => weights.get(w),
+                Bound::Scratch(_) => scratch.as_entire_buffer_binding(),
             };
             let entries = std::iter::once(uniform).chain(call.bound.iter().map(resource));
             let entries: Vec<wgpu::BindGroupEntry<'_>> = entries
@@ -87,11 +91,11 @@ impl Room {
                 })
                 .collect();
             let bound = card.device.create_bind_group(&wgpu::BindGroupDescriptor {
-                label: Some(call.program.0),
+                label: Some(call.program.name),
                 layout: &pipeline.get_bind_group_layout(0),
                 entries: &entries,
             });
-            card.check_program(call.program.0)?;
+            card.check_program(call.program.name)?;
             steps.push(Step { pipeline, bound, groups: call.groups, flop: *flop });
         }
         let sections = plan.sections.iter().map(|r| starts[r.start]..starts[r.end]).collect();

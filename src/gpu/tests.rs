@@ -1,10 +1,11 @@
 //! Every program against its twin on the CPU, on software Vulkan; and what faults become.
 
 use super::*;
-use crate::nn::Strided;
+use crate::nn::{Steps, Strided};
 use crate::plan::{
     Bias, Buffer, Conv, Cpu, Filter, Gate, Matrix, Norm, Op, Place, Plan, Pool, Processor, Product,
-    Recorder, Sample, Sets, Shuffle, Softmax, Source, Spectrum, Turn, Use, WeightId,
+    Recorder, Sample, Sets, Shuffle, Softmax, Source, Spectrum, Turn, Use, VolumeLayer,
+    VolumeValue, WeightId,
 };
 use std::sync::{Arc, OnceLock};
 
@@ -114,9 +115,62 @@ fn gpu_equals_cpu_conv() {
 }
 
 #[test]
+fn gpu_equals_cpu_volumes() {
+    let cubic = |pad: usize| Steps { stride: [1; 3], pad: [pad; 3], dilation: [1; 3] };
+    let cases = [
+        ([3, 40], [5, 6, 7], [3; 3], cubic(1), None),
+        ([1, 16], [9, 8, 11], [7; 3], Steps { stride: [2; 3], ..cubic(3) }, None),
+        (
+            [9, 5],
+            [4, 9, 8],
+            [1, 3, 3],
+            Steps { pad: [0, 2, 2], dilation: [1, 2, 2], ..cubic(0) },
+            None,
+        ),
+        ([6, 7], [5, 4, 6], [1; 3], Steps { stride: [1, 2, 2], ..cubic(0) }, None),
+        ([6, 5], [3, 4, 5], [3; 3], Steps { stride: [2; 3], ..cubic(1) }, Some([1; 3])),
+        ([4, 9], [3, 5, 2], [3; 3], Steps { stride: [1, 2, 2], ..cubic(1) }, Some([0, 1, 1])),
+        ([5, 3], [2, 3, 4], [2; 3], Steps { stride: [2; 3], ..cubic(0) }, Some([0; 3])),
+    ];
+    for (i, (channels, size, kernel, steps, transposed)) in cases.into_iter().enumerate() {
+        let mut b = Bench::default();
+        let [ci, co] = channels;
+        let sides = if transposed.is_some() { [ci, co] } else { [co, ci] };
+        let shape: Vec<usize> = sides.into_iter().chain(kernel).collect();
+        let weight = crate::plan::tensor(&numbers(shape.iter().product(), 77), &shape);
+        let bias = crate::plan::tensor(&numbers(co, 78), &[co]);
+        let layer =
+            VolumeLayer { weight: &weight, bias: (i % 2 == 0).then_some(&bias), steps, transposed };
+        let buffer = b.input(ci * size.iter().product::<usize>());
+        let x = VolumeValue { buffer, channels: ci, size };
+        let y = b.r.volume_conv(layer, x, None, i % 3 == 0).unwrap();
+        b.outputs.push((y.buffer, y.len()));
+        b.compare(&format!("volume {channels:?} {size:?} {kernel:?} {steps:?}"));
+    }
+    for (kernel, stride, pad) in [
+        ([3; 3], [2; 3], [1; 3]),
+        ([1, 3, 3], [1, 2, 2], [0, 1, 1]),
+        ([2, 1, 1], [2, 1, 1], [0; 3]),
+    ] {
+        let mut b = Bench::default();
+        let (channels, size) = (3, [6, 7, 5]);
+        let buffer = b.input(channels * 6 * 7 * 5);
+        let x = VolumeValue { buffer, channels, size };
+        let pooled = b.r.volume_pool(x, kernel, stride, pad).unwrap();
+        let other = VolumeValue { buffer: b.input(pooled.len()), ..pooled };
+        for relu in [false, true] {
+            let y = b.r.add(pooled, other, relu).unwrap();
+            b.outputs.push((y.buffer, y.len()));
+        }
+        b.compare(&format!("pool {kernel:?} {stride:?} {pad:?}"));
+    }
+}
+
+#[test]
 fn gpu_equals_cpu_norm() {
     for (sets, batch, channels, modulated, silu) in [
         (Sets::Groups { groups: 8, run: 64 * 64 }, 2, 24, true, true),
+        (Sets::Groups { groups: 2, run: 211 * 207 }, 1, 6, false, true),
         (Sets::Groups { groups: 3, run: 35 }, 3, 9, false, true),
         (Sets::Groups { groups: 12, run: 7 }, 1, 12, false, false),
         (Sets::Rows, 130, 96, false, false),

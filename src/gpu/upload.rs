@@ -30,17 +30,21 @@ impl Uploaded {
     }
 }
 
-/// As the programs read it: kernels of convolutions as `[k·k, ci, co]`, channels filled up to a
-/// multiple of four.
+/// As the programs read it: kernels of convolutions as `[taps, ci, co]`, channels filled up to a multiple
+/// of four.
 fn packed(weight: &Weight) -> Result<Vec<f32>, Fault> {
     let values = weight.values().map_err(|e| Fault::Other(e.to_string()))?;
-    let (Use::Conv { .. }, &[co, ci, kh, kw]) = (weight.role, weight.shape()) else {
-        return Ok(values);
+    let (first, second, taps, transposed) = match (weight.role, weight.shape()) {
+        (Use::Conv { .. }, &[co, ci, kh, kw]) => (co, ci, kh * kw, false),
+        (Use::Volume { transposed }, &[a, b, kd, kh, kw]) => (a, b, kd * kh * kw, transposed),
+        _ => return Ok(values),
     };
-    let (taps, width) = (kh * kw, co.next_multiple_of(4));
+    let (ci, co) = if transposed { (first, second) } else { (second, first) };
+    let width = co.next_multiple_of(4);
     let mut out = vec![0.0; taps * ci * width];
     for (i, &v) in values.iter().enumerate() {
-        let (o, c, tap) = (i / (ci * taps), i / taps % ci, i % taps);
+        let (a, b, tap) = (i / (second * taps), i / taps % second, i % taps);
+        let (c, o) = if transposed { (a, b) } else { (b, a) };
         out[(tap * ci + c) * width + o] = v;
     }
     Ok(out)

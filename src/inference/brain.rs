@@ -7,8 +7,10 @@ use super::objects::{fill_holes, keep_largest};
 use super::whole_volume::{enough_slices, volume_size};
 use super::{Agenda, Estimates, InferenceError, ModelInput, Prepared, Request, Segmenter, Sink};
 use crate::models::VolumeNetwork;
+use crate::plan::Processor;
 use crate::volume::Notice;
 use std::ops::{ControlFlow, Range};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// A plane belongs to the box where more of it than that is brain.
@@ -144,6 +146,10 @@ fn plane(mask: &[bool], part: &[Range<usize>; 3], [nx, ny]: [usize; 2], z: usize
 }
 
 impl Segmenter for BrainExtraction {
+    fn run_on(&mut self, processor: &Arc<dyn Processor>) -> bool {
+        self.passes.iter_mut().all(|network| network.run_on(processor))
+    }
+
     fn plan(&self, request: &Request<'_>) -> Result<Agenda, InferenceError> {
         enough_slices(request.prepared)?;
         let mut agenda = Agenda::of_volume(request.prepared.slices(), 2);

@@ -4,8 +4,10 @@
 
 use super::{Agenda, Estimates, InferenceError, ModelInput, Prepared, Request, Segmenter, Sink};
 use crate::models::{VolumeLook, VolumeNetwork};
+use crate::plan::Processor;
 use crate::volume::Notice;
 use std::ops::{ControlFlow, Range};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Memory that a pass may take.
@@ -258,6 +260,10 @@ impl WholeVolume {
 }
 
 impl Segmenter for WholeVolume {
+    fn run_on(&mut self, processor: &Arc<dyn Processor>) -> bool {
+        self.network.run_on(processor)
+    }
+
     fn plan(&self, request: &Request<'_>) -> Result<Agenda, InferenceError> {
         enough_slices(request.prepared)?;
         let windows = Windows::of(&*self.network, volume_size(request.prepared), self.most);

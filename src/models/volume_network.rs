@@ -1,7 +1,9 @@
 //! What the rooms above know of a network of whole volumes, and of a network of any kind.
 
 use super::{SliceNetwork, ViewNetwork};
+use crate::plan::Processor;
 use candle_core::Result;
+use std::sync::Arc;
 
 /// A network that sees a volume as one. It draws at once: there is nothing random in it.
 pub trait VolumeNetwork: Send {
@@ -12,6 +14,11 @@ pub trait VolumeNetwork: Send {
     /// norm is over must be of volumes like those of the training.
     fn window(&self) -> Option<[usize; 3]> {
         None
+    }
+
+    /// Has it run its plans there from now on; `false` of one that has none.
+    fn run_on(&mut self, _processor: &Arc<dyn Processor>) -> bool {
+        false
     }
 
     /// Memory that a pass takes, bytes per voxel.

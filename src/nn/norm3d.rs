@@ -71,6 +71,22 @@ impl Norm3d {
         }))
     }
 
+    /// Scale and shift `[1, C, 1, 1, 1]` of one whose statistics are known.
+    pub fn fixed(&self) -> Option<(&Tensor, &Tensor)> {
+        match &self.0 {
+            Kind::Fixed { scale, shift } => Some((scale, shift)),
+            Kind::Groups { .. } => None,
+        }
+    }
+
+    /// Scale and shift `[1, C]` and the number of groups of one whose statistics are the volume's own.
+    pub fn groups(&self) -> Option<(&Tensor, &Tensor, usize)> {
+        match &self.0 {
+            Kind::Groups { gamma, beta, groups } => Some((gamma, beta, *groups)),
+            Kind::Fixed { .. } => None,
+        }
+    }
+
     /// `x` `[B, C, D, H, W]`, normalised.
     ///
     /// # Errors

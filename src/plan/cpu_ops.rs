@@ -1,6 +1,7 @@
 //! Each operation of a plan on the CPU.
 
 use super::FILTER_OPEN;
+use super::cpu_volumes;
 use super::op::{
     Buffer, COORDINATES, Conv, Filter, Gate, Norm, Op, Place, Pool, Product, Sample, Sets, Shuffle,
     Softmax, Source, Spectrum, Turn, frequency,
@@ -26,7 +27,7 @@ pub(super) fn pack(weight: &Weight) -> Result<Packed> {
             Packed::Conv(PackedConv::new(&values, [co, ci, kh, kw], stride, pad))
         }
         (Use::Conv { .. }, shape) => bail!("plan: the kernel of a convolution {shape:?}"),
-        (Use::Plain, _) => Packed::Plain(values),
+        (Use::Plain | Use::Volume { .. }, _) => Packed::Plain(values),
     })
 }
 
@@ -115,6 +116,16 @@ impl Prepare {
                 sample(o, memory);
                 Ok(())
             }
+            Op::VolumeConv(o) => {
+                let bias = o.bias.map(|id| plain(packed, id)).transpose()?;
+                let weight = plain(packed, o.weight)?;
+                into(o.y, &mut |m, y| cpu_volumes::conv(o, &m[o.x.0], weight, bias, y))
+            }
+            Op::VolumePool(o) => into(o.y, &mut |m, y| cpu_volumes::pool(o, &m[o.x.0], y)),
+            Op::Add(o) => into(o.y, &mut |m, y| {
+                cpu_volumes::add(o, &m[o.x.0], &m[o.add.0], y);
+                Ok(())
+            }),
         }
     }
 }

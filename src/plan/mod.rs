@@ -17,12 +17,14 @@
 
 mod cpu;
 mod cpu_ops;
+mod cpu_volumes;
 mod liveness;
 mod op;
 mod processor;
 mod recorder;
 #[cfg(test)]
 mod tests;
+mod volumes;
 mod weights;
 
 pub use cpu::Cpu;
@@ -32,6 +34,7 @@ pub use op::{
 };
 pub use processor::{Fault, Prepared, Processor};
 pub use recorder::{Heads, Plan, Recorder, Value};
+pub use volumes::{Add, VolumeConv, VolumeLayer, VolumePool, VolumeValue};
 #[cfg(test)]
 pub(crate) use weights::tensor;
 pub use weights::{Use, Weight, WeightId, Weights};

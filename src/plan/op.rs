@@ -1,6 +1,7 @@
 //! The operations of a plan. Values are `f32`, features `[b, c, h, w]`, matrices in rows; every
 //! operation writes all of its outputs, none of which is one of its inputs unless it says so.
 
+use super::volumes::{Add, VolumeConv, VolumePool};
 use super::weights::WeightId;
 use crate::nn::Strided;
 
@@ -22,6 +23,9 @@ pub enum Op {
     Spectrum(Spectrum),
     Softmax(Softmax),
     Sample(Sample),
+    VolumeConv(VolumeConv),
+    VolumePool(VolumePool),
+    Add(Add),
 }
 
 /// `y = relu(conv(x) + bias + add)`, the last three if wanted.
@@ -267,6 +271,9 @@ impl Op {
             Self::Spectrum(_) => "spectrum",
             Self::Softmax(_) => "softmax",
             Self::Sample(_) => "sample",
+            Self::VolumeConv(_) => "volume_conv",
+            Self::VolumePool(_) => "volume_pool",
+            Self::Add(_) => "add",
         }
     }
 
@@ -292,6 +299,11 @@ impl Op {
                 }
                 f(&mut o.c, true);
             }
+            Self::Add(o) => {
+                f(&mut o.x, false);
+                f(&mut o.add, false);
+                f(&mut o.y, true);
+            }
             Self::Gate(o) => {
                 f(&mut o.x, false);
                 f(&mut o.gate, false);
@@ -305,7 +317,9 @@ impl Op {
             Self::Place(Place { x, y, .. })
             | Self::Pool(Pool { x, y, .. })
             | Self::Shuffle(Shuffle { x, y, .. })
-            | Self::Softmax(Softmax { x, y, .. }) => {
+            | Self::Softmax(Softmax { x, y, .. })
+            | Self::VolumeConv(VolumeConv { x, y, .. })
+            | Self::VolumePool(VolumePool { x, y, .. }) => {
                 f(x, false);
                 f(y, true);
             }
@@ -367,6 +381,9 @@ impl Op {
             }
             Self::Softmax(o) => (4.0 * count(&[o.rows, o.n]), 2.0 * count(&[o.rows, o.n])),
             Self::Sample(o) => (8.0 * o.len as f64, 6.0 * o.len as f64),
+            Self::VolumeConv(o) => return o.work(),
+            Self::VolumePool(o) => return o.work(),
+            Self::Add(o) => (2.0 * o.len as f64, 3.0 * o.len as f64),
         };
         Work { flop, bytes: 4.0 * values }
     }

@@ -15,6 +15,8 @@ pub enum Use {
     Plain,
     /// The kernel `[co, ci, k, k]` of a convolution of this stride and padding.
     Conv { stride: usize, pad: usize },
+    /// The kernel `[co, ci, kd, kh, kw]` of a convolution of volumes; of a transposed one `[ci, co, ..]`.
+    Volume { transposed: bool },
 }
 
 #[derive(Clone, Debug)]

@@ -68,7 +68,7 @@ fn run_7_a_card_that_fails_leaves_the_run_to_the_cpu_and_the_window_lives() {
     w.set(|s| (s.members, s.steps) = (1, 3));
     lost.lose();
     let mut last = None;
-    for word in ["the graphics card failed", "memory", "driver"] {
+    for word in ["the graphics card stopped", "memory", "driver"] {
         w.click("Segment");
         w.until("the run ends", |a| {
             let shown = a.session.results().findings().map(|f| f.id);

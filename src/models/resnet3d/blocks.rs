@@ -5,6 +5,7 @@ use crate::nn::{
     Norm3d, NormKind, Steps, add_channel_bias, add_relu, conv3d, init_uniform_fan_in, max_pool3d,
     relu, softmax_last,
 };
+use crate::plan::{Recorder, VolumeLayer, VolumeValue};
 use candle_core::{Result, Tensor};
 use candle_nn::{Init, VarBuilder};
 
@@ -47,6 +48,12 @@ impl ConvNorm {
     pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let y = self.norm.forward(&conv3d(x, &self.weight, self.steps)?)?;
         if self.relu { relu(&y) } else { Ok(y) }
+    }
+
+    pub(super) fn record(&self, r: &mut Recorder, x: VolumeValue) -> Result<VolumeValue> {
+        let layer =
+            VolumeLayer { weight: &self.weight, bias: None, steps: self.steps, transposed: None };
+        r.volume_conv(layer, x, Some(&self.norm), self.relu)
     }
 }
 
@@ -155,6 +162,23 @@ impl Block {
             Some(attention) => attention.forward(&y),
             None => Ok(y),
         }
+    }
+
+    /// # Errors
+    /// If the block attends to all voxels: that is not recorded.
+    pub(super) fn record(&self, r: &mut Recorder, x: VolumeValue) -> Result<VolumeValue> {
+        if self.attention.is_some() {
+            candle_core::bail!("plan: attention over all voxels is not recorded");
+        }
+        let mut y = x;
+        for convolution in &self.convolutions {
+            y = convolution.record(r, y)?;
+        }
+        let round = match &self.shortcut {
+            Some(shortcut) => shortcut.record(r, x)?,
+            None => x,
+        };
+        r.add(y, round, true)
     }
 }
 

@@ -8,7 +8,8 @@ use crate::nn::{
     Norm3d, Steps, add_channel_bias, conv_transpose3d, conv3d, init_uniform_fan_in, relu,
     resize_linear3d,
 };
-use candle_core::{Result, Tensor};
+use crate::plan::{Recorder, VolumeLayer, VolumeValue};
+use candle_core::{Result, Tensor, bail};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
@@ -170,6 +171,24 @@ impl Network {
     }
 }
 
+impl Network {
+    /// [`Self::forward`] as a plan, of levels from the stem on.
+    ///
+    /// # Errors
+    /// If it is not LinkNet's, or a size is not a multiple of the strides.
+    pub(super) fn record(&self, r: &mut Recorder, levels: &[VolumeValue]) -> Result<VolumeValue> {
+        let (Self::LinkNet { ups, head }, Some(&last)) = (self, levels.last()) else {
+            bail!("plan: only LinkNet's decoder is recorded");
+        };
+        let mut x = last;
+        for (up, &skip) in ups.iter().zip(levels.iter().rev().skip(1)) {
+            let wide = up.record(r, x)?;
+            x = r.add(wide, skip, false)?;
+        }
+        head.record(r, x)
+    }
+}
+
 /// `x` without what lies beyond the size of `like`.
 fn cropped(x: &Tensor, like: &Tensor) -> Result<Tensor> {
     let mut x = x.clone();
@@ -209,6 +228,12 @@ impl Up {
         let x = self.enlarge.forward(&self.squeeze.forward(x)?)?;
         self.widen.forward(&relu(&self.norm.forward(&x)?)?)
     }
+
+    fn record(&self, r: &mut Recorder, x: VolumeValue) -> Result<VolumeValue> {
+        let x = self.squeeze.record(r, x)?;
+        let x = r.volume_conv(self.enlarge.layer(), x, Some(&self.norm), true)?;
+        self.widen.record(r, x)
+    }
 }
 
 /// From the first level to the volume: what the stem's stride and pool took is given back.
@@ -238,6 +263,12 @@ impl Head {
         let y = self.last.forward(&x)?;
         y.narrow(2, 0, d)?.narrow(3, 0, h)?.narrow(4, 0, w)
     }
+
+    fn record(&self, r: &mut Recorder, x: VolumeValue) -> Result<VolumeValue> {
+        let x = r.volume_conv(self.first.layer(), x, Some(&self.norms[0]), true)?;
+        let x = r.volume_conv(self.second.layer(), x, Some(&self.norms[1]), true)?;
+        r.volume_conv(self.last.layer(), x, None, false)
+    }
 }
 
 /// A convolution that keeps the size, with bias.
@@ -257,6 +288,15 @@ impl Biased {
 
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         add_channel_bias(&conv3d(x, &self.weight, Steps::same(self.kernel))?, &self.bias)
+    }
+
+    fn layer(&self) -> VolumeLayer<'_> {
+        VolumeLayer {
+            weight: &self.weight,
+            bias: Some(&self.bias),
+            steps: Steps::same(self.kernel),
+            transposed: None,
+        }
     }
 }
 
@@ -290,19 +330,34 @@ impl Transposed {
         Ok(Self { bias: Some(bias), ..Self::unbiased((from, to), kernel, stride, vb)? })
     }
 
-    /// An axis of n becomes n · stride.
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+    /// Padding, and how much longer than the least the output is: an axis of n becomes n · stride.
+    fn padding(&self) -> ([usize; 3], [usize; 3]) {
+        if self.kernel == self.stride {
+            return ([0; 3], [0; 3]);
+        }
         let pad = self.kernel.map(|k| k.saturating_sub(1) / 2);
         // Kernels of 3 need one more voxel at the end of strided axes, kernels as long as the stride
         // none.
-        let more =
-            std::array::from_fn(|a| (self.stride[a] + 2 * pad[a]).saturating_sub(self.kernel[a]));
-        let pad = if self.kernel == self.stride { [0; 3] } else { pad };
-        let more = if self.kernel == self.stride { [0; 3] } else { more };
+        let more = |a: usize| (self.stride[a] + 2 * pad[a]).saturating_sub(self.kernel[a]);
+        (pad, std::array::from_fn(more))
+    }
+
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let (pad, more) = self.padding();
         let y = conv_transpose3d(x, &self.weight, self.stride, pad, more)?;
         match &self.bias {
             Some(bias) => add_channel_bias(&y, bias),
             None => Ok(y),
+        }
+    }
+
+    fn layer(&self) -> VolumeLayer<'_> {
+        let (pad, more) = self.padding();
+        VolumeLayer {
+            weight: &self.weight,
+            bias: self.bias.as_ref(),
+            steps: Steps { stride: self.stride, pad, dilation: [1; 3] },
+            transposed: Some(more),
         }
     }
 }

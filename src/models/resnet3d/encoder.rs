@@ -3,6 +3,7 @@
 use super::blocks::{Block, ConvNorm, Plan};
 use super::config::{Blocks, Encoder};
 use crate::nn::{Steps, max_pool3d};
+use crate::plan::{Recorder, VolumeValue};
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
@@ -95,5 +96,29 @@ impl Network {
             outputs.push(x.clone());
         }
         Ok(Stages { stem, outputs })
+    }
+
+    /// The same as a plan: what [`Self::forward`] gives, stem first.
+    ///
+    /// # Errors
+    /// As there, and if a block cannot be recorded.
+    pub(super) fn record(&self, r: &mut Recorder, x: VolumeValue) -> Result<Vec<VolumeValue>> {
+        let config = &self.config;
+        let mut x = self.stem.record(r, x)?;
+        if config.with_pool1 {
+            let kernel = config.pool1_kernel;
+            x = r.volume_pool(x, kernel, config.stem_strides()[1], kernel.map(|k| k / 2))?;
+        }
+        let mut levels = vec![x];
+        for (i, blocks) in self.stages.iter().enumerate() {
+            for block in blocks {
+                x = block.record(r, x)?;
+            }
+            if i == 0 && config.with_pool2 {
+                x = r.volume_pool(x, [2, 1, 1], [2, 1, 1], [0; 3])?;
+            }
+            levels.push(x);
+        }
+        Ok(levels)
     }
 }

@@ -8,6 +8,7 @@ pub mod deepbet;
 mod encoder;
 mod network;
 mod presets;
+mod recorded;
 #[cfg(test)]
 mod tests;
 

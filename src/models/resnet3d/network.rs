@@ -1,11 +1,14 @@
 //! Encoder and decoder as one network of volumes.
 
+use super::recorded::Plans;
 use super::{Decoder, Encoder, decoder, encoder};
 use crate::models::{Shape, VolumeLook, VolumeNetwork};
-use candle_core::{D, Device, Result, Tensor};
+use crate::plan::{Processor, Recorder, VolumeValue};
+use candle_core::{D, Device, Result, Tensor, bail};
 use candle_nn::VarBuilder;
 use candle_nn::ops::softmax;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Everything that fixes a network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,6 +23,10 @@ pub struct Config {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<[usize; 3]>,
 }
+
+/// The level, from the stem on, that tells what kind of picture a volume is: deep enough to tell tissues
+/// apart, shallow enough to have planes.
+const TELLING: usize = 2;
 
 /// Side of the volume for which memory and work are told, voxels.
 const TOLD: usize = 64;
@@ -105,6 +112,7 @@ impl Config {
             bytes: self.bytes_per_voxel(),
             channels: self.encoder.in_channels,
             device: vb.device().clone(),
+            plans: Plans::default(),
         })
     }
 }
@@ -118,6 +126,7 @@ pub(crate) struct ResNet3d {
     bytes: usize,
     channels: usize,
     device: Device,
+    plans: Plans,
 }
 
 impl ResNet3d {
@@ -126,6 +135,43 @@ impl ResNet3d {
     pub(crate) fn logits(&self, x: &Tensor) -> Result<Tensor> {
         let (_, _, d, h, w) = x.dims5()?;
         self.decoder.forward(&self.encoder.forward(x)?, [d, h, w])
+    }
+
+    pub(super) fn channels(&self) -> usize {
+        self.channels
+    }
+
+    /// Of a volume that has two voxels at the last level.
+    pub(super) fn least_size(&self) -> [usize; 3] {
+        self.stride.map(|s| 2 * s)
+    }
+
+    /// As a plan: the logits, and the level that tells what kind of picture a volume is.
+    ///
+    /// # Errors
+    /// If a part of it is not recorded.
+    pub(super) fn record(&self, r: &mut Recorder, x: VolumeValue) -> Result<[VolumeValue; 2]> {
+        let levels = self.encoder.record(r, x)?;
+        let logits = self.decoder.record(r, &levels)?;
+        match levels.get(TELLING).or(levels.first()) {
+            Some(&level) if logits.size == x.size => Ok([logits, level]),
+            _ => bail!("plan: {:?} of a volume {:?}", logits.size, x.size),
+        }
+    }
+
+    /// Logits and the level that tells the kind of picture.
+    fn pass(&self, volume: &[f32], size: [usize; 3]) -> Result<[Tensor; 2]> {
+        if let Some(found) = self.plans.run(self, volume, size)? {
+            return Ok(found);
+        }
+        let stages = self.encoder.forward(&self.tensor(volume, size)?.to_device(&self.device)?)?;
+        let logits = self.decoder.forward(&stages, size)?;
+        let level = stages.outputs.get(TELLING - 1).unwrap_or(&stages.stem);
+        Ok([logits, level.clone()])
+    }
+
+    fn tensor(&self, volume: &[f32], [d, h, w]: [usize; 3]) -> Result<Tensor> {
+        Tensor::from_slice(volume, vec![1, self.channels, d, h, w], &Device::Cpu)
     }
 }
 
@@ -146,17 +192,20 @@ impl VolumeNetwork for ResNet3d {
         Ok(self.look(volume, size)?.probability)
     }
 
-    fn look(&self, volume: &[f32], size @ [d, h, w]: [usize; 3]) -> Result<VolumeLook> {
-        let shape = vec![1, self.channels, d, h, w];
-        let x = Tensor::from_slice(volume, shape, &Device::Cpu)?.to_device(&self.device)?;
-        let stages = self.encoder.forward(&x)?;
-        let logits = self.decoder.forward(&stages, size)?.flatten_from(2)?.squeeze(0)?;
+    fn look(&self, volume: &[f32], size: [usize; 3]) -> Result<VolumeLook> {
+        let [logits, level] = self.pass(volume, size)?;
+        let logits = logits.flatten_from(2)?.squeeze(0)?;
         let all = softmax(&logits.t()?.contiguous()?, D::Minus1)?.t()?;
         let classes = all.narrow(0, 1, all.dim(0)? - 1)?;
         let probability = classes.contiguous()?.flatten_all()?.to_vec1()?;
-        // Deep enough to tell tissues apart, shallow enough to have planes.
-        let level = stages.outputs.get(1).unwrap_or(&stages.stem);
-        Ok(VolumeLook { probability, features: features(&x, level)? })
+        Ok(VolumeLook { probability, features: features(&self.tensor(volume, size)?, &level)? })
+    }
+
+    fn run_on(&mut self, processor: &Arc<dyn Processor>) -> bool {
+        let mut plans = std::mem::take(&mut self.plans);
+        let runs = plans.run_on(self, processor);
+        self.plans = plans;
+        runs
     }
 }
 
