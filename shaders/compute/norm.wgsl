@@ -1,7 +1,7 @@
 // Normalisation of sets, fused with an affine map, a modulation and an activation. A set is cut into
 // chunks, each a workgroup's: `moments` leaves the sum and the squared distance from its mean of every
 // chunk, from which `main` has those of the set (Chan, Golub & LeVeque 1983). A set of one chunk needs no
-// `moments`.
+// `moments`. `rows` is for many short sets: eight to a workgroup.
 
 struct Sizes {
     sets: u32, // per sample
@@ -123,21 +123,67 @@ fn main(
         channel = own_set % s.sets * s.set_channels;
     }
     for (var i = at.x + thread; i < at.y; i += THREADS) {
-        let c = channel + (i - start) / s.run;
-        var scale = gamma[c];
-        var shift = beta[c];
-        if (s.flags & 1u) != 0u {
-            let by = 1.0 + modulation[s.modulation + c];
-            scale *= by;
-            shift = shift * by + modulation[s.modulation + s.channels + c];
+        y[i] = finished((x[i] - mean) * r, channel + (i - start) / s.run);
+    }
+}
+
+// What becomes of a normalised value of a channel.
+fn finished(normalised: f32, c: u32) -> f32 {
+    var scale = gamma[c];
+    var shift = beta[c];
+    if (s.flags & 1u) != 0u {
+        let by = 1.0 + modulation[s.modulation + c];
+        scale *= by;
+        shift = shift * by + modulation[s.modulation + s.channels + c];
+    }
+    var v = normalised * scale + shift;
+    if (s.flags & 2u) != 0u {
+        v = v / (1.0 + exp(-v));
+    }
+    if (s.flags & 4u) != 0u {
+        v = max(v, 0.0);
+    }
+    return v;
+}
+
+const LANES = 32u;
+
+// The sum of the values of all threads of a row.
+fn row_sum(thread: u32, v: f32) -> f32 {
+    parts[thread] = v;
+    workgroupBarrier();
+    for (var half = LANES / 2u; half > 0u; half /= 2u) {
+        if thread % LANES < half {
+            parts[thread] += parts[thread + half];
         }
-        var v = (x[i] - mean) * r * scale + shift;
-        if (s.flags & 2u) != 0u {
-            v = v / (1.0 + exp(-v));
-        }
-        if (s.flags & 4u) != 0u {
-            v = max(v, 0.0);
-        }
-        y[i] = v;
+        workgroupBarrier();
+    }
+    let all = parts[thread / LANES * LANES];
+    workgroupBarrier();
+    return all;
+}
+
+@compute @workgroup_size(THREADS)
+fn rows(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) thread: u32,
+) {
+    let row = (group.x + group.y * groups.x) * (THREADS / LANES) + thread / LANES;
+    let start = row * s.channels;
+    let end = select(0u, s.channels, row < s.total);
+    var part = 0.0;
+    for (var i = thread % LANES; i < end; i += LANES) {
+        part += x[start + i];
+    }
+    let mean = row_sum(thread, part) / f32(s.channels);
+    part = 0.0;
+    for (var i = thread % LANES; i < end; i += LANES) {
+        let d = x[start + i] - mean;
+        part += d * d;
+    }
+    let r = 1.0 / sqrt(row_sum(thread, part) / f32(s.channels) + s.eps);
+    for (var i = thread % LANES; i < end; i += LANES) {
+        y[start + i] = finished((x[start + i] - mean) * r, i);
     }
 }

@@ -8,6 +8,8 @@ const MOST: usize = 65_535;
 /// Values of a set that is normalised by one workgroup, and most workgroups of one.
 const CHUNK: usize = 4096;
 const CHUNKS: usize = 32;
+/// Rows that are normalised by one workgroup.
+const ROWS: usize = 8;
 /// Floating-point operations of one call: below 50 ms on a card of 0.2 TFLOP/s.
 const CALL_FLOP: f64 = 8e9;
 
@@ -18,6 +20,8 @@ pub(super) enum Bound {
     Weight(WeightId),
     /// So many values that one call leaves to the next.
     Scratch(usize),
+    /// Nothing: the program does not look there.
+    Nothing,
 }
 
 /// One call.
@@ -148,9 +152,17 @@ pub(super) fn calls(op: &Op) -> Result<Vec<Call>, Fault> {
             let numbers =
                 [sets, set_channels, run, o.channels, start, set, total, 0, chunks, 0, 0, 0];
             let eps = [(7, NORM_EPS as f32)];
+            let all = |between: Bound| {
+                vec![B(o.x), between, W(o.gamma), W(o.beta), B(modulation), B(o.y)]
+            };
+            if o.sets == Sets::Rows {
+                let groups = spread(total.div_ceil(ROWS));
+                let mut calls = one(&numbers, &eps, all(Bound::Nothing), groups)?;
+                calls.iter_mut().for_each(|call| call.program.entry = "rows");
+                return Ok(calls);
+            }
             let (groups, between) = (spread(total * chunks), Bound::Scratch(2 * total * chunks));
-            let all = vec![B(o.x), between, W(o.gamma), W(o.beta), B(modulation), B(o.y)];
-            let mut calls = one(&numbers, &eps, all, groups)?;
+            let mut calls = one(&numbers, &eps, all(between), groups)?;
             if chunks > 1 {
                 let mut first = call(&numbers, &eps, vec![B(o.x), between], groups)?;
                 first.program.entry = "moments";

@@ -78,16 +78,17 @@ impl Room {
                 size: wgpu::BufferSize::new(4 * call.numbers.len() as u64),
             };
             let resource = |bound: &Bound| match *bound {
-                Bound::Buffer(b) => buffers[b.0].as_entire_buffer_binding(),
-                Bound::Weight(w) => weights.get(w),
-                Bound::Scratch(_) => scratch.as_entire_buffer_binding(),
+                Bound::Buffer(b) => Some(buffers[b.0].as_entire_buffer_binding()),
+                Bound::Weight(w) => Some(weights.get(w)),
+                Bound::Scratch(_) => Some(scratch.as_entire_buffer_binding()),
+                Bound::Nothing => None,
             };
-            let entries = std::iter::once(uniform).chain(call.bound.iter().map(resource));
-            let entries: Vec<wgpu::BindGroupEntry<'_>> = entries
+            let all = std::iter::once(Some(uniform)).chain(call.bound.iter().map(resource));
+            let entries: Vec<wgpu::BindGroupEntry<'_>> = all
                 .enumerate()
-                .map(|(i, bound)| wgpu::BindGroupEntry {
-                    binding: i as u32,
-                    resource: wgpu::BindingResource::Buffer(bound),
+                .filter_map(|(i, bound)| {
+                    let resource = wgpu::BindingResource::Buffer(bound?);
+                    Some(wgpu::BindGroupEntry { binding: i as u32, resource })
                 })
                 .collect();
             let bound = card.device.create_bind_group(&wgpu::BindGroupDescriptor {

@@ -22,6 +22,7 @@ mod rounds;
 mod segmenter;
 mod slices;
 mod steer;
+mod trial;
 mod whole_volume;
 mod worker;
 

@@ -1,5 +1,6 @@
 //! Where networks run: candle's device, or a graphics card that runs recorded plans.
 
+use super::trial::{Trial, trial};
 use super::{DeviceChoice, InferenceError};
 use crate::gpu::{Gpu, Options};
 use crate::plan::{Fault, Processor};
@@ -50,17 +51,53 @@ pub fn open_device(choice: DeviceChoice) -> Result<(Device, String), InferenceEr
     }
 }
 
+/// The graphics card, tried.
+fn card() -> Result<(Place, Trial), Fault> {
+    let gpu = Gpu::open(Options::default())?;
+    let tried = trial(&gpu)?;
+    Ok((Place::on(Arc::new(gpu)), tried))
+}
+
+/// A card is taken unasked only if it takes at most so much of the CPU's time: its answers must be fetched.
+const WORTH: f64 = 0.8;
+
 impl Place {
+    /// Of itself: candle's own graphics device where this program has one, else a graphics card if a trial shows
+    /// that it is faster, else the CPU.
+    ///
     /// # Errors
-    /// If this binary or machine has no such device.
+    /// If this binary or machine has no such device, or its results are not the CPU's.
     pub fn open(choice: DeviceChoice) -> Result<Self, InferenceError> {
-        if choice != DeviceChoice::Gpu {
-            let (device, name) = open_device(choice)?;
-            return Ok(Self { device, name, processor: None });
+        match choice {
+            DeviceChoice::Gpu => match card() {
+                Ok((place, _)) => Ok(place),
+                Err(fault) => Err(InferenceError::Device("gpu", fault.to_string())),
+            },
+            DeviceChoice::Auto => {
+                let (device, name) = open_device(choice)?;
+                let here = Self { device, name, processor: None };
+                if !here.device.is_cpu() {
+                    return Ok(here);
+                }
+                match card() {
+                    Ok((place, tried)) if tried.there <= WORTH * tried.here => {
+                        let Trial { here, there, apart } = tried;
+                        let name = &place.name;
+                        tracing::info!("{name}: {there:.1} ms, the CPU {here:.1}, {apart:.0e} apart");
+                        Ok(place)
+                    }
+                    Ok(_) => Ok(here),
+                    Err(fault) => {
+                        tracing::info!("on the CPU: {fault}");
+                        Ok(here)
+                    }
+                }
+            }
+            choice => {
+                let (device, name) = open_device(choice)?;
+                Ok(Self { device, name, processor: None })
+            }
         }
-        let gpu = Gpu::open(Options::default())
-            .map_err(|fault| InferenceError::Device("gpu", fault.to_string()))?;
-        Ok(Self::on(Arc::new(gpu)))
     }
 
     /// With plans run there, all else on the CPU.
