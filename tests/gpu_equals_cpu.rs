@@ -291,13 +291,16 @@ fn plan_of_medsegdiff(preset: medsegdiff::Preset, masks: usize) -> Arc<Plan> {
     network.plan(masks).expect("a plan")
 }
 
-/// What an operation does, without the places of its values.
+/// What an operation does, without the places of its values and weights.
 fn shape(op: &Op) -> String {
-    let text = format!("{op:?}");
-    let mut parts = text.split("Buffer(");
-    let first = parts.next().unwrap_or_default().to_owned();
-    let rest = parts.map(|part| part.split_once(')').map_or(part, |(_, rest)| rest));
-    first + &rest.collect::<String>()
+    let mut text = format!("{op:?}");
+    for name in ["Buffer(", "WeightId("] {
+        let mut parts = text.split(name);
+        let first = parts.next().unwrap_or_default().to_owned();
+        let rest = parts.map(|part| part.split_once(')').map_or(part, |(_, rest)| rest));
+        text = first + &rest.collect::<String>();
+    }
+    text
 }
 
 /// Numbers in -1…1.

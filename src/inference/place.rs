@@ -83,7 +83,9 @@ impl Place {
                     Ok((place, tried)) if tried.there <= WORTH * tried.here => {
                         let Trial { here, there, apart } = tried;
                         let name = &place.name;
-                        tracing::info!("{name}: {there:.1} ms, the CPU {here:.1}, {apart:.0e} apart");
+                        tracing::info!(
+                            "{name}: {there:.1} ms, the CPU {here:.1}, {apart:.0e} apart"
+                        );
                         Ok(place)
                     }
                     Ok(_) => Ok(here),
