@@ -212,6 +212,20 @@ fn a_volume_runs_on_the_card_and_a_lost_one_leaves_it_to_the_cpu() {
     assert_eq!(told, 1, "{:?}", after.notices);
 }
 
+#[test]
+fn automatic_stays_on_the_cpu_after_a_fault() {
+    let gpu = software(Options::default());
+    let mut engine = Engine::new();
+    engine.put(DeviceChoice::Auto, Place::on(gpu.clone()));
+    let automatic = job(DeviceChoice::Auto, 1, 1);
+    gpu.lose();
+    let fell = run(&mut engine, &automatic, &mut |_| {});
+    assert!(fell.device.ends_with(", then CPU"), "{}", fell.device);
+    let after = run(&mut engine, &automatic, &mut |_| {});
+    assert!(after.device.starts_with("CPU"), "{}", after.device);
+    assert!(after.notices.iter().all(|n| !n.text.contains("CPU")), "{:?}", after.notices);
+}
+
 /// A network that attends to all voxels, which no plan has.
 #[test]
 fn a_network_without_a_plan_says_so() {

@@ -235,7 +235,12 @@ impl Engine {
             times,
         };
         if fell.is_some() {
-            self.leave(job.settings.device);
+            let choice = job.settings.device;
+            self.leave(choice);
+            if choice == DeviceChoice::Auto {
+                // A card that nobody asked for is not tried again.
+                self.places.insert(choice, Place::open(DeviceChoice::Cpu)?);
+            }
         }
         Ok((Some(outcome), cancelled))
     }

@@ -1,11 +1,8 @@
 //! Whether a graphics card is to be trusted, and worth it: a step of a small network with weights drawn by a
 //! seed, on the card and on the CPU.
 
-use crate::models::medsegdiff::{Config, MedSegDiff, Preset};
-use crate::nn::SeededInit;
+use crate::models::sample_plans;
 use crate::plan::{Buffer, Cpu, Fault, Plan, Prepared, Processor};
-use candle_core::{DType, Device};
-use candle_nn::VarBuilder;
 use rayon::prelude::*;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -31,11 +28,8 @@ pub(super) struct Trial {
 pub(super) fn trial(card: &dyn Processor) -> Result<Trial, Fault> {
     let cpu = Cpu::default();
     let parts = cpu.parts(MASKS);
-    let init = SeededInit::new(1);
-    let vb = VarBuilder::from_backend(Box::new(init), DType::F32, Device::Cpu);
-    let plan = |network: &MedSegDiff, masks: usize| network.plan(masks).map_err(failed);
-    let network = MedSegDiff::new(&Config::preset(Preset::Desk, 1, 1), &vb).map_err(failed)?;
-    let (whole, part) = (plan(&network, MASKS)?, plan(&network, MASKS.div_ceil(parts))?);
+    let plans = sample_plans([MASKS, MASKS.div_ceil(parts)]);
+    let [whole, part] = plans.map_err(|e| Fault::Other(crate::nn::first_line(&e)))?;
     let mut there = filled(card, &whole)?;
     let mut reference = filled(&cpu, &whole)?;
     step(&mut *there, &whole)?;
@@ -88,11 +82,6 @@ fn fastest(mut f: impl FnMut() -> Result<(), Fault>) -> Result<f64, Fault> {
         }
     }
     Ok(best)
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "what map_err hands over")]
-fn failed(e: candle_core::Error) -> Fault {
-    Fault::Other(crate::nn::first_line(&e))
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ pub use error::ModelError;
 pub use familiarity::{Familiarity, Fit};
 pub(crate) use header::one_network;
 pub use header::{Temperatures, WeightsHeader, check_canvas, check_pixelwise};
-pub use network::NetworkConfig;
+pub use network::{NetworkConfig, sample_plans};
 pub use registry::{
     absent, card, cards, header, join, load, load_bytes, load_weights, lookalikes, suggestions,
     wants_a_place, with_familiarity, with_findings,

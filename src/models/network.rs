@@ -3,9 +3,12 @@
 //! A new kind is an arm of [`NetworkConfig`], a folder of its own, and an objective in `train`.
 
 use super::{Diffusion, Network, Sampling, Shape, diffbev, medsegdiff, resnet3d, unet};
-use candle_core::{Device, Result};
+use crate::nn::SeededInit;
+use crate::plan::Plan;
+use candle_core::{DType, Device, Result};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Everything that fixes a network and how it is used, by kind. In the header of weights; one
 /// without `kind` is MedSegDiff.
@@ -95,4 +98,17 @@ impl NetworkConfig {
             Self::Toy(toy) => Network::Slices(Box::new(toy.build(vb)?)),
         })
     }
+}
+
+/// Plans of a denoising step, for so many masks each, of a network of the size of those that come with the
+/// program, its weights drawn by a seed: what a processor is tried with.
+///
+/// # Errors
+/// If memory runs out.
+pub fn sample_plans([more, fewer]: [usize; 2]) -> Result<[Arc<Plan>; 2]> {
+    let init = SeededInit::new(1);
+    let vb = VarBuilder::from_backend(Box::new(init), DType::F32, Device::Cpu);
+    let config = medsegdiff::Config::preset(medsegdiff::Preset::Desk, 1, 1);
+    let network = medsegdiff::MedSegDiff::new(&config, &vb)?;
+    Ok([network.plan(more)?, network.plan(fewer)?])
 }

@@ -1,6 +1,6 @@
 //! Operations on volumes on the CPU, by the tensor operations that networks of volumes run by there anyway.
 
-use super::volumes::{Add, VolumeConv, VolumePool};
+use super::volume_op::{Add, VolumeConv, VolumePool};
 use crate::nn::{conv_transpose3d, conv3d, max_pool3d};
 use candle_core::{Device, Result, Tensor};
 

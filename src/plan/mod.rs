@@ -15,6 +15,7 @@
 //! kernels chosen by timing, which give other bits from run to run. The dozen kernels that these
 //! networks need are fewer lines than that binding would be.
 
+mod buffer;
 mod cpu;
 mod cpu_ops;
 mod cpu_volumes;
@@ -24,6 +25,7 @@ mod processor;
 mod recorder;
 #[cfg(test)]
 mod tests;
+mod volume_op;
 mod volumes;
 mod weights;
 
@@ -34,7 +36,8 @@ pub use op::{
 };
 pub use processor::{Fault, Prepared, Processor};
 pub use recorder::{Heads, Plan, Recorder, Value};
-pub use volumes::{Add, VolumeConv, VolumeLayer, VolumePool, VolumeValue};
+pub use volume_op::{Add, VolumeConv, VolumePool};
+pub use volumes::{VolumeLayer, VolumeValue};
 #[cfg(test)]
 pub(crate) use weights::tensor;
 pub use weights::{Use, Weight, WeightId, Weights};

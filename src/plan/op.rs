@@ -1,13 +1,10 @@
 //! The operations of a plan. Values are `f32`, features `[b, c, h, w]`, matrices in rows; every
 //! operation writes all of its outputs, none of which is one of its inputs unless it says so.
 
-use super::volumes::{Add, VolumeConv, VolumePool};
+pub use super::buffer::{Buffer, Work};
+use super::volume_op::{Add, VolumeConv, VolumePool};
 use super::weights::WeightId;
 use crate::nn::Strided;
-
-/// A buffer of a plan; in a finished plan, the memory that several may share in turn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Buffer(pub usize);
 
 #[derive(Clone, Debug)]
 pub enum Op {
@@ -228,15 +225,6 @@ pub struct Sample {
     pub estimate: Buffer,
     pub status: Buffer,
     pub len: usize,
-}
-
-/// What an operation costs.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Work {
-    /// Floating-point operations (2 × multiply-adds).
-    pub flop: f64,
-    /// Values read and written once each, weights included, in bytes.
-    pub bytes: f64,
 }
 
 impl Place {

@@ -1,6 +1,6 @@
 //! Encoder and decoder as one network of volumes.
 
-use super::recorded::Plans;
+use super::recorded::{Plans, Recording};
 use super::{Decoder, Encoder, decoder, encoder};
 use crate::models::{Shape, VolumeLook, VolumeNetwork};
 use crate::plan::{Processor, Recorder, VolumeValue};
@@ -137,20 +137,11 @@ impl ResNet3d {
         self.decoder.forward(&self.encoder.forward(x)?, [d, h, w])
     }
 
-    pub(super) fn channels(&self) -> usize {
-        self.channels
-    }
-
-    /// Of a volume that has two voxels at the last level.
-    pub(super) fn least_size(&self) -> [usize; 3] {
-        self.stride.map(|s| 2 * s)
-    }
-
     /// As a plan: the logits, and the level that tells what kind of picture a volume is.
     ///
     /// # Errors
     /// If a part of it is not recorded.
-    pub(super) fn record(&self, r: &mut Recorder, x: VolumeValue) -> Result<[VolumeValue; 2]> {
+    fn record(&self, r: &mut Recorder, x: VolumeValue) -> Result<[VolumeValue; 2]> {
         let levels = self.encoder.record(r, x)?;
         let logits = self.decoder.record(r, &levels)?;
         match levels.get(TELLING).or(levels.first()) {
@@ -161,7 +152,9 @@ impl ResNet3d {
 
     /// Logits and the level that tells the kind of picture.
     fn pass(&self, volume: &[f32], size: [usize; 3]) -> Result<[Tensor; 2]> {
-        if let Some(found) = self.plans.run(self, volume, size)? {
+        let record = |r: &mut Recorder, x| self.record(r, x);
+        let recording = Recording { channels: self.channels, record: &record };
+        if let Some(found) = self.plans.run(recording, volume, size)? {
             return Ok(found);
         }
         let stages = self.encoder.forward(&self.tensor(volume, size)?.to_device(&self.device)?)?;
@@ -203,7 +196,9 @@ impl VolumeNetwork for ResNet3d {
 
     fn run_on(&mut self, processor: &Arc<dyn Processor>) -> bool {
         let mut plans = std::mem::take(&mut self.plans);
-        let runs = plans.run_on(self, processor);
+        let record = |r: &mut Recorder, x| self.record(r, x);
+        let recording = Recording { channels: self.channels, record: &record };
+        let runs = plans.run_on(recording, self.stride.map(|s| 2 * s), processor);
         self.plans = plans;
         runs
     }

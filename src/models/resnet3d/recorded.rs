@@ -1,10 +1,16 @@
 //! The network as a plan of one size of volume, for a processor that is not the CPU: there the tensor
 //! operations are as good.
 
-use super::network::ResNet3d;
-use crate::plan::{Buffer, Fault, Prepared, Processor, Recorder, VolumeValue, Weights};
+use crate::plan::{Buffer, Fault, Plan, Prepared, Processor, Recorder, VolumeValue, Weights};
 use candle_core::{Device, Result, Tensor};
 use std::sync::{Arc, Mutex, PoisonError};
+
+/// Records a network of so many channels: its logits, and the level that tells what kind of picture it is.
+#[derive(Clone, Copy)]
+pub(super) struct Recording<'a> {
+    pub(super) channels: usize,
+    pub(super) record: &'a dyn Fn(&mut Recorder, VolumeValue) -> Result<[VolumeValue; 2]>,
+}
 
 /// Where plans run, if anywhere, and the one that was prepared last.
 #[derive(Default)]
@@ -26,11 +32,15 @@ struct Ready {
 }
 
 impl Plans {
-    /// `false` if the network cannot be recorded.
-    pub(super) fn run_on(&mut self, network: &ResNet3d, processor: &Arc<dyn Processor>) -> bool {
+    /// `false` if the network cannot be recorded, for a volume of `few` voxels.
+    pub(super) fn run_on(
+        &mut self,
+        network: Recording<'_>,
+        few: [usize; 3],
+        processor: &Arc<dyn Processor>,
+    ) -> bool {
         let state = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
         (state.processor, state.ready) = (None, None);
-        let few = network.least_size();
         if processor.is_here() || record(network, &state.weights, few).is_err() {
             return false;
         }
@@ -42,7 +52,7 @@ impl Plans {
     /// to run on the CPU.
     pub(super) fn run(
         &self,
-        network: &ResNet3d,
+        network: Recording<'_>,
         volume: &[f32],
         size: [usize; 3],
     ) -> Result<Option<[Tensor; 2]>> {
@@ -64,7 +74,7 @@ impl State {
     fn try_on(
         &mut self,
         processor: &dyn Processor,
-        network: &ResNet3d,
+        network: Recording<'_>,
         volume: &[f32],
         size: [usize; 3],
     ) -> Result<std::result::Result<[Tensor; 2], Fault>> {
@@ -101,13 +111,13 @@ impl State {
 
 /// The plan, where the volume is written, and the logits and the level that it leaves.
 fn record(
-    network: &ResNet3d,
+    network: Recording<'_>,
     weights: &Arc<Weights>,
     size: [usize; 3],
-) -> Result<(crate::plan::Plan, Buffer, [VolumeValue; 2])> {
+) -> Result<(Plan, Buffer, [VolumeValue; 2])> {
     let mut r = Recorder::new(weights.clone());
-    let volume = r.volume_input(network.channels(), size);
-    let [mut logits, mut level] = network.record(&mut r, volume)?;
+    let volume = r.volume_input(network.channels, size);
+    let [mut logits, mut level] = (network.record)(&mut r, volume)?;
     let mut from = volume.buffer;
     let plan = r.finish(&mut [&mut from, &mut logits.buffer, &mut level.buffer]);
     Ok((plan, from, [logits, level]))
