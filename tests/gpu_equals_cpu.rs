@@ -186,8 +186,8 @@ fn gpu_equals_cpu_in_every_preset_of_the_networks_of_volumes() {
 }
 
 fn scan() -> Job {
-    let geometry = Geometry::picture(64, 48, 40).expect("a volume");
-    let grey = (0..64 * 48 * 40).map(|i| (i % 251) as u8).collect();
+    let geometry = Geometry::picture(40, 32, 24).expect("a volume");
+    let grey = (0..40 * 32 * 24).map(|i| (i % 251) as u8).collect();
     let mut volume = Volume::new(geometry, 1, Voxels::U8(grey)).expect("a volume");
     volume.modality = Modality::Mr;
     let model = "hippocampus-3d".to_owned();
@@ -378,5 +378,5 @@ fn gpu_equals_cpu_in_each_operation_of_the_presets() {
         }
     }
     println!("{} operations, {cut} of fewer rows: at most {worst:.1e} apart", seen.len());
-    assert!(seen.len() > 100, "{}", seen.len());
+    assert!(seen.len() > 60, "{}", seen.len());
 }
