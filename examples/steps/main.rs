@@ -1,6 +1,7 @@
 //! Milliseconds of one denoising step of a preset, random weights, best of several runs: candle's path,
 //! the recorded plan on the CPU, both on a graphics card. `--each` instead: every operation of the
-//! step alone on the card, with its work.
+//! step alone on the card, or with `--ways cpu` on the CPU (one core of those that share a batch:
+//! `RAYON_NUM_THREADS=1`), with its work.
 //!
 //! `cargo run --release --example steps -- [--preset desk|paper] [--side N] [--ways candle,cpu,gpu,cuda] [--steps 4]
 //! [--seconds 5] [--batch 1,8,40] [--each] [--json] [--shader NAME=FILE]`
@@ -143,8 +144,12 @@ fn main() -> Result<(), Any> {
         let gflop = config.gflop_per_step() * batch as f64;
         let mut row = |way: String, ms: f64| rows.push((batch, way, ms, gflop));
         if arguments.iter().any(|a| a == "--each") {
-            let gpu = gpu.as_ref().ok_or("--each is of --ways gpu")?;
-            each::print(&**gpu, &*network.plan(batch)?, seconds)?;
+            let here = sfumato::plan::Cpu::default();
+            let on: &dyn sfumato::plan::Processor = match &gpu {
+                Some(gpu) => &**gpu,
+                None => &here,
+            };
+            each::print(on, &*network.plan(batch)?, seconds)?;
             continue;
         }
         if wanted("candle") {

@@ -1,8 +1,12 @@
-//! Products of matrices that lie anywhere in memory, many at once, to memory that is there.
+//! Products of matrices that lie anywhere in memory, many at once, to memory that is there: those of whole
+//! blocks straight from where they lie by [`super::product_kernels`], others by `gemm`, which packs both
+//! first.
 
 use super::conv::{Matrix, product};
+use super::product_kernels::{BLOCK_ROWS, Product};
 use super::scratch::each;
 use super::shared::Shared;
+use super::winograd_kernels::fastest;
 use candle_core::{Result, bail};
 
 /// Where a batch of matrices lies: the first element, and the elements from one matrix, row and
@@ -66,9 +70,14 @@ pub fn matmul_to(
     if !fits || !apart {
         bail!("matmul: {batch} of {m}x{k} times {k}x{n} beyond their memory");
     }
+    // Rows one after another, times one matrix, are one product.
+    let one = b_at.batch == 0 && a_at.batch == m * a_at.row && c_at.batch == m * c_at.row;
+    let [batch, m] = if one { [1, batch * m] } else { [batch, m] };
+    let kernels = fastest()
+        .filter(|k| b_at.column == 1 && n.is_multiple_of(k.lanes) && m.is_multiple_of(BLOCK_ROWS));
     // Few large ones are cut into rows, so that every thread has some.
     let parts = if batch >= threads { 1 } else { threads.min(m.div_ceil(16)) };
-    let rows = m.div_ceil(parts);
+    let rows = m.div_ceil(parts).next_multiple_of(BLOCK_ROWS);
     let shared = Shared(c.as_mut_ptr());
     each(threads, batch * parts, |i| {
         let (z, from) = (i / parts, i % parts * rows);
@@ -82,8 +91,25 @@ pub fn matmul_to(
         };
         let (left, right) = (at(a, a_at, from), at(b, b_at, 0));
         let to = shared.at(c_at.first + z * c_at.batch + from * c_at.row);
-        // SAFETY: checked above; each task writes rows of its own.
-        unsafe { product((rows, n, k), to, c_at.row, add, &left, &right) };
+        // SAFETY: checked above; each task writes rows of its own, whole blocks of them for the kernels.
+        unsafe {
+            match &kernels {
+                Some(kernels) => (kernels.product)(Product {
+                    rows,
+                    k,
+                    vectors: n / kernels.lanes,
+                    a: left.at,
+                    a_row: left.row,
+                    a_k: left.column,
+                    b: right.at,
+                    b_row: Some(right.row),
+                    c: to,
+                    c_row: c_at.row,
+                    add,
+                }),
+                None => product((rows, n, k), to, c_at.row, add, &left, &right),
+            }
+        }
     });
     Ok(())
 }
@@ -94,11 +120,36 @@ mod tests {
     use super::*;
 
     #[test]
+    fn rows_of_a_batch_times_one_matrix_are_the_batchs_products() {
+        let at = |n: usize, seed| -> Vec<f32> {
+            values(&noise(&[n], seed)).iter().map(|&v| v as f32).collect()
+        };
+        for (batch, m, n, k) in [(4, 10, 32, 9), (2, 12, 7, 5)] {
+            let (a, b) = (at(batch * m * k, 3), at(k * n, 4));
+            let (left, right) = (Strided::of(m, k), Strided::of(k, n).shared());
+            let mut c = vec![0.0; batch * m * n];
+            let to = (c.as_mut_slice(), Strided::of(m, n));
+            matmul_to(to, (&a, left), (&b, right), [batch, m, n, k], false, 2).unwrap();
+            for (i, c) in c.iter().enumerate() {
+                let sum: f32 = (0..k).map(|l| a[i / n * k + l] * b[l * n + i % n]).sum();
+                assert!((c - sum).abs() < 1e-5, "{c} for {sum}");
+            }
+        }
+    }
+
+    #[test]
     fn any_strides_give_the_sums_of_products() {
         let at = |n: usize, seed| -> Vec<f32> {
             values(&noise(&[n], seed)).iter().map(|&v| v as f32).collect()
         };
-        for (batch, m, n, k, threads) in [(3, 5, 7, 4, 1), (1, 70, 9, 33, 2), (2, 1, 64, 96, 3)] {
+        let sizes = [
+            (3, 5, 7, 4, 1),
+            (1, 70, 9, 33, 2),
+            (2, 1, 64, 96, 3),
+            (3, 24, 48, 17, 1),
+            (1, 40, 112, 20, 3),
+        ];
+        for (batch, m, n, k, threads) in sizes {
             let (a, b) = (at(batch * m * k, 1), at(k * n, 2));
             let left = Strided::of(k, m).transposed();
             let right = Strided::of(k, n).shared();

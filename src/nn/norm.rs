@@ -1,7 +1,7 @@
 //! Group and layer normalisation, fused with an affine map that may differ per sample (so a time
 //! embedding can scale and shift) and, if wanted, SiLU. One pass for the statistics, one to write.
 
-use super::element::{Real, best_of, by_type, lane_sum};
+use super::element::{Real, best_of, by_type, lane_sum, wide_sum};
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 use std::mem::MaybeUninit;
@@ -118,13 +118,24 @@ impl Sizes {
     }
 }
 
-/// Mean and reciprocal standard deviation.
+/// Values whose mean and squares are summed while they are in the first-level cache.
+const NEAR: usize = 2048;
+
+/// Mean and reciprocal standard deviation: of pieces, joined after Chan, Golub and LeVeque (1979).
 #[inline(always)]
 fn statistics<T: Real>(x: &[T]) -> (T, T) {
-    let n = T::from_f64(x.len() as f64);
-    let mean = lane_sum(x, |v| v) / n;
-    let variance = lane_sum(x, |v| (v - mean) * (v - mean)) / n;
-    (mean, T::ONE / (variance + T::from_f64(EPS)).sqrt())
+    let number = |n: usize| T::from_f64(n as f64);
+    let (mut mean, mut squares, mut before) = (T::default(), T::default(), 0);
+    for piece in x.chunks(NEAR) {
+        let all = before + piece.len();
+        let own = wide_sum(piece, |v| v) / number(piece.len());
+        let off = own - mean;
+        squares += wide_sum(piece, |v| (v - own) * (v - own))
+            + off * off * number(before) * number(piece.len()) / number(all);
+        mean += off * number(piece.len()) / number(all);
+        before = all;
+    }
+    (mean, T::ONE / (squares / number(x.len()) + T::from_f64(EPS)).sqrt())
 }
 
 /// `silu'(y)`.
@@ -148,7 +159,7 @@ fn set_forward<T: Real>(
     if run == 1 {
         for (((o, &v), &gamma), &beta) in out.iter_mut().zip(x).zip(gamma).zip(beta) {
             let y = (v - mean) * r * gamma + beta;
-            o.write(if silu { y * y.sigmoid() } else { y });
+            o.write(if silu { y.silu() } else { y });
         }
         return;
     }
@@ -157,12 +168,11 @@ fn set_forward<T: Real>(
         let b = beta[c] - mean * a;
         if silu {
             for (o, &v) in out.iter_mut().zip(x) {
-                let y = v * a + b;
-                o.write(y * y.sigmoid());
+                o.write(v.mul_add(a, b).silu());
             }
         } else {
             for (o, &v) in out.iter_mut().zip(x) {
-                o.write(v * a + b);
+                o.write(v.mul_add(a, b));
             }
         }
     }

@@ -21,8 +21,11 @@ use super::winograd_kernels::{Kernels, POINTS, Patch, Points, Weights};
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Elements of a block at the points: in `f32` a bit more than half of a 2 MB second-level cache.
+/// Elements of a block at the points: in `f32` half of a 1 MB second-level cache. And of a block of few tiles, since
+/// each block reads all weights.
+const NEAR_ELEMENTS: usize = 1 << 17;
 pub(super) const BLOCK_ELEMENTS: usize = 5 << 16;
+const FEW_TILES: usize = 32;
 /// Tasks of a weight gradient, fixed so that the result does not depend on the machine; and the
 /// output channels of one.
 pub(super) const GRADIENT_TASKS: usize = 8;
@@ -233,7 +236,8 @@ pub(super) unsafe fn convolve_to<T: Real>(
     let lanes = kernels.lanes;
     let (cip, cop) = (padded(s.ci, lanes), padded(s.co, lanes));
     let weights = weights.read();
-    let fits = BLOCK_ELEMENTS / (POINTS * (cip + cop));
+    let fits = |elements: usize| elements / (POINTS * (cip + cop));
+    let fits = fits(NEAR_ELEMENTS).max(fits(BLOCK_ELEMENTS).min(FEW_TILES));
     let share = (s.b * s.tiles()).div_ceil(threads);
     let target = (fits.min(share) / BLOCK_ROWS * BLOCK_ROWS).clamp(2 * BLOCK_ROWS, 256);
     let blocks = s.blocks(target);

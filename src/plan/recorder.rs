@@ -388,9 +388,12 @@ impl Recorder {
         if d != width_in || add.is_some() && add_len != n * width_out {
             bail!("plan: a linear layer of {width_in} to {width_out} on {:?}", x.shape);
         }
-        let (weight, bias) = (self.plain(weight)?, bias.map(|b| self.plain(b)).transpose()?);
+        // As a product reads it, row by row.
+        let rows = || weight.t()?.contiguous();
+        let weight = self.weight(&[weight], Use::Plain, "turned", rows)?;
+        let bias = bias.map(|b| self.plain(b)).transpose()?;
         let y = self.value([b, 1, n, width_out]);
-        let rows = Strided::of(width_out, width_in).transposed().shared();
+        let rows = Strided::of(width_in, width_out).shared();
         self.push(Op::Product(Product {
             a: Matrix { source: Source::Buffer(x.buffer), at },
             b: Matrix { source: Source::Weight(weight), at: rows },
