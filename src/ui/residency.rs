@@ -1,6 +1,7 @@
 //! What is on the GPU, and bringing it there when the session shows something new.
 
 use super::compared::Drawn;
+use super::estimates::estimates;
 use crate::app::{Document, EditLabel, Measure, Session, mean_preview};
 use crate::render::{self, Block, ImageId, LayerId, Palette};
 use crate::volume::{Class, Roi};
@@ -252,16 +253,22 @@ impl Residency {
             render::set_labels(rs, id, PREVIEW, block, &vec![0; block.len()])?;
             self.preview_block = Some(block);
         }
-        let labels = mean_preview(
-            run.previews.values().filter(|p| p.slice == slice).map(|p| p.preview.as_ref()),
-            &placement,
-            &run.card.classes,
-        );
         let part = Block::slab(placement.roi(), axis, slice);
-        if block.contains(&part) {
-            render::update_labels(rs, id, PREVIEW, part, &labels)?;
+        if !block.contains(&part) {
+            return Ok(());
         }
-        Ok(())
+        let of_slice = || {
+            let of_slice = run.previews.values().filter(|p| p.slice == slice);
+            of_slice.map(|p| p.preview.as_ref())
+        };
+        let classes = &run.card.classes;
+        match estimates(rs, of_slice(), &placement, classes) {
+            Some(there) => render::show_estimates(rs, (id, PREVIEW), (part, axis), &there),
+            None => {
+                let labels = mean_preview(of_slice(), &placement, classes);
+                render::update_labels(rs, id, PREVIEW, part, &labels)
+            }
+        }
     }
 }
 
