@@ -50,10 +50,10 @@ fn label_at(column: u32, row: u32) -> u32 {
     let start = estimates.region.w;
     let half = 0.5 * f32(estimates.canvas.w);
     var label = 0u;
-    for (var class = 0u; class < classes; class++) {
+    for (var which = 0u; which < classes; which++) {
         var mean = 0.0;
         for (var j = rows.x; j < rows.y; j++) {
-            let y = class * estimates.canvas.y + table[start + 2u * j];
+            let y = which * estimates.canvas.y + table[start + 2u * j];
             var line = 0.0;
             for (var i = columns.x; i < columns.y; i++) {
                 let x = table[start + 2u * i];
@@ -62,7 +62,7 @@ fn label_at(column: u32, row: u32) -> u32 {
             mean += line * bitcast<f32>(table[start + 2u * j + 1u]);
         }
         if mean >= half {
-            label = table[class];
+            label = table[which];
         }
     }
     return label;

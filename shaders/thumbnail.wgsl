@@ -25,12 +25,12 @@ fn color(packed: u32) -> vec3<f32> {
 }
 
 // 0 to 255.
-fn level(class: u32, x: u32, y: u32) -> f32 {
+fn level(which: u32, x: u32, y: u32) -> f32 {
     let size = thumbnail.size;
     let places = size.x * size.y + size.w;
     let column = i32(table[places + x]);
     let row = i32(table[places + size.x + y]);
-    let at = thumbnail.first + i32(class * size.z) + column * thumbnail.column + row * thumbnail.row;
+    let at = thumbnail.first + i32(which * size.z) + column * thumbnail.column + row * thumbnail.row;
     return clamp(floor((values[at] + 1.0) * 127.5 + 0.5), 0.0, 255.0);
 }
 
@@ -47,14 +47,14 @@ fn compose(@builtin(global_invocation_id) id: vec3<u32>) {
     let x = select(c, r, turned.x == 1u);
     let y = select(r, c, turned.x == 1u);
     var drawn = color(table[x + size.x * y]);
-    for (var class = 0u; class < size.w; class++) {
-        let of_class = table[size.x * size.y + class];
+    for (var which = 0u; which < size.w; which++) {
+        let of_class = table[size.x * size.y + which];
         if of_class == 0u {
             continue;
         }
-        let q = level(class, x, y);
-        let right = level(class, min(x + 1u, size.x - 1u), y);
-        let below = level(class, x, min(y + 1u, size.y - 1u));
+        let q = level(which, x, y);
+        let right = level(which, min(x + 1u, size.x - 1u), y);
+        let below = level(which, x, min(y + 1u, size.y - 1u));
         let inside = q >= 128.0;
         let edge = inside != (right >= 128.0) || inside != (below >= 128.0);
         let alpha = select(q / 255.0 * thumbnail.strength, 1.0, edge);

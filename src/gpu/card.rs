@@ -1,6 +1,6 @@
 //! An opened card: buffers, waiting, and the first fault.
 
-use super::window::{Lost, poll};
+use super::told::{Lost, line, poll, ready};
 use crate::plan::Fault;
 use eframe::egui_wgpu::wgpu;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,17 +21,9 @@ pub(super) struct Card {
     pub(super) shared: bool,
     fault: Mutex<Option<Fault>>,
     /// Set by the device itself.
-    lost: Arc<Lost>,
+    pub(super) lost: Arc<Lost>,
     /// Buffers that were mapped to be read here.
     maps: AtomicUsize,
-}
-
-/// The line of a message that says what is wrong.
-pub(super) fn line(e: &dyn std::fmt::Display) -> String {
-    let text = e.to_string();
-    let mut lines = text.lines().map(str::trim).filter(|l| !l.is_empty());
-    let last = lines.clone().next_back();
-    lines.find(|l| l.contains("error: ")).or(last).unwrap_or_default().to_owned()
 }
 
 /// What an error of a call becomes.
@@ -99,7 +91,7 @@ impl Card {
         let scopes = [OutOfMemory, Validation, Internal].map(|f| self.device.push_error_scope(f));
         let value = call(&self.device);
         for scope in scopes.into_iter().rev() {
-            if let Some(e) = super::device::ready(scope.pop()).flatten() {
+            if let Some(e) = ready(scope.pop()).flatten() {
                 self.fail(&fault_of(&e));
             }
         }
@@ -171,7 +163,10 @@ impl Card {
             match polled {
                 Ok(()) => return Ok(()),
                 Err((true, _)) if start.elapsed() < PATIENCE => {}
-                Err((_, why)) => return Err(Fault::Lost(why)),
+                Err((_, why)) => {
+                    self.fail(&Fault::Lost(why));
+                    self.check()?;
+                }
             }
         }
     }

@@ -1,10 +1,11 @@
 //! The device: what is opened, and plans on it.
 
-use super::card::{Card, line};
+use super::card::Card;
 use super::kernel::Kernels;
 use super::prepared::Room;
+use super::told::{Lost, line};
 use super::upload::Uploads;
-use super::window::{Lost, Window};
+use super::window::Window;
 use crate::plan::{Fault, Plan, Prepared, Processor};
 use eframe::egui_wgpu::wgpu;
 use std::sync::Arc;
@@ -38,16 +39,6 @@ fn wait<T>(future: impl Future<Output = T>) -> T {
             return value;
         }
         std::thread::yield_now();
-    }
-}
-
-/// The output of a future that is ready at once, as error scopes are outside a browser.
-pub(super) fn ready<T>(future: impl Future<Output = T>) -> Option<T> {
-    let mut future = std::pin::pin!(future);
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    match future.as_mut().poll(&mut context) {
-        std::task::Poll::Ready(value) => Some(value),
-        std::task::Poll::Pending => None,
     }
 }
 

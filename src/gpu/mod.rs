@@ -14,6 +14,7 @@ mod kernel;
 mod prepared;
 #[cfg(test)]
 mod tests;
+mod told;
 mod upload;
 mod window;
 

@@ -11,11 +11,12 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Work that is handed over at once, and how many such may be waiting before the one that is being done: a run that
-/// is ended, ends soon.
-const ALONE: (f64, usize) = (8e9, 6);
+/// Floating-point operations that are handed over at once, and that may be under way: a run that is ended, ends soon.
+const ALONE: [f64; 2] = [8e9, 56e9];
 /// The same where a window draws with the device, whose frames wait for all of that: 40 ms on a card of 0.2 TFLOP/s.
-const SHARED: (f64, usize) = (4e9, 1);
+const SHARED: [f64; 2] = [4e9, 8e9];
+/// Most pieces that are under way, however small.
+const PIECES: usize = 24;
 
 /// Values that a buffer for reading may have to be kept for the next time.
 const STAYS: usize = 4 << 20;
@@ -27,7 +28,8 @@ pub(super) struct Room {
     staging: Option<(wgpu::Buffer, usize)>,
     steps: Vec<Step>,
     sections: Vec<Range<usize>>,
-    waiting: VecDeque<wgpu::SubmissionIndex>,
+    /// What is under way, with its work.
+    waiting: VecDeque<(wgpu::SubmissionIndex, f64)>,
 }
 
 struct Step {
@@ -110,13 +112,17 @@ impl Room {
         Ok(Self { card, buffers, staging: None, steps, sections, waiting: VecDeque::new() })
     }
 
-    /// How much is handed over at once, and how many such may wait.
-    fn pace(&self) -> (f64, usize) {
+    /// How much is handed over at once, and how much may be under way.
+    fn pace(&self) -> [f64; 2] {
         if self.card.shared { SHARED } else { ALONE }
     }
 
-    /// Hands over what `record` writes down.
-    fn submit(&mut self, record: impl FnOnce(&mut wgpu::CommandEncoder)) -> Result<(), Fault> {
+    /// Hands over what `record` writes down, which is so much work.
+    fn submit(
+        &mut self,
+        flop: f64,
+        record: impl FnOnce(&mut wgpu::CommandEncoder),
+    ) -> Result<(), Fault> {
         let queue = &self.card.queue;
         let submission = self.card.call(|device| {
             let mut encoder =
@@ -124,10 +130,15 @@ impl Room {
             record(&mut encoder);
             queue.submit([encoder.finish()])
         })?;
-        self.waiting.push_back(submission);
-        if self.waiting.len() > self.pace().1 {
-            let oldest = self.waiting.pop_front();
-            self.card.wait(oldest.as_ref())?;
+        self.waiting.push_back((submission, flop));
+        let [_, most] = self.pace();
+        let much = |waiting: &VecDeque<(_, f64)>| {
+            waiting.len() > PIECES || waiting.iter().map(|(_, flop)| flop).sum::<f64>() > most
+        };
+        while self.waiting.len() > 1 && much(&self.waiting) {
+            if let Some((oldest, _)) = self.waiting.pop_front() {
+                self.card.wait(Some(&oldest))?;
+            }
         }
         Ok(())
     }
@@ -141,7 +152,7 @@ impl Prepared for Room {
     fn run(&mut self, section: usize) -> Result<(), Fault> {
         self.card.check()?;
         let Range { mut start, end } = self.sections[section];
-        let most = self.pace().0;
+        let [most, _] = self.pace();
         while start < end {
             let (mut flop, mut stop) = (0.0, start);
             while stop < end && (flop == 0.0 || flop + self.steps[stop].flop <= most) {
@@ -149,7 +160,7 @@ impl Prepared for Room {
                 stop += 1;
             }
             let steps = std::mem::take(&mut self.steps);
-            let submitted = self.submit(|encoder| {
+            let submitted = self.submit(flop, |encoder| {
                 let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
                 for step in &steps[start..stop] {
                     pass.set_pipeline(&step.pipeline);
@@ -176,8 +187,8 @@ impl Prepared for Room {
             | wgpu::BufferUsages::COPY_SRC;
         let size = 4 * len as u64;
         let (from, to) = (self.buffers[buffer.0].clone(), self.card.buffer(size, usage)?);
-        self.submit(|encoder| encoder.copy_buffer_to_buffer(&from, 0, &to, 0, size))?;
-        Ok(Kept::new(CardValues { device: self.card.device.clone(), buffer: to }, len))
+        self.submit(0.0, |encoder| encoder.copy_buffer_to_buffer(&from, 0, &to, 0, size))?;
+        Ok(Kept::new(CardValues { device: self.card.lost.clone(), buffer: to }, len))
     }
 
     fn read_all(
@@ -188,7 +199,7 @@ impl Prepared for Room {
         self.card.check()?;
         let own = buffers.iter().map(|&(b, len)| Ok((self.buffers[b.0].clone(), len)));
         let kept = kept.iter().map(|kept| {
-            let there = CardValues::on(kept, &self.card.device).ok_or_else(Fault::elsewhere)?;
+            let there = CardValues::of(kept, &self.card.lost).ok_or_else(Fault::elsewhere)?;
             Ok((there, kept.len()))
         });
         let parts = own.chain(kept).collect::<Result<Vec<_>, Fault>>()?;
@@ -200,7 +211,7 @@ impl Prepared for Room {
                 (self.card.buffer(4 * total as u64, usage)?, total)
             }
         };
-        self.submit(|encoder| {
+        self.submit(0.0, |encoder| {
             let mut at = 0;
             for (from, len) in &parts {
                 let size = 4 * *len as u64;

@@ -1,48 +1,9 @@
 //! The device that a window draws with, shared with the thread that segments: what that leaves there can be drawn
 //! without a copy through this program's memory.
 
-use super::card::line;
+use super::told::{Lost, line, poll};
 use eframe::egui_wgpu::wgpu;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, OnceLock};
-
-/// Asks the device what is done. wgpu panics here if the driver took the device away in the meantime; that
-/// becomes a line.
-///
-/// # Errors
-/// Whether the time was not enough, and why it failed.
-pub(super) fn poll(device: &wgpu::Device, wait: wgpu::PollType) -> Result<(), (bool, String)> {
-    match catch_unwind(AssertUnwindSafe(|| device.poll(wait))) {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(e)) => Err((matches!(e, wgpu::PollError::Timeout), line(&e))),
-        Err(_) => Err((false, "the driver took it away".to_owned())),
-    }
-}
-
-/// Whether a device is gone, and why.
-#[derive(Default)]
-pub(super) struct Lost {
-    why: OnceLock<String>,
-}
-
-impl Lost {
-    pub(super) fn why(&self) -> Option<String> {
-        self.why.get().cloned()
-    }
-
-    /// Has the device tell when it is gone, and then calls `told`.
-    pub(super) fn watch(device: &wgpu::Device, told: impl Fn() + Send + 'static) -> Arc<Self> {
-        let lost = Arc::new(Self::default());
-        let seen = lost.clone();
-        device.set_device_lost_callback(move |reason, why| {
-            // A device is lost once.
-            if seen.why.set(format!("{reason:?} {why}").trim().to_owned()).is_ok() {
-                told();
-            }
-        });
-        lost
-    }
-}
+use std::sync::Arc;
 
 /// A window's device.
 #[derive(Clone)]

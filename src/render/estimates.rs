@@ -92,6 +92,9 @@ impl EstimatePrograms {
         let apart = axis == 0;
         let pitch = if apart { PITCH } else { columns.next_multiple_of(PITCH) };
         let bytes = (pitch * if apart { columns * rows } else { rows }) as u64;
+        if bytes > device.limits().max_storage_buffer_binding_size {
+            return Err(RenderError::OutOfMemory { bytes });
+        }
         let scope = device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let (table, start) = estimates.table();
         let [width, height] = estimates.canvas;

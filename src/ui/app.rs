@@ -66,13 +66,15 @@ impl SfumatoApp {
         let area = ui.available_rect_before_wrap();
         let size = [area.width() - PANEL_AND_BARS, area.height()].map(|v| v.max(300.0) as u32);
         let folder = self.session.exports().folder().to_owned();
-        let saved = shot::take(&self.render_state, &self.session, size, 2).and_then(|shot| {
-            std::fs::create_dir_all(&folder)
-                .map_err(|e| format!("the folder cannot be made ({e}): {}", folder.display()))?;
-            let path = free_name(&folder).ok_or("no free name is left for a picture")?;
-            save_picture(&path, shot.size, &shot.rgba, false)?;
-            Ok(format!("Picture saved: {}", path.display()))
-        });
+        let saved = shot::take((&self.render_state, Some(&self.window)), &self.session, size, 2)
+            .and_then(|shot| {
+                std::fs::create_dir_all(&folder).map_err(|e| {
+                    format!("the folder cannot be made ({e}): {}", folder.display())
+                })?;
+                let path = free_name(&folder).ok_or("no free name is left for a picture")?;
+                save_picture(&path, shot.size, &shot.rgba, false)?;
+                Ok(format!("Picture saved: {}", path.display()))
+            });
         self.session.apply(ShellCommand::ShotTaken);
         self.session.apply(match saved {
             Ok(text) => ShellCommand::Tell(text),
@@ -176,13 +178,15 @@ impl eframe::App for SfumatoApp {
             self.session.apply(command);
         }
 
-        if let Some(problem) = self.residency.sync(&self.render_state, &self.session) {
+        if let Some(problem) =
+            self.residency.sync((&self.render_state, Some(&self.window)), &self.session)
+        {
             self.session.apply(ShellCommand::Report(problem));
         }
         if let Some(problem) = self.meshes.sync(&self.render_state, &self.session) {
             self.session.apply(ShellCommand::Report(problem));
         }
-        self.thumbnails.sync((ui.ctx(), &self.render_state), &self.session);
+        self.thumbnails.sync((ui.ctx(), &self.render_state, &self.window), &self.session);
 
         if self.session.shell().wants_shot() {
             self.shoot(ui);

@@ -1,22 +1,21 @@
 //! Estimates that a run left on the card that draws the window.
 
 use crate::app::{Placement, Preview};
-use crate::gpu::CardValues;
+use crate::gpu::{CardValues, Window};
 use crate::render::{Estimate, Estimates};
 use crate::volume::Class;
-use eframe::egui_wgpu::RenderState;
 
 /// One member's, if it lies on the device of this window.
-pub(super) fn estimate(rs: &RenderState, preview: &Preview) -> Option<Estimate> {
+pub(super) fn estimate(window: &Window, preview: &Preview) -> Option<Estimate> {
     let there = preview.there()?;
-    let buffer = CardValues::on(&there.kept, &rs.device)?;
+    let buffer = CardValues::on(&there.kept, window)?;
     Some(Estimate { buffer, first: there.first, steps: there.steps })
 }
 
 /// What members think together; `None` if something of it is here, or nothing on this window's device. Those of
 /// another shape are left out.
 pub(super) fn estimates<'a>(
-    rs: &RenderState,
+    window: &Window,
     previews: impl Iterator<Item = &'a Preview>,
     placement: &Placement,
     classes: &[Class],
@@ -28,7 +27,7 @@ pub(super) fn estimates<'a>(
             return None;
         }
         if [preview.width, preview.height] == canvas && preview.classes == classes.len() {
-            members.extend(estimate(rs, preview));
+            members.extend(estimate(window, preview));
         }
     }
     let labels = classes.iter().map(|c| c.label).collect();

@@ -3,6 +3,7 @@
 use super::compared::Drawn;
 use super::estimates::estimates;
 use crate::app::{Document, EditLabel, Measure, Session, mean_preview};
+use crate::gpu::Window;
 use crate::render::{self, Block, ImageId, LayerId, Palette};
 use crate::volume::{Class, Roi};
 use eframe::egui_wgpu::RenderState;
@@ -69,7 +70,11 @@ impl Residency {
     }
 
     /// Uploads what changed. Returns a message if the GPU cannot hold it.
-    pub(super) fn sync(&mut self, rs: &RenderState, session: &Session) -> Option<String> {
+    pub(super) fn sync(
+        &mut self,
+        (rs, window): (&RenderState, Option<&Window>),
+        session: &Session,
+    ) -> Option<String> {
         let generation = session.document().map(|d| d.generation);
         if self.image != generation {
             if let Some(old) = self.image {
@@ -95,7 +100,7 @@ impl Residency {
             .or_else(|| self.sync_findings(rs, session, document).err())
             .or_else(|| self.sync_own_labels(rs, document).err())
             .or_else(|| self.sync_edited(rs, session, document).err())
-            .or_else(|| self.sync_preview(rs, session, document).err())
+            .or_else(|| self.sync_preview((rs, window), session, document).err())
             .map(|e| e.to_string())
     }
 
@@ -224,7 +229,7 @@ impl Residency {
 
     fn sync_preview(
         &mut self,
-        rs: &RenderState,
+        (rs, window): (&RenderState, Option<&Window>),
         session: &Session,
         document: &Document,
     ) -> Result<(), render::RenderError> {
@@ -262,7 +267,7 @@ impl Residency {
             of_slice.map(|p| p.preview.as_ref())
         };
         let classes = &run.card.classes;
-        match estimates(rs, of_slice(), &placement, classes) {
+        match window.and_then(|w| estimates(w, of_slice(), &placement, classes)) {
             Some(there) => render::show_estimates(rs, (id, PREVIEW), (part, axis), &there),
             None => {
                 let labels = mean_preview(of_slice(), &placement, classes);

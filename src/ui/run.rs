@@ -32,6 +32,8 @@ const SOON: Duration = Duration::from_secs(20);
 const TRIES: usize = 3;
 /// A driver that resets a card needs a moment.
 const PAUSE: Duration = Duration::from_millis(500);
+/// Moments after which a window that broke was not broken by its card.
+const LOOKS: usize = 4;
 
 /// What outlives a window.
 #[derive(Default)]
@@ -93,7 +95,16 @@ fn run_first(make: impl FnOnce(Wake) -> SessionOptions, first: Command) -> Resul
     loop {
         let opened = Instant::now();
         let ended = catch_unwind(AssertUnwindSafe(|| open(&kept, &bell)));
-        let why = kept.borrow_mut().window.take().and_then(|window| window.lost());
+        let window = kept.borrow_mut().window.take();
+        let mut why = window.as_ref().and_then(Window::lost);
+        for _ in 0..LOOKS {
+            // egui's painter stops on a device that is going: it tells so when its last work is done.
+            if why.is_some() || ended.is_ok() {
+                break;
+            }
+            std::thread::sleep(PAUSE);
+            why = window.as_ref().and_then(Window::lost);
+        }
         let Some(why) = why else {
             // One that could not be opened again after a loss may be, a moment later.
             match ended {

@@ -3,6 +3,7 @@
 use super::estimates::estimate;
 use super::theme;
 use crate::app::{Document, Outcome, PlaneView, Session, View};
+use crate::gpu::Window as CardWindow;
 use crate::render::{Estimate, Thumbnail, draw_thumbnail};
 use crate::volume::{Block, Class, ClassKind, Volume, Window};
 use eframe::egui;
@@ -76,7 +77,11 @@ impl Thumbnails {
     }
 
     /// Redraws what is out of date.
-    pub(super) fn sync(&mut self, (ctx, rs): (&egui::Context, &RenderState), session: &Session) {
+    pub(super) fn sync(
+        &mut self,
+        (ctx, rs, window): (&egui::Context, &RenderState, &CardWindow),
+        session: &Session,
+    ) {
         let Some(document) = session.document() else {
             self.key = None;
             self.keep(rs, |_| false);
@@ -111,7 +116,7 @@ impl Thumbnails {
                     .entry(live.slice)
                     .or_insert_with(|| Base::new(document, &part, live.axis, run.time));
                 let p = &live.preview;
-                if let Some(estimate) = estimate(rs, p) {
+                if let Some(estimate) = estimate(window, p) {
                     let of = (live.placement.size(), live.placement.region());
                     let seen = (run.card.classes.as_slice(), run.card.kind);
                     let thumbnail = base.with_estimate(estimate, of, seen, plane);
