@@ -79,7 +79,7 @@ impl Thumbnails {
     /// Redraws what is out of date.
     pub(super) fn sync(
         &mut self,
-        (ctx, rs, window): (&egui::Context, &RenderState, &CardWindow),
+        (ctx, rs, card): (&egui::Context, &RenderState, &CardWindow),
         session: &Session,
     ) {
         let Some(document) = session.document() else {
@@ -116,7 +116,7 @@ impl Thumbnails {
                     .entry(live.slice)
                     .or_insert_with(|| Base::new(document, &part, live.axis, run.time));
                 let p = &live.preview;
-                if let Some(estimate) = estimate(window, p) {
+                if let Some(estimate) = estimate(card, p) {
                     let of = (live.placement.size(), live.placement.region());
                     let seen = (run.card.classes.as_slice(), run.card.kind);
                     let thumbnail = base.with_estimate(estimate, of, seen, plane);
