@@ -91,7 +91,8 @@ fn run_first(make: impl FnOnce(Wake) -> SessionOptions, first: Command) -> Resul
     let mut session = Session::new(make(bell.wake()));
     session.apply(first);
     kept.borrow_mut().session = Some(session);
-    let mut tries = 0;
+    // Losses one soon after the other, and attempts since the last window.
+    let (mut tries, mut failed) = (0, 0);
     loop {
         let opened = Instant::now();
         let ended = catch_unwind(AssertUnwindSafe(|| open(&kept, &bell)));
@@ -105,15 +106,18 @@ fn run_first(make: impl FnOnce(Wake) -> SessionOptions, first: Command) -> Resul
             std::thread::sleep(PAUSE);
             why = window.as_ref().and_then(Window::lost);
         }
+        // One that was not opened again after a loss may be, a moment later: an event loop that was broken off ends
+        // once more, and a driver may still be at it.
+        failed = if window.is_none() { failed + 1 } else { 0 };
+        if tries > 0 && (1..=TRIES).contains(&failed) {
+            if let Ok(Err(error)) = &ended {
+                tracing::warn!("{error}");
+            }
+            std::thread::sleep(PAUSE);
+            continue;
+        }
         let Some(why) = why else {
-            // One that could not be opened again after a loss may be, a moment later.
             match ended {
-                Ok(Err(error)) if tries > 0 && tries < TRIES => {
-                    tracing::warn!("{error}");
-                    tries += 1;
-                    std::thread::sleep(PAUSE);
-                    continue;
-                }
                 Ok(ended) => return ended,
                 Err(panic) => resume_unwind(panic),
             }

@@ -2,7 +2,7 @@
 //! and the window goes on.
 
 use super::window::Window;
-use sfumato::app::{Engine, RunningJob, Wake};
+use sfumato::app::{Engine, RunCommand, RunningJob, Wake};
 use sfumato::gpu::{self, Gpu, Options};
 use sfumato::inference::{self, DeviceChoice, Job, Place, Work, Worker};
 use sfumato::models::{ModelCard, cards};
@@ -91,6 +91,8 @@ fn run_9_estimates_of_the_window_s_card_are_drawn_without_a_copy() {
     w.open_demo(0);
     assert!(blue(&w.view_pixels()) < 20);
     w.set(|s| (s.members, s.steps) = (2, 5));
+    // Each step stays on the screen, however fast the card is.
+    w.apply(RunCommand::Demonstrate(true));
     w.click("Segment");
     w.until("the estimates of a step are seen", |a| {
         let run = a.session.runs().current().expect("it runs longer than a step");
@@ -110,6 +112,7 @@ fn run_9_estimates_of_the_window_s_card_are_drawn_without_a_copy() {
     });
     let strip = strip.count();
     assert!(strip > 100, "{strip} pixels");
+    w.apply(RunCommand::Demonstrate(false));
     w.until("it ends", |a| a.session.results().findings().is_some());
     let findings = w.session().results().findings().expect("findings");
     assert!(findings.outcome.device.starts_with("GPU "), "{}", findings.outcome.device);
