@@ -1,11 +1,14 @@
 //! Whole runs on a graphics card (software Vulkan where there is none) against the same runs on the
-//! CPU: same members, no state through this program's memory on the way, and every fault ends with
-//! a result.
+//! CPU: same members, no state or estimate through this program's memory on the way, and every fault
+//! ends with a result.
 
 use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
-use sfumato::gpu::{Gpu, Options};
-use sfumato::inference::{DeviceChoice, Engine, Event, Job, Member, Outcome, Place, Settings};
+use eframe::egui_wgpu::wgpu;
+use sfumato::gpu::{CardValues, Fault, Gpu, Options, Window};
+use sfumato::inference::{
+    DeviceChoice, Engine, Event, Job, Member, Outcome, Place, Settings, Step,
+};
 use sfumato::models::{
     Network, NetworkConfig, SliceNetwork, VolumeNetwork, medsegdiff, resnet3d, unet,
 };
@@ -13,8 +16,8 @@ use sfumato::nn::SeededInit;
 use sfumato::plan::{Buffer, Cpu, Op, Plan, Processor, Recorder};
 use sfumato::volume::{Geometry, Modality, Volume, Voxels};
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 
 const MODEL: &str = "fundus-disc-cup";
 
@@ -87,14 +90,8 @@ fn engine(gpu: &Arc<Gpu>) -> Engine {
 fn gpu_equals_cpu_in_a_whole_run_and_its_state_stays_there() {
     let gpu = software(Options::default());
     let cpu = run(&mut Engine::new(), &job(DeviceChoice::Cpu, 2, 4), &mut |_| {});
-    let mut previews = 0;
     let mut steps = 0;
-    let on_event = &mut |event| {
-        if let Event::Step(step) = event {
-            steps += 1;
-            previews += usize::from(!step.previews.is_empty());
-        }
-    };
+    let on_event = &mut |event| steps += usize::from(matches!(event, Event::Step(_)));
     let there = run(&mut engine(&gpu), &job(DeviceChoice::Gpu, 2, 4), on_event);
     let same = dice(&there.members, &cpu.members);
     println!("Dice to the CPU's members: {same}");
@@ -103,9 +100,152 @@ fn gpu_equals_cpu_in_a_whole_run_and_its_state_stays_there() {
     assert!(there.device.starts_with("GPU "), "{}", there.device);
     assert_eq!(there.notices, cpu.notices);
     assert_eq!(steps, 4);
-    // The result and its status; a preview is one more, and no step needs one.
-    assert_eq!(gpu.maps(), 2 + previews);
-    assert!(previews < 4);
+    assert_eq!(gpu.maps(), 1);
+}
+
+/// A device such as a window draws with.
+fn window() -> (Window, wgpu::Device) {
+    let instance = wgpu::Instance::default();
+    let adapter = |force_fallback_adapter| {
+        let wanted = wgpu::RequestAdapterOptions { force_fallback_adapter, ..Default::default() };
+        wait(instance.request_adapter(&wanted))
+    };
+    let adapter = adapter(true)
+        .or_else(|_| adapter(false))
+        .expect("no graphics adapter: install software Vulkan (libvulkan1 mesa-vulkan-drivers)");
+    let required_limits = Window::limits(wgpu::Limits::default(), &adapter.limits());
+    let wanted = wgpu::DeviceDescriptor { required_limits, ..Default::default() };
+    let (device, queue) = wait(adapter.request_device(&wanted)).expect("a device");
+    (Window::new(&adapter, &device, &queue, || ()), device)
+}
+
+/// Futures of wgpu are ready as soon as the device was polled.
+fn wait<T>(future: impl Future<Output = T>) -> T {
+    let mut future = std::pin::pin!(future);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    loop {
+        if let std::task::Poll::Ready(value) = future.as_mut().poll(&mut context) {
+            return value;
+        }
+        std::thread::yield_now();
+    }
+}
+
+/// The card that draws a window; one of our own where that is software.
+fn shared(window: &Window) -> Arc<Gpu> {
+    let software = Options { software: true, ..Options::default() };
+    Arc::new(Gpu::on_window(window, software).expect("a card"))
+}
+
+/// Slices across the last axis, seen as they are stored, of a volume of so many.
+fn slices(job: Job, count: usize) -> Job {
+    let Voxels::Rgb8(pixels) = job.volume.voxels() else { panic!("a picture in colours") };
+    let [width, height, _] = job.volume.geometry().shape();
+    let geometry = Geometry::picture(width, height, count).expect("slices");
+    let mut volume = Volume::new(geometry, 1, Voxels::Rgb8(pixels.repeat(count))).expect("valid");
+    volume.modality = Modality::Fundus;
+    Job { volume: Arc::new(volume), ..job }
+}
+
+#[test]
+fn no_preview_passes_through_the_host_between_the_steps_of_a_batch() {
+    let (members, steps, count) = (5, 3, 2);
+    let of = |device| slices(job(device, members, steps), count);
+    // What is seen here, by slice and step.
+    let mut here: Vec<(usize, usize, Vec<Vec<u8>>)> = Vec::new();
+    let bytes = |step: &Step| -> Vec<Vec<u8>> {
+        step.previews.iter().map(|p| p.here().expect("here").to_vec()).collect()
+    };
+    let cpu = run(&mut Engine::new(), &of(DeviceChoice::Cpu), &mut |event| {
+        if let Event::Step(step) = event {
+            here.push((step.slice, step.step, bytes(&step)));
+        }
+    });
+    let (window, _) = window();
+    let gpu = shared(&window);
+    let (mut seen, mut late, mut batches) = (0, Vec::new(), BTreeSet::new());
+    let on_event = &mut |event| match event {
+        Event::Step(step) => {
+            batches.insert(step.slices_done);
+            // One map for each batch that was finished before, and none for this one.
+            assert_eq!(gpu.maps(), batches.len() - 1, "step {}", step.step);
+            assert_eq!(step.previews.len(), members);
+            for preview in &step.previews {
+                let there = preview.there().expect("on the card");
+                assert!(CardValues::on(&there.kept, &window).is_some(), "on the window's device");
+            }
+            seen += 1;
+        }
+        Event::Late(step) => late.push((step.slice, step.step, bytes(&step))),
+        _ => {}
+    };
+    let there = run(&mut engine(&gpu), &of(DeviceChoice::Gpu), on_event);
+    assert_eq!((seen, gpu.maps()), (here.len(), batches.len()));
+    assert_eq!(batches.len(), 2);
+    // Without anybody who looks the masks are the same.
+    let alone = software(Options::default());
+    let unseen = run(&mut engine(&alone), &of(DeviceChoice::Gpu), &mut |_| {});
+    for (a, b) in there.members.iter().zip(&unseen.members) {
+        assert_eq!(a.soft, b.soft);
+    }
+    assert!(dice(&there.members, &cpu.members) >= 0.999);
+    // What comes for the film is what the CPU shows.
+    assert_eq!(late.len(), here.len());
+    let (mut far, mut most, mut all) = (0usize, 0, 0usize);
+    for (a, b) in late.iter().zip(&here) {
+        assert_eq!((a.0, a.1), (b.0, b.1));
+        for (a, b) in a.2.iter().flatten().zip(b.2.iter().flatten()) {
+            far += usize::from(a.abs_diff(*b) > 1);
+            most = most.max(a.abs_diff(*b));
+            all += 1;
+        }
+    }
+    println!(
+        "{} batches, film: {far} of {all} values more than a level apart, at most {most}",
+        batches.len()
+    );
+    assert!(far * 1000 <= all, "{far} of {all} values of the film, at most {most} apart");
+}
+
+#[test]
+fn a_fault_of_a_run_is_not_the_window_s() {
+    let (window, device) = window();
+    // Nobody else hears of the run's faults; what nobody catches would end the program.
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let hears = heard.clone();
+    device.on_uncaptured_error(Arc::new(move |e: wgpu::Error| {
+        hears.lock().expect("no panic").push(e.to_string());
+    }));
+    let broken = vec![("norm", "@compute fn".to_owned())];
+    for (options, word) in [
+        (Options { buffer_bytes: Some(1 << 20), ..Options::default() }, "memory"),
+        (Options { sources: broken, ..Options::default() }, "driver"),
+    ] {
+        let gpu = Gpu::on_window(&window, Options { software: true, ..options }).expect("a card");
+        let outcome = run(&mut engine(&Arc::new(gpu)), &job(DeviceChoice::Gpu, 1, 1), &mut |_| {});
+        let told = outcome.notices.iter().find(|n| n.text.contains("went on on the CPU"));
+        assert!(told.is_some_and(|n| n.text.contains(word)), "{:?}", outcome.notices);
+    }
+    // The device is as good as before, for the window and for another run.
+    let again = run(&mut engine(&shared(&window)), &job(DeviceChoice::Gpu, 1, 1), &mut |_| {});
+    assert!(again.device.starts_with("GPU ") && !again.device.contains("then"));
+    assert_eq!(window.lost(), None);
+    assert_eq!(*heard.lock().expect("no panic"), [""; 0]);
+    // Lost in mid-run it is lost for both, and the run goes on.
+    let (gpu, mut steps) = (shared(&window), 0);
+    let outcome = run(&mut engine(&gpu), &job(DeviceChoice::Gpu, 1, 3), &mut |event| {
+        steps += usize::from(matches!(event, Event::Step(_)));
+        if steps == 2 {
+            window.lose();
+        }
+    });
+    assert!(outcome.device.ends_with(", then CPU"), "{}", outcome.device);
+    assert!(window.lost().is_some());
+    assert!(matches!(gpu.fault(), Some(Fault::Lost(_))));
+    assert!(matches!(
+        Gpu::on_window(&window, Options { software: true, ..Options::default() }),
+        Err(Fault::Lost(_))
+    ));
 }
 
 /// A U-Net with weights by a seed.

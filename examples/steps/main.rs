@@ -11,7 +11,7 @@ mod each;
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use rayon::prelude::*;
-use sfumato::diffusion::{Course, Plan, SamplerKind, Schedule, ScheduleKind};
+use sfumato::diffusion::{Course, Glimpse, Plan, SamplerKind, Schedule, ScheduleKind};
 use sfumato::gpu::{Gpu, Options};
 use sfumato::models::medsegdiff::{Config, MedSegDiff, Preset, Setup};
 use sfumato::models::{Network, NetworkConfig, Sampling, SliceNetwork};
@@ -178,7 +178,7 @@ fn main() -> Result<(), Any> {
             let course =
                 Course { kind: SamplerKind::Ddim, plan: &plan, seeds: &seeds, states: &states };
             let all = best(seconds, || {
-                let go_on = &mut |_: usize, _: &[f32]| ControlFlow::Continue(());
+                let go_on = &mut |_: usize, _: Glimpse<'_>| ControlFlow::Continue(());
                 let drawn = denoiser.draw(&course, go_on).ok_or("it went to the CPU")?;
                 std::hint::black_box(drawn?);
                 Ok(())

@@ -1,5 +1,6 @@
 //! What runs the models: the worker thread in the window, a hand-driven one in tests.
 
+use crate::gpu::Window;
 use crate::inference::{DeviceChoice, Event, Job};
 use crate::locate::{Likeness, Standing};
 use crate::models::ModelCard;
@@ -25,6 +26,9 @@ pub trait Engine {
 
     /// Where a weights file is expected, for the message when there is no model.
     fn weights_hint(&self) -> String;
+
+    /// The window is drawn with this device from now on; runs on its card may share it.
+    fn beside(&mut self, _window: Window) {}
 
     /// Hands over a job; must return at once.
     ///

@@ -51,8 +51,10 @@ impl Film {
     /// # Errors
     /// If it cannot be packed.
     pub fn take(&mut self, place: Place, preview: &Preview) -> std::io::Result<()> {
+        // What is on a card comes here when its run is done.
+        let Some(values) = preview.here() else { return Ok(()) };
         let mut packed = ZlibEncoder::new(Vec::new(), Compression::fast());
-        packed.write_all(&preview.probability)?;
+        packed.write_all(values)?;
         let packed = packed.finish()?;
         if self.bytes + packed.len() > self.budget {
             self.left_out += 1;
@@ -172,6 +174,7 @@ impl Film {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inference::Values;
     use crate::volume::{Roi, Volume, Voxels, Window};
 
     fn class() -> Vec<Class> {
@@ -181,7 +184,7 @@ mod tests {
     fn preview(member: usize, radius: usize) -> Preview {
         let inside = |i: usize| (i % 16).abs_diff(8).max((i / 16).abs_diff(8)) < radius;
         let probability = (0..256).map(|i| if inside(i) { 255 } else { 0 }).collect();
-        Preview { member, width: 16, height: 16, classes: 1, probability }
+        Preview { member, width: 16, height: 16, classes: 1, values: Values::Here(probability) }
     }
 
     fn place(step: usize) -> Place {

@@ -165,7 +165,7 @@ pub use crate::edit::{EditLabel, Layer, PaintOver, Rule, Selection, Status};
 pub use crate::ensemble::{
     Curve, Measure, Quantity, Region, Regions as Disagreement, StopRule, agreement_levels, forecast,
 };
-pub use crate::inference::{Click, DeviceChoice, Outcome, Preview, Settings};
+pub use crate::inference::{Click, DeviceChoice, Outcome, Placement, Preview, Settings};
 pub use crate::io::SeriesInfo;
 pub use crate::measure::{Kind, LabelReading, Reading, Shape};
 pub use crate::mesh::MeshFormat;

@@ -4,8 +4,8 @@
 use crate::inference::{Placement, Preview};
 use crate::volume::Class;
 
-/// Label values on the region of `placement`, row by row, where the mean of the members' estimates is at least one
-/// half; the innermost or last class wins. Estimates of another shape than the first are left out.
+/// Label values on the region of `placement`, row by row, where the mean of the members' estimates that are here is at least
+/// one half; the innermost or last class wins. Estimates of another shape than the first are left out.
 pub fn mean_preview<'a>(
     previews: impl Iterator<Item = &'a Preview>,
     placement: &Placement,
@@ -16,18 +16,15 @@ pub fn mean_preview<'a>(
     let mut sum: Vec<f32> = Vec::new();
     let ([width, height], mut count) = (placement.size(), 0u16);
     for p in previews {
-        let usable = [p.width, p.height] == placement.size()
-            && p.classes == classes.len()
-            && p.probability.len() == p.width * p.height * p.classes;
-        if usable && sum.is_empty() {
-            sum = vec![0.0; p.probability.len()];
+        let usable = [p.width, p.height] == placement.size() && p.classes == classes.len();
+        let Some(values) = p.here().filter(|_| usable) else { continue };
+        if sum.is_empty() {
+            sum = vec![0.0; values.len()];
         }
-        if usable {
-            for (s, &v) in sum.iter_mut().zip(&p.probability) {
-                *s += f32::from(v);
-            }
-            count += 1;
+        for (s, &v) in sum.iter_mut().zip(values) {
+            *s += f32::from(v);
         }
+        count += 1;
     }
     if count == 0 || width * height == 0 {
         return labels;
@@ -46,6 +43,7 @@ pub fn mean_preview<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inference::Values;
     use crate::volume::Roi;
 
     fn square() -> Preview {
@@ -55,7 +53,7 @@ mod tests {
                 probability[x + 8 * y] = 255;
             }
         }
-        Preview { member: 0, width: 8, height: 8, classes: 1, probability }
+        Preview { member: 0, width: 8, height: 8, classes: 1, values: Values::Here(probability) }
     }
 
     #[test]

@@ -142,6 +142,11 @@ impl Run {
                     self.started = Some(Started { device, roi, slices, members, steps, first });
                 }
                 Ok(Event::Step(step)) => self.take_step(step),
+                Ok(Event::Late(mut step)) => {
+                    for preview in std::mem::take(&mut step.previews) {
+                        self.recorder.take(&step, Arc::new(preview));
+                    }
+                }
                 Ok(Event::Finished(outcome)) => return Some(End::Finished(outcome)),
                 Ok(Event::Cancelled(outcome)) => return Some(End::Cancelled(outcome)),
                 Ok(Event::Failed(text)) => return Some(End::Failed(text)),
@@ -173,12 +178,14 @@ impl Run {
             self.fraction = self.fraction.max(step.fraction.clamp(0.0, 1.0));
         }
         for preview in std::mem::take(&mut step.previews) {
-            let expected = preview.width * preview.height * preview.classes;
             // A worker's slip must not become a wrong picture.
-            if preview.probability.len() == expected && expected > 0 {
+            let there = preview.there().is_some();
+            if there || preview.here().is_some_and(|values| !values.is_empty()) {
                 let member = preview.member;
                 let preview = Arc::new(preview);
-                self.recorder.take(&step, preview.clone());
+                if !there {
+                    self.recorder.take(&step, preview.clone());
+                }
                 let Step { axis, slice, placement, step, .. } = step;
                 let live = LivePreview { axis, slice, placement, step, preview };
                 self.waiting.insert(member, live);

@@ -9,6 +9,7 @@ use super::{
     RunCommand, Wake, Work,
 };
 use crate::diffusion::TRAINING_STEPS;
+use crate::gpu::Window;
 use crate::inference::{DeviceChoice, Job, Outcome, Refine, Settings, Steer, slice_axis};
 use crate::locate::Standing;
 use crate::models::{ModelCard, wants_a_place};
@@ -65,6 +66,11 @@ impl Runs {
         };
         runs.choose_model(first);
         runs
+    }
+
+    /// The window is drawn with this device from now on.
+    pub(super) fn beside(&mut self, window: Window) {
+        self.engine.beside(window);
     }
 
     /// What is under way, on whatever image.

@@ -26,6 +26,7 @@ use super::{
     Level, OpenCommand, Origin, Panel, ResultEntry, Run, RunCommand, ShellCommand, TOUR_DEMO, Tour,
     ViewCommand, Wake,
 };
+use crate::gpu::Window;
 use crate::volume::{Notice, Severity};
 use std::path::PathBuf;
 
@@ -76,6 +77,11 @@ impl Session {
             exports: Exports::new(exporter, last, wake),
             shell,
         }
+    }
+
+    /// The window is drawn with this device from now on.
+    pub fn beside(&mut self, window: Window) {
+        self.runs.beside(window);
     }
 
     /// The open image.

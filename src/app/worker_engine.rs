@@ -1,7 +1,8 @@
 //! The real engine of the window: the embedded models on the inference thread.
 
 use super::engine::{Engine, RunningJob, Wake};
-use crate::inference::{DeviceChoice, Job, Loaded, Loader, Work, Worker};
+use crate::gpu::Window;
+use crate::inference::{Beside, DeviceChoice, Job, Loaded, Loader, Work, Worker};
 use crate::locate::{Likeness, Standing};
 use crate::models::{ModelCard, cards};
 use crate::planner::{PlanEvent, PlanJob};
@@ -13,6 +14,7 @@ pub struct WorkerEngine {
     cards: Vec<ModelCard>,
     loader: Loader,
     wake: Wake,
+    window: Option<Window>,
     worker: Option<Worker>,
 }
 
@@ -35,7 +37,7 @@ impl WorkerEngine {
 
     /// With models from elsewhere.
     pub fn with(cards: Vec<ModelCard>, loader: Loader, wake: Wake) -> Self {
-        Self { cards, loader, wake, worker: None }
+        Self { cards, loader, wake, window: None, worker: None }
     }
 
     fn worker(&mut self) -> Result<&mut Worker, String> {
@@ -45,7 +47,11 @@ impl WorkerEngine {
                 let wake = self.wake.clone();
                 let started = Worker::with(self.loader.clone(), move || wake())
                     .map_err(|e| format!("no thread for the model could be started: {e}"))?;
-                Ok(none.insert(started))
+                let worker = none.insert(started);
+                if let Some(window) = self.window.clone() {
+                    worker.submit(Beside(window));
+                }
+                Ok(worker)
             }
         }
     }
@@ -68,6 +74,13 @@ impl Engine for WorkerEngine {
 
     fn weights_hint(&self) -> String {
         "the embedded weights cannot be read: this build is damaged".to_owned()
+    }
+
+    fn beside(&mut self, window: Window) {
+        if let Some(worker) = &mut self.worker {
+            worker.submit(Beside(window.clone()));
+        }
+        self.window = Some(window);
     }
 
     fn submit(&mut self, job: Job) -> Result<RunningJob, String> {

@@ -299,7 +299,7 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
         let (volume, model) = (volume.clone(), model.clone());
         let job = Job { volume, time, model, settings };
         let (outcome, cancelled) = engine.run(&job, &cancel, &mut |event| {
-            if let (Event::Step(step), Some(animated)) = (&event, &animated) {
+            if let (Event::Step(step) | Event::Late(step), Some(animated)) = (&event, &animated) {
                 animated.take(step);
             }
             show(&event, live);

@@ -2,7 +2,18 @@
 
 use super::{Course, DiffusionError, Hold, Plan, SamplerKind};
 use rayon::prelude::*;
+use std::any::Any;
 use std::ops::ControlFlow;
+
+/// The estimates of a step, of all samples one after another.
+#[derive(Clone, Copy)]
+pub enum Glimpse<'a> {
+    Here(&'a [f32]),
+    /// They stay where the network runs; what this is that place knows.
+    There(&'a (dyn Any + Send + Sync)),
+    /// Of a step that was told of before, come here after the last one.
+    Late(&'a [f32]),
+}
 
 /// A network under a condition that it has seen before.
 pub trait Denoiser {
@@ -19,12 +30,12 @@ pub trait Denoiser {
     ) -> Result<Vec<f32>, DiffusionError>;
 
     /// Draws whole samples where the network runs, so that no state comes here between the steps.
-    /// `on_step` sees all estimates, or none of a step whose estimates stay there. `None` of one
-    /// that does not, or that failed and would go on otherwise: then each step is asked for.
+    /// `on_step` sees the estimates there, and after the last step as many of them as were kept. `None` of
+    /// one that does not, or that failed and would go on otherwise: then each step is asked for.
     fn draw(
         &mut self,
         _course: &Course<'_>,
-        _on_step: &mut dyn FnMut(usize, &[f32]) -> ControlFlow<()>,
+        _on_step: &mut dyn FnMut(usize, Glimpse<'_>) -> ControlFlow<()>,
     ) -> Option<Result<Option<Vec<f32>>, DiffusionError>> {
         None
     }
@@ -32,8 +43,8 @@ pub trait Denoiser {
 
 impl SamplerKind {
     /// Draws one sample per seed, all in one batch, from the `first` states, which are of one
-    /// length. After each step `on_step` sees the step's index and all estimates, one after another,
-    /// or none where they are kept on another device; a break ends it with `None`.
+    /// length. After each step `on_step` sees the step's index and all estimates; a break ends it with
+    /// `None`.
     ///
     /// # Errors
     /// As [`Denoiser::estimate`].
@@ -43,7 +54,7 @@ impl SamplerKind {
         plan: &Plan,
         seeds: &[u64],
         first: &[Vec<f32>],
-        on_step: impl FnMut(usize, &[f32]) -> ControlFlow<()>,
+        on_step: impl FnMut(usize, Glimpse<'_>) -> ControlFlow<()>,
     ) -> Result<Option<Vec<f32>>, DiffusionError> {
         self.draw_holding(denoiser, plan, seeds, first, &[], on_step)
     }
@@ -59,7 +70,7 @@ impl SamplerKind {
         seeds: &[u64],
         first: &[Vec<f32>],
         known: &[Hold],
-        mut on_step: impl FnMut(usize, &[f32]) -> ControlFlow<()>,
+        mut on_step: impl FnMut(usize, Glimpse<'_>) -> ControlFlow<()>,
     ) -> Result<Option<Vec<f32>>, DiffusionError> {
         let len = first.first().map_or(0, Vec::len);
         let mut states = first.concat();
@@ -96,7 +107,7 @@ impl SamplerKind {
                 .zip(&mut samplers)
                 .for_each(|((x, x0), sampler)| sampler.step(i, x, x0));
             hold(&mut states, plan.alpha_bar(i + 1));
-            if on_step(i, &estimates).is_break() {
+            if on_step(i, Glimpse::Here(&estimates)).is_break() {
                 return Ok(None);
             }
         }

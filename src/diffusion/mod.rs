@@ -6,7 +6,9 @@
 //! or in a batch.
 //!
 //! ```
-//! use sfumato::diffusion::{Denoiser, DiffusionError, Plan, SamplerKind, Schedule, ScheduleKind};
+//! use sfumato::diffusion::{
+//!     Denoiser, DiffusionError, Plan, SamplerKind, Schedule, ScheduleKind, Glimpse,
+//! };
 //! use std::ops::ControlFlow;
 //! struct Empty;
 //! impl Denoiser for Empty {
@@ -17,7 +19,7 @@
 //! let schedule = Schedule::new(ScheduleKind::Linear, 1000)?;
 //! let plan = Plan::new(&schedule, 10)?;
 //! let first = vec![plan.start_from_noise(7, 64)];
-//! let go_on = |_: usize, _: &[f32]| ControlFlow::Continue(());
+//! let go_on = |_: usize, _: Glimpse<'_>| ControlFlow::Continue(());
 //! let drawn = SamplerKind::Ddim.draw(&mut Empty, &plan, &[7], &first, go_on)?;
 //! assert_eq!(drawn, Some(vec![-1.0; 64]));
 //! # Ok::<(), DiffusionError>(())
@@ -36,7 +38,7 @@ mod seed;
 mod tests;
 
 pub use course::{Course, Move, StepNoise};
-pub use draw::Denoiser;
+pub use draw::{Denoiser, Glimpse};
 pub use error::DiffusionError;
 pub use hold::Hold;
 pub use plan::{Plan, Start};

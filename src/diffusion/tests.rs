@@ -474,7 +474,7 @@ fn known_values_are_kept_at_every_step() {
     let plan = Plan::new(&schedules()[0].0, 6).unwrap();
     let seeds = [3, 4];
     let first: Vec<Vec<f32>> = seeds.iter().map(|&s| plan.start_from_noise(s, 40)).collect();
-    let go_on = |_: usize, _: &[f32]| ControlFlow::Continue(());
+    let go_on = |_: usize, _: Glimpse<'_>| ControlFlow::Continue(());
     let known = [Hold::new(vec![(5, 1.0), (17, -1.0)]), Hold::new(vec![(0, 1.0), (99, 1.0)])];
     for kind in [SamplerKind::Ddpm, SamplerKind::Ddim, SamplerKind::Dpmpp] {
         let plain = kind.draw(&mut Curved(Vec::new()), &plan, &seeds, &first, go_on).unwrap();

@@ -1,9 +1,11 @@
 //! The device: what is opened, and plans on it.
 
-use super::card::{Card, line};
+use super::card::Card;
 use super::kernel::Kernels;
 use super::prepared::Room;
+use super::told::{Lost, line};
 use super::upload::Uploads;
+use super::window::Window;
 use crate::plan::{Fault, Plan, Prepared, Processor};
 use eframe::egui_wgpu::wgpu;
 use std::sync::Arc;
@@ -73,14 +75,39 @@ impl Gpu {
             required_limits: limits.clone(),
             ..Default::default()
         };
-        let (device, queue) = wait(adapter.request_device(&descriptor)).map_err(|e| none(&e))?;
-        Ok(Self {
-            card: Arc::new(Card::new(device, queue, limits)),
-            kernels: Kernels::new(options.sources),
+        let device = wait(adapter.request_device(&descriptor)).map_err(|e| none(&e))?;
+        let lost = Lost::watch(&device.0, || ());
+        Ok(Self::of(Card::new(device, limits, lost, false), options.sources, &info))
+    }
+
+    /// A window's device; never a program in the place of a card, unless that was asked for.
+    ///
+    /// # Errors
+    /// If it is none that runs plans.
+    pub fn on_window(window: &Window, options: Options) -> Result<Self, Fault> {
+        let info = &window.info;
+        if window.is_software() && !options.software {
+            let why = format!("{} computes on the CPU, and slower", info.name);
+            return Err(Fault::Other(format!("no graphics card can be used: {why}")));
+        }
+        let mut limits = window.device.limits();
+        if let Some(bytes) = options.buffer_bytes {
+            limits.max_buffer_size = bytes.min(limits.max_buffer_size);
+        }
+        let device = (window.device.clone(), window.queue.clone());
+        let card = Card::new(device, limits, window.lost.clone(), true);
+        card.check()?;
+        Ok(Self::of(card, options.sources, info))
+    }
+
+    fn of(card: Card, sources: Vec<(&'static str, String)>, info: &wgpu::AdapterInfo) -> Self {
+        Self {
+            card: Arc::new(card),
+            kernels: Kernels::new(sources),
             uploads: Uploads::default(),
             name: format!("GPU {} ({})", info.name, info.backend),
-            software,
-        })
+            software: info.device_type == wgpu::DeviceType::Cpu,
+        }
     }
 
     /// Whether a program computes in the place of a card.

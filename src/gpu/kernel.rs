@@ -85,17 +85,18 @@ impl Kernels {
         };
         // SAFETY: all loops of the programs run up to a number of the uniform or a constant, all divisors are
         // sizes, which are not 0; buffers are still checked.
-        let module = unsafe { card.device.create_shader_module_trusted(described, checks) };
-        card.check_program(name)?;
-        let pipeline = card.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+        let module = card.call_for(name, |device| unsafe {
+            device.create_shader_module_trusted(described, checks)
+        })?;
+        let described = wgpu::ComputePipelineDescriptor {
             label: Some(name),
             layout: None,
             module: &module,
             entry_point: Some(entry),
             compilation_options: wgpu::PipelineCompilationOptions::default(),
             cache: None,
-        });
-        card.check_program(name)?;
+        };
+        let pipeline = card.call_for(name, |device| device.create_compute_pipeline(&described))?;
         let pipeline = Arc::new(pipeline);
         made.insert(program, pipeline.clone());
         Ok(pipeline)

@@ -2,18 +2,24 @@
 
 use super::card::Card;
 use super::dispatch::{Bound, Call, calls};
+use super::kept::CardValues;
 use super::kernel::Kernels;
 use super::upload::Uploads;
-use crate::plan::{Buffer, Fault, Plan, Prepared};
+use crate::plan::{Buffer, Fault, Kept, Plan, Prepared};
 use eframe::egui_wgpu::wgpu;
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Work that is handed over at once, and how many such may be waiting: a run that is ended, ends
-/// soon.
-const SUBMIT_FLOP: f64 = 8e9;
-const WAITING: usize = 6;
+/// Floating-point operations that are handed over at once, and that may be under way: a run that is ended, ends soon.
+const ALONE: [f64; 2] = [8e9, 56e9];
+/// The same where a window draws with the device, whose frames wait for all of that: 40 ms on a card of 0.2 TFLOP/s.
+const SHARED: [f64; 2] = [4e9, 8e9];
+/// Most pieces that are under way, however small.
+const PIECES: usize = 24;
+
+/// Values that a buffer for reading may have to be kept for the next time.
+const STAYS: usize = 4 << 20;
 
 pub(super) struct Room {
     card: Arc<Card>,
@@ -22,7 +28,8 @@ pub(super) struct Room {
     staging: Option<(wgpu::Buffer, usize)>,
     steps: Vec<Step>,
     sections: Vec<Range<usize>>,
-    waiting: VecDeque<wgpu::SubmissionIndex>,
+    /// What is under way, with its work.
+    waiting: VecDeque<(wgpu::SubmissionIndex, f64)>,
 }
 
 struct Step {
@@ -65,7 +72,7 @@ impl Room {
         }
         let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
         let numbers = card.buffer(bytes.len() as u64, usage)?;
-        card.queue.write_buffer(&numbers, 0, &bytes);
+        card.write(&numbers, 0, &bytes)?;
         let scratch = |bound: &Bound| if let Bound::Scratch(n) = bound { *n } else { 0 };
         let most = all.iter().flat_map(|(call, _)| &call.bound).map(scratch).max();
         let scratch = card.buffer(4 * most.unwrap_or(0) as u64, wgpu::BufferUsages::STORAGE)?;
@@ -91,79 +98,137 @@ impl Room {
                     Some(wgpu::BindGroupEntry { binding: i as u32, resource })
                 })
                 .collect();
-            let bound = card.device.create_bind_group(&wgpu::BindGroupDescriptor {
-                label: Some(call.program.name),
-                layout: &pipeline.get_bind_group_layout(0),
-                entries: &entries,
-            });
-            card.check_program(call.program.name)?;
+            let name = call.program.name;
+            let bound = card.call_for(name, |device| {
+                device.create_bind_group(&wgpu::BindGroupDescriptor {
+                    label: Some(name),
+                    layout: &pipeline.get_bind_group_layout(0),
+                    entries: &entries,
+                })
+            })?;
             steps.push(Step { pipeline, bound, groups: call.groups, flop: *flop });
         }
         let sections = plan.sections.iter().map(|r| starts[r.start]..starts[r.end]).collect();
         Ok(Self { card, buffers, staging: None, steps, sections, waiting: VecDeque::new() })
     }
 
-    fn submit(&mut self, encoder: wgpu::CommandEncoder) -> Result<(), Fault> {
-        self.waiting.push_back(self.card.queue.submit([encoder.finish()]));
-        self.card.check()?;
-        if self.waiting.len() > WAITING {
-            let oldest = self.waiting.pop_front();
-            self.card.wait(oldest)?;
-        }
-        Ok(())
+    /// How much is handed over at once, and how much may be under way.
+    fn pace(&self) -> [f64; 2] {
+        if self.card.shared { SHARED } else { ALONE }
     }
 
-    fn encoder(&self) -> wgpu::CommandEncoder {
-        self.card.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default())
+    /// Hands over what `record` writes down, which is so much work.
+    fn submit(
+        &mut self,
+        flop: f64,
+        record: impl FnOnce(&mut wgpu::CommandEncoder),
+    ) -> Result<(), Fault> {
+        let queue = &self.card.queue;
+        let submission = self.card.call(|device| {
+            let mut encoder =
+                device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            record(&mut encoder);
+            queue.submit([encoder.finish()])
+        })?;
+        self.waiting.push_back((submission, flop));
+        let [_, most] = self.pace();
+        let much = |waiting: &VecDeque<(_, f64)>| {
+            waiting.len() > PIECES || waiting.iter().map(|(_, flop)| flop).sum::<f64>() > most
+        };
+        while self.waiting.len() > 1 && much(&self.waiting) {
+            if let Some((oldest, _)) = self.waiting.pop_front() {
+                self.card.wait(Some(&oldest))?;
+            }
+        }
+        Ok(())
     }
 }
 
 impl Prepared for Room {
     fn write(&mut self, buffer: Buffer, values: &[f32]) -> Result<(), Fault> {
-        self.card.check()?;
-        self.card.queue.write_buffer(&self.buffers[buffer.0], 0, bytemuck::cast_slice(values));
-        self.card.check()
+        self.card.write(&self.buffers[buffer.0], 0, bytemuck::cast_slice(values))
     }
 
     fn run(&mut self, section: usize) -> Result<(), Fault> {
         self.card.check()?;
         let Range { mut start, end } = self.sections[section];
+        let [most, _] = self.pace();
         while start < end {
-            let mut encoder = self.encoder();
-            let mut flop = 0.0;
-            {
+            let (mut flop, mut stop) = (0.0, start);
+            while stop < end && (flop == 0.0 || flop + self.steps[stop].flop <= most) {
+                flop += self.steps[stop].flop;
+                stop += 1;
+            }
+            let steps = std::mem::take(&mut self.steps);
+            let submitted = self.submit(flop, |encoder| {
                 let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-                while start < end && (flop == 0.0 || flop + self.steps[start].flop <= SUBMIT_FLOP) {
-                    let step = &self.steps[start];
+                for step in &steps[start..stop] {
                     pass.set_pipeline(&step.pipeline);
                     pass.set_bind_group(0, &step.bound, &[]);
                     let [x, y, z] = step.groups;
                     pass.dispatch_workgroups(x, y, z);
-                    flop += step.flop;
-                    start += 1;
                 }
-            }
-            self.submit(encoder)?;
+            });
+            self.steps = steps;
+            submitted?;
+            start = stop;
         }
         Ok(())
     }
 
     fn read(&mut self, buffer: Buffer, len: usize) -> Result<Vec<f32>, Fault> {
+        Ok(self.read_all(&[(buffer, len)], &[])?.pop().unwrap_or_default())
+    }
+
+    fn keep(&mut self, buffer: Buffer, len: usize) -> Result<Kept, Fault> {
         self.card.check()?;
+        let usage = wgpu::BufferUsages::STORAGE
+            | wgpu::BufferUsages::COPY_DST
+            | wgpu::BufferUsages::COPY_SRC;
         let size = 4 * len as u64;
+        let (from, to) = (self.buffers[buffer.0].clone(), self.card.buffer(size, usage)?);
+        self.submit(0.0, |encoder| encoder.copy_buffer_to_buffer(&from, 0, &to, 0, size))?;
+        Ok(Kept::new(CardValues { device: self.card.lost.clone(), buffer: to }, len))
+    }
+
+    fn read_all(
+        &mut self,
+        buffers: &[(Buffer, usize)],
+        kept: &[Kept],
+    ) -> Result<Vec<Vec<f32>>, Fault> {
+        self.card.check()?;
+        let own = buffers.iter().map(|&(b, len)| Ok((self.buffers[b.0].clone(), len)));
+        let kept = kept.iter().map(|kept| {
+            let there = CardValues::of(kept, &self.card.lost).ok_or_else(Fault::elsewhere)?;
+            Ok((there, kept.len()))
+        });
+        let parts = own.chain(kept).collect::<Result<Vec<_>, Fault>>()?;
+        let total = parts.iter().map(|(_, len)| len).sum();
         let staging = match self.staging.take() {
-            Some((staging, room)) if room >= len => (staging, room),
+            Some((staging, room)) if room >= total => (staging, room),
             _ => {
                 let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-                (self.card.buffer(size, usage)?, len)
+                (self.card.buffer(4 * total as u64, usage)?, total)
             }
         };
-        let mut encoder = self.encoder();
-        encoder.copy_buffer_to_buffer(&self.buffers[buffer.0], 0, &staging.0, 0, size);
-        self.submit(encoder)?;
-        let values = self.card.map(&staging.0, len)?;
+        self.submit(0.0, |encoder| {
+            let mut at = 0;
+            for (from, len) in &parts {
+                let size = 4 * *len as u64;
+                encoder.copy_buffer_to_buffer(from, 0, &staging.0, at, size);
+                at += size;
+            }
+        })?;
+        let values = self.card.map(&staging.0, total)?;
         self.waiting.clear();
-        self.staging = Some(staging);
-        Ok(values)
+        // What is read once in a run may be large.
+        self.staging = (staging.1 <= STAYS).then_some(staging);
+        let mut rest = values.as_slice();
+        let cut = |(_, len): &(wgpu::Buffer, usize)| {
+            let (first, others) = rest.split_at(*len);
+            rest = others;
+            first.to_vec()
+        };
+        Ok(parts.iter().map(cut).collect())
     }
 }

@@ -76,9 +76,8 @@ impl Uploads {
         let buffers = sizes.iter().map(|&bytes| card.buffer(bytes, usage));
         let buffers = buffers.collect::<Result<Vec<_>, _>>()?;
         for ((buffer, bytes), values) in at.iter().zip(&values) {
-            card.queue.write_buffer(&buffers[*buffer], bytes.start, bytemuck::cast_slice(values));
+            card.write(&buffers[*buffer], bytes.start, bytemuck::cast_slice(values))?;
         }
-        card.check()?;
         let there = Arc::new(Uploaded { buffers, at });
         known.push((weights.clone(), there.clone()));
         Ok(there)

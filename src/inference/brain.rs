@@ -5,7 +5,9 @@
 
 use super::objects::{fill_holes, keep_largest};
 use super::whole_volume::{enough_slices, volume_size};
-use super::{Agenda, Estimates, InferenceError, ModelInput, Prepared, Request, Segmenter, Sink};
+use super::{
+    Agenda, Estimates, InferenceError, Masks, ModelInput, Prepared, Request, Segmenter, Sink,
+};
 use crate::models::VolumeNetwork;
 use crate::plan::Processor;
 use crate::volume::Notice;
@@ -197,7 +199,16 @@ impl Segmenter for BrainExtraction {
         let step = |step: usize, mask: &[bool], part: &[Range<usize>; 3], sink: &mut dyn Sink| {
             let slice = middle(part);
             let probability = vec![on_scan(mask, part, slice)];
-            sink.step(unit, Estimates { step, t: None, members: vec![0], slice, probability })
+            sink.step(
+                unit,
+                Estimates {
+                    step,
+                    t: None,
+                    members: vec![0],
+                    slice,
+                    masks: Masks::Here(probability),
+                },
+            )
         };
         let first: Vec<f32> = mask.iter().map(|&m| f32::from(u8::from(m))).collect();
         let first = back(&first, self.sides[0], head.size);

@@ -1,7 +1,8 @@
 //! The masks of a run as they fill up, its clock, and what the window hears of it.
 
 use super::{
-    Agenda, Estimates, Event, Member, Placement, Prepared, Preview, Sink, StageTimes, Step,
+    Agenda, Estimates, Event, Masks, Member, Placement, Prepared, Preview, Sink, StageTimes, Step,
+    There, Values,
 };
 use std::ops::{ControlFlow, Range};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -61,6 +62,57 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// What is shown of a step, in the scan's own directions.
+    fn previews(&self, members: &[usize], masks: &Masks) -> Vec<Preview> {
+        let [width, height] = self.placement.size();
+        let preview = |(i, values): (usize, Values)| Preview {
+            member: members.get(i).copied().unwrap_or(i),
+            width,
+            height,
+            classes: self.classes,
+            values,
+        };
+        match masks {
+            Masks::Here(probability) => {
+                let here = |probability: &Vec<f32>| {
+                    let seen: Vec<u8> = probability.iter().map(|&p| byte(p)).collect();
+                    Values::Here(self.prepared.stored_canvas(&seen))
+                };
+                probability.iter().map(here).enumerate().map(preview).collect()
+            }
+            Masks::There(kept, start) => {
+                let (first, steps) = self.prepared.stored_steps();
+                let there = |i: usize| {
+                    let first = start + i * self.classes * width * height + first;
+                    Values::There(There { kept: kept.clone(), first, steps })
+                };
+                (0..members.len()).map(there).enumerate().map(preview).collect()
+            }
+        }
+    }
+
+    /// Where the run stands after a step of this unit.
+    fn step_of(&self, unit: &Range<usize>, estimates: &Estimates) -> Step {
+        let elapsed = self.start.elapsed();
+        let left = self.total.saturating_sub(self.done) as f64 / self.done.max(1) as f64;
+        Step {
+            axis: self.prepared.axis(),
+            slice: self.prepared.scan_slice(estimates.slice),
+            placement: self.placement,
+            slices_done: unit.start,
+            slices: self.prepared.slices(),
+            step: estimates.step + 1,
+            steps: self.agenda.steps,
+            whole: self.agenda.whole,
+            t: estimates.t,
+            // A batch that is begun anew on another device is counted twice.
+            fraction: (self.done as f32 / self.total.max(1) as f32).min(1.0),
+            elapsed,
+            eta: (self.heard >= 2).then(|| Duration::from_secs_f64(elapsed.as_secs_f64() * left)),
+            previews: self.previews(&estimates.members, &estimates.masks),
+        }
+    }
+
     /// Puts slices `[K, canvas, canvas]` of probabilities on the region's pixels.
     fn put(&mut self, to: Option<usize>, unit: &Range<usize>, probability: &[f32]) {
         let at = Instant::now();
@@ -89,40 +141,17 @@ impl Sink for Draft<'_> {
     fn step(&mut self, unit: &Range<usize>, estimates: Estimates) -> ControlFlow<()> {
         self.done += unit.len();
         self.heard += 1;
-        let elapsed = self.start.elapsed();
-        let left = self.total.saturating_sub(self.done) as f64 / self.done as f64;
-        let [width, height] = self.placement.size();
-        let preview = |(m, probability): (usize, &Vec<f32>)| {
-            let seen: Vec<u8> = probability.iter().map(|&p| byte(p)).collect();
-            Preview {
-                member: estimates.members.get(m).copied().unwrap_or(m),
-                width,
-                height,
-                classes: self.classes,
-                probability: self.prepared.stored_canvas(&seen),
-            }
-        };
-        let step = Step {
-            axis: self.prepared.axis(),
-            slice: self.prepared.scan_slice(estimates.slice),
-            placement: self.placement,
-            slices_done: unit.start,
-            slices: self.prepared.slices(),
-            step: estimates.step + 1,
-            steps: self.agenda.steps,
-            whole: self.agenda.whole,
-            t: estimates.t,
-            // A batch that is begun anew on another device is counted twice.
-            fraction: (self.done as f32 / self.total.max(1) as f32).min(1.0),
-            elapsed,
-            eta: (self.heard >= 2).then(|| Duration::from_secs_f64(elapsed.as_secs_f64() * left)),
-            previews: estimates.probability.iter().enumerate().map(preview).collect(),
-        };
+        let step = self.step_of(unit, &estimates);
         (self.on_event)(Event::Step(step));
         if self.cancel.load(Ordering::Relaxed) {
             return ControlFlow::Break(());
         }
         ControlFlow::Continue(())
+    }
+
+    fn late(&mut self, unit: &Range<usize>, estimates: Estimates) {
+        let step = self.step_of(unit, &estimates);
+        (self.on_event)(Event::Late(step));
     }
 
     fn direct(&mut self, unit: &Range<usize>, probability: &[f32]) {

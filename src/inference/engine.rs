@@ -7,6 +7,7 @@ use super::{
     Prepared, Request, StageTimes, Steering,
 };
 use crate::diffusion::member_seed;
+use crate::gpu::Window;
 use crate::models::ModelError;
 use crate::volume::{Block, Notice, Roi};
 use candle_core::Device;
@@ -23,6 +24,8 @@ pub type Loader = Arc<dyn Fn(&str, &Device) -> Result<Loaded, ModelError> + Send
 /// Owns the loaded models; one per worker thread.
 pub struct Engine {
     loader: Loader,
+    /// The window that is drawn beside the runs, if one is.
+    window: Option<Window>,
     places: HashMap<DeviceChoice, Place>,
     /// By identifier, and the name of the device; with whether they run on its processor.
     loaded: HashMap<(String, String), (Loaded, bool)>,
@@ -41,7 +44,22 @@ impl Engine {
 
     /// With models from elsewhere than the registry.
     pub fn with(loader: Loader) -> Self {
-        Self { loader, places: HashMap::new(), loaded: HashMap::new() }
+        Self { loader, window: None, places: HashMap::new(), loaded: HashMap::new() }
+    }
+
+    /// A new one with models from the same place, beside the same window.
+    pub fn renewed(&self) -> Self {
+        Self { window: self.window.clone(), ..Self::with(self.loader.clone()) }
+    }
+
+    /// Runs on graphics cards share this window's device from now on, if a card draws it.
+    pub fn beside(&mut self, window: Window) {
+        self.window = Some(window);
+        self.leave(DeviceChoice::Gpu);
+        // A choice that has come to the CPU stays there.
+        if self.places.get(&DeviceChoice::Auto).is_some_and(|place| place.processor.is_some()) {
+            self.leave(DeviceChoice::Auto);
+        }
     }
 
     /// From now on this choice means that place.
@@ -58,7 +76,7 @@ impl Engine {
     ) -> Result<(&mut Loaded, Place, Option<Notice>), InferenceError> {
         let place = match self.places.entry(choice) {
             Entry::Occupied(e) => e.into_mut(),
-            Entry::Vacant(e) => e.insert(Place::open(choice)?),
+            Entry::Vacant(e) => e.insert(Place::open_beside(choice, self.window.as_ref())?),
         };
         let (loaded, on_processor) = match self.loaded.entry((id.to_owned(), place.name.clone())) {
             Entry::Occupied(e) => e.into_mut(),

@@ -1,6 +1,7 @@
 //! What the worker says while it works.
 
 use super::{Outcome, Placement};
+use crate::plan::Kept;
 use crate::volume::Roi;
 use std::ops::Range;
 use std::sync::Arc;
@@ -14,8 +15,65 @@ pub struct Preview {
     pub width: usize,
     pub height: usize,
     pub classes: usize,
+    pub values: Values,
+}
+
+/// The values of an estimate.
+#[derive(Clone, Debug)]
+pub enum Values {
     /// `[classes, height, width]`, 0 to 255, in the directions of the step's placement.
-    pub probability: Vec<u8>,
+    Here(Vec<u8>),
+    /// They stay on the card that drew them.
+    There(There),
+}
+
+/// An estimate on a card: -1…1, class after class, on the model's canvas.
+#[derive(Clone, Debug)]
+pub struct There {
+    pub kept: Kept,
+    /// Which value is that of the first class at the first column and row of the step's placement.
+    pub first: usize,
+    /// From a value to that of the next column, and of the next row.
+    pub steps: [isize; 2],
+}
+
+impl Preview {
+    /// The values, if they are here and as many as they should be.
+    pub fn here(&self) -> Option<&[u8]> {
+        match &self.values {
+            Values::Here(values) if values.len() == self.len() => Some(values),
+            _ => None,
+        }
+    }
+
+    /// Where the values are, if not here.
+    pub fn there(&self) -> Option<&There> {
+        match &self.values {
+            Values::There(there) if there.holds([self.width, self.height], self.classes) => {
+                Some(there)
+            }
+            _ => None,
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.width * self.height * self.classes
+    }
+}
+
+impl There {
+    /// Whether all values of so many columns and rows are among those that were kept.
+    fn holds(&self, [width, height]: [usize; 2], classes: usize) -> bool {
+        let (Ok(first), area) = (isize::try_from(self.first), (width * height) as isize) else {
+            return false;
+        };
+        let [x, y] = self.steps;
+        let (w, h) = (width as isize - 1, height as isize - 1);
+        let corners = [0, x * w, y * h, x * w + y * h];
+        let last = (classes as isize - 1) * area;
+        let within = |at: isize| at >= 0 && at < self.kept.len() as isize;
+        classes > 0 && corners.iter().all(|c| within(first + c) && within(first + last + c))
+    }
 }
 
 /// After each denoising step.
@@ -45,7 +103,7 @@ pub struct Step {
     pub previews: Vec<Preview>,
 }
 
-/// Sent over a channel in this order: `Started`, any number of `Step`, then one of the others.
+/// Sent over a channel in this order: `Started`, any number of `Step` and `Late`, then one of the others.
 #[derive(Clone, Debug)]
 pub enum Event {
     Started {
@@ -60,6 +118,8 @@ pub enum Event {
         first: usize,
     },
     Step(Step),
+    /// Estimates of a step that was told of before, which were on a card until now: for the film alone.
+    Late(Step),
     Finished(Arc<Outcome>),
     /// Holds what was finished before, if anything: whole slices of a volume, or whole members of a
     /// picture.

@@ -1,7 +1,7 @@
 //! Draws pictures of any size window after window (overlap-tile, U-Net, arXiv 1505.04597): exactly the
 //! mask that one window of the whole would give. Memory holds the picture, its mask and one window.
 
-use super::{Agenda, Estimates, InferenceError, Request, Segmenter, Sink};
+use super::{Agenda, Estimates, InferenceError, Masks, Request, Segmenter, Sink};
 use crate::models::SliceNetwork;
 use crate::plan::Processor;
 use std::ops::{ControlFlow, Range};
@@ -63,7 +63,13 @@ impl Segmenter for OverlapTile {
                 sink.times().condition_s += at.elapsed().as_secs_f64();
                 let shown = size[0] * size[1] <= SHOWN_PIXELS;
                 let probability = if shown { vec![canvas.clone()] } else { Vec::new() };
-                let estimates = Estimates { step, t: None, members: vec![0], slice, probability };
+                let estimates = Estimates {
+                    step,
+                    t: None,
+                    members: vec![0],
+                    slice,
+                    masks: Masks::Here(probability),
+                };
                 if sink.step(unit, estimates).is_break() {
                     return Ok(ControlFlow::Break(()));
                 }

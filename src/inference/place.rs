@@ -2,7 +2,7 @@
 
 use super::trial::{Trial, trial};
 use super::{DeviceChoice, InferenceError};
-use crate::gpu::{Gpu, Options};
+use crate::gpu::{Gpu, Options, Window};
 use crate::plan::{Fault, Processor};
 use crate::volume::Notice;
 use candle_core::Device;
@@ -51,9 +51,12 @@ pub fn open_device(choice: DeviceChoice) -> Result<(Device, String), InferenceEr
     }
 }
 
-/// The graphics card, tried.
-fn card() -> Result<(Place, Trial), Fault> {
-    let gpu = Gpu::open(Options::default())?;
+/// The graphics card, tried: the one that draws the window, if one does.
+fn card(window: Option<&Window>) -> Result<(Place, Trial), Fault> {
+    let gpu = match window.filter(|window| !window.is_software()) {
+        Some(window) => Gpu::on_window(window, Options::default())?,
+        None => Gpu::open(Options::default())?,
+    };
     let tried = trial(&gpu)?;
     Ok((Place::on(Arc::new(gpu)), tried))
 }
@@ -68,8 +71,20 @@ impl Place {
     /// # Errors
     /// If this binary or machine has no such device, or its results are not the CPU's.
     pub fn open(choice: DeviceChoice) -> Result<Self, InferenceError> {
+        Self::open_beside(choice, None)
+    }
+
+    /// The same; where a window is drawn by a card, that card on the window's own device, so that what a run draws
+    /// is seen without a copy.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_beside(
+        choice: DeviceChoice,
+        window: Option<&Window>,
+    ) -> Result<Self, InferenceError> {
         match choice {
-            DeviceChoice::Gpu => match card() {
+            DeviceChoice::Gpu => match card(window) {
                 Ok((place, _)) => Ok(place),
                 Err(fault) => Err(InferenceError::Device("gpu", fault.to_string())),
             },
@@ -79,7 +94,7 @@ impl Place {
                 if !here.device.is_cpu() {
                     return Ok(here);
                 }
-                match card() {
+                match card(window) {
                     Ok((place, tried)) if tried.there <= WORTH * tried.here => {
                         let Trial { here, there, apart } = tried;
                         let name = &place.name;

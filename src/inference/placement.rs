@@ -81,14 +81,24 @@ impl Placement {
         resample(plane, width, &rows, &columns, outside)
     }
 
-    /// A plane `[rows, columns]` of the model on the region, `[roi.height, roi.width]`.
-    pub fn enlarge(&self, plane: &[f32]) -> Vec<f32> {
+    /// Of each column of the region, and of each row: the places on the model's canvas that make it up, with their
+    /// weights.
+    pub fn weights(&self) -> [Vec<Vec<(usize, f32)>>; 2] {
+        self.enlarging().map(|taps| taps.0)
+    }
+
+    fn enlarging(&self) -> [Taps; 2] {
         let taps = |axis: usize, edge: f64, first: usize, count: usize| {
             let inverse = 1.0 / self.scale[axis];
             Taps::new(count, inverse, (first as f64 - edge) * inverse, 0, self.size[axis])
         };
         let columns = taps(0, self.left, self.roi.x, self.roi.width);
-        let rows = taps(1, self.top, self.roi.y, self.roi.height);
+        [columns, taps(1, self.top, self.roi.y, self.roi.height)]
+    }
+
+    /// A plane `[rows, columns]` of the model on the region, `[roi.height, roi.width]`.
+    pub fn enlarge(&self, plane: &[f32]) -> Vec<f32> {
+        let [columns, rows] = self.enlarging();
         resample(plane, self.size[0], &rows, &columns, 0.0)
     }
 }

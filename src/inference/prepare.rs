@@ -229,6 +229,22 @@ impl Prepared {
         Turn { axis, flip: [x, y, false] }.undo([w, h, canvas.len() / (w * h).max(1)], canvas)
     }
 
+    /// Where the values of [`Self::stored_canvas`] lie on the canvas: the first one, and how far it is from there
+    /// to the next column, and to the next row.
+    pub fn stored_steps(&self) -> (usize, [isize; 2]) {
+        let size = self.stored_placement.size();
+        let across = if self.turn.axis[0] < self.turn.axis[1] { 0 } else { 1 };
+        let (mut first, mut steps) = (0, [0; 2]);
+        // Along the canvas's columns, then its rows, which are as many values apart as it has columns.
+        for (stored, apart, flip) in
+            [(across, 1, self.turn.flip[0]), (1 - across, size[across], self.turn.flip[1])]
+        {
+            first += if flip { (size[stored] - 1) * apart } else { 0 };
+            steps[stored] = if flip { -(apart as isize) } else { apart as isize };
+        }
+        (first, steps)
+    }
+
     /// A probability of the model, `[rows, columns]`, on the region's pixels in the turned axes.
     pub fn enlarge(&self, canvas: &[f32]) -> Vec<f32> {
         self.placement.enlarge(canvas)
@@ -430,6 +446,31 @@ mod tests {
 
     fn whole(g: &Geometry) -> Prepared {
         Prepared::new(g, &Block::whole(g), &contract("RAS"), 8)
+    }
+
+    #[test]
+    fn values_lie_on_the_canvas_where_they_are_said_to_in_every_order_of_storage() {
+        for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+            for (flips, pixelwise) in (0..16usize).map(|i| (i / 2, i % 2 == 1)) {
+                let mut columns = [[0.0; 3]; 3];
+                for (axis, &world) in order.iter().enumerate() {
+                    columns[axis][world] = if flips >> axis & 1 == 1 { 1.0 } else { -1.0 };
+                }
+                let affine = Affine::from_columns(columns, [3.0, 4.0, 5.0]);
+                let g = Geometry::new([6, 5, 4], affine).unwrap();
+                let contract = Contract { pixelwise, ..contract("RAS") };
+                let p = Prepared::new(&g, &Block::whole(&g), &contract, 8);
+                let [w, h] = p.stored_placement().size();
+                let canvas: Vec<usize> = (0..2 * w * h).collect();
+                let (first, [x, y]) = p.stored_steps();
+                let at = |i: usize| {
+                    let (column, row) = ((i % w) as isize, (i / w % h) as isize);
+                    (first + i / (w * h) * w * h).wrapping_add_signed(column * x + row * y)
+                };
+                let told: Vec<usize> = (0..canvas.len()).map(at).collect();
+                assert_eq!(p.stored_canvas(&canvas), told, "{order:?} {flips:b} {pixelwise}");
+            }
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! engine knows nothing of networks but this.
 
 use super::{InferenceError, ModelInput, Prepared, Settings, StageTimes, Steering};
-use crate::plan::Processor;
+use crate::plan::{Kept, Processor};
 use crate::volume::Notice;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
@@ -88,8 +88,16 @@ pub struct Estimates {
     pub members: Vec<usize>,
     /// The model slice of the unit that is shown.
     pub slice: usize,
-    /// Probability of each member there, `[K, canvas, canvas]`.
-    pub probability: Vec<Vec<f32>>,
+    pub masks: Masks,
+}
+
+/// Masks of the members on the slice that is shown.
+#[derive(Clone, Debug)]
+pub enum Masks {
+    /// Probability of each, `[K, canvas, canvas]`.
+    Here(Vec<Vec<f32>>),
+    /// On the card that drew them: `[K, canvas, canvas]` in -1…1, member after member from this value on.
+    There(Kept, usize),
 }
 
 /// Takes what is drawn. Masks are probabilities on the model's canvas, `[K, canvas, canvas]` per
@@ -97,6 +105,8 @@ pub struct Estimates {
 pub trait Sink {
     /// After each step; a break ends the run.
     fn step(&mut self, unit: &Range<usize>, estimates: Estimates) -> ControlFlow<()>;
+    /// Estimates of a step that was told of before, which come here only now.
+    fn late(&mut self, _unit: &Range<usize>, _estimates: Estimates) {}
     /// The masks drawn at once, slice after slice.
     fn direct(&mut self, unit: &Range<usize>, probability: &[f32]);
     /// What kind of pictures the unit's slices are, of a network that says so.

@@ -2,12 +2,14 @@
 //! each with its condition. The squares' estimates are blended at every step and the sampler runs on
 //! the canvas, so a member is one mask without seams (as MultiDiffusion, arXiv 2302.08113).
 
-use super::{Agenda, Estimates, InferenceError, Request, Segmenter, Settings, Sink, Steering};
+use super::{
+    Agenda, Estimates, InferenceError, Masks, Request, Segmenter, Settings, Sink, Steering,
+};
 use crate::diffusion::{
-    Course, Denoiser, DiffusionError, Hold, Plan, SamplerKind, Start, member_seed,
+    Course, Denoiser, DiffusionError, Glimpse, Hold, Plan, SamplerKind, Start, member_seed,
 };
 use crate::models::{Diffusion, Look, Shape, SliceNetwork, Tiles};
-use crate::plan::Processor;
+use crate::plan::{Kept, Processor};
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 use std::time::Instant;
@@ -106,7 +108,7 @@ impl Scene {
         plan: &Plan,
         (kind, start): (SamplerKind, Start),
         seeds: &[u64],
-        on_step: impl FnMut(usize, &[f32]) -> ControlFlow<()>,
+        on_step: impl FnMut(usize, Glimpse<'_>) -> ControlFlow<()>,
     ) -> Result<Option<Vec<f32>>, DiffusionError> {
         self.draw_steered(plan, (kind, start), seeds, &[], on_step)
     }
@@ -118,7 +120,7 @@ impl Scene {
         (kind, start): (SamplerKind, Start),
         seeds: &[u64],
         known: &[KnownSlice],
-        on_step: impl FnMut(usize, &[f32]) -> ControlFlow<()>,
+        on_step: impl FnMut(usize, Glimpse<'_>) -> ControlFlow<()>,
     ) -> Result<Option<Vec<f32>>, DiffusionError> {
         let slices = self.direct.len() / self.canvas;
         let (mut rows, mut first, mut holds) = (Vec::new(), Vec::new(), Vec::new());
@@ -168,7 +170,7 @@ impl Denoiser for Scene {
     fn draw(
         &mut self,
         course: &Course<'_>,
-        on_step: &mut dyn FnMut(usize, &[f32]) -> ControlFlow<()>,
+        on_step: &mut dyn FnMut(usize, Glimpse<'_>) -> ControlFlow<()>,
     ) -> Option<Result<Option<Vec<f32>>, DiffusionError>> {
         match self.looks.as_mut_slice() {
             [only] => only.denoiser()?.draw(course, on_step),
@@ -278,8 +280,16 @@ impl Segmenter for SliceSegmenter {
         let Some(plan) = self.steps(agenda.steps, request.settings)? else {
             let probability = vec![direct[shown * size..(shown + 1) * size].to_vec()];
             let slice = unit.start + shown;
-            return Ok(sink
-                .step(unit, Estimates { step: 0, t: None, members: vec![0], slice, probability }));
+            return Ok(sink.step(
+                unit,
+                Estimates {
+                    step: 0,
+                    t: None,
+                    members: vec![0],
+                    slice,
+                    masks: Masks::Here(probability),
+                },
+            ));
         };
         let kind = (request.settings.sampler, request.settings.start);
         let known = |steering: &Steering| -> Vec<KnownSlice> {
@@ -293,12 +303,26 @@ impl Segmenter for SliceSegmenter {
         for (network, members) in agenda.batches() {
             let seeds: Vec<u64> = members.iter().map(|&m| agenda.seeds[m]).collect();
             let at = Instant::now();
-            let on_step = |step: usize, estimates: &[f32]| {
-                let of_shown = estimates.chunks(size).skip(shown * seeds.len()).take(seeds.len());
-                let probability = of_shown.map(probability).collect();
+            let on_step = |step: usize, seen: Glimpse<'_>| {
+                let first = shown * seeds.len();
+                let here = |estimates: &[f32]| {
+                    let of_shown = estimates.chunks(size).skip(first).take(seeds.len());
+                    Masks::Here(of_shown.map(probability).collect())
+                };
+                let masks = match seen {
+                    Glimpse::Here(estimates) | Glimpse::Late(estimates) => here(estimates),
+                    Glimpse::There(kept) => match kept.downcast_ref::<Kept>() {
+                        Some(kept) => Masks::There(kept.clone(), first * size),
+                        None => here(&[]),
+                    },
+                };
                 let (t, slice) = (Some(plan.time(step)), unit.start + shown);
-                let members = members.clone();
-                sink.step(unit, Estimates { step, t, members, slice, probability })
+                let estimates = Estimates { step, t, members: members.clone(), slice, masks };
+                if let Glimpse::Late(_) = seen {
+                    sink.late(unit, estimates);
+                    return ControlFlow::Continue(());
+                }
+                sink.step(unit, estimates)
             };
             let drawn = scenes[network].draw_steered(&plan, kind, &seeds, &known, on_step)?;
             sink.times().sample_s += at.elapsed().as_secs_f64();

@@ -2,7 +2,9 @@
 //! offsets that are multiples of the network's stride, half over one another, and blended with
 //! Gaussian weights. Nothing is drawn at random.
 
-use super::{Agenda, Estimates, InferenceError, ModelInput, Prepared, Request, Segmenter, Sink};
+use super::{
+    Agenda, Estimates, InferenceError, Masks, ModelInput, Prepared, Request, Segmenter, Sink,
+};
 use crate::models::{VolumeLook, VolumeNetwork};
 use crate::plan::Processor;
 use crate::volume::Notice;
@@ -302,7 +304,13 @@ impl Segmenter for WholeVolume {
             let middle = windows.offsets[step][0] + windows.window[0] / 2;
             let slice = middle.min(size[0] - 1);
             let probability = vec![blended.slice(slice)];
-            let estimates = Estimates { step, t: None, members: vec![0], slice, probability };
+            let estimates = Estimates {
+                step,
+                t: None,
+                members: vec![0],
+                slice,
+                masks: Masks::Here(probability),
+            };
             sink.step(unit, estimates)
         };
         let drawn = run(&*self.network, &volume, size, &windows, on_window)?;

@@ -117,7 +117,8 @@ fn geometry_a_mask_lies_on_the_scan_in_all_48_orders_of_storage_and_its_volume_s
         let [w, h, _] = geometry.shape();
         // What is shown while it runs lies where the result does.
         let step = seen.unwrap();
-        let shown: Vec<f32> = step.previews[0].probability.iter().map(|&p| f32::from(p)).collect();
+        let shown: Vec<f32> =
+            step.previews[0].here().unwrap().iter().map(|&p| f32::from(p)).collect();
         let shown = step.placement.enlarge(&shown);
         let plane: Vec<u8> = (0..outcome.direct.len())
             .filter(|i| [i % w, i / w % h, i / (w * h)][step.axis] == step.slice)

@@ -3,6 +3,7 @@
 //! runs on every core.
 
 use super::{Engine, Event, Job, Loaded, Loader};
+use crate::gpu::Window;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -75,6 +76,19 @@ impl Work for Job {
     }
 }
 
+/// Has runs on graphics cards share this window's device from now on.
+pub struct Beside(pub Window);
+
+impl Work for Beside {
+    type Event = ();
+
+    fn run(self, engine: &mut Engine, _: &AtomicBool, _: &mut dyn FnMut(())) {
+        engine.beside(self.0);
+    }
+
+    fn failed(_: String) {}
+}
+
 /// What the thread is handed: does its work, and says whether the engine is still sound.
 type Task = Box<dyn FnOnce(&mut Engine) -> bool + Send>;
 
@@ -125,11 +139,11 @@ impl Worker {
             .build()
             .map_err(std::io::Error::other)?;
         let body = move || {
-            let mut engine = Engine::with(loader.clone());
+            let mut engine = Engine::with(loader);
             for task in queue {
                 if !pool.install(|| task(&mut engine)) {
                     // What the models hold may be half changed: load them again next time.
-                    engine = Engine::with(loader.clone());
+                    engine = engine.renewed();
                 }
             }
         };

@@ -3,7 +3,7 @@
 //! then allocates nothing.
 //!
 //! ```text
-//! models record ─► Recorder ─► Plan ─► Processor::prepare ─► Prepared: write, run, read
+//! models record ─► Recorder ─► Plan ─► Processor::prepare ─► Prepared: write, run, keep, read
 //!                                        │ Cpu (here)  │ Gpu (room `gpu`)
 //! ```
 //!
@@ -19,6 +19,7 @@ mod buffer;
 mod cpu;
 mod cpu_ops;
 mod cpu_volumes;
+mod kept;
 mod liveness;
 mod op;
 mod processor;
@@ -30,6 +31,7 @@ mod volumes;
 mod weights;
 
 pub use cpu::Cpu;
+pub use kept::Kept;
 pub use op::{
     Bias, Buffer, COORDINATES, Conv, Filter, Gate, Matrix, Norm, Op, Place, Pool, Product, Sample,
     Sets, Shuffle, Softmax, Source, Spectrum, Turn, Work, frequency,

@@ -1,5 +1,6 @@
 //! What runs plans.
 
+use super::kept::Kept;
 use super::op::Buffer;
 use super::recorder::Plan;
 use std::sync::Arc;
@@ -15,6 +16,13 @@ pub enum Fault {
     Shader(String),
     #[error("{0}")]
     Other(String),
+}
+
+impl Fault {
+    /// Of values that another processor kept.
+    pub fn elsewhere() -> Self {
+        Self::Other("values were kept on another processor".to_owned())
+    }
 }
 
 /// A place where plans run.
@@ -63,4 +71,31 @@ pub trait Prepared: Send {
     /// # Errors
     /// If the processor failed.
     fn read(&mut self, buffer: Buffer, len: usize) -> Result<Vec<f32>, Fault>;
+
+    /// A copy of the first values of a buffer as everything that was run leaves them, which stays there.
+    ///
+    /// # Errors
+    /// If the processor failed, or has no memory for it.
+    fn keep(&mut self, buffer: Buffer, len: usize) -> Result<Kept, Fault> {
+        Ok(Kept::new(self.read(buffer, len)?, len))
+    }
+
+    /// The first values of several buffers, then what was kept, for one wait.
+    ///
+    /// # Errors
+    /// If the processor failed, or something was kept elsewhere.
+    fn read_all(
+        &mut self,
+        buffers: &[(Buffer, usize)],
+        kept: &[Kept],
+    ) -> Result<Vec<Vec<f32>>, Fault> {
+        let mut all = Vec::with_capacity(buffers.len() + kept.len());
+        for &(buffer, len) in buffers {
+            all.push(self.read(buffer, len)?);
+        }
+        for kept in kept {
+            all.push(kept.open::<Vec<f32>>().ok_or_else(Fault::elsewhere)?.clone());
+        }
+        Ok(all)
+    }
 }

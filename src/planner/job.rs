@@ -1,6 +1,8 @@
 //! What is asked of the planner, and members drawn for it.
 
-use crate::diffusion::{DiffusionError, Plan as Steps, SamplerKind, Schedule, ScheduleKind};
+use crate::diffusion::{
+    DiffusionError, Glimpse, Plan as Steps, SamplerKind, Schedule, ScheduleKind,
+};
 use crate::models::{DrawnPlane, ModelError, ViewLook};
 use crate::nn::first_line;
 use crate::projection::Body;
@@ -75,7 +77,7 @@ pub(super) fn draw(
         Some(denoiser) => {
             let steps = Steps::new(&Schedule::training(ScheduleKind::Linear), steps)?;
             let first: Vec<_> = seeds.iter().map(|&s| steps.start_from_noise(s, len)).collect();
-            let go_on = |_: usize, _: &[f32]| match cancel.load(Ordering::Relaxed) {
+            let go_on = |_: usize, _: Glimpse<'_>| match cancel.load(Ordering::Relaxed) {
                 true => ControlFlow::Break(()),
                 false => ControlFlow::Continue(()),
             };

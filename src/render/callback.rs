@@ -1,7 +1,10 @@
 //! The renderer inside egui: resources of the window and the paint callback of a view.
 
 use super::pass::LayerKind;
-use super::{Block, ImageId, LayerId, MeshId, RenderError, SlicePaint, SliceRenderer, SpacePaint};
+use super::{
+    Block, Estimates, ImageId, LayerId, MeshId, RenderError, SlicePaint, SliceRenderer, SpacePaint,
+    Thumbnail,
+};
 use crate::mesh::Mesh;
 use crate::volume::Volume;
 use eframe::egui;
@@ -74,6 +77,31 @@ pub fn update_labels(
     labels: &[u8],
 ) -> Result<(), RenderError> {
     with(rs, |r| r.update_labels(id, layer, part, labels))
+}
+
+/// See [`SliceRenderer::show_estimates`].
+///
+/// # Errors
+/// As [`update_labels`].
+pub fn show_estimates(
+    rs: &RenderState,
+    (id, layer): (ImageId, LayerId),
+    slab: (Block, usize),
+    estimates: &Estimates,
+) -> Result<(), RenderError> {
+    with(rs, |r| r.show_estimates((id, layer), slab, estimates))
+}
+
+/// See [`SliceRenderer::draw_thumbnail`].
+///
+/// # Errors
+/// If nothing is installed.
+pub fn draw_thumbnail(
+    rs: &RenderState,
+    thumbnail: &Thumbnail,
+    texture: Option<wgpu::Texture>,
+) -> Result<wgpu::Texture, RenderError> {
+    with(rs, |r| Ok(r.draw_thumbnail(thumbnail, texture)))
 }
 
 pub fn remove_labels(rs: &RenderState, id: ImageId, layer: LayerId) {

@@ -1,9 +1,11 @@
 //! The resident images and layers, and the render pass that shows them; one uniform buffer and
 //! bind group per view, because all views are prepared before the first is drawn.
 
+use super::estimates::{ESTIMATES, EstimatePrograms, Estimates};
 use super::ground::Ground;
 use super::space_pictures::{PICTURE, SURFACE, Space, depth_state};
 use super::texture::{Encoding, Lattice, Stored, VoxelTexture, heat_texels};
+use super::thumbnail::{THUMBNAIL, Thumbnail, ThumbnailProgram};
 use super::uniform::{Features, Resident, SliceUniform, Target};
 use super::{Block, ImageId, LayerId, RenderError, SlicePaint};
 use crate::volume::Volume;
@@ -65,7 +67,12 @@ pub(super) struct Rays {
 pub fn shader_sources() -> Vec<(String, String)> {
     let slices = Variant::ALL.map(|v| (format!("{:?} {:?}", v.lattice, v.stored), v.source()));
     let rays = Variant::ALL.map(|v| (format!("ray {:?} {:?}", v.lattice, v.stored), v.with(RAY)));
-    let others = [("surface", SURFACE), ("picture", PICTURE)];
+    let others = [
+        ("surface", SURFACE),
+        ("picture", PICTURE),
+        ("estimates", ESTIMATES),
+        ("thumbnail", THUMBNAIL),
+    ];
     slices
         .into_iter()
         .chain(rays)
@@ -137,6 +144,8 @@ pub struct SliceRenderer {
     blanks: HashMap<(LayerKind, Lattice), VoxelTexture>,
     views: HashMap<u64, View>,
     ground: Ground,
+    estimates: EstimatePrograms,
+    thumbnail: ThumbnailProgram,
     pub(super) space: Space,
     pub(super) rays: Rays,
 }
@@ -156,6 +165,8 @@ impl SliceRenderer {
             blanks: HashMap::new(),
             views: HashMap::new(),
             ground: Ground::default(),
+            estimates: EstimatePrograms::default(),
+            thumbnail: ThumbnailProgram::default(),
             space: Space::default(),
             rays: Rays::default(),
         }
@@ -248,6 +259,39 @@ impl SliceRenderer {
         self.update_layer((LayerKind::Labels, id, layer), part, labels.len(), |r| {
             (&labels[r]).into()
         })
+    }
+
+    /// Rewrites a slab across an axis, a part of the block of [`Self::set_labels`], with what the members of a run
+    /// think of it; columns run along the lower of the other two axes.
+    ///
+    /// # Errors
+    /// As [`Self::update_labels`].
+    pub fn show_estimates(
+        &mut self,
+        (id, layer): (ImageId, LayerId),
+        slab: (Block, usize),
+        estimates: &Estimates,
+    ) -> Result<(), RenderError> {
+        let texture = self.layers.get(&(LayerKind::Labels, id, layer));
+        let texture = texture.ok_or(RenderError::UnknownLayer { id, layer })?;
+        check(slab.0, texture.block, slab.0.len())?;
+        self.estimates.draw((&self.device, &self.queue), texture, slab, estimates)?;
+        self.space.touch();
+        Ok(())
+    }
+
+    /// Draws a small picture into `texture`, if that has its extent, else into a new one.
+    pub fn draw_thumbnail(
+        &mut self,
+        thumbnail: &Thumbnail,
+        texture: Option<wgpu::Texture>,
+    ) -> wgpu::Texture {
+        let [width, height] = thumbnail.extent().map(|n| n as u32);
+        let texture = texture
+            .filter(|t| [t.width(), t.height()] == [width, height])
+            .unwrap_or_else(|| thumbnail.texture(&self.device));
+        self.thumbnail.draw((&self.device, &self.queue), thumbnail, &texture);
+        texture
     }
 
     /// A heat map over `block`; outside it the value is 0, as it is for NaN and negative values.
@@ -600,7 +644,8 @@ mod tests {
             let Some(uniform) =
                 module.types.iter().find(|(_, t)| t.name.as_deref() == Some("Slice"))
             else {
-                let others = ["surface", "picture"].contains(&name.as_str());
+                let others =
+                    ["surface", "picture", "estimates", "thumbnail"].contains(&name.as_str());
                 assert!(others || name.starts_with("ray "), "{name} has no Slice");
                 continue;
             };

@@ -96,6 +96,35 @@ impl VoxelTexture {
         Ok(Self { texture, view, block })
     }
 
+    /// Rewrites `part`, which lies inside the block, from a buffer on the device whose rows are `pitch` bytes apart.
+    pub(super) fn copy(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        from: &wgpu::Buffer,
+        part: Block,
+        pitch: usize,
+    ) {
+        let [x, y, z] = [0, 1, 2].map(|a| (part.origin[a] - self.block.origin[a]) as u32);
+        let [width, height, depth] = part.shape.map(|n| n as u32);
+        encoder.copy_buffer_to_texture(
+            wgpu::TexelCopyBufferInfo {
+                buffer: from,
+                layout: wgpu::TexelCopyBufferLayout {
+                    offset: 0,
+                    bytes_per_row: Some(pitch as u32),
+                    rows_per_image: Some(height),
+                },
+            },
+            wgpu::TexelCopyTextureInfo {
+                texture: &self.texture,
+                mip_level: 0,
+                origin: wgpu::Origin3d { x, y, z },
+                aspect: wgpu::TextureAspect::All,
+            },
+            wgpu::Extent3d { width, height, depth_or_array_layers: depth },
+        );
+    }
+
     /// Rewrites `part`, which lies inside the block; `bytes` gives the texels of a range of its
     /// values. Goes in bands of rows, so that staging takes little memory.
     ///
@@ -167,7 +196,7 @@ fn flush(device: &wgpu::Device, queue: &wgpu::Queue) {
 }
 
 /// The output of a future that is ready at once, as error scopes are outside a browser.
-fn ready<T>(future: impl Future<Output = T>) -> Option<T> {
+pub(super) fn ready<T>(future: impl Future<Output = T>) -> Option<T> {
     let mut future = std::pin::pin!(future);
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     match future.as_mut().poll(&mut context) {

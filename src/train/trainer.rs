@@ -11,7 +11,7 @@ use super::optimizer::{Optimizer, Update};
 use super::transfer::start_from;
 use super::volumes::Volumes;
 use super::{TrainConfig, TrainError};
-use crate::diffusion::{Plan, SamplerKind, Start, member_seed};
+use crate::diffusion::{Glimpse, Plan, SamplerKind, Start, member_seed};
 use crate::inference::{DeviceChoice, Scene, open_device};
 use crate::metrics::{Counts, EmptyRule};
 use crate::models::{Contract, Network, NetworkConfig, Shape, WeightsHeader, write_weights};
@@ -375,7 +375,7 @@ impl Trainer {
             let mask = &readers[0];
             let mut scene = Scene::new(&*network, &self.shape, image, cases.size)?;
             let kind = (SamplerKind::Ddim, Start::Noise);
-            let go_on = |_: usize, _: &[f32]| ControlFlow::Continue(());
+            let go_on = |_: usize, _: Glimpse<'_>| ControlFlow::Continue(());
             let drawn = match &plan {
                 Some(plan) => scene.draw(plan, kind, &seeds, go_on)?.unwrap_or_default(),
                 None => scene.direct.iter().map(|p| p * 2.0 - 1.0).collect(),

@@ -1,5 +1,6 @@
 //! The window's frame: asks the session what is new, lets the panels draw, applies their commands.
 
+use super::bell::Bell;
 use super::chooser::{ChooserLocal, chooser_ui};
 use super::film::FilmLocal;
 use super::pace::Pace;
@@ -15,29 +16,12 @@ use super::{
     tool_strip, top, tour, windows,
 };
 use crate::app::{
-    Command, Look, OpenCommand, Panel, Session, SessionOptions, ShellCommand, Taste, Wake,
-    free_name, save_picture,
+    Look, Panel, Session, SessionOptions, ShellCommand, Taste, Wake, free_name, save_picture,
 };
+use crate::gpu::Window;
 use crate::render;
 use eframe::{egui, egui_wgpu};
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// How the window is started.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Native file dialogs may be tried; each has a twin without one.
-    pub dialogs: bool,
-    /// Folder of the preferences, `None` for the user's own.
-    pub preferences: Option<PathBuf>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { dialogs: true, preferences: None }
-    }
-}
 
 #[derive(Debug, thiserror::Error)]
 pub enum WindowError {
@@ -57,6 +41,8 @@ const SOFTWARE_PATIENCE: Duration = Duration::from_millis(250);
 pub struct SfumatoApp {
     pub session: Session,
     render_state: egui_wgpu::RenderState,
+    /// The device, whose loss is watched.
+    window: Window,
     residency: Residency,
     meshes: Meshes,
     thumbnails: Thumbnails,
@@ -80,18 +66,30 @@ impl SfumatoApp {
         let area = ui.available_rect_before_wrap();
         let size = [area.width() - PANEL_AND_BARS, area.height()].map(|v| v.max(300.0) as u32);
         let folder = self.session.exports().folder().to_owned();
-        let saved = shot::take(&self.render_state, &self.session, size, 2).and_then(|shot| {
-            std::fs::create_dir_all(&folder)
-                .map_err(|e| format!("the folder cannot be made ({e}): {}", folder.display()))?;
-            let path = free_name(&folder).ok_or("no free name is left for a picture")?;
-            save_picture(&path, shot.size, &shot.rgba, false)?;
-            Ok(format!("Picture saved: {}", path.display()))
-        });
+        let saved = shot::take((&self.render_state, Some(&self.window)), &self.session, size, 2)
+            .and_then(|shot| {
+                std::fs::create_dir_all(&folder).map_err(|e| {
+                    format!("the folder cannot be made ({e}): {}", folder.display())
+                })?;
+                let path = free_name(&folder).ok_or("no free name is left for a picture")?;
+                save_picture(&path, shot.size, &shot.rgba, false)?;
+                Ok(format!("Picture saved: {}", path.display()))
+            });
         self.session.apply(ShellCommand::ShotTaken);
         self.session.apply(match saved {
             Ok(text) => ShellCommand::Tell(text),
             Err(text) => ShellCommand::Report(format!("No picture was saved: {text}")),
         });
+    }
+
+    /// The device that draws it.
+    pub(super) fn window(&self) -> Window {
+        self.window.clone()
+    }
+
+    /// Whether that is gone.
+    pub(super) fn is_lost(&self) -> bool {
+        self.window.lost().is_some()
     }
 
     /// `make` gets the function that wakes this window.
@@ -101,6 +99,16 @@ impl SfumatoApp {
     pub fn new(
         cc: &eframe::CreationContext<'_>,
         make: impl FnOnce(Wake) -> SessionOptions,
+    ) -> Result<Self, WindowError> {
+        let bell = Bell::default();
+        Self::on(cc, Session::new(make(bell.wake())), &bell)
+    }
+
+    /// A window on a session that rings this bell.
+    pub(super) fn on(
+        cc: &eframe::CreationContext<'_>,
+        mut session: Session,
+        bell: &Bell,
     ) -> Result<Self, WindowError> {
         let render_state = cc
             .wgpu_render_state
@@ -115,15 +123,18 @@ impl SfumatoApp {
         // Drawn by the processor, a frame takes as long as a denoising step: news may wait for
         // company, so that keys are answered at once and the model gets on. Keys do not wait.
         let patience = if software { SOFTWARE_PATIENCE } else { Duration::ZERO };
-        let ctx = cc.egui_ctx.clone();
-        let wake: Wake = Arc::new(move || ctx.request_repaint_after(patience));
-        let session = Session::new(make(wake));
+        bell.hang(&cc.egui_ctx, patience);
+        let egui_wgpu::RenderState { adapter: card, device, queue, .. } = &render_state;
+        let awake = bell.clone();
+        let window = Window::new(card, device, queue, move || awake.ring());
+        session.beside(window.clone());
         Ok(Self {
             windows: WindowsLocal::new(&session),
             film: FilmLocal::default(),
             planner: PlannerLocal::default(),
             session,
             render_state,
+            window,
             residency: Residency::default(),
             meshes: Meshes::default(),
             thumbnails: Thumbnails::default(),
@@ -167,13 +178,15 @@ impl eframe::App for SfumatoApp {
             self.session.apply(command);
         }
 
-        if let Some(problem) = self.residency.sync(&self.render_state, &self.session) {
+        if let Some(problem) =
+            self.residency.sync((&self.render_state, Some(&self.window)), &self.session)
+        {
             self.session.apply(ShellCommand::Report(problem));
         }
         if let Some(problem) = self.meshes.sync(&self.render_state, &self.session) {
             self.session.apply(ShellCommand::Report(problem));
         }
-        self.thumbnails.sync(ui.ctx(), &self.session);
+        self.thumbnails.sync((ui.ctx(), &self.render_state, &self.window), &self.session);
 
         if self.session.shell().wants_shot() {
             self.shoot(ui);
@@ -257,75 +270,5 @@ impl eframe::App for SfumatoApp {
     /// The ground of the panels, which have none of their own: nothing is painted twice.
     fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
         visuals.panel_fill.to_normalized_gamma_f32()
-    }
-}
-
-/// Opens the window and returns when it is closed.
-///
-/// # Errors
-/// If no window or graphics adapter can be had.
-pub fn run_with(
-    paths: Vec<PathBuf>,
-    make: impl FnOnce(Wake) -> SessionOptions + 'static,
-) -> Result<(), WindowError> {
-    run_first(make, OpenCommand::Paths(paths).into())
-}
-
-/// Opens the window, where this is done first.
-fn run_first(
-    make: impl FnOnce(Wake) -> SessionOptions + 'static,
-    first: Command,
-) -> Result<(), WindowError> {
-    let mut options = eframe::NativeOptions {
-        renderer: eframe::Renderer::Wgpu,
-        viewport: egui::ViewportBuilder::default()
-            .with_title("Sfumato")
-            .with_app_id("sfumato")
-            .with_inner_size([1280.0, 860.0])
-            .with_min_inner_size([760.0, 520.0])
-            .with_drag_and_drop(true),
-        // It costs software drawing a noise per pixel, and a dark window without gradients little.
-        dithering: false,
-        ..Default::default()
-    };
-    // A queued second frame would only show an older answer later.
-    options.wgpu_options.surface = egui_wgpu::SurfaceConfig::LOW_LATENCY;
-    eframe::run_native(
-        "Sfumato",
-        options,
-        Box::new(move |cc| {
-            let mut app = SfumatoApp::new(cc, make)?;
-            app.session.apply(first);
-            Ok(Box::new(app))
-        }),
-    )
-    .map_err(|e| WindowError::Window(e.to_string()))
-}
-
-/// The window with the models of this build.
-///
-/// # Errors
-/// If no window or graphics adapter can be had.
-pub fn run(paths: Vec<PathBuf>, options: Options) -> Result<(), WindowError> {
-    run_with(paths, session_options(options))
-}
-
-/// The same on the guided tour.
-///
-/// # Errors
-/// If no window or graphics adapter can be had.
-pub fn run_tour(options: Options) -> Result<(), WindowError> {
-    run_first(session_options(options), ShellCommand::Tour(Some(0)).into())
-}
-
-/// The models of this build.
-fn session_options(options: Options) -> impl FnOnce(Wake) -> SessionOptions {
-    move |wake| SessionOptions {
-        engine: Box::new(crate::app::WorkerEngine::new(wake.clone())),
-        exporter: crate::app::export_results,
-        wake,
-        folder: options.preferences.or_else(crate::app::Store::user_folder),
-        dialogs: options.dialogs,
-        result_budget: None,
     }
 }

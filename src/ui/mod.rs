@@ -1,11 +1,13 @@
 //! The window: egui panels that read the session and answer with commands.
 
 mod app;
+mod bell;
 mod chooser;
 mod compared;
 mod edit_panel;
 mod edit_view;
 mod edited_export;
+mod estimates;
 mod eye;
 mod film;
 mod fused_panel;
@@ -29,6 +31,7 @@ mod preferences;
 mod region;
 mod residency;
 mod results;
+mod run;
 mod sample_grid;
 mod sample_lines;
 mod samples;
@@ -51,8 +54,9 @@ mod tour;
 mod view;
 mod windows;
 
-pub use app::{Options, SfumatoApp, WindowError, run, run_with};
+pub use app::{SfumatoApp, WindowError};
 pub use input::wheel_slices;
+pub use run::{Options, run, run_with};
 pub use shot::shoot;
 pub use theme::install as install_theme;
 
@@ -69,5 +73,5 @@ pub fn open(paths: Vec<std::path::PathBuf>) -> Result<(), String> {
 /// # Errors
 /// One line, if no window or graphics adapter can be had.
 pub fn tour() -> Result<(), String> {
-    app::run_tour(Options::default()).map_err(|e| e.to_string())
+    run::run_tour(Options::default()).map_err(|e| e.to_string())
 }

@@ -1,7 +1,9 @@
 //! What is on the GPU, and bringing it there when the session shows something new.
 
 use super::compared::Drawn;
+use super::estimates::estimates;
 use crate::app::{Document, EditLabel, Measure, Session, mean_preview};
+use crate::gpu::Window;
 use crate::render::{self, Block, ImageId, LayerId, Palette};
 use crate::volume::{Class, Roi};
 use eframe::egui_wgpu::RenderState;
@@ -68,7 +70,11 @@ impl Residency {
     }
 
     /// Uploads what changed. Returns a message if the GPU cannot hold it.
-    pub(super) fn sync(&mut self, rs: &RenderState, session: &Session) -> Option<String> {
+    pub(super) fn sync(
+        &mut self,
+        (rs, window): (&RenderState, Option<&Window>),
+        session: &Session,
+    ) -> Option<String> {
         let generation = session.document().map(|d| d.generation);
         if self.image != generation {
             if let Some(old) = self.image {
@@ -94,7 +100,7 @@ impl Residency {
             .or_else(|| self.sync_findings(rs, session, document).err())
             .or_else(|| self.sync_own_labels(rs, document).err())
             .or_else(|| self.sync_edited(rs, session, document).err())
-            .or_else(|| self.sync_preview(rs, session, document).err())
+            .or_else(|| self.sync_preview((rs, window), session, document).err())
             .map(|e| e.to_string())
     }
 
@@ -223,7 +229,7 @@ impl Residency {
 
     fn sync_preview(
         &mut self,
-        rs: &RenderState,
+        (rs, window): (&RenderState, Option<&Window>),
         session: &Session,
         document: &Document,
     ) -> Result<(), render::RenderError> {
@@ -252,16 +258,22 @@ impl Residency {
             render::set_labels(rs, id, PREVIEW, block, &vec![0; block.len()])?;
             self.preview_block = Some(block);
         }
-        let labels = mean_preview(
-            run.previews.values().filter(|p| p.slice == slice).map(|p| p.preview.as_ref()),
-            &placement,
-            &run.card.classes,
-        );
         let part = Block::slab(placement.roi(), axis, slice);
-        if block.contains(&part) {
-            render::update_labels(rs, id, PREVIEW, part, &labels)?;
+        if !block.contains(&part) {
+            return Ok(());
         }
-        Ok(())
+        let of_slice = || {
+            let of_slice = run.previews.values().filter(|p| p.slice == slice);
+            of_slice.map(|p| p.preview.as_ref())
+        };
+        let classes = &run.card.classes;
+        match window.and_then(|w| estimates(w, of_slice(), &placement, classes)) {
+            Some(there) => render::show_estimates(rs, (id, PREVIEW), (part, axis), &there),
+            None => {
+                let labels = mean_preview(of_slice(), &placement, classes);
+                render::update_labels(rs, id, PREVIEW, part, &labels)
+            }
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use crate::app::{
     OpenCommand, Pane, Session, SessionOptions, ShotRequest, ViewCommand, ViewId, Wake,
     WorkerEngine, numbered, planes, save_picture,
 };
+use crate::gpu::Window;
 use crate::render;
 use eframe::egui_wgpu::wgpu;
 use eframe::{egui, egui_wgpu};
@@ -35,7 +36,7 @@ const LINE: f32 = 22.0;
 /// # Errors
 /// If no image is open, or the device cannot hold it a second time.
 pub(super) fn take(
-    rs: &egui_wgpu::RenderState,
+    (rs, window): (&egui_wgpu::RenderState, Option<&Window>),
     session: &Session,
     points: [u32; 2],
     scale: u32,
@@ -62,7 +63,7 @@ pub(super) fn take(
     };
     render::install(&own);
     let (mut residency, mut meshes) = (Residency::default(), Meshes::default());
-    let problem = residency.sync(&own, session).or_else(|| meshes.sync(&own, session));
+    let problem = residency.sync((&own, window), session).or_else(|| meshes.sync(&own, session));
     if let Some(problem) = problem {
         return Err(problem);
     }
@@ -293,7 +294,7 @@ pub fn shoot(request: &ShotRequest) -> Result<Vec<std::path::PathBuf>, String> {
             }
             None => request.target.clone(),
         };
-        let shot = take(&rs, &session, request.size, request.scale)?;
+        let shot = take((&rs, None), &session, request.size, request.scale)?;
         save_picture(&path, shot.size, &shot.rgba, request.overwrite)?;
         files.push(path);
     }

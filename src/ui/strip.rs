@@ -149,14 +149,14 @@ fn tick(ui: &egui::Ui, tile: Rect, name: &str, included: bool, held: bool) -> eg
 
 fn tile(
     ui: &mut egui::Ui,
-    picture: Option<&egui::TextureHandle>,
+    picture: Option<egui::load::SizedTexture>,
     name: &str,
     text: &str,
     chosen: bool,
     running: bool,
 ) -> egui::Response {
     let colors = theme::colors(ui);
-    let width = picture.map_or(PICTURE_HEIGHT, |p| p.aspect_ratio() * PICTURE_HEIGHT);
+    let width = picture.map_or(PICTURE_HEIGHT, |p| p.size.x / p.size.y.max(1.0) * PICTURE_HEIGHT);
     let (rect, response) =
         ui.allocate_exact_size(vec2(width, PICTURE_HEIGHT + 20.0), Sense::click());
     let role = if running { egui::accesskit::Role::Image } else { egui::accesskit::Role::Button };
@@ -168,11 +168,7 @@ fn tile(
         Some(p) => {
             let uv = Rect::from_min_max(egui::pos2(0.0, 0.0), egui::pos2(1.0, 1.0));
             let tint = if text == EXCLUDED { DIMMED } else { egui::Color32::WHITE };
-            egui::Image::from_texture((p.id(), p.size_vec2()))
-                .uv(uv)
-                .tint(tint)
-                .corner_radius(5)
-                .paint_at(ui, place);
+            egui::Image::from_texture(p).uv(uv).tint(tint).corner_radius(5).paint_at(ui, place);
         }
         None => {
             painter.rect_filled(place, 5.0, colors.raised);

@@ -58,7 +58,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("app", BELOW_APP),
-    ("ui", &["volume", "app", "render"]),
+    ("ui", &["volume", "gpu", "app", "render"]),
     ("cli", BELOW_CLI),
 ];
 const BELOW_APP: &[&str] = match BELOW_CLI.split_last() {

@@ -1,6 +1,7 @@
 //! The slice shader on software Vulkan against its CPU twin, without egui and in a window.
 
 mod ensemble;
+mod estimates;
 mod gpu;
 mod ray;
 mod scene;

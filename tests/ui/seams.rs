@@ -5,7 +5,7 @@ use crate::window::{Window, card};
 use sfumato::app::{ExportOptions, RunCommand};
 use sfumato::diffusion::{Denoiser, DiffusionError, ScheduleKind};
 use sfumato::inference::{
-    Agenda, DeviceChoice, Engine, Estimates, Event, InferenceError, Job, Loaded, Loader,
+    Agenda, DeviceChoice, Engine, Estimates, Event, InferenceError, Job, Loaded, Loader, Masks,
     OverlapTile, Request, Segmenter, Settings, Sink, SliceSegmenter, Work, Worker,
 };
 use sfumato::io::NiftiData;
@@ -131,7 +131,13 @@ fn draw(unit: &Range<usize>, masks: &[f32], sink: &mut dyn Sink) -> ControlFlow<
     let probability = vec![masks[..SIDE * SIDE].to_vec()];
     sink.step(
         unit,
-        Estimates { step: 0, t: None, members: vec![0], slice: unit.start, probability },
+        Estimates {
+            step: 0,
+            t: None,
+            members: vec![0],
+            slice: unit.start,
+            masks: Masks::Here(probability),
+        },
     )
 }
 

@@ -12,7 +12,7 @@ use sfumato::demo;
 use sfumato::diffusion::Start;
 use sfumato::inference::{
     DeviceChoice, Event, Job, Loader, Member, ModelRef, Outcome, Placement, Preview, Settings,
-    StageTimes, Step,
+    StageTimes, Step, Values,
 };
 use sfumato::models::{ModelCard, Sampling};
 use sfumato::ui::SfumatoApp;
@@ -98,7 +98,7 @@ impl Hand {
                 width: 64,
                 height: 64,
                 classes: 2,
-                probability: discs(64, 64, 1, 4.0 + 2.0 * step as f64 + member as f64),
+                values: Values::Here(discs(64, 64, 1, 4.0 + 2.0 * step as f64 + member as f64)),
             })
             .collect();
         let roi = Roi::full(self.job().volume.geometry());

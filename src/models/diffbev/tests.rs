@@ -3,7 +3,7 @@
 
 use super::runner::{STATISTICS, from_state, to_state};
 use super::*;
-use crate::diffusion::{Prediction, SamplerKind, member_seed};
+use crate::diffusion::{Glimpse, Prediction, SamplerKind, member_seed};
 use crate::models::NetworkConfig;
 use crate::nn::SeededInit;
 use crate::nn::gradcheck::{close, noise, values};
@@ -192,7 +192,7 @@ fn members_are_drawn_alike_alone_and_together_and_any_number_of_views_will_do() 
             assert_eq!(look.attenuation().len(), 64);
             let len = look.state_len();
             let seeds: Vec<u64> = (0..3).map(|m| member_seed(4, m)).collect();
-            let go_on = |_: usize, _: &[f32]| std::ops::ControlFlow::Continue(());
+            let go_on = |_: usize, _: Glimpse<'_>| std::ops::ControlFlow::Continue(());
             let mut draw = |seeds: &[u64]| {
                 let first: Vec<_> = seeds.iter().map(|&s| plan.start_from_noise(s, len)).collect();
                 let denoiser = look.denoiser().unwrap();

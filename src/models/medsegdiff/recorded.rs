@@ -3,20 +3,22 @@
 
 use super::config::SINUSOIDS;
 use super::{Anchor, Condition, Config, Former, Input};
-use crate::diffusion::{Course, DiffusionError, StepNoise};
+use crate::diffusion::{Course, DiffusionError, Glimpse, StepNoise};
 use crate::nn::sinusoids;
-use crate::plan::{Buffer, Fault, Heads, Op, Plan, Prepared, Recorder, Sample, Value, Weights};
+use crate::plan::{
+    Buffer, Fault, Heads, Kept, Op, Plan, Prepared, Recorder, Sample, Value, Weights,
+};
 use candle_core::{DType, Tensor};
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 /// Sections: the time's own, the network, the sampler's step.
 const CONTEXT: usize = 0;
 const NETWORK: usize = 1;
 const STEP: usize = 2;
-/// Estimates are shown so often at most, while the state stays where it is.
-const PREVIEW: Duration = Duration::from_millis(200);
+/// Memory that the estimates of a batch's steps may take until the last one is done. Of more steps every second
+/// one is kept, or every third, and so on.
+const KEPT_BYTES: usize = 128 << 20;
 
 /// The outputs of all layers that see the time, and the filters.
 pub(super) type Context = (Heads, Vec<Buffer>);
@@ -156,22 +158,24 @@ impl Recorded {
         on.read(self.output, states.len())
     }
 
-    /// Draws all samples of a course, whose states stay where the plan runs. `clean` gives the
-    /// coefficients of state and output in the estimate.
+    /// Draws all samples of a course. States and estimates stay where the plan runs until the last step is done;
+    /// then all come here at once. `clean` gives the coefficients of state and output in the estimate.
     pub(super) fn draw(
         &self,
         on: &mut dyn Prepared,
         course: &Course<'_>,
         clean: impl Fn(f64) -> (f64, f64),
-        on_step: &mut dyn FnMut(usize, &[f32]) -> ControlFlow<()>,
+        on_step: &mut dyn FnMut(usize, Glimpse<'_>) -> ControlFlow<()>,
     ) -> Result<Drawn, Fault> {
         let len = course.states.len();
         on.write(self.state, course.states)?;
         on.write(self.status, &[0.0])?;
         let mut noise: Vec<StepNoise> = course.seeds.iter().map(|&s| StepNoise::new(s)).collect();
         let mut z = vec![0.0; len];
-        let mut shown = Instant::now();
-        for i in 0..course.plan.steps() {
+        let steps = course.plan.steps();
+        let every = (4 * len * steps).div_ceil(KEPT_BYTES).max(1);
+        let mut film: Vec<(usize, Kept)> = Vec::new();
+        for i in 0..steps {
             let (a, b) = clean(course.plan.alpha_bar(i));
             let move_by = course.kind.moves(course.plan, i);
             let coefficients =
@@ -184,21 +188,30 @@ impl Recorded {
             self.time(on, course.plan.time(i))?;
             on.run(NETWORK)?;
             on.run(STEP)?;
-            let last = i + 1 == course.plan.steps();
-            let estimates = if !last && shown.elapsed() >= PREVIEW {
-                shown = Instant::now();
-                on.read(self.estimate, len)?
-            } else {
-                Vec::new()
-            };
-            if on_step(i, &estimates).is_break() {
+            let kept = on.keep(self.estimate, len)?;
+            if on_step(i, Glimpse::There(&kept)).is_break() {
                 return Ok(Ok(None));
             }
+            // The last one always.
+            if (steps - 1 - i).is_multiple_of(every) {
+                film.push((i, kept));
+            }
         }
-        if on.read(self.status, 1)? != [0.0] {
+        let (of, kept): (Vec<usize>, Vec<Kept>) = film.into_iter().unzip();
+        let mut read = on.read_all(&[(self.status, 1), (self.state, len)], &kept)?.into_iter();
+        let (Some(status), Some(states)) = (read.next(), read.next()) else {
+            return Err(Fault::Other("nothing was read".to_owned()));
+        };
+        if status != [0.0] {
             return Ok(Err(DiffusionError::NotFinite { index: 0 }));
         }
-        on.read(self.state, len).map(|states| Ok(Some(states)))
+        for (i, estimates) in of.into_iter().zip(read) {
+            // What was drawn is finished: there is nothing to break off.
+            if on_step(i, Glimpse::Late(&estimates)).is_break() {
+                break;
+            }
+        }
+        Ok(Ok(Some(states)))
     }
 }
 

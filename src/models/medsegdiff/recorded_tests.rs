@@ -2,7 +2,7 @@
 
 use super::denoiser::MedSegDiff;
 use super::*;
-use crate::diffusion::{Course, Plan, Prediction, SamplerKind, Schedule, ScheduleKind};
+use crate::diffusion::{Course, Glimpse, Plan, Prediction, SamplerKind, Schedule, ScheduleKind};
 use crate::nn::SeededInit;
 use crate::nn::gradcheck::noise;
 use crate::plan::{Cpu, Processor, Work};
@@ -137,7 +137,7 @@ fn a_course_with_the_state_in_the_plan_is_the_samplers_own() {
         let states = first.concat();
         let course = Course { kind, plan: &plan, seeds: &seeds, states: &states };
         let clean = |a| config.predict.clean_coefficients(a);
-        let go_on = &mut |_: usize, _: &[f32]| ControlFlow::Continue(());
+        let go_on = &mut |_: usize, _: Glimpse<'_>| ControlFlow::Continue(());
         let drawn = recorded.draw(&mut *room, &course, clean, go_on).unwrap().unwrap().unwrap();
         let mut x = states.clone();
         let mut samplers: Vec<_> = seeds.iter().map(|&s| kind.sampler(&plan, s)).collect();
@@ -153,7 +153,7 @@ fn a_course_with_the_state_in_the_plan_is_the_samplers_own() {
         let far = apart(&drawn, &x);
         assert!(far < 1e-4, "{kind:?}: {far}");
         // Ended by whoever looks on.
-        let stop = &mut |i: usize, _: &[f32]| match i {
+        let stop = &mut |i: usize, _: Glimpse<'_>| match i {
             1 => ControlFlow::Break(()),
             _ => ControlFlow::Continue(()),
         };

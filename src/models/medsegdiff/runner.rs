@@ -3,7 +3,7 @@
 
 use super::recorded::Recorded;
 use super::{Condition, Config, MedSegDiff};
-use crate::diffusion::{Course, Denoiser, DiffusionError};
+use crate::diffusion::{Course, Denoiser, DiffusionError, Glimpse};
 use crate::models::{Look, SliceNetwork};
 use crate::nn::first_line;
 use crate::plan::{Cpu, Fault, Prepared, Processor, Weights};
@@ -254,7 +254,7 @@ impl Denoiser for Seen {
     fn draw(
         &mut self,
         course: &Course<'_>,
-        on_step: &mut dyn FnMut(usize, &[f32]) -> ControlFlow<()>,
+        on_step: &mut dyn FnMut(usize, Glimpse<'_>) -> ControlFlow<()>,
     ) -> Option<std::result::Result<Option<Vec<f32>>, DiffusionError>> {
         let predict = self.shared.network.config().predict;
         let members = course.states.len() / self.direct.len();
