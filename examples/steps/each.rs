@@ -119,11 +119,15 @@ pub fn print(on: &dyn Processor, plan: &Plan, seconds: f64) -> Result<(), Any> {
             gb * per
         );
     }
+    let convs = rows.iter().filter(|(name, _)| name.starts_with("conv"));
+    let (conv_ms, conv_flop) =
+        convs.fold((0.0, 0.0), |(ms, flop), (_, row)| (ms + all(row), flop + row.flop));
     let sum = |f: &dyn Fn(&Row) -> f64| rows.iter().map(|(_, row)| f(row)).sum::<f64>();
     let (ms, flop, bytes) = (sum(&all), sum(&|r| r.flop), sum(&|r| r.bytes));
     let (gflop, gb, n) = (flop / 1e9, bytes / 1e9, plan.ops.len());
     println!(
         "{ms:.3} ms, {gflop:.2} GFLOP, {gb:.3} GB in {n} operations; at most {worst:.1e} from the CPU's"
     );
+    println!("convolutions alone {:.0} GFLOP/s", conv_flop / conv_ms.max(1e-9) / 1e6);
     Ok(())
 }

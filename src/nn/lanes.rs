@@ -240,12 +240,17 @@ mod x86 {
                             }
                             return;
                         }
-                        for i in 0..rows {
-                            r[i] = $load_part(from.add(i * from_row), columns);
+                        // To constant ends: the vectors stay in registers.
+                        for i in 0..$n {
+                            if i < rows {
+                                r[i] = $load_part(from.add(i * from_row), columns);
+                            }
                         }
                         let t = $turn(&r);
-                        for i in 0..columns {
-                            $store_part(to.add(i * to_row), t[i], width);
+                        for i in 0..$n {
+                            if i < columns {
+                                $store_part(to.add(i * to_row), t[i], width);
+                            }
                         }
                     }
                 }
