@@ -113,7 +113,7 @@ fn window() -> (Window, wgpu::Device) {
     let adapter = adapter(true)
         .or_else(|_| adapter(false))
         .expect("no graphics adapter: install software Vulkan (libvulkan1 mesa-vulkan-drivers)");
-    let required_limits = Window::limits(wgpu::Limits::default(), &adapter.limits());
+    let required_limits = Window::limits(&wgpu::Limits::default(), &adapter.limits());
     let wanted = wgpu::DeviceDescriptor { required_limits, ..Default::default() };
     let (device, queue) = wait(adapter.request_device(&wanted)).expect("a device");
     (Window::new(&adapter, &device, &queue, || ()), device)

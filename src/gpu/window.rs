@@ -60,35 +60,22 @@ impl Window {
     }
 
     /// A window's own limits with room for plans: as much of what they need as the adapter gives.
-    pub fn limits(own: wgpu::Limits, adapter: &wgpu::Limits) -> wgpu::Limits {
-        let a = adapter;
-        wgpu::Limits {
-            max_buffer_size: own.max_buffer_size.max(a.max_buffer_size),
-            max_storage_buffer_binding_size: own
-                .max_storage_buffer_binding_size
-                .max(a.max_storage_buffer_binding_size),
-            max_storage_buffers_per_shader_stage: own
-                .max_storage_buffers_per_shader_stage
-                .max(a.max_storage_buffers_per_shader_stage),
-            max_compute_workgroup_storage_size: own
-                .max_compute_workgroup_storage_size
-                .max(a.max_compute_workgroup_storage_size),
-            max_compute_invocations_per_workgroup: own
-                .max_compute_invocations_per_workgroup
-                .max(a.max_compute_invocations_per_workgroup),
-            max_compute_workgroup_size_x: own
-                .max_compute_workgroup_size_x
-                .max(a.max_compute_workgroup_size_x),
-            max_compute_workgroup_size_y: own
-                .max_compute_workgroup_size_y
-                .max(a.max_compute_workgroup_size_y),
-            max_compute_workgroup_size_z: own
-                .max_compute_workgroup_size_z
-                .max(a.max_compute_workgroup_size_z),
-            max_compute_workgroups_per_dimension: own
-                .max_compute_workgroups_per_dimension
-                .max(a.max_compute_workgroups_per_dimension),
-            ..own
+    pub fn limits(own: &wgpu::Limits, adapter: &wgpu::Limits) -> wgpu::Limits {
+        let mut limits = own.clone();
+        macro_rules! raise {
+            ($($name:ident),*) => { $(limits.$name = limits.$name.max(adapter.$name);)* };
         }
+        raise!(
+            max_buffer_size,
+            max_storage_buffer_binding_size,
+            max_storage_buffers_per_shader_stage,
+            max_compute_workgroup_storage_size,
+            max_compute_invocations_per_workgroup,
+            max_compute_workgroup_size_x,
+            max_compute_workgroup_size_y,
+            max_compute_workgroup_size_z,
+            max_compute_workgroups_per_dimension
+        );
+        limits
     }
 }

@@ -202,7 +202,9 @@ fn multiply(
     }
     for (z, i) in (0..batch * m).map(|r| (r / m, r % m)) {
         let row = &mut c[o.c_at.first + z * o.c_at.batch + i * o.c_at.row..][..n];
-        row.iter_mut().for_each(|v| *v *= o.alpha);
+        if o.alpha != 1.0 {
+            row.iter_mut().for_each(|v| *v *= o.alpha);
+        }
         if let Some(bias) = bias {
             row.iter_mut().zip(bias).for_each(|(v, b)| *v += b);
         }
@@ -263,8 +265,14 @@ fn place(o: &Place, x: &[f32], y: &mut [f32]) {
                 continue;
             }
             let (first, others) = rows.split_at_mut(columns);
-            for (to, &v) in first.chunks_exact_mut(up).zip(from) {
-                to.fill(v);
+            match up {
+                2 => first
+                    .as_chunks_mut::<2>()
+                    .0
+                    .iter_mut()
+                    .zip(from)
+                    .for_each(|(to, &v)| *to = [v; 2]),
+                _ => first.chunks_exact_mut(up).zip(from).for_each(|(to, &v)| to.fill(v)),
             }
             others.chunks_exact_mut(columns).for_each(|row| row.copy_from_slice(first));
         }
@@ -287,6 +295,33 @@ fn pool(o: &Pool, x: &[f32], y: &mut [f32]) {
 }
 
 fn shuffle(o: &Shuffle, x: &[f32], y: &mut [f32]) {
+    match o.r {
+        2 => shuffle_by::<2>(o, x, y),
+        4 => shuffle_by::<4>(o, x, y),
+        _ => shuffle_any(o, x, y),
+    }
+}
+
+/// Row by row of the large side.
+fn shuffle_by<const R: usize>(o: &Shuffle, x: &[f32], y: &mut [f32]) {
+    let [b, c, h, w] = o.sizes;
+    let set = R * R * h * w;
+    for i in 0..b * c {
+        let (x, y) = (&x[i * set..][..set], &mut y[i * set..][..set]);
+        for (row, part) in (0..R * h).flat_map(|row| (0..R).map(move |part| (row, part))) {
+            let (wide, narrow) = (row * R * w, ((row % R * R + part) * h + row / R) * w);
+            if o.pack {
+                let from = x[wide..][..R * w].as_chunks::<R>().0;
+                y[narrow..][..w].iter_mut().zip(from).for_each(|(to, from)| *to = from[part]);
+            } else {
+                let to = y[wide..][..R * w].as_chunks_mut::<R>().0;
+                to.iter_mut().zip(&x[narrow..][..w]).for_each(|(to, from)| to[part] = *from);
+            }
+        }
+    }
+}
+
+fn shuffle_any(o: &Shuffle, x: &[f32], y: &mut [f32]) {
     let ([b, c, h, w], r) = (o.sizes, o.r);
     let set = r * r * h * w;
     for i in 0..b * c {

@@ -26,8 +26,8 @@ pub fn labels(estimates: &Estimates, values: &[&[f32]]) -> Vec<u8> {
                 };
                 of_row.iter().map(|&(y, w)| line(y) * w).sum()
             };
-            let planes = sum.chunks_exact(area).zip(&estimates.labels);
-            let shown = planes.filter(|(plane, _)| mean(plane) >= half).last();
+            let mut planes = sum.chunks_exact(area).zip(&estimates.labels).rev();
+            let shown = planes.find(|(plane, _)| mean(plane) >= half);
             out.push(shown.map_or(0, |(_, label)| *label));
         }
     }

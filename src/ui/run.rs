@@ -157,7 +157,7 @@ fn open(kept: &Rc<RefCell<Kept>>, bell: &Bell) -> Result<(), WindowError> {
         let own = setup.device_descriptor.clone();
         setup.device_descriptor = Arc::new(move |adapter| {
             let mut wanted = own(adapter);
-            wanted.required_limits = Window::limits(wanted.required_limits, &adapter.limits());
+            wanted.required_limits = Window::limits(&wanted.required_limits, &adapter.limits());
             wanted
         });
     }
