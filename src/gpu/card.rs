@@ -1,6 +1,6 @@
 //! An opened card: buffers, waiting, and the first fault.
 
-use super::told::{Lost, line, poll, ready};
+use super::told::{Lost, line, poll, wait};
 use crate::plan::Fault;
 use eframe::egui_wgpu::wgpu;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -91,7 +91,7 @@ impl Card {
         let scopes = [OutOfMemory, Validation, Internal].map(|f| self.device.push_error_scope(f));
         let value = call(&self.device);
         for scope in scopes.into_iter().rev() {
-            if let Some(e) = ready(scope.pop()).flatten() {
+            if let Some(e) = wait(scope.pop()) {
                 self.fail(&fault_of(&e));
             }
         }

@@ -3,7 +3,7 @@
 use super::card::Card;
 use super::kernel::Kernels;
 use super::prepared::Room;
-use super::told::{Lost, line};
+use super::told::{Lost, line, wait};
 use super::upload::Uploads;
 use super::window::Window;
 use crate::plan::{Fault, Plan, Prepared, Processor};
@@ -28,18 +28,6 @@ pub struct Gpu {
     uploads: Uploads,
     name: String,
     software: bool,
-}
-
-/// Futures of wgpu are ready as soon as the device was polled.
-fn wait<T>(future: impl Future<Output = T>) -> T {
-    let mut future = std::pin::pin!(future);
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    loop {
-        if let std::task::Poll::Ready(value) = future.as_mut().poll(&mut context) {
-            return value;
-        }
-        std::thread::yield_now();
-    }
 }
 
 impl Gpu {

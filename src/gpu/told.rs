@@ -12,13 +12,15 @@ pub(super) fn line(e: &dyn std::fmt::Display) -> String {
     lines.find(|l| l.contains("error: ")).or(last).unwrap_or_default().to_owned()
 }
 
-/// The output of a future that is ready at once, as error scopes are outside a browser.
-pub(super) fn ready<T>(future: impl Future<Output = T>) -> Option<T> {
+/// Futures of wgpu are ready as soon as the device was polled, those of error scopes at once.
+pub(super) fn wait<T>(future: impl Future<Output = T>) -> T {
     let mut future = std::pin::pin!(future);
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    match future.as_mut().poll(&mut context) {
-        std::task::Poll::Ready(value) => Some(value),
-        std::task::Poll::Pending => None,
+    loop {
+        if let std::task::Poll::Ready(value) = future.as_mut().poll(&mut context) {
+            return value;
+        }
+        std::thread::yield_now();
     }
 }
 

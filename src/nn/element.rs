@@ -140,8 +140,8 @@ macro_rules! by_type {
 pub(super) use by_type;
 
 /// `$name`, a generic function over [`Real`] that is always inlined, compiled for each instruction
-/// set that pays; `$best` runs the best for this machine. No step is contracted, so that all give
-/// the same bits.
+/// set that pays; `$best` runs the best for this machine. No step is contracted that is not written as
+/// [`Real::mul_add`], so that all give the same bits.
 macro_rules! best_of {
     ($(#[$doc:meta])* $best:ident = $name:ident($($arg:ident: $of:ty),*) $(-> $result:ty)?) => {
         $(#[$doc])*
@@ -152,7 +152,7 @@ macro_rules! best_of {
                 unsafe fn avx512<T: Real>($($arg: $of),*) $(-> $result)? {
                     $name($($arg),*)
                 }
-                #[target_feature(enable = "avx2")]
+                #[target_feature(enable = "avx2,fma")]
                 unsafe fn avx2<T: Real>($($arg: $of),*) $(-> $result)? {
                     $name($($arg),*)
                 }
@@ -164,7 +164,7 @@ macro_rules! best_of {
                     // SAFETY: this machine has the instructions.
                     return unsafe { avx512($($arg),*) };
                 }
-                if is_x86_feature_detected!("avx2") {
+                if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
                     // SAFETY: as above.
                     return unsafe { avx2($($arg),*) };
                 }

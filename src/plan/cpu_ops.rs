@@ -295,46 +295,28 @@ fn pool(o: &Pool, x: &[f32], y: &mut [f32]) {
 }
 
 fn shuffle(o: &Shuffle, x: &[f32], y: &mut [f32]) {
+    // As a constant it becomes a matter of vectors.
     match o.r {
-        2 => shuffle_by::<2>(o, x, y),
-        4 => shuffle_by::<4>(o, x, y),
-        _ => shuffle_any(o, x, y),
+        2 => shuffle_by(o, 2, x, y),
+        r => shuffle_by(o, r, x, y),
     }
 }
 
 /// Row by row of the large side.
-fn shuffle_by<const R: usize>(o: &Shuffle, x: &[f32], y: &mut [f32]) {
+#[inline(always)]
+fn shuffle_by(o: &Shuffle, r: usize, x: &[f32], y: &mut [f32]) {
     let [b, c, h, w] = o.sizes;
-    let set = R * R * h * w;
-    for i in 0..b * c {
-        let (x, y) = (&x[i * set..][..set], &mut y[i * set..][..set]);
-        for (row, part) in (0..R * h).flat_map(|row| (0..R).map(move |part| (row, part))) {
-            let (wide, narrow) = (row * R * w, ((row % R * R + part) * h + row / R) * w);
-            if o.pack {
-                let from = x[wide..][..R * w].as_chunks::<R>().0;
-                y[narrow..][..w].iter_mut().zip(from).for_each(|(to, from)| *to = from[part]);
-            } else {
-                let to = y[wide..][..R * w].as_chunks_mut::<R>().0;
-                to.iter_mut().zip(&x[narrow..][..w]).for_each(|(to, from)| to[part] = *from);
-            }
-        }
-    }
-}
-
-fn shuffle_any(o: &Shuffle, x: &[f32], y: &mut [f32]) {
-    let ([b, c, h, w], r) = (o.sizes, o.r);
     let set = r * r * h * w;
     for i in 0..b * c {
         let (x, y) = (&x[i * set..][..set], &mut y[i * set..][..set]);
-        for (part, row) in (0..r * r * h).map(|n| (n / h, n % h)) {
-            let narrow = (part * h + row) * w;
-            let wide = (row * r + part / r) * w * r + part % r;
-            for k in 0..w {
-                if o.pack {
-                    y[narrow + k] = x[wide + k * r];
-                } else {
-                    y[wide + k * r] = x[narrow + k];
-                }
+        for (row, part) in (0..r * h).flat_map(|row| (0..r).map(move |part| (row, part))) {
+            let (wide, narrow) = (row * r * w, ((row % r * r + part) * h + row / r) * w);
+            if o.pack {
+                let from = x[wide..][..r * w].chunks_exact(r);
+                y[narrow..][..w].iter_mut().zip(from).for_each(|(to, from)| *to = from[part]);
+            } else {
+                let to = y[wide..][..r * w].chunks_exact_mut(r);
+                to.zip(&x[narrow..][..w]).for_each(|(to, from)| to[part] = *from);
             }
         }
     }
