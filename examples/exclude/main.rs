@@ -52,7 +52,7 @@ fn outcome(members: usize, depth: usize) -> Outcome {
             sha256: String::new(),
             classes: vec![class("outer", 1), class("inner", 2)],
             kind: ClassKind::Regions,
-            temperatures: None,
+            scaling: None,
             networks: 1,
         },
         settings: Settings { members, ..Settings::default() },

@@ -18,7 +18,7 @@ fn outcome() -> Outcome {
                 Class { name: "cup".into(), label: 2, color: [0; 3] },
             ],
             kind: ClassKind::Regions,
-            temperatures: None,
+            scaling: None,
             networks: 1,
         },
         settings: Settings { members: 8, steps: 10, ..Settings::default() },

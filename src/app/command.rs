@@ -177,6 +177,8 @@ pub enum ViewCommand {
     SetOpacity(f32),
     SetHeatOpacity(f32),
     SetMeasure(Measure),
+    /// The map is of calibrated chances, or of the votes.
+    SetCalibrated(bool),
     SetClass(usize),
     SetClassVisible(usize, bool),
     HideCautions,

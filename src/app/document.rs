@@ -58,6 +58,8 @@ pub struct Overlays {
     pub measure: Measure,
     /// Everything is hidden while this is held.
     pub held_back: bool,
+    /// Whether the map is of what the model's calibration makes of the samples; `None`: where that is of use.
+    pub calibrated: Option<bool>,
     /// Class of the heat map, agreement lines and probe.
     pub class: usize,
     /// Classes that are not drawn.
@@ -77,6 +79,7 @@ impl Default for Overlays {
             heat_opacity: 1.0,
             measure: Measure::default(),
             held_back: false,
+            calibrated: None,
             class: 0,
             hidden_classes: Vec::new(),
             own_labels: false,

@@ -168,6 +168,7 @@ impl Documents {
                 overlays.heat_opacity = o.clamp(0.0, 1.0);
             }
             ViewCommand::SetMeasure(measure) => overlays.measure = measure,
+            ViewCommand::SetCalibrated(wish) => overlays.calibrated = Some(wish),
             ViewCommand::SetClass(class) => overlays.class = class.min(classes.saturating_sub(1)),
             ViewCommand::SetClassVisible(class, visible) => {
                 set_visible(&mut overlays.hidden_classes, class, visible);

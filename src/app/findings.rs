@@ -2,7 +2,7 @@
 
 use super::ratios::ratios;
 use super::{Extent, Included, Profile, Ratio, RegionPlace, wording};
-use crate::ensemble::{Depths, Ensemble, Measure, Region, Regions, Spread};
+use crate::ensemble::{Depths, Ensemble, EnsembleError, Measure, Platt, Region, Regions, Spread};
 use crate::inference::Outcome;
 use rayon::prelude::*;
 use std::cmp::Reverse;
@@ -52,6 +52,8 @@ pub struct Findings {
     /// Voxels of the majority mask in each slice.
     pub profile: Profile,
     ensemble: Ensemble,
+    /// Of each class, where the model says how its means are to be taken: 0 to 255.
+    calibrated: Vec<Vec<u8>>,
 }
 
 impl Findings {
@@ -106,6 +108,15 @@ impl Findings {
                 },
             })
             .collect();
+        let scaling = outcome.model.scaling.iter().filter(|_| !outcome.deterministic);
+        let platts = scaling.flat_map(|s| &s.by_class).take(classes.len()).enumerate();
+        let (block_shape, spacing) = (outcome.block_shape(), outcome.geometry.spacing());
+        let calibrated = platts.map(|(c, platt)| {
+            let p = ensemble.calibrated(c, platt, block_shape, spacing)?;
+            Ok(p.into_iter().map(|p| (p * 255.0).round() as u8).collect())
+        });
+        let calibrated =
+            calibrated.collect::<Result<_, EnsembleError>>().map_err(|e| e.to_string())?;
         let labels = ensemble.labels(&values);
         let extent = Extent::of(&outcome.geometry);
         let marked = |slice: &[u8]| slice.iter().filter(|&&l| l > 0).count();
@@ -125,6 +136,7 @@ impl Findings {
             largest_slice,
             profile,
             ensemble,
+            calibrated,
             included,
             outcome,
         })
@@ -173,6 +185,25 @@ impl Findings {
         (class < self.classes.len()).then(|| self.ensemble.map(class, measure))
     }
 
+    /// How far in doubt each voxel of the block is by the model's own calibration; none if it has none.
+    pub fn calibrated_map(&self, class: usize, measure: Measure) -> Option<Vec<f32>> {
+        let table: [f32; 256] = std::array::from_fn(|p| measure.of(p as f64 / 255.0) as f32);
+        let chances = self.calibrated.get(class)?;
+        Some(chances.iter().map(|&p| table[usize::from(p)]).collect())
+    }
+
+    /// Whether the map is of the calibrated chances: as wished, else where these end somewhere. Those of a model that
+    /// misses whole structures cover the image.
+    pub fn maps_calibrated(&self, wish: Option<bool>) -> bool {
+        let scaling = self.outcome.model.scaling.as_ref().filter(|_| !self.calibrated.is_empty());
+        scaling.is_some_and(|s| wish.unwrap_or_else(|| s.by_class.iter().all(Platt::fades)))
+    }
+
+    /// Whether the model says how its means are to be taken.
+    pub fn is_calibrated(&self) -> bool {
+        !self.calibrated.is_empty()
+    }
+
     /// Label values of one sample alone, whether it counts or not.
     pub fn member_labels(&self, member: usize) -> Option<Vec<u8>> {
         let values: Vec<u8> = self.classes.iter().map(|c| c.label).collect();
@@ -198,7 +229,7 @@ impl Findings {
         self.outcome.deterministic
     }
 
-    /// "7 of 10 samples · p 0.70 · entropy 0.88 bit" for one class, with the measure whose map is
+    /// "7 of 10 samples · p 0.70 · calibrated 0.62 · entropy 0.88 bit" for one class, with the measure whose map is
     /// shown; nothing of one deterministic mask.
     pub fn probe(&self, class: usize, voxel: [usize; 3], map: Option<Measure>) -> Option<String> {
         if self.is_deterministic() {
@@ -206,7 +237,9 @@ impl Findings {
         }
         let i = self.block_index(voxel)?;
         let k = *self.count(class).get(i)?;
-        Some(wording::probe(usize::from(k), self.samples(), map))
+        let chance = self.calibrated.get(class).and_then(|p| p.get(i));
+        let chance = chance.map(|&p| f64::from(p) / 255.0);
+        Some(wording::probe(usize::from(k), self.samples(), chance, map))
     }
 
     /// Name of the class that the majority gives to a voxel.

@@ -46,7 +46,7 @@ pub(super) fn record(
         "model": {
             "id": outcome.model.id,
             "sha256": outcome.model.sha256,
-            "temperatures": outcome.model.temperatures,
+            "scaling": outcome.model.scaling,
             "networks": outcome.model.networks,
         },
         "deterministic": outcome.deterministic,

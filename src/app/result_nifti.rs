@@ -6,7 +6,6 @@ use super::{Included, ResultsError, wording};
 use crate::ensemble::{Ensemble, Measure};
 use crate::inference::Outcome;
 use crate::io::{FileSet, IoError, NiftiData, NiftiOptions, write_label_table, write_nifti_with};
-use crate::metrics::tempered;
 use crate::volume::{Label, LabelTable};
 use std::path::PathBuf;
 
@@ -53,12 +52,12 @@ pub(super) fn write_niftis(
     };
     let labels = whole(&ensemble.labels(&values));
     nifti("mask.nii.gz", "labels", NiftiData::U8(&labels), 1)?;
-    if let Some(t) = &outcome.model.temperatures {
-        let calibrated = |(c, &t): (usize, &f64)| -> Vec<f32> {
-            let block: Vec<f32> = ensemble.soft_mean(c).iter().map(|&p| tempered(p, t)).collect();
-            on_scan(outcome, &block)
-        };
-        let p: Vec<f32> = t.by_class.iter().enumerate().flat_map(calibrated).collect();
+    if let Some(scaling) = &outcome.model.scaling {
+        let mut p = Vec::new();
+        for (c, platt) in scaling.by_class.iter().enumerate() {
+            let (shape, spacing) = (outcome.block_shape(), outcome.geometry.spacing());
+            p.extend(on_scan(outcome, &ensemble.calibrated(c, platt, shape, spacing)?));
+        }
         nifti("calibrated.nii.gz", "calibrated probability", NiftiData::F32(&p), classes)?;
     }
     if !outcome.deterministic {

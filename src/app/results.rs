@@ -3,7 +3,7 @@
 //! `mask.nii.gz` (labels, majority), `probability.nii.gz` and `variance.nii.gz` (fraction p of the
 //! members and p(1 − p), or another measure under its name, one volume per class on the fourth axis), `members.nii.gz` (label map per
 //! member), `direct.nii.gz` (the anchor head's mask), `calibrated.nii.gz` (the mean of the soft
-//! masks with the model's temperature, where it has one), `refined_from.nii.gz` and `held.nii.gz`
+//! masks scaled as the model says, where it does), `refined_from.nii.gz` and `held.nii.gz`
 //! (what a refined result started from and kept), and `result.json` with everything needed to
 //! repeat the run. All on the grid of the whole scan. `labels.txt` names the labels for ITK-SNAP.
 //! On request every other map of the samples and `staple.nii.gz`, `samples.csv`, `report.html`, `mask.seg.dcm`, `probability.seg.dcm` (DICOM SEG) and `mask.rtstruct.dcm`. Of one

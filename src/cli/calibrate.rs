@@ -11,8 +11,8 @@ use crate::train::{CaseSizes, case_sizes};
 use std::path::PathBuf;
 
 /// Find how far an ensemble's volumes lie from the reference on labelled cases, so that the window can
-/// give an interval that holds as often as it says (split conformal). The temperature of the members'
-/// mean is another thing: `evaluate --calibrate`.
+/// give an interval that holds as often as it says (split conformal). How the members' mean is to be
+/// taken is another thing: `evaluate --calibrate`.
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     /// Identifier of a model, or the path of a .safetensors file.

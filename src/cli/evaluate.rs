@@ -2,6 +2,7 @@
 
 use super::Failure;
 use super::sampling_arguments::SamplingArguments;
+use crate::ensemble::Platt;
 use crate::inference::Engine;
 use crate::metrics::{MembraneFigures, cell};
 use crate::models::{Sampling, with_findings};
@@ -34,7 +35,7 @@ pub(super) struct Arguments {
     /// Write every case as CSV.
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
-    /// Write the model with the temperatures found on this split in its header (a .safetensors
+    /// Write the model with the scaling of its means found on this split in its header (a .safetensors
     /// file), and with this start and these steps as its own: use `val`, never a split that figures
     /// are reported on.
     #[arg(long, value_name = "FILE")]
@@ -61,8 +62,11 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
             .map_err(|e| Failure::Refused(e.to_string()))?;
     }
     if let Some(path) = &a.calibrate {
-        let found = result.temperatures().ok_or_else(|| {
-            Failure::Refused(format!("no temperature: a class has no border on {}", a.split))
+        let found = result.scaling().ok_or_else(|| {
+            Failure::Refused(format!(
+                "no scaling: a class has no border on {}, or its means tell nothing of it",
+                a.split
+            ))
         })?;
         let sampling = Sampling { start: settings.start, steps: settings.steps };
         let bytes = with_findings(&a.model, &found, sampling)
@@ -150,10 +154,15 @@ fn table(e: &Evaluation) -> String {
         out += &line("volume error", &class.volume_error);
         out += &format!("  {:<26} {:>8}\n", "ECE near the border", cell(class.ece));
         out += &format!("  {:<26} {:>8}", "  of the soft mean", cell(class.ece_mean));
-        if class.ece_tempered.is_some() {
-            out += &format!(", with the model's temperature {}", cell(class.ece_tempered));
+        if class.ece_scaled.is_some() {
+            out += &format!(", scaled as the model says {}", cell(class.ece_scaled));
         }
-        out += &format!("; best temperature here {}\n", cell(class.best_temperature));
+        if let Some(Platt { temperature, bias, fall }) = class.best_scaling {
+            out += &format!(
+                "; best here: temperature {temperature:.2}, bias {bias:.2}, fall {fall:.1}"
+            );
+        }
+        out.push('\n');
         let steps: Vec<String> =
             class.convergence.iter().map(|b| format!("{} {:.4}", b.members, b.dice)).collect();
         out += &format!("  {:<26} {}\n", "Dice by members", steps.join(", "));

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `members` | [`Ensemble`]: integer counts and compact members, from soft masks |
 //! | `measure` | [`Measure`]: variance, standard deviation, entropy, with their scales |
+//! | `platt` | [`Platt`]: a mean that holds as often as it says |
 //! | `networks` | [`VarianceParts`]: variance within and between networks |
 //! | `maps` | fraction, soft mean, mutual information per voxel |
 //! | `fused` | majority, label maps, members as label maps |
@@ -31,6 +32,7 @@ mod maps;
 mod measure;
 mod members;
 mod networks;
+mod platt;
 mod regions;
 mod shell;
 mod spread;
@@ -45,6 +47,7 @@ pub use maps::{SoftMaps, soft_maps};
 pub use measure::Measure;
 pub use members::Ensemble;
 pub use networks::VarianceParts;
+pub use platt::{Platt, beyond_doubt};
 pub use regions::{MOST_REGIONS, Region, Regions};
 pub use spread::{Spread, quantile};
 pub use staple::Staple;

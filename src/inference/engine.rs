@@ -141,7 +141,7 @@ impl Engine {
         on_event: &mut dyn FnMut(Event),
     ) -> Result<(Option<Outcome>, bool), InferenceError> {
         let start = Instant::now();
-        let (Loaded { card, temperatures, familiarity, segmenter, .. }, place, stayed) =
+        let (Loaded { card, scaling, familiarity, segmenter, .. }, place, stayed) =
             self.model(&job.model, job.settings.device)?;
         let load_s = start.elapsed().as_secs_f64();
         let (roi, slices) = check(job)?;
@@ -233,7 +233,7 @@ impl Engine {
                 sha256: card.sha256.clone(),
                 classes: card.classes.clone(),
                 kind: card.kind,
-                temperatures: temperatures.clone(),
+                scaling: scaling.clone(),
                 networks: agenda.networks,
             },
             settings: job.settings.clone(),

@@ -3,7 +3,7 @@
 use super::Steer;
 use crate::diffusion::{SamplerKind, Start};
 use crate::ensemble::StopRule;
-use crate::models::{Fit, Temperatures};
+use crate::models::{Fit, Scaling};
 use crate::volume::{Block, Class, ClassKind, Geometry, Notice, Roi, Source, Volume};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -107,7 +107,7 @@ pub struct ModelRef {
     pub classes: Vec<Class>,
     pub kind: ClassKind,
     #[serde(default)]
-    pub temperatures: Option<Temperatures>,
+    pub scaling: Option<Scaling>,
     /// Trained networks that the members are drawn from in turn: member k from the k-th, counted on
     /// from the first again.
     #[serde(default = "crate::models::one_network")]

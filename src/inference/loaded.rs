@@ -1,13 +1,13 @@
 //! Models that are ready to run, and which segmenter draws with each.
 
 use super::{BrainExtraction, OverlapTile, Segmenter, SliceSegmenter, WholeVolume};
-use crate::models::{Familiarity, ModelCard, ModelError, Network, Temperatures, deepbet, load};
+use crate::models::{Familiarity, ModelCard, ModelError, Network, Scaling, deepbet, load};
 use candle_core::Device;
 
 /// A model that is ready to run.
 pub struct Loaded {
     pub card: ModelCard,
-    pub temperatures: Option<Temperatures>,
+    pub scaling: Option<Scaling>,
     /// What its training pictures look like, if it says so.
     pub familiarity: Option<Familiarity>,
     pub segmenter: Box<dyn Segmenter>,
@@ -37,7 +37,7 @@ impl Loaded {
                 return Err(ModelError::Weights(id.to_owned(), why.to_owned()));
             }
         };
-        let (temperatures, familiarity) = (header.temperatures, header.familiarity);
-        Ok(Self { card, temperatures, familiarity, segmenter })
+        let (scaling, familiarity) = (header.scaling, header.familiarity);
+        Ok(Self { card, scaling, familiarity, segmenter })
     }
 }

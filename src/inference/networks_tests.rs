@@ -86,5 +86,5 @@ fn networks_for_other_tasks_are_not_joined() {
     let loaded = load_bytes("twice", &twice, &candle_core::Device::Cpu).unwrap();
     let one = crate::models::card(MODEL).unwrap();
     assert_eq!((loaded.card.networks, loaded.card.parameters), (2, 2 * one.parameters));
-    assert_eq!((loaded.others.len(), loaded.header.temperatures), (1, None));
+    assert_eq!((loaded.others.len(), loaded.header.scaling), (1, None));
 }

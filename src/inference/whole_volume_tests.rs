@@ -50,7 +50,7 @@ fn engine(most: usize) -> Engine {
             markdown: String::new(),
         };
         let segmenter = WholeVolume::new(Box::new(Bright), 1).in_passes_of(most);
-        Ok(Loaded { card, temperatures: None, familiarity: None, segmenter: Box::new(segmenter) })
+        Ok(Loaded { card, scaling: None, familiarity: None, segmenter: Box::new(segmenter) })
     });
     Engine::with(loader)
 }

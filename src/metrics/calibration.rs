@@ -3,7 +3,6 @@
 
 use super::surface::{common_box, cut};
 use super::{MetricsError, check_lattice, check_length, squared_distance_transform, surface};
-use std::collections::BTreeMap;
 
 /// Voxels with about the same share of votes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -97,50 +96,6 @@ pub fn calibration(
     }))
 }
 
-/// `σ(logit(p)/T)`: above T = 1 less sure than `p`, below more (Guo et al. 2017, arXiv 1706.04599).
-/// 0, ½ and 1 stay what they are.
-pub fn tempered(p: f32, temperature: f64) -> f32 {
-    let p = f64::from(p).clamp(0.0, 1.0);
-    let odds = (p / (1.0 - p)).powf(1.0 / temperature);
-    if odds.is_infinite() { 1.0 } else { (odds / (1.0 + odds)) as f32 }
-}
-
-/// Range of temperatures that are looked at.
-const TEMPERATURES: (f64, f64) = (0.1, 20.0);
-/// Probabilities nearer to 0 or 1 are taken for this near, or one wrong voxel would decide.
-const SUREST: f64 = 1e-3;
-
-/// The temperature at which the probabilities have the least log loss against the reference;
-/// `None` without voxels of both kinds.
-pub fn best_temperature(probability: &[f32], reference: &[bool]) -> Option<f64> {
-    // Log loss in 1/T is convex: sums over the distinct probabilities, then golden section.
-    let mut by_value: BTreeMap<u32, (usize, usize)> = BTreeMap::new();
-    for (p, &y) in probability.iter().zip(reference) {
-        let (no, yes) = by_value.entry(p.clamp(0.0, 1.0).to_bits()).or_default();
-        if y { *yes += 1 } else { *no += 1 }
-    }
-    let (no, yes) = by_value.values().fold((0, 0), |(a, b), (no, yes)| (a + no, b + yes));
-    if no == 0 || yes == 0 {
-        return None;
-    }
-    let loss = |log_inverse: f64| -> f64 {
-        let of = |(bits, (no, yes)): (&u32, &(usize, usize))| {
-            let p = f64::from(f32::from_bits(*bits)).clamp(SUREST, 1.0 - SUREST);
-            let z = (p / (1.0 - p)).ln() * log_inverse.exp();
-            let softplus = |v: f64| v.max(0.0) + (-v.abs()).exp().ln_1p();
-            *yes as f64 * softplus(-z) + *no as f64 * softplus(z)
-        };
-        by_value.iter().map(of).sum()
-    };
-    let golden = 0.5 * (5f64.sqrt() - 1.0);
-    let (mut low, mut high) = (-TEMPERATURES.1.ln(), -TEMPERATURES.0.ln());
-    while high - low > 1e-4 {
-        let (a, b) = (high - golden * (high - low), low + golden * (high - low));
-        if loss(a) < loss(b) { high = b } else { low = a }
-    }
-    Some((-0.5 * (low + high)).exp())
-}
-
 /// Expected calibration error of probabilities, in ten bins of equal width; `None` without any.
 pub fn expected_error(probability: &[f32], reference: &[bool]) -> Option<f64> {
     let mut bins = [(0.0, 0.0); 10];
@@ -205,32 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn the_temperature_that_made_the_probabilities_is_found_again() {
-        // Truth has probability q; what is claimed is σ(T·logit q), which T undoes.
-        for t in [0.5, 1.0, 3.0] {
-            let (mut claimed, mut truth) = (Vec::new(), Vec::new());
-            for i in 1..200 {
-                let q = 0.1 + 0.8 * i as f64 / 200.0;
-                let yes = (q * 1000.0).round() as usize;
-                let p = tempered(q as f32, 1.0 / t);
-                claimed.extend(std::iter::repeat_n(p, 1000));
-                truth.extend((0..1000).map(|n| n < yes));
-            }
-            let found = best_temperature(&claimed, &truth).unwrap();
-            assert!((found / t - 1.0).abs() < 0.01, "{t}: {found}");
-            let undone: Vec<f32> = claimed.iter().map(|&p| tempered(p, found)).collect();
-            let error = expected_error(&undone, &truth).unwrap();
-            assert!(error < 0.02, "{t}: {error}");
-        }
-    }
-
-    #[test]
-    fn a_temperature_keeps_the_ends_and_the_middle() {
-        for t in [0.3, 1.0, 7.0] {
-            assert_eq!([0.0, 0.5, 1.0].map(|p| tempered(p, t)), [0.0, 0.5, 1.0]);
-        }
-        assert!((tempered(0.9, 2.0) - 0.75).abs() < 1e-6, "odds 9 become 3");
-        assert_eq!(best_temperature(&[0.2, 0.9], &[true, true]), None);
+    fn the_error_of_probabilities_is_the_gap_in_bins() {
         assert_eq!(expected_error(&[], &[]), None);
         let error = expected_error(&[0.25, 0.25, 0.75, 0.75], &[true, false, true, true]).unwrap();
         assert!((error - 0.25).abs() < 1e-7, "{error}");

@@ -10,7 +10,7 @@
 //! | `energy` | generalised energy distance between two families of masks |
 //! | `matching` | IoU of two families of masks, matched one to one |
 //! | `error_finding` | share of the errors that doubt points at |
-//! | `calibration` | ECE, Brier score near the border; temperature |
+//! | `calibration` | ECE, Brier score near the border |
 //! | `conformal` | intervals for a size that hold as often as they say |
 //! | `components` | 4-connected objects of a plane |
 //! | `segments` | Rand and information scores of many objects, SEG |
@@ -37,9 +37,7 @@ mod warping;
 
 pub use crate::volume::squared_distance_transform;
 pub use bootstrap::mean_interval;
-pub use calibration::{
-    Bin, Calibration, best_temperature, boundary_band, calibration, expected_error, tempered,
-};
+pub use calibration::{Bin, Calibration, boundary_band, calibration, expected_error};
 pub use components::components;
 pub use conformal::{
     SizeInterval, Space, conformal_correction, conformal_rank, conformal_score,

@@ -1,6 +1,7 @@
 //! What the header of a weights file says: everything needed to use the weights and to repeat them.
 
 use super::{Contract, Familiarity, ModelError, NetworkConfig, Shape, Tiles};
+use crate::ensemble::Platt;
 use crate::volume::{Class, ClassKind, Modality};
 use safetensors::tensor::Metadata;
 use serde::{Deserialize, Serialize};
@@ -27,12 +28,11 @@ fn is_one(n: &usize) -> bool {
     *n == 1
 }
 
-/// How sure an ensemble's mean is to be taken: `σ(logit(p)/T)` near a border holds as often as it
-/// says, on the cases where T was found.
+/// How sure an ensemble's mean is to be taken: near a border it then holds as often as it says, on the cases where
+/// this was found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Temperatures {
-    /// T of each class.
-    pub by_class: Vec<f64>,
+pub struct Scaling {
+    pub by_class: Vec<Platt>,
     /// Where they were found, and with which ensembles.
     pub split: String,
     pub cases: usize,
@@ -52,7 +52,7 @@ pub struct WeightsHeader {
     pub input: Contract,
     /// Found after training.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub temperatures: Option<Temperatures>,
+    pub scaling: Option<Scaling>,
     /// What its training pictures look like. Found after training.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub familiarity: Option<Familiarity>,
@@ -109,14 +109,13 @@ impl WeightsHeader {
             ));
         }
         let n = self.classes.len();
-        if let Some(t) = &self.temperatures {
-            let good = |t: &f64| t.is_finite() && *t > 0.0;
-            if t.by_class.len() != n || !t.by_class.iter().all(good) {
-                return Err(format!(
-                    "temperatures {:?}, expected one above 0 for each of {n} classes",
-                    t.by_class
-                ));
-            }
+        if let Some(t) = &self.scaling
+            && (t.by_class.len() != n || !t.by_class.iter().all(Platt::is_sound))
+        {
+            return Err(format!(
+                "scaling {:?}, expected a temperature above 0, a bias, and a fall of 0 or more for each of {n} classes",
+                t.by_class
+            ));
         }
         if n != shape.classes {
             return Err(format!("{n} classes are named, the network has {}", shape.classes));
@@ -132,7 +131,7 @@ impl WeightsHeader {
 }
 
 /// A header as it is written today, from one of any version: older files have parts of the contract
-/// and of the network beside one another.
+/// and of the network beside one another, and a temperature alone for each class.
 fn current(mut header: Value) -> Value {
     let Some(fields) = header.as_object_mut() else { return header };
     if !fields.contains_key("input") {
@@ -149,6 +148,13 @@ fn current(mut header: Value) -> Value {
             }
         }
         fields.insert("network".to_owned(), setup);
+    }
+    if let Some(mut scaling) = fields.remove("temperatures") {
+        let alone = |t: &Value| json!(Platt::of_temperature(t.as_f64().unwrap_or_default()));
+        if let Some(by_class) = scaling.get("by_class").and_then(Value::as_array) {
+            scaling["by_class"] = by_class.iter().map(alone).collect();
+            fields.insert("scaling".to_owned(), scaling);
+        }
     }
     header
 }
@@ -185,4 +191,20 @@ pub fn check_canvas(canvas: usize, network: &NetworkConfig) -> Result<(), String
         return Err(format!("a canvas of {canvas} pixels, expected {least} to {most}"));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_temperature_of_an_older_file_is_a_scaling_without_bias() {
+        let of =
+            json!({"by_class": [1.5, 2.0], "split": "val", "cases": 4, "members": 10, "steps": 5});
+        let header = current(json!({"input": {}, "network": {"kind": "unet"}, "temperatures": of}));
+        assert_eq!(header.get("temperatures"), None);
+        let scaling: Scaling = serde_json::from_value(header["scaling"].clone()).unwrap();
+        assert_eq!(scaling.by_class, [1.5, 2.0].map(Platt::of_temperature));
+        assert_eq!((scaling.cases, scaling.members), (4, 10));
+    }
 }

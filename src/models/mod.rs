@@ -25,7 +25,7 @@ pub use contract::{Axes, Context, Contract, Normalisation};
 pub use error::ModelError;
 pub use familiarity::{Familiarity, Fit};
 pub(crate) use header::one_network;
-pub use header::{Temperatures, WeightsHeader, check_canvas, check_pixelwise};
+pub use header::{Scaling, WeightsHeader, check_canvas, check_pixelwise};
 pub use network::{NetworkConfig, sample_plans};
 pub use registry::{
     absent, card, cards, header, join, load, load_bytes, load_weights, lookalikes, suggestions,

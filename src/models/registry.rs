@@ -3,7 +3,7 @@
 use super::beside::{self, beside};
 use super::weights::{self, LoadedModel, build, read_header, read_weights, with_header};
 use super::{Context, Contract, deepbet};
-use super::{Familiarity, ModelCard, ModelError, Sampling, Temperatures, WeightsHeader};
+use super::{Familiarity, ModelCard, ModelError, Sampling, Scaling, WeightsHeader};
 use crate::volume::{Modality, Volume};
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
@@ -194,21 +194,21 @@ pub fn header(id: &str) -> Result<WeightsHeader, ModelError> {
     read_header(id, &find(id)?.0)
 }
 
-/// The bytes of a model's weights file with these temperatures in its header, and the way of sampling
+/// The bytes of a model's weights file with this scaling in its header, and the way of sampling
 /// ensembles for which they hold.
 ///
 /// # Errors
-/// If there is no such model, or the temperatures do not suit it.
+/// If there is no such model, or the scaling does not suit it.
 pub fn with_findings(
     id: &str,
-    temperatures: &Temperatures,
+    scaling: &Scaling,
     sampling: Sampling,
 ) -> Result<Vec<u8>, ModelError> {
     let (bytes, _) = find(id)?;
-    let temperatures = Some(temperatures.clone());
+    let scaling = Some(scaling.clone());
     let header = read_header(id, &bytes)?;
     let network = header.network.sampled(sampling);
-    with_header(id, &bytes, &WeightsHeader { temperatures, network, ..header })
+    with_header(id, &bytes, &WeightsHeader { scaling, network, ..header })
 }
 
 /// The bytes of a model's weights file with what its training pictures look like, and how far each
@@ -239,6 +239,7 @@ pub fn load_weights(id: &str, device: &Device) -> Result<HashMap<String, Tensor>
 mod tests {
     use super::*;
     use crate::diffusion::Start;
+    use crate::ensemble::Platt;
     use crate::volume::{Geometry, Voxels};
 
     #[test]
@@ -279,20 +280,21 @@ mod tests {
     #[test]
     fn findings_go_into_the_header_and_nothing_else_changes() {
         let id = "fundus-disc-cup";
-        let by_class = vec![1.5, 2.5];
+        let by_class = [1.5, 2.5].map(Platt::of_temperature).to_vec();
         let split = "val".to_owned();
-        let found = Temperatures { by_class, split, cases: 40, members: 10, steps: 10 };
+        let found = Scaling { by_class, split, cases: 40, members: 10, steps: 10 };
         let sampling = Sampling { start: Start::Anchor, steps: 5 };
         let bytes = with_findings(id, &found, sampling).unwrap();
         let header = read_header(id, &bytes).unwrap();
-        assert_eq!(header.temperatures.as_ref(), Some(&found));
+        assert_eq!(header.scaling.as_ref(), Some(&found));
         assert_eq!(header.network.diffusion().map(|d| d.sampling), Some(sampling));
         let before = read_weights(id, &find(id).unwrap().0, &Device::Cpu).unwrap();
         for (name, after) in read_weights(id, &bytes, &Device::Cpu).unwrap() {
             let values = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
             assert_eq!(values(&after), values(&before[&name]), "{name}");
         }
-        let wrong = Temperatures { by_class: vec![1.0, 0.0], ..found.clone() };
+        let wrong =
+            Scaling { by_class: [1.0, 0.0].map(Platt::of_temperature).to_vec(), ..found.clone() };
         let error = |found, sampling| with_findings(id, found, sampling).unwrap_err().to_string();
         assert!(error(&wrong, sampling).contains("above 0"));
         assert!(error(&found, Sampling { steps: 0, ..sampling }).contains("expected 1 to 1000"));

@@ -156,7 +156,7 @@ fn prefix(n: usize) -> String {
 }
 
 /// One weights file of several that were trained by themselves for the same: names and bytes. What is
-/// said of the first one's training pictures stays; the temperatures of one do not hold for all.
+/// said of the first one's training pictures stays; the scaling of one does not hold for all.
 ///
 /// # Errors
 /// If they are not alike in all but their weights and training, or there are too few or too many.
@@ -198,7 +198,7 @@ pub(super) fn join(files: &[(String, Vec<u8>)]) -> Result<Vec<u8>, ModelError> {
     let training = headers.iter().map(|h| h.training.clone()).collect();
     let header = WeightsHeader {
         networks: files.len(),
-        temperatures: None,
+        scaling: None,
         training: serde_json::Value::Array(training),
         ..first.clone()
     };

@@ -4,13 +4,13 @@ use super::TrainError;
 use super::dataset::Case;
 use super::readers::{AmongReaders, ErrorsFound, LOOKED_AT, majority};
 use super::ways::Ways;
-use crate::ensemble::Ensemble;
+use crate::ensemble::{Ensemble, EnsembleError, Platt, beyond_doubt};
 use crate::inference::{Engine, InferenceError, Job, Settings};
 use crate::metrics::{
-    EmptyRule, Measures, MetricsError, best_temperature, boundary_band, calibration, compare,
-    expected_error, mean_interval, overlap, tempered,
+    EmptyRule, Measures, MetricsError, boundary_band, calibration, compare, expected_error,
+    mean_interval, overlap,
 };
-use crate::models::Temperatures;
+use crate::models::Scaling;
 use crate::volume::{ClassKind, Geometry, LengthUnit};
 use serde::Serialize;
 use std::path::Path;
@@ -36,11 +36,11 @@ pub struct ClassScores {
     pub volume_error: Scores,
     /// Expected calibration error of the members' votes near the border, all cases pooled.
     pub ece: Option<f64>,
-    /// The same of the mean of the soft masks, as it is and with the model's temperature.
+    /// The same of the mean of the soft masks, as it is and with the model's own scaling.
     pub ece_mean: Option<f64>,
-    pub ece_tempered: Option<f64>,
-    /// The temperature that fits the mean best on these cases.
-    pub best_temperature: Option<f64>,
+    pub ece_scaled: Option<f64>,
+    /// The scaling that fits the mean best on these cases.
+    pub best_scaling: Option<Platt>,
     /// Dice of the mean of the first so many members: when the ensemble has converged.
     pub convergence: Vec<ByMembers>,
     /// Of several networks.
@@ -132,10 +132,10 @@ const RULE: EmptyRule = EmptyRule::MetricsReloaded;
 const TOLERANCE: f64 = 1.0;
 
 impl Evaluation {
-    /// The temperatures found on these cases; `None` if a class has no border there.
-    pub fn temperatures(&self) -> Option<Temperatures> {
-        Some(Temperatures {
-            by_class: self.classes.iter().map(|c| c.best_temperature).collect::<Option<_>>()?,
+    /// The scaling found on these cases; `None` if none fits a class there.
+    pub fn scaling(&self) -> Option<Scaling> {
+        Some(Scaling {
+            by_class: self.classes.iter().map(|c| c.best_scaling).collect::<Option<_>>()?,
             split: self.split.clone(),
             cases: self.cases,
             members: self.members,
@@ -191,6 +191,9 @@ pub fn evaluate(
             .map(|n| read(&soft[..n], card.classes.len(), card.kind, voxels))
             .collect::<Result<Vec<_>, _>>()?;
         for (c, class) in card.classes.iter().enumerate() {
+            let soft_mean = ensemble.soft_mean(c);
+            let beyond = beyond_doubt(&soft_mean, shape, outcome.geometry.spacing())
+                .map_err(|e| unread(&e))?;
             let references: Vec<&[bool]> = references.iter().map(|r| r[c].as_slice()).collect();
             let masks = Ways {
                 direct: Some(direct.member_mask(0, c)),
@@ -211,7 +214,9 @@ pub fn evaluate(
                     mean: m.mean.transpose()?,
                     staple: m.staple.transpose()?,
                 };
-                pooled[c].add(&ensemble, c, references[0], &outcome.geometry, shape)?;
+                let drawn = ensemble.majority(c);
+                let band = band(&drawn, references[0], &outcome.geometry, shape)?;
+                pooled[c].add((ensemble.count(c), &soft_mean, &beyond), references[0], &band);
                 let convergence = convergence(&fewer, c, references[0])?;
                 let readers = AmongReaders::new(&ensemble, c, &references, &masks, RULE)?;
                 let most = majority(&references);
@@ -238,8 +243,8 @@ pub fn evaluate(
         }
         report(done + 1, cases.len());
     }
-    let temperatures = crate::models::header(model).map_err(InferenceError::from)?.temperatures;
-    let temperature = |c: usize| temperatures.as_ref()?.by_class.get(c).copied();
+    let scaling = crate::models::header(model).map_err(InferenceError::from)?.scaling;
+    let platt = |c: usize| scaling.as_ref()?.by_class.get(c).copied();
     let classes = card.classes.iter().zip(&pooled).enumerate();
     Ok(Evaluation {
         model: model.to_owned(),
@@ -253,7 +258,7 @@ pub fn evaluate(
         unit: if in_pixels { "px" } else { "mm" },
         empty_rule: RULE.name(),
         classes: classes
-            .map(|(c, (class, votes))| summary(&class.name, &rows, votes, members, temperature(c)))
+            .map(|(c, (class, votes))| summary(&class.name, &rows, votes, members, platt(c)))
             .collect(),
         ensemble: spread.figures(),
         rows,
@@ -266,7 +271,7 @@ fn summary(
     rows: &[CaseScores],
     votes: &Votes,
     members: usize,
-    temperature: Option<f64>,
+    platt: Option<Platt>,
 ) -> ClassScores {
     let own: Vec<&CaseScores> = rows.iter().filter(|r| r.class == name).collect();
     let values = |way: usize, figure: fn(&Measures) -> Option<f64>| -> Vec<f64> {
@@ -295,11 +300,12 @@ fn summary(
         volume_error: means(|m| m.overlap.relative_volume_error.map(f64::abs)),
         ece: votes.ece(members),
         ece_mean: expected_error(&votes.mean, &votes.reference),
-        ece_tempered: temperature.and_then(|t| {
-            let p: Vec<f32> = votes.mean.iter().map(|&p| tempered(p, t)).collect();
+        ece_scaled: platt.and_then(|platt| {
+            let pairs = votes.mean.iter().zip(&votes.beyond);
+            let p: Vec<f32> = pairs.map(|(&p, &d)| platt.of(p, d)).collect();
             expected_error(&p, &votes.reference)
         }),
-        best_temperature: best_temperature(&votes.mean, &votes.reference),
+        best_scaling: Platt::fit(&votes.mean, &votes.beyond, &votes.reference),
         convergence: CONVERGENCE
             .into_iter()
             .filter_map(|members| {
@@ -336,8 +342,11 @@ fn read(
     kind: ClassKind,
     voxels: usize,
 ) -> Result<Ensemble, TrainError> {
-    Ensemble::from_soft(soft, classes, kind, voxels)
-        .map_err(|e| TrainError::Data { what: e.to_string(), path: "the ensemble".into() })
+    Ensemble::from_soft(soft, classes, kind, voxels).map_err(|e| unread(&e))
+}
+
+fn unread(e: &EnsembleError) -> TrainError {
+    TrainError::Data { what: e.to_string(), path: "the ensemble".into() }
 }
 
 /// Dice of the mean of each ensemble; an undefined one is left out.
@@ -353,33 +362,40 @@ fn convergence(
     ensembles.iter().filter_map(|e| score(e).transpose()).collect()
 }
 
+/// Where calibration is measured.
+fn band(
+    majority: &[bool],
+    reference: &[bool],
+    geometry: &Geometry,
+    shape: [usize; 3],
+) -> Result<Vec<bool>, MetricsError> {
+    let width = if geometry.unit() == LengthUnit::Pixel { BAND.1 } else { BAND.0 };
+    boundary_band(reference, majority, shape, geometry.spacing(), width)
+}
+
 /// Votes and soft means near the border with what the first reader says, of all cases.
 #[derive(Default)]
 struct Votes {
     count: Vec<u16>,
     mean: Vec<f32>,
+    /// See [`beyond_doubt`].
+    beyond: Vec<f32>,
     reference: Vec<bool>,
 }
 
 impl Votes {
     fn add(
         &mut self,
-        ensemble: &Ensemble,
-        c: usize,
+        (count, mean, beyond): (&[u16], &[f32], &[f32]),
         reference: &[bool],
-        geometry: &Geometry,
-        shape: [usize; 3],
-    ) -> Result<(), MetricsError> {
-        let width = if geometry.unit() == LengthUnit::Pixel { BAND.1 } else { BAND.0 };
-        let majority = ensemble.majority(c);
-        let band = boundary_band(reference, &majority, shape, geometry.spacing(), width)?;
-        let (count, mean) = (ensemble.count(c), ensemble.soft_mean(c));
+        band: &[bool],
+    ) {
         for i in (0..band.len()).filter(|&i| band[i]) {
             self.count.push(count[i]);
             self.mean.push(mean[i]);
+            self.beyond.push(beyond[i]);
             self.reference.push(reference[i]);
         }
-        Ok(())
     }
 
     fn ece(&self, members: usize) -> Option<f64> {

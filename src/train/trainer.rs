@@ -417,7 +417,7 @@ impl Trainer {
             kind: config.kind,
             modality: config.modality,
             input: Contract { shares: self.train.shares(), ..config.input.clone() },
-            temperatures: None,
+            scaling: None,
             familiarity: None,
             network: self.network.clone(),
             networks: 1,

@@ -209,11 +209,17 @@ pub(super) fn color_bars(
     {
         let measure = document.overlays.measure;
         let [end, half] = [1.0, 0.5].map(|t| wording::mark(measure, t * measure.max()));
+        let calibrated = findings.maps_calibrated(document.overlays.calibrated);
+        let half_of = match calibrated {
+            true => "by the model's calibration the pixel is as likely inside as outside",
+            false => "half of the samples include the pixel",
+        };
         let about = format!(
-            "{} over the samples. {end}: half of the samples include the pixel. The scale never follows the data.",
+            "{} over the samples. {end}: {half_of}. The scale never follows the data.",
             measure.formula()
         );
-        let caption = format!("{} · {}", class.name, wording::bar(measure, findings.samples()));
+        let bar = wording::bar(measure, findings.samples(), calibrated);
+        let caption = format!("{} · {bar}", class.name);
         let marks = ["0".to_owned(), half, end];
         let bar = ColorBar { map: ColorMap::Cividis, marks, caption, about };
         left = bar.paint(ui, painter, area, left) + 24.0;

@@ -400,9 +400,9 @@ fn overlays_ui(
     slider(ui, "Fill", overlays.opacity, "A, D", |v| {
         commands.push(ViewCommand::SetOpacity(v).into());
     });
-    if session.segmented().result().is_none_or(|f| f.is_deterministic()) {
+    let Some(findings) = session.segmented().result().filter(|f| !f.is_deterministic()) else {
         return;
-    }
+    };
     let mut heat = overlays.heat;
     if ui
         .checkbox(&mut heat, "Uncertainty map")
@@ -422,6 +422,18 @@ fn overlays_ui(
     });
     if measure != overlays.measure {
         commands.push(ViewCommand::SetMeasure(measure).into());
+    }
+    if findings.is_calibrated() {
+        let mut calibrated = findings.maps_calibrated(overlays.calibrated);
+        let about = "Of chances that held as often as they say near the lines of the model's validation cases, not of the \
+                     samples' votes, which are too sure";
+        let shown = ui.horizontal(|ui| {
+            ui.add_space(25.0);
+            ui.checkbox(&mut calibrated, "Calibrated").on_hover_text(about)
+        });
+        if shown.inner.changed() {
+            commands.push(ViewCommand::SetCalibrated(calibrated).into());
+        }
     }
     ui.label(RichText::new("Hold H for the bare image").size(12.0).weak());
 }

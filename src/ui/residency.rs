@@ -27,7 +27,7 @@ pub(super) struct Residency {
     /// The edited mask that its layer shows, and its revision.
     edited: Option<(u64, u64)>,
     /// Findings, class and measure that the heat layer shows.
-    heat: Option<(u64, usize, Measure)>,
+    heat: Option<(u64, usize, Measure, bool)>,
     /// Version of the previews that the preview layer shows.
     preview: Option<u64>,
     preview_block: Option<Block>,
@@ -155,10 +155,15 @@ impl Residency {
             }
         }
         let (class, measure) = (document.overlays.class, document.overlays.measure);
-        let wanted = (findings.id, class, measure);
+        let calibrated = findings.maps_calibrated(document.overlays.calibrated);
+        let wanted = (findings.id, class, measure, calibrated);
         if document.overlays.heat
             && self.heat != Some(wanted)
-            && let Some(map) = findings.map(class, measure)
+            && let Some(map) = if calibrated {
+                findings.calibrated_map(class, measure)
+            } else {
+                findings.map(class, measure)
+            }
         {
             self.heat = Some(wanted);
             render::set_heat(rs, id, HEAT, block, &map)?;

@@ -28,7 +28,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("projection", &["volume", "nn"]),
     ("plan", &["nn"]),
     ("gpu", &["nn", "plan"]),
-    ("models", &["volume", "nn", "diffusion", "projection", "plan"]),
+    ("models", &["volume", "nn", "diffusion", "projection", "plan", "ensemble"]),
     ("ensemble", &["volume"]),
     ("metrics", &["volume"]),
     ("demo", &["volume"]),

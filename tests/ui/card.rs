@@ -95,8 +95,10 @@ fn run_9_estimates_of_the_window_s_card_are_drawn_without_a_copy() {
     w.apply(RunCommand::Demonstrate(true));
     w.click("Segment");
     w.until("the estimates of a step are seen", |a| {
-        let run = a.session.runs().current().expect("it runs longer than a step");
-        run.previews.len() == 2 && run.previews.values().all(|p| p.step >= 3)
+        assert!(a.session.results().findings().is_none(), "it ended unseen");
+        // Until the structure is found in the picture there is no run.
+        let run = a.session.runs().current();
+        run.is_some_and(|r| r.previews.len() == 2 && r.previews.values().all(|p| p.step >= 3))
     });
     let run = w.session().runs().current().expect("a run");
     assert!(

@@ -4,13 +4,14 @@ use crate::window::*;
 use eframe::egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable;
 use sfumato::app::{
-    ExportCommand, ExportOptions, Included, Level, OpenCommand, RunCommand, ViewCommand, ViewId,
-    wording,
+    ExportCommand, ExportOptions, Findings, Included, Level, OpenCommand, RunCommand, ViewCommand,
+    ViewId, wording,
 };
 use sfumato::demo;
 use sfumato::diffusion::Start;
+use sfumato::ensemble::Platt;
 use sfumato::inference::{Event, Loader};
-use sfumato::models::ModelError;
+use sfumato::models::{ModelError, Scaling};
 use sfumato::volume::Modality;
 use std::sync::Arc;
 
@@ -98,6 +99,50 @@ fn ovl_3_the_heat_map_comes_with_its_bar_and_ovl_2_hides_while_held() {
     assert!(w.has("Colour bar"));
     assert!(difference(&bare, &plain) > 300, "the outline was still drawn");
     assert!(difference(&w.view_pixels(), &heat) < 50, "released: as before");
+}
+
+#[test]
+fn ovl_3_the_map_is_of_calibrated_chances_where_the_model_knows_them() {
+    let mut w = Window::exporting(None);
+    w.open_demo(0);
+    w.segment(5);
+    let platt = Platt { temperature: 2.0, bias: 0.0, fall: 5.0 };
+    let result = |w: &Window, platt: Platt| {
+        let mut outcome = Arc::unwrap_or_clone(w.hand.outcome(5));
+        let found = ("val".to_owned(), 40, 5, 10);
+        let (split, cases, members, steps) = found;
+        let by_class = vec![platt; 2];
+        outcome.model.scaling = Some(Scaling { by_class, split, cases, members, steps });
+        Arc::new(outcome)
+    };
+    w.finish_with(result(&w, platt));
+    w.press(Modifiers::NONE, Key::U);
+    let scale = "of 5 samples, calibrated · fixed scale, 0 to 0.25";
+    assert!(w.has(&format!("optic disc · variance {scale}")), "{:?}", w.texts());
+    let calibrated = w.view_pixels();
+    // The samples' discs have radii of 40 to 48: where three of five say inside, at 43 pixels, and one pixel farther
+    // out than any of them goes, with the radius of what most draw.
+    let findings = w.session().results().findings().unwrap().clone();
+    let (mean, radius) = (0.6f64, 44.0f64);
+    let odds = (mean / (1.0 - mean)).sqrt();
+    let at = |x: usize| findings.probe(0, [x, 127, 0], None).unwrap();
+    let near = |text: &str, p: f64| {
+        let said = text.split("calibrated ").nth(1).and_then(|t| t.get(..4)).unwrap();
+        assert!((said.parse::<f64>().unwrap() - p).abs() < 0.021, "{text}: {p}");
+    };
+    near(&at(127 + 43), odds / (1.0 + odds));
+    let out = (1e-3f64 / 0.999).sqrt() * (-5.0 / radius).exp();
+    near(&at(127 + 49), out / (1.0 + out));
+    assert!(at(127 + 49).starts_with("0 of 5 samples · p 0.00"), "{}", at(127 + 49));
+    // A tick less, and the map is of the votes.
+    w.press_button("Calibrated");
+    assert!(w.has("optic disc · variance of 5 samples · fixed scale, 0 to 0.25"));
+    assert!(difference(&w.view_pixels(), &calibrated) > 1000);
+    // What errs anywhere would be a fog over the whole image: shown if it is asked for.
+    let anywhere =
+        Findings::compute(result(&w, Platt { fall: 0.0, ..platt }), Included::all(5)).unwrap();
+    assert!(!anywhere.maps_calibrated(None) && anywhere.maps_calibrated(Some(true)));
+    assert!(!findings.maps_calibrated(Some(false)) && findings.maps_calibrated(None));
 }
 
 #[test]

@@ -219,7 +219,7 @@ fn loader() -> Loader {
                 Box::new(SliceSegmenter::new(vec![Box::new(Sampled)], shape, Some(diffusion), SIDE))
             }
         };
-        Ok(Loaded { card, temperatures: None, familiarity: None, segmenter })
+        Ok(Loaded { card, scaling: None, familiarity: None, segmenter })
     })
 }
 

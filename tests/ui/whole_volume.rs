@@ -52,7 +52,7 @@ fn loader() -> Loader {
         let segmenter = WholeVolume::new(Box::new(Bright), 1).in_passes_of(16 * 16 * 32);
         Ok(Loaded {
             card: model(),
-            temperatures: None,
+            scaling: None,
             familiarity: None,
             segmenter: Box::new(segmenter),
         })
@@ -127,7 +127,7 @@ fn thin_volumes_have_their_size_or_are_refused_by_name() {
     for name in PRESETS {
         let loader: Loader = Arc::new(move |_, _| {
             let segmenter = Box::new(WholeVolume::new(untaught(name), 1));
-            Ok(Loaded { card: model(), temperatures: None, familiarity: None, segmenter })
+            Ok(Loaded { card: model(), scaling: None, familiarity: None, segmenter })
         });
         let mut engine = Engine::with(loader);
         for slices in 1..=8 {

@@ -161,7 +161,7 @@ pub(crate) fn model() -> ModelRef {
         sha256: "0123456789abcdef".repeat(4),
         classes: classes(),
         kind: ClassKind::Regions,
-        temperatures: None,
+        scaling: None,
         networks: 1,
     }
 }

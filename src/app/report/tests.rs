@@ -33,7 +33,7 @@ fn result() -> (Volume, Outcome) {
             sha256: "ab".repeat(32),
             classes: vec![Class { name: "disc".into(), label: 1, color: [200, 40, 90] }],
             kind: ClassKind::Regions,
-            temperatures: None,
+            scaling: None,
             networks: 1,
         },
         settings: Settings { members: 5, ..Settings::default() },

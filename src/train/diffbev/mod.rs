@@ -228,7 +228,7 @@ fn header(config: &PlannerTraining, steps: usize) -> WeightsHeader {
             shares: Vec::new(),
             borders: Vec::new(),
         },
-        temperatures: None,
+        scaling: None,
         familiarity: None,
         network: NetworkConfig::DiffBev(config.network.clone()),
         networks: 1,

@@ -80,7 +80,7 @@ fn header() -> WeightsHeader {
             shares: Vec::new(),
             borders: Vec::new(),
         },
-        temperatures: None,
+        scaling: None,
         familiarity: None,
         network: NetworkConfig::ResNet3d(config()),
         networks: 1,
