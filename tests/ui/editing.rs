@@ -504,12 +504,14 @@ fn paint_until_killed(folder: &Path) -> ! {
     w.press_button("New mask");
     options(&mut w, |o| o.diameter = 24.0);
     click_at(&mut w, (0.4, 0.5));
+    wait_for(&mut w, "it is kept", || !kept(folder).is_empty());
+    let time = || std::fs::metadata(&kept(folder)[0]).unwrap().modified().unwrap();
+    let first = time();
     w.press(Modifiers::NONE, Key::Num8);
     stroke(&mut w, &[(0.3, 0.3), (0.5, 0.3)], PointerButton::Primary);
     w.press(Modifiers::NONE, Key::B);
     let before = count(&w, 1);
-    let files = folder.to_owned();
-    wait_for(&mut w, "it is kept", move || !kept(&files).is_empty());
+    wait_for(&mut w, "it is kept with its measurement", || time() != first);
     let place = at(&w, 0.7, 0.7);
     button(&mut w, place, PointerButton::Primary, true);
     assert!(w.session().editing().work().unwrap().editor().is_in_stroke());

@@ -105,6 +105,7 @@ fn in_state(state: &str) -> Window {
                 "edit" => {
                     w.press_button("Edit this mask");
                     w.press(Modifiers::NONE, Key::Num2);
+                    w.until("surfaces of the edited mask", |a| !a.session.is_busy());
                 }
                 _ => {}
             }
