@@ -10,7 +10,7 @@ use super::loss::{anchor, soft_dice, weighted_mean};
 use super::objective::{Batch, Objective};
 use crate::diffusion::{Schedule, ScheduleKind, TRAINING_STEPS};
 use crate::models::Sampling;
-use crate::models::medsegdiff::{Condition, Config, MedSegDiff, Preset, Setup};
+use crate::models::medsegdiff::{Condition, Config, Former, MedSegDiff, Preset, Setup};
 use candle_core::{Device, Tensor};
 use candle_nn::VarBuilder;
 use rand::Rng;
@@ -51,13 +51,19 @@ pub struct LossWeights {
 }
 
 impl Training {
+    /// Without the SS-Former where the network is small: in equal time it gained nothing (`assets/report/ablation.md`).
+    ///
     /// # Errors
     /// If there is no such preset.
     pub(super) fn new(preset: &str, batch: usize) -> Result<Self, String> {
         let preset = serde_json::from_value(json!(preset)).map_err(|e| format!("preset: {e}"))?;
+        let mut network = Map::new();
+        if preset == Preset::Desk {
+            network.insert("former".to_owned(), json!(Former::None));
+        }
         Ok(Self {
             preset,
-            network: Map::new(),
+            network,
             schedule: ScheduleKind::Linear,
             times_per_batch: if batch.is_multiple_of(2) { 2 } else { 1 },
             loss: LossWeights {
