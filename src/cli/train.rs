@@ -48,7 +48,7 @@ struct Own {
     /// Kind of network: medsegdiff draws ensembles, unet one mask at once.
     #[arg(long, value_parser = ["medsegdiff", "unet"], default_value = "medsegdiff", conflicts_with = "config")]
     network: String,
-    /// Size of the network: desk, interactive on a CPU (128x128, about 4 M parameters), or paper,
+    /// Size of the network: desk, interactive on a CPU (128x128, 2 to 3 M parameters), or paper,
     /// close to the publication (256x256, about 46 M). Of unet: desk (256x256), tiles
     /// (the picture's own pixels, any size) or paper.
     #[arg(long, value_parser = ["desk", "tiles", "paper"], default_value = "desk", conflicts_with = "config")]

@@ -120,7 +120,7 @@ fn is_yes(v: &bool) -> bool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Preset {
-    /// Interactive on a CPU: 128x128, about 4 M parameters.
+    /// Interactive on a CPU: 128x128, about 3 M parameters.
     Desk,
     /// Close to the paper: 256x256, about 46 M parameters.
     Paper,
