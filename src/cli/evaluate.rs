@@ -6,7 +6,7 @@ use crate::ensemble::Platt;
 use crate::inference::Engine;
 use crate::metrics::{MembraneFigures, cell};
 use crate::models::{Sampling, with_findings};
-use crate::train::{Evaluation, LOOKED_AT, Scores, evaluate, evaluate_membranes};
+use crate::train::{Evaluation, Gain, LOOKED_AT, Scores, evaluate, evaluate_membranes};
 use std::path::PathBuf;
 
 /// Compare a model with the labels of a data set: overlap, distances, calibration, agreement.
@@ -127,8 +127,12 @@ fn membrane_table(model: &str, split: &str, figures: &[MembraneFigures; 2]) -> S
 fn table(e: &Evaluation) -> String {
     let cell = |v: Option<f64>| v.map_or_else(|| "–".to_owned(), |v| format!("{v:.4}"));
     let line = |name: &str, s: &Scores| {
-        let [a, b, c, d] = [s.direct, s.sample, s.mean, s.staple].map(cell);
-        format!("  {name:<26} {a:>8} {b:>8} {c:>8} {d:>8}\n")
+        let cells = s.each().map(|(_, v)| format!(" {:>10}", cell(*v))).concat();
+        format!("  {name:<26}{cells}\n")
+    };
+    let gain = |g: Option<Gain>| {
+        let Some(Gain { mean, interval: (low, high) }) = g else { return String::new() };
+        format!("  {:<26} {mean:>+10.4} ({low:+.4} to {high:+.4})\n", "  mean less direct")
     };
     let mut out = format!(
         "{} on {}: {} cases, {} members x {} steps, {:.2} s per case; {:.2} M parameters, \
@@ -143,11 +147,12 @@ fn table(e: &Evaluation) -> String {
         e.gflop_per_step
     );
     for class in &e.classes {
-        let heads = ["direct", "sample", "mean", "STAPLE"].map(|h| format!(" {h:>8}")).concat();
+        let heads = class.dice.each().map(|(way, _)| format!(" {way:>10}")).concat();
         out += &format!("\n{:<28}{heads}\n", class.name);
         out += &line("Dice", &class.dice);
         out += &line("  95 % interval from", &class.dice_interval.map(|i| i.map(|i| i.0)));
         out += &line("  to", &class.dice_interval.map(|i| i.map(|i| i.1)));
+        out += &gain(class.gain);
         out += &line("IoU", &class.iou);
         out += &line(&format!("HD95 ({})", e.unit), &class.hd95);
         out += &line(&format!("ASSD ({})", e.unit), &class.assd);
@@ -177,6 +182,7 @@ fn table(e: &Evaluation) -> String {
         }
         if let Some(r) = &class.readers {
             out += &line("Dice to most readers", &r.majority_dice);
+            out += &gain(class.majority_gain);
             out += &format!(
                 "  {:<26} {:>8.4} (among readers {:.4})\n",
                 "GED² members to readers", r.ged, r.ged_readers

@@ -55,15 +55,9 @@ impl Platt {
         (1.0 / (1.0 + (-z).exp())) as f32
     }
 
-    /// Of a block of means.
-    fn map(
-        &self,
-        mean: &[f32],
-        shape: [usize; 3],
-        spacing: [f64; 3],
-    ) -> Result<Vec<f32>, EnsembleError> {
-        let beyond = beyond_doubt(mean, shape, spacing)?;
-        Ok(mean.iter().zip(&beyond).map(|(&p, &d)| self.of(p, d)).collect())
+    /// Of means and [`beyond_doubt`] there.
+    pub fn over(&self, mean: &[f32], beyond: &[f32]) -> Vec<f32> {
+        mean.iter().zip(beyond).map(|(&p, &d)| self.of(p, d)).collect()
     }
 
     /// The one of the least log loss against the reference, by Newton's method, with Platt's targets; `None`
@@ -100,7 +94,8 @@ impl Ensemble {
         shape: [usize; 3],
         spacing: [f64; 3],
     ) -> Result<Vec<f32>, EnsembleError> {
-        platt.map(&self.soft_mean(c), shape, spacing)
+        let mean = self.soft_mean(c);
+        Ok(platt.over(&mean, &beyond_doubt(&mean, shape, spacing)?))
     }
 }
 
@@ -301,7 +296,7 @@ mod tests {
     #[test]
     fn what_all_agree_on_is_believed_far_from_the_line_only() {
         let platt = Platt { temperature: 3.0, bias: 0.3, fall: 6.0 };
-        let map = platt.map(&square(), PICTURE, [1.0; 3]).unwrap();
+        let map = platt.over(&square(), &beyond_doubt(&square(), PICTURE, [1.0; 3]).unwrap());
         let at = |x: usize, y: usize| map[x + 40 * y];
         // logit(0.001)/3 + 0.3 - 6/5.642.
         assert!((at(13, 15) - 0.0445).abs() < 1e-3, "{}", at(13, 15));

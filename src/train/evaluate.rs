@@ -28,6 +28,8 @@ pub struct ClassScores {
     pub dice: Scores,
     /// Bootstrap 95 % interval of the mean Dice.
     pub dice_interval: Ways<Option<(f64, f64)>>,
+    /// What drawing samples is worth: Dice of their mean less that of the direct mask.
+    pub gain: Option<Gain>,
     pub iou: Scores,
     /// In `unit`.
     pub hd95: Scores,
@@ -47,6 +49,8 @@ pub struct ClassScores {
     pub variance: Option<VarianceByNetwork>,
     /// Where there are two readers or more.
     pub readers: Option<AmongReaders>,
+    /// As `gain`, against what at least half of the readers say.
+    pub majority_gain: Option<Gain>,
     /// Whether doubt points at errors: against what most readers say.
     pub errors_found: Option<ErrorsFound>,
 }
@@ -73,6 +77,23 @@ impl VarianceByNetwork {
         let (within, between) = within.zip(between)?;
         let all = within + between;
         (all > 0.0).then(|| Self { within, between, share_between: between / all })
+    }
+}
+
+/// A difference of two figures of the same cases.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Gain {
+    pub mean: f64,
+    /// Bootstrap 95 % interval.
+    pub interval: (f64, f64),
+}
+
+impl Gain {
+    /// The mean's less the direct mask's, of the cases that have both; `None` of one member.
+    fn of(members: usize, cases: impl Iterator<Item = Ways<Option<f64>>>) -> Option<Self> {
+        let cases = cases.filter(|_| members > 1);
+        let each: Vec<f64> = cases.filter_map(|w| Some(w.mean? - w.direct?)).collect();
+        Some(Self { mean: mean(&each)?, interval: mean_interval(&each)? })
     }
 }
 
@@ -158,6 +179,8 @@ pub fn evaluate(
     report: &mut dyn FnMut(usize, usize),
 ) -> Result<Evaluation, TrainError> {
     let card = crate::models::card(model).map_err(InferenceError::from)?;
+    let scaling = crate::models::header(model).map_err(InferenceError::from)?.scaling;
+    let platt = |c: usize| scaling.as_ref()?.by_class.get(c).copied();
     let cases = Case::list(folder, split, readers)?;
     let mut rows = Vec::new();
     let mut pooled: Vec<Votes> = card.classes.iter().map(|_| Votes::default()).collect();
@@ -199,21 +222,17 @@ pub fn evaluate(
                 direct: Some(direct.member_mask(0, c)),
                 sample: Some(ensemble.member_mask(0, c)),
                 mean: Some(ensemble.mean_mask(c)),
+                calibrated: platt(c).map(|platt| {
+                    platt.over(&soft_mean, &beyond).iter().map(|&p| p >= 0.5).collect()
+                }),
                 staple: ensemble.staple(c, shape).ok().map(|s| s.mask),
             };
             let mut score = || -> Result<_, MetricsError> {
                 let spacing = outcome.geometry.spacing();
-                let measure = |mask: &Option<Vec<bool>>| {
-                    let mask = mask.as_deref()?;
-                    Some(compare(mask, references[0], shape, spacing, TOLERANCE, RULE))
-                };
-                let m = masks.map(measure);
-                let measures = Ways {
-                    direct: m.direct.transpose()?,
-                    sample: m.sample.transpose()?,
-                    mean: m.mean.transpose()?,
-                    staple: m.staple.transpose()?,
-                };
+                let measures = masks.try_map(|mask| {
+                    let Some(mask) = mask else { return Ok(None) };
+                    compare(mask, references[0], shape, spacing, TOLERANCE, RULE).map(Some)
+                })?;
                 let drawn = ensemble.majority(c);
                 let band = band(&drawn, references[0], &outcome.geometry, shape)?;
                 pooled[c].add((ensemble.count(c), &soft_mean, &beyond), references[0], &band);
@@ -243,8 +262,6 @@ pub fn evaluate(
         }
         report(done + 1, cases.len());
     }
-    let scaling = crate::models::header(model).map_err(InferenceError::from)?.scaling;
-    let platt = |c: usize| scaling.as_ref()?.by_class.get(c).copied();
     let classes = card.classes.iter().zip(&pooled).enumerate();
     Ok(Evaluation {
         model: model.to_owned(),
@@ -277,7 +294,7 @@ fn summary(
     let values = |way: usize, figure: fn(&Measures) -> Option<f64>| -> Vec<f64> {
         own.iter().filter_map(|r| r.measures.each()[way].1.as_ref().and_then(figure)).collect()
     };
-    let order = Ways { direct: 0, sample: 1, mean: 2, staple: 3 };
+    let order = Ways { direct: 0, sample: 1, mean: 2, calibrated: 3, staple: 4 };
     let means = |figure: fn(&Measures) -> Option<f64>| order.map(|&way| mean(&values(way, figure)));
     let readers: Vec<AmongReaders> = own.iter().filter_map(|r| r.readers).collect();
     let over_readers = |figure: fn(&AmongReaders) -> f64| {
@@ -293,6 +310,7 @@ fn summary(
     ClassScores {
         name: name.to_owned(),
         dice: means(|m| m.overlap.dice),
+        gain: Gain::of(members, own.iter().map(|r| r.measures.map(|m| m.as_ref()?.overlap.dice))),
         dice_interval: order.map(|&way| mean_interval(&values(way, |m| m.overlap.dice))),
         iou: means(|m| m.overlap.iou),
         hd95: means(|m| m.hd95),
@@ -301,9 +319,7 @@ fn summary(
         ece: votes.ece(members),
         ece_mean: expected_error(&votes.mean, &votes.reference),
         ece_scaled: platt.and_then(|platt| {
-            let pairs = votes.mean.iter().zip(&votes.beyond);
-            let p: Vec<f32> = pairs.map(|(&p, &d)| platt.of(p, d)).collect();
-            expected_error(&p, &votes.reference)
+            expected_error(&platt.over(&votes.mean, &votes.beyond), &votes.reference)
         }),
         best_scaling: Platt::fit(&votes.mean, &votes.beyond, &votes.reference),
         convergence: CONVERGENCE
@@ -325,6 +341,7 @@ fn summary(
                 mean(&dice.collect::<Vec<_>>())
             }),
         }),
+        majority_gain: Gain::of(members, readers.iter().map(|r| r.majority_dice)),
         errors_found: (!found.is_empty()).then(|| ErrorsFound {
             by_variance: over_found(|f| &f.by_variance),
             by_border: over_found(|f| &f.by_border),
@@ -434,5 +451,34 @@ impl Spread {
             empty_members: self.empty,
             mean_pairwise_dice: mean(&self.pairwise),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_samples_are_worth_is_a_difference_case_by_case() {
+        let case = |direct, mean| Ways { direct, mean, ..Ways::default() };
+        // The cases differ far more than the two ways do.
+        let cases = [(0.1, 0.12), (0.5, 0.52), (0.9, 0.92)];
+        let list = || cases.iter().map(|&(d, m)| case(Some(d), Some(m)));
+        let Gain { mean, interval: (low, high) } = Gain::of(10, list()).unwrap();
+        assert!([mean, low, high].iter().all(|v| (v - 0.02).abs() < 1e-12), "{mean} {low} {high}");
+        let undefined = list().chain([case(None, Some(1.0)), case(Some(0.0), None)]);
+        assert!((Gain::of(10, undefined).unwrap().mean - 0.02).abs() < 1e-12);
+        assert_eq!(Gain::of(1, list()), None, "one member is the direct mask or a sample");
+        assert_eq!(Gain::of(10, list().take(1)), None);
+    }
+
+    #[test]
+    fn the_first_error_of_the_ways_is_the_error_of_all() {
+        let ways = Ways { direct: 1, sample: 2, mean: 3, calibrated: 4, staple: 5 };
+        let odd = |v: &i32| if v % 2 == 0 { Err(*v) } else { Ok(v * 10) };
+        assert_eq!(ways.try_map(odd), Err(2));
+        let all: Result<_, ()> = ways.try_map(|v| Ok(v * 10));
+        let each = all.unwrap().each().map(|(_, v)| *v);
+        assert_eq!(each, [10, 20, 30, 40, 50]);
     }
 }

@@ -35,7 +35,7 @@ pub use config::{Augmentation, TrainConfig};
 pub use dataset::{Case, Dataset};
 pub use diffbev::{PlannerProgress, PlannerTraining, bent_plane, train_planner};
 pub use evaluate::{
-    ByMembers, CaseScores, ClassScores, Evaluation, Scores, VarianceByNetwork, evaluate,
+    ByMembers, CaseScores, ClassScores, Evaluation, Gain, Scores, VarianceByNetwork, evaluate,
 };
 pub use familiarity::familiarize;
 pub use medsegdiff::{LossWeights, Training};

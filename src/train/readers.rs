@@ -41,11 +41,10 @@ impl AmongReaders {
             (0..ensemble.n()).map(|m| ensemble.member_mask(m, c)).collect();
         let members: Vec<&[bool]> = members.iter().map(Vec::as_slice).collect();
         let most = majority(references);
-        let dice = |m: &Option<Vec<bool>>| m.as_deref().map(|m| overlap(m, &most, rule));
-        let [direct, sample, mean, staple] = masks.each().map(|(_, m)| dice(m).transpose());
-        let (direct, sample, mean, staple) = (direct?, sample?, mean?, staple?);
-        let majority_dice =
-            Ways { direct, sample, mean, staple }.map(|o| o.as_ref().and_then(|o| o.dice));
+        let majority_dice = masks.try_map(|mask| {
+            let Some(mask) = mask else { return Ok(None) };
+            Ok(overlap(mask, &most, rule)?.dice)
+        })?;
         Ok(Some(Self {
             ged: ged_squared(&members, references)?,
             ged_readers: ged_squared(&[*first], others)?,
