@@ -1,8 +1,9 @@
 //! What the samples of a run that count say together: computed once, off the interface thread.
 
+use super::chances::chances;
 use super::ratios::ratios;
 use super::{Extent, Included, Profile, Ratio, RegionPlace, wording};
-use crate::ensemble::{Depths, Ensemble, EnsembleError, Measure, Platt, Region, Regions, Spread};
+use crate::ensemble::{Depths, Ensemble, Measure, Platt, Region, Regions, Spread};
 use crate::inference::Outcome;
 use rayon::prelude::*;
 use std::cmp::Reverse;
@@ -108,15 +109,9 @@ impl Findings {
                 },
             })
             .collect();
-        let scaling = outcome.model.scaling.iter().filter(|_| !outcome.deterministic);
-        let platts = scaling.flat_map(|s| &s.by_class).take(classes.len()).enumerate();
-        let (block_shape, spacing) = (outcome.block_shape(), outcome.geometry.spacing());
-        let calibrated = platts.map(|(c, platt)| {
-            let p = ensemble.calibrated(c, platt, block_shape, spacing)?;
-            Ok(p.into_iter().map(|p| (p * 255.0).round() as u8).collect())
-        });
-        let calibrated =
-            calibrated.collect::<Result<_, EnsembleError>>().map_err(|e| e.to_string())?;
+        let chances = chances(&outcome, &ensemble).map_err(|e| e.to_string())?;
+        let byte = |p: &f32| (p * 255.0).round() as u8;
+        let calibrated = chances.iter().map(|c| c.iter().map(byte).collect()).collect();
         let labels = ensemble.labels(&values);
         let extent = Extent::of(&outcome.geometry);
         let marked = |slice: &[u8]| slice.iter().filter(|&&l| l > 0).count();

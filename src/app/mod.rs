@@ -12,6 +12,7 @@ mod beside;
 mod calibration;
 mod calibration_record;
 mod calibrations;
+mod chances;
 mod command;
 mod comparison;
 mod demo_pictures;

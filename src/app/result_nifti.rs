@@ -1,5 +1,6 @@
 //! A result as NIfTI files on the grid of the whole scan.
 
+use super::chances::chances;
 use super::result_basis::on_scan;
 use super::result_maps::{MapValues, NamedMap, measure_file};
 use super::{Included, ResultsError, wording};
@@ -52,12 +53,9 @@ pub(super) fn write_niftis(
     };
     let labels = whole(&ensemble.labels(&values));
     nifti("mask.nii.gz", "labels", NiftiData::U8(&labels), 1)?;
-    if let Some(scaling) = &outcome.model.scaling {
-        let mut p = Vec::new();
-        for (c, platt) in scaling.by_class.iter().enumerate() {
-            let (shape, spacing) = (outcome.block_shape(), outcome.geometry.spacing());
-            p.extend(on_scan(outcome, &ensemble.calibrated(c, platt, shape, spacing)?));
-        }
+    let chances = chances(outcome, ensemble)?;
+    if !chances.is_empty() {
+        let p: Vec<f32> = chances.iter().flat_map(|c| on_scan(outcome, c)).collect();
         nifti("calibrated.nii.gz", "calibrated probability", NiftiData::F32(&p), classes)?;
     }
     if !outcome.deterministic {

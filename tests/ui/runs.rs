@@ -10,7 +10,7 @@ use sfumato::app::{
 use sfumato::demo;
 use sfumato::diffusion::Start;
 use sfumato::ensemble::Platt;
-use sfumato::inference::{Event, Loader};
+use sfumato::inference::{Click, Event, Loader};
 use sfumato::models::{ModelError, Scaling};
 use sfumato::volume::Modality;
 use std::sync::Arc;
@@ -143,6 +143,11 @@ fn ovl_3_the_map_is_of_calibrated_chances_where_the_model_knows_them() {
         Findings::compute(result(&w, Platt { fall: 0.0, ..platt }), Included::all(5)).unwrap();
     assert!(!anywhere.maps_calibrated(None) && anywhere.maps_calibrated(Some(true)));
     assert!(!findings.maps_calibrated(Some(false)) && findings.maps_calibrated(None));
+    // What was found of samples drawn freely is nothing that holds where a person said what to draw.
+    let mut steered = Arc::unwrap_or_clone(result(&w, platt));
+    steered.settings.steer.clicks = vec![Click { voxel: [127, 127, 0], class: 0, inside: true }];
+    let steered = Findings::compute(Arc::new(steered), Included::all(5)).unwrap();
+    assert!(findings.is_calibrated() && !steered.is_calibrated());
 }
 
 #[test]
