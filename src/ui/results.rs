@@ -75,7 +75,12 @@ pub(super) fn result_ui(
     let calibrated =
         (0..findings.classes.len()).all(|c| matches!(session.calibrated(c), Said::Interval(..)));
     ui.horizontal(|ui| {
-        let text = if calibrated { wording::counted(&findings.included) } else { text };
+        let text = match (calibrated, findings.is_calibrated()) {
+            (true, _) => wording::counted(&findings.included),
+            // The chances that the map shows are.
+            (false, true) => format!("sizes: {text}"),
+            (false, false) => text,
+        };
         ui.label(RichText::new(text).size(12.5).strong());
         if !findings.included.is_all()
             && let Some(entry) = session.results().chosen()

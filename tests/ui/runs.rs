@@ -119,6 +119,7 @@ fn ovl_3_the_map_is_of_calibrated_chances_where_the_model_knows_them() {
     w.press(Modifiers::NONE, Key::U);
     let scale = "of 5 samples, calibrated · fixed scale, 0 to 0.25";
     assert!(w.has(&format!("optic disc · variance {scale}")), "{:?}", w.texts());
+    assert!(w.has("sizes: spread of 5 samples, not calibrated"), "{:?}", w.texts());
     let calibrated = w.view_pixels();
     // The samples' discs have radii of 40 to 48: where three of five say inside, at 43 pixels, and one pixel farther
     // out than any of them goes, with the radius of what most draw.
