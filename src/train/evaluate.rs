@@ -91,7 +91,9 @@ pub struct Gain {
 impl Gain {
     /// The mean's less the direct mask's, of the cases that have both; `None` of one member.
     fn of(members: usize, cases: impl Iterator<Item = Ways<Option<f64>>>) -> Option<Self> {
-        let cases = cases.filter(|_| members > 1);
+        if members < 2 {
+            return None;
+        }
         let each: Vec<f64> = cases.filter_map(|w| Some(w.mean? - w.direct?)).collect();
         Some(Self { mean: mean(&each)?, interval: mean_interval(&each)? })
     }

@@ -51,7 +51,8 @@ pub struct LossWeights {
 }
 
 impl Training {
-    /// Without the SS-Former where the network is small: in equal time it gained nothing (`assets/report/ablation.md`).
+    /// Without the SS-Former where the network is small: in equal time it gained nothing for one
+    /// outline (`assets/report/ablation.md`; where readers differ it may).
     ///
     /// # Errors
     /// If there is no such preset.
