@@ -6,8 +6,9 @@
 
 use super::channel_bias::BiasGradient;
 use super::element::{Real, by_type};
-use super::scratch::{self, each};
+use super::scratch;
 use super::shared::Shared;
+use super::team::each;
 use super::then::Then;
 use super::winograd::{self, Kernel};
 use super::winograd_kernels::{Kernels, Winograd};

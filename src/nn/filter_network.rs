@@ -332,7 +332,7 @@ pub fn filter_network_to(
     let s = Network { u: 1, p: out.len(), inputs, width, layers };
     s.check(points, weights, affine)?;
     let shared = super::shared::Shared(out.as_mut_ptr());
-    super::scratch::each(threads, s.tasks(), |i| {
+    super::team::each(threads, s.tasks(), |i| {
         let (_, range) = s.task(i);
         let x = &points[range.start * inputs..range.end * inputs];
         // SAFETY: each task writes its own points.

@@ -4,8 +4,8 @@
 
 use super::conv::{Matrix, product};
 use super::product_kernels::{BLOCK_ROWS, Product};
-use super::scratch::each;
 use super::shared::Shared;
+use super::team::each;
 use super::winograd_kernels::fastest;
 use candle_core::{Result, bail};
 

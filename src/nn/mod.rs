@@ -42,6 +42,7 @@ mod shared;
 mod sigmoid;
 mod softmax;
 mod sparse;
+mod team;
 mod then;
 mod update;
 mod winograd;
@@ -71,6 +72,7 @@ pub use resize3d::resize_linear3d;
 pub use sigmoid::{sigmoid_in_place, silu_in_place};
 pub use softmax::{softmax_last, softmax_to};
 pub use sparse::{Sparse, sparse};
+pub(crate) use team::{each_piece, section};
 pub use then::Then;
 pub use update::{Blend, Descent, blend, descend, norm};
 

@@ -2,6 +2,7 @@
 //! embedding can scale and shift) and, if wanted, SiLU. One pass for the statistics, one to write.
 
 use super::element::{Real, best_of, by_type, lane_sum, wide_sum};
+use super::team::each_piece;
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 use std::mem::MaybeUninit;
@@ -199,19 +200,12 @@ fn forward_to<T: Real>(
     silu: bool,
     threads: usize,
 ) {
-    let (len, chunk) = (s.set_len(), s.chunk());
-    let task = |(task, (out, x)): (usize, (&mut [MaybeUninit<T>], &[T]))| {
-        for (k, (out, x)) in out.chunks_mut(len).zip(x.chunks(len)).enumerate() {
-            let at = s.affine_at(task * chunk + k);
-            let (gamma, beta) = (&gamma[at..][..s.set_channels], &beta[at..][..s.set_channels]);
-            best_set_forward(out, x, gamma, beta, s.run, silu);
-        }
-    };
-    if threads <= 1 {
-        out.chunks_mut(len * chunk).zip(x.chunks(len * chunk)).enumerate().for_each(task);
-    } else {
-        out.par_chunks_mut(len * chunk).zip(x.par_chunks(len * chunk)).enumerate().for_each(task);
-    }
+    let len = s.set_len();
+    each_piece(threads, out, len, s.chunk(), |i, out| {
+        let (at, x) = (s.affine_at(i), &x[i * len..][..len]);
+        let (gamma, beta) = (&gamma[at..][..s.set_channels], &beta[at..][..s.set_channels]);
+        best_set_forward(out, x, gamma, beta, s.run, silu);
+    });
 }
 
 /// What is normalised together: of `[batch, channels, run]` groups of channels, or of

@@ -26,13 +26,3 @@ pub(super) fn with<T: Real, R>(elements: usize, f: impl FnOnce(&mut [T]) -> R) -
     ROOM.set(if other.len() > room.len() { other } else { room });
     result
 }
-
-/// Calls `f` with each of `0..n`, on all threads of the pool if there may be more than one.
-pub(super) fn each(threads: usize, n: usize, f: impl Fn(usize) + Sync + Send) {
-    use rayon::prelude::*;
-    if threads <= 1 || n <= 1 {
-        (0..n).for_each(f);
-    } else {
-        (0..n).into_par_iter().with_max_len(1).for_each(f);
-    }
-}

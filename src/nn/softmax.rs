@@ -1,6 +1,7 @@
 //! Softmax over the last axis. candle's own lets no gradient through.
 
 use super::element::{Real, best_of, by_type, lane_sum};
+use super::team::each_piece;
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, D, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
@@ -28,12 +29,12 @@ fn softmax_row<T: Real>(row: &mut [T]) {
 }
 best_of!(best_softmax_row = softmax_row(row: &mut [T]));
 
-/// Softmax of each `n` values of `x`, times `scale`, to as many of `y`.
-pub fn softmax_to(y: &mut [f32], x: &[f32], n: usize, scale: f32) {
-    for (y, x) in y.chunks_exact_mut(n).zip(x.chunks_exact(n)) {
-        y.iter_mut().zip(x).for_each(|(y, x)| *y = x * scale);
+/// Softmax of each `n` values of `x`, times `scale`, to as many of `y`, on so many threads.
+pub fn softmax_to(y: &mut [f32], x: &[f32], n: usize, scale: f32, threads: usize) {
+    each_piece(threads, y, n, 4096usize.div_ceil(n), |i, y| {
+        y.iter_mut().zip(&x[i * n..]).for_each(|(y, x)| *y = x * scale);
         best_softmax_row(y);
-    }
+    });
 }
 
 fn last(shape: &Shape) -> Result<usize> {
@@ -100,7 +101,7 @@ mod tests {
             noise(&[6, 40], 2).affine(3.0, 0.0).unwrap().to_dtype(candle_core::DType::F32).unwrap();
         let mut found = vec![0.0; 240];
         let from: Vec<f32> = x.flatten_all().unwrap().to_vec1().unwrap();
-        softmax_to(&mut found, &from, 40, 0.5);
+        softmax_to(&mut found, &from, 40, 0.5, 2);
         let expected = softmax_last(&x.affine(0.5, 0.0).unwrap()).unwrap();
         assert_eq!(found, expected.flatten_all().unwrap().to_vec1::<f32>().unwrap());
     }

@@ -14,8 +14,9 @@
 
 use super::element::Real;
 use super::product_kernels::{BLOCK_ROWS, Product};
-use super::scratch::{self, each};
+use super::scratch;
 use super::shared::Shared;
+use super::team::each;
 use super::then::{self, Then};
 use super::winograd_kernels::{Kernels, POINTS, Patch, Points, Weights};
 use rayon::prelude::*;

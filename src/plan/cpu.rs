@@ -68,13 +68,11 @@ impl Prepared for Room {
     }
 
     fn run(&mut self, section: usize) -> Result<(), Fault> {
-        let threads = rayon::current_num_threads();
-        for i in self.plan.sections[section].clone() {
-            self.ops[i]
-                .run(&self.plan.ops[i], &mut self.memory, &self.packed, threads)
-                .map_err(|e| Fault::Other(crate::nn::first_line(&e)))?;
-        }
-        Ok(())
+        let Self { plan, packed, ops, memory } = self;
+        let (threads, range) = (rayon::current_num_threads(), plan.sections[section].clone());
+        let mut all = ops[range.clone()].iter_mut().zip(&plan.ops[range]);
+        crate::nn::section(|| all.try_for_each(|(own, op)| own.run(op, memory, packed, threads)))
+            .map_err(|e| Fault::Other(crate::nn::first_line(&e)))
     }
 
     fn read(&mut self, buffer: Buffer, len: usize) -> Result<Vec<f32>, Fault> {

@@ -4,15 +4,14 @@ use super::FILTER_OPEN;
 use super::cpu_volumes;
 use super::op::{
     Buffer, COORDINATES, Conv, Filter, Gate, Norm, Op, Place, Pool, Product, Sample, Sets, Shuffle,
-    Softmax, Source, Spectrum, Turn, frequency,
+    Source, Spectrum, Turn, frequency,
 };
 use super::weights::{Use, Weight, WeightId};
 use crate::nn::{
-    NormSets, PackedConv, Then, filter_network_to, matmul_to, normalise_to, sigmoid_in_place,
-    silu_in_place, softmax_to,
+    NormSets, PackedConv, Then, each_piece, filter_network_to, matmul_to, normalise_to,
+    sigmoid_in_place, silu_in_place, softmax_to,
 };
 use candle_core::{Result, bail};
-use rayon::prelude::*;
 
 /// A weight as the kernels take it.
 pub(super) enum Packed {
@@ -81,23 +80,23 @@ impl Prepare {
             }
             Op::Product(o) => into(o.c, &mut |m, c| multiply(o, m, c, packed, threads)),
             Op::Gate(o) => into(o.y, &mut |m, y| {
-                gate(o, m, y);
+                gate(o, m, y, threads);
                 Ok(())
             }),
             Op::Turn(o) => into(o.y, &mut |m, y| {
-                turn(o, &m[o.x.0], &m[o.add.0], y);
+                turn(o, &m[o.x.0], &m[o.add.0], y, threads);
                 Ok(())
             }),
             Op::Place(o) => into(o.y, &mut |m, y| {
-                place(o, &m[o.x.0], y);
+                place(o, &m[o.x.0], y, threads);
                 Ok(())
             }),
             Op::Pool(o) => into(o.y, &mut |m, y| {
-                pool(o, &m[o.x.0], y);
+                pool(o, &m[o.x.0], y, threads);
                 Ok(())
             }),
             Op::Shuffle(o) => into(o.y, &mut |m, y| {
-                shuffle(o, &m[o.x.0], y);
+                shuffle(o, &m[o.x.0], y, threads);
                 Ok(())
             }),
             Op::Filter(o) => {
@@ -109,7 +108,7 @@ impl Prepare {
                 Ok(())
             }),
             Op::Softmax(o) => into(o.y, &mut |m, y| {
-                softmax(o, &m[o.x.0], y);
+                softmax_to(&mut y[..o.rows * o.n], &m[o.x.0], o.n, o.scale, threads);
                 Ok(())
             }),
             Op::Sample(o) => {
@@ -223,37 +222,39 @@ fn multiply(
 const TASK: usize = 1 << 14;
 
 /// Calls `f` with every plane of `y` and its number, several at once.
-fn planes(y: &mut [f32], plane: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
-    let least = (TASK / plane.max(1)).max(1);
-    y.par_chunks_exact_mut(plane).with_min_len(least).enumerate().for_each(|(i, y)| f(i, y));
+fn planes(
+    y: &mut [f32],
+    plane: usize,
+    threads: usize,
+    f: impl Fn(usize, &mut [f32]) + Sync + Send,
+) {
+    each_piece(threads, y, plane, (TASK / plane.max(1)).max(1), f);
 }
 
-fn gate(o: &Gate, memory: &[Vec<f32>], y: &mut [f32]) {
+fn gate(o: &Gate, memory: &[Vec<f32>], y: &mut [f32], threads: usize) {
     let [b, c, p] = o.sizes;
     let (x, gate) = (&memory[o.x.0], &memory[o.gate.0]);
-    planes(&mut y[..b * c * p], p, |i, y| {
+    planes(&mut y[..b * c * p], p, threads, |i, y| {
         let (x, gate) = (&x[i * p..][..p], &gate[i / c * p..][..p]);
         y.iter_mut().zip(x).zip(gate).for_each(|((y, x), g)| *y = x * g);
     });
 }
 
-fn turn(o: &Turn, x: &[f32], add: &[f32], y: &mut [f32]) {
+fn turn(o: &Turn, x: &[f32], add: &[f32], y: &mut [f32], threads: usize) {
     let [b, p, c] = o.sizes;
-    let plane = p * c;
-    let sets = y[..b * plane].chunks_exact_mut(p).zip(add.chunks_exact(p)).enumerate();
-    for (i, (y, add)) in sets {
-        let column = &x[i / c * plane + i % c..];
-        for ((y, add), x) in y.iter_mut().zip(add).zip(column.iter().step_by(c)) {
+    planes(&mut y[..b * p * c], p, threads, |i, y| {
+        let column = &x[i / c * p * c + i % c..];
+        for ((y, add), x) in y.iter_mut().zip(&add[i * p..]).zip(column.iter().step_by(c)) {
             *y = x + add;
         }
-    }
+    });
 }
 
-fn place(o: &Place, x: &[f32], y: &mut [f32]) {
+fn place(o: &Place, x: &[f32], y: &mut [f32], threads: usize) {
     let ([b, c, h, w], [top, left], up) = (o.input, o.crop, o.up);
     let [rows, columns] = o.output();
     let plane = rows * columns;
-    planes(&mut y[..b * o.channels * plane], plane, |i, y| {
+    planes(&mut y[..b * o.channels * plane], plane, threads, |i, y| {
         let Some(channel) = (i % o.channels).checked_sub(o.channel).filter(|&k| k < c) else {
             return;
         };
@@ -279,10 +280,10 @@ fn place(o: &Place, x: &[f32], y: &mut [f32]) {
     });
 }
 
-fn pool(o: &Pool, x: &[f32], y: &mut [f32]) {
+fn pool(o: &Pool, x: &[f32], y: &mut [f32], threads: usize) {
     let [b, c, h, w] = o.input;
     let plane = h * w / 4;
-    planes(&mut y[..b * c * plane], plane, |i, y| {
+    planes(&mut y[..b * c * plane], plane, threads, |i, y| {
         let rows = x[i * h * w..][..h * w].chunks_exact(2 * w);
         for (y, rows) in y.chunks_exact_mut(w / 2).zip(rows) {
             let (above, below) = rows.split_at(w);
@@ -294,30 +295,31 @@ fn pool(o: &Pool, x: &[f32], y: &mut [f32]) {
     });
 }
 
-fn shuffle(o: &Shuffle, x: &[f32], y: &mut [f32]) {
-    // As a constant it becomes a matter of vectors.
-    match o.r {
-        2 => shuffle_by(o, 2, x, y),
-        r => shuffle_by(o, r, x, y),
-    }
+fn shuffle(o: &Shuffle, x: &[f32], y: &mut [f32], threads: usize) {
+    let [b, c, h, w] = o.sizes;
+    let set = o.r * o.r * h * w;
+    planes(&mut y[..b * c * set], set, threads, |i, y| {
+        let x = &x[i * set..][..set];
+        // As a constant it becomes a matter of vectors.
+        match o.r {
+            2 => shuffle_by(o, 2, x, y),
+            r => shuffle_by(o, r, x, y),
+        }
+    });
 }
 
 /// Row by row of the large side.
 #[inline(always)]
 fn shuffle_by(o: &Shuffle, r: usize, x: &[f32], y: &mut [f32]) {
-    let [b, c, h, w] = o.sizes;
-    let set = r * r * h * w;
-    for i in 0..b * c {
-        let (x, y) = (&x[i * set..][..set], &mut y[i * set..][..set]);
-        for (row, part) in (0..r * h).flat_map(|row| (0..r).map(move |part| (row, part))) {
-            let (wide, narrow) = (row * r * w, ((row % r * r + part) * h + row / r) * w);
-            if o.pack {
-                let from = x[wide..][..r * w].chunks_exact(r);
-                y[narrow..][..w].iter_mut().zip(from).for_each(|(to, from)| *to = from[part]);
-            } else {
-                let to = y[wide..][..r * w].chunks_exact_mut(r);
-                to.zip(&x[narrow..][..w]).for_each(|(to, from)| to[part] = *from);
-            }
+    let [_, _, h, w] = o.sizes;
+    for (row, part) in (0..r * h).flat_map(|row| (0..r).map(move |part| (row, part))) {
+        let (wide, narrow) = (row * r * w, ((row % r * r + part) * h + row / r) * w);
+        if o.pack {
+            let from = x[wide..][..r * w].chunks_exact(r);
+            y[narrow..][..w].iter_mut().zip(from).for_each(|(to, from)| *to = from[part]);
+        } else {
+            let to = y[wide..][..r * w].chunks_exact_mut(r);
+            to.zip(&x[narrow..][..w]).for_each(|(to, from)| to[part] = *from);
         }
     }
 }
@@ -374,10 +376,6 @@ fn spectrum(o: &Spectrum, x: &[f32], g: &[f32], y: &mut [f32]) {
             }
         }
     }
-}
-
-fn softmax(o: &Softmax, x: &[f32], y: &mut [f32]) {
-    softmax_to(&mut y[..o.rows * o.n], x, o.n, o.scale);
 }
 
 fn sample(o: &Sample, memory: &mut [Vec<f32>]) {

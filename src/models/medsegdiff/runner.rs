@@ -114,6 +114,9 @@ impl SliceNetwork for Runner {
     }
 }
 
+/// Estimates of clean masks.
+type Clean = std::result::Result<Vec<f32>, DiffusionError>;
+
 struct Seen {
     shared: Arc<Shared>,
     /// How many.
@@ -198,9 +201,17 @@ impl Seen {
         )?)
     }
 
-    fn output(&mut self, states: &[f32], t: usize) -> std::result::Result<Vec<f32>, Fault> {
+    /// The estimates of the clean masks, or which output is not finite.
+    fn clean(
+        &mut self,
+        states: &[f32],
+        t: usize,
+        alpha_bar: f64,
+    ) -> std::result::Result<Clean, Fault> {
+        let predict = self.shared.network.config().predict;
         if !self.shared.device.is_cpu() {
-            return self.output_there(states, t).map_err(failed);
+            let output = self.output_there(states, t).map_err(failed)?;
+            return Ok(predict.clean(&output, states, alpha_bar));
         }
         let size = self.direct.len() / self.images;
         let (shared, members) = (self.shared.clone(), states.len() / self.direct.len());
@@ -212,10 +223,21 @@ impl Seen {
         }
         let run = |part: &mut Part| {
             let of = &states[part.masks.start * size..part.masks.end * size];
-            part.recorded.output(&mut *part.prepared, of)
+            let output = part.recorded.output(&mut *part.prepared, of)?;
+            let first = part.masks.start * size;
+            Ok(predict.clean(&output, of, alpha_bar).map_err(|e| match e {
+                DiffusionError::NotFinite { index } => {
+                    DiffusionError::NotFinite { index: first + index }
+                }
+                other => other,
+            }))
         };
-        let outputs = parts.par_iter_mut().map(run).collect::<std::result::Result<Vec<_>, _>>()?;
-        Ok(outputs.concat())
+        // A single one has this thread, and helpers.
+        if let [part] = parts.as_mut_slice() {
+            return run(part);
+        }
+        let all = parts.par_iter_mut().map(run).collect::<std::result::Result<Vec<Clean>, _>>()?;
+        Ok(all.into_iter().collect::<std::result::Result<Vec<_>, _>>().map(|all| all.concat()))
     }
 
     /// Goes on on the CPU.
@@ -241,14 +263,11 @@ impl Denoiser for Seen {
         t: usize,
         alpha_bar: f64,
     ) -> std::result::Result<Vec<f32>, DiffusionError> {
-        let output = match self.output(states, t) {
-            Ok(output) => output,
-            Err(fault) => {
-                self.fall_back(&fault)?;
-                self.output(states, t).map_err(|e| DiffusionError::Network(e.to_string()))?
-            }
-        };
-        self.shared.network.config().predict.clean(&output, states, alpha_bar)
+        self.clean(states, t, alpha_bar).or_else(|fault| {
+            self.fall_back(&fault)?;
+            let again = self.clean(states, t, alpha_bar);
+            again.map_err(|e| DiffusionError::Network(e.to_string()))
+        })?
     }
 
     fn draw(

@@ -1,0 +1,313 @@
+//! Tasks shared among threads. One mask's operations take microseconds, and a thread of rayon's that
+//! finds nothing to do sleeps: waking it takes longer than its task. So a section of a plan that runs by
+//! itself has helpers that look for the next operation without sleeping; anything else has rayon's
+//! threads.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::hint::spin_loop;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::{self, Builder, Thread};
+use std::time::{Duration, Instant};
+
+/// How long a helper looks for work before it sleeps.
+const AWAKE: Duration = Duration::from_micros(500);
+/// More would wait for one another at the counters.
+const MOST_HELPERS: usize = 7;
+
+/// Sections that run now.
+static SECTIONS: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    static IN_SECTION: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs a section of a plan on this thread: alone, its operations share their tasks with helpers.
+pub(crate) fn section<R>(f: impl FnOnce() -> R) -> R {
+    struct Running {
+        within: bool,
+    }
+    impl Drop for Running {
+        fn drop(&mut self) {
+            IN_SECTION.set(self.within);
+            SECTIONS.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+    SECTIONS.fetch_add(1, Ordering::Relaxed);
+    let _running = Running { within: IN_SECTION.replace(true) };
+    f()
+}
+
+/// Calls `f` with each of `0..n`, on several threads if there may be more than one.
+pub(super) fn each(threads: usize, n: usize, f: impl Fn(usize) + Sync + Send) {
+    use rayon::prelude::*;
+    if threads <= 1 || n <= 1 {
+        return (0..n).for_each(f);
+    }
+    let alone = IN_SECTION.get() && SECTIONS.load(Ordering::Relaxed) == 1;
+    match Team::mine().filter(|_| alone) {
+        Some(team) => team.share(n, &f),
+        None => (0..n).into_par_iter().with_max_len(1).for_each(f),
+    }
+}
+
+/// Calls `f` with each piece of so many of `values` and its number; a task has `together` pieces.
+pub(crate) fn each_piece<T: Send>(
+    threads: usize,
+    values: &mut [T],
+    piece: usize,
+    together: usize,
+    f: impl Fn(usize, &mut [T]) + Sync + Send,
+) {
+    let (len, share) = (values.len(), piece * together);
+    let shared = super::shared::Shared(values.as_mut_ptr());
+    each(threads, len.div_ceil(share), |task| {
+        let from = task * share;
+        // SAFETY: each task has values of its own.
+        let own = unsafe { std::slice::from_raw_parts_mut(shared.at(from), share.min(len - from)) };
+        own.chunks_mut(piece).enumerate().for_each(|(i, own)| f(task * together + i, own));
+    });
+}
+
+type Panic = Box<dyn Any + Send>;
+type Task<'a> = dyn Fn(usize) + Sync + 'a;
+
+/// Helpers, and the work that they may join.
+#[derive(Default)]
+struct Team {
+    helpers: OnceLock<Vec<Thread>>,
+    /// Odd while there is work, another number each time.
+    turn: AtomicUsize,
+    work: Cell<Option<(*const Task<'static>, usize)>>,
+    /// The next task.
+    next: AtomicUsize,
+    /// Helpers that look at the work.
+    inside: AtomicUsize,
+    asleep: AtomicUsize,
+    panic: Mutex<Option<Panic>>,
+}
+
+// SAFETY: `work` is written by the one thread that leads, while no helper is inside, and read by helpers
+// inside; the tasks may be called from any thread, and live until all helpers are outside again.
+unsafe impl Sync for Team {}
+// SAFETY: as above.
+unsafe impl Send for Team {}
+
+/// A team that this thread leads.
+struct Leader {
+    team: &'static Team,
+    _others_wait: MutexGuard<'static, ()>,
+}
+
+impl Team {
+    /// With so many helpers, or fewer if no more threads can be had.
+    fn start(helpers: usize) -> &'static Self {
+        let team: &'static Self = Box::leak(Box::default());
+        let start = |i| Builder::new().name(format!("helper {i}")).spawn(|| team.help()).ok();
+        let threads = (0..helpers).map_while(start).map(|h| h.thread().clone()).collect();
+        team.helpers.get_or_init(|| threads);
+        team
+    }
+
+    /// That of the program, if there is one and nobody leads it.
+    fn mine() -> Option<Leader> {
+        static TEAM: OnceLock<&'static Team> = OnceLock::new();
+        static LEAD: Mutex<()> = Mutex::new(());
+        let _others_wait = LEAD.try_lock().ok()?;
+        let helpers = || rayon::current_num_threads().saturating_sub(1).min(MOST_HELPERS);
+        Some(Leader { team: TEAM.get_or_init(|| Self::start(helpers())), _others_wait })
+    }
+
+    /// Takes tasks until none is left.
+    fn run(&self, n: usize, f: &Task<'_>) -> Result<(), Panic> {
+        catch_unwind(AssertUnwindSafe(|| {
+            loop {
+                match self.next.fetch_add(1, Ordering::Relaxed) {
+                    i if i < n => f(i),
+                    _ => break,
+                }
+            }
+        }))
+    }
+
+    fn help(&self) {
+        let mut done = 0;
+        loop {
+            let turn = self.await_turn(done);
+            self.inside.fetch_add(1, Ordering::SeqCst);
+            // Whoever leads waits from here on, unless the turn was over before.
+            if self.turn.load(Ordering::SeqCst) == turn
+                && let Some((f, n)) = self.work.get()
+            {
+                // SAFETY: the work lives while somebody is inside.
+                if let Err(panic) = self.run(n, unsafe { &*f }) {
+                    *self.panic.lock().unwrap_or_else(PoisonError::into_inner) = Some(panic);
+                }
+            }
+            self.inside.fetch_sub(1, Ordering::SeqCst);
+            done = turn;
+        }
+    }
+
+    /// The next turn after this one.
+    fn await_turn(&self, done: usize) -> usize {
+        let new = || Some(self.turn.load(Ordering::SeqCst)).filter(|t| t % 2 == 1 && *t != done);
+        loop {
+            let start = Instant::now();
+            // Sections beside one another need the cores.
+            while start.elapsed() < AWAKE && SECTIONS.load(Ordering::Relaxed) <= 1 {
+                for _ in 0..64 {
+                    if let Some(turn) = new() {
+                        return turn;
+                    }
+                    spin_loop();
+                }
+                thread::yield_now();
+            }
+            self.asleep.fetch_add(1, Ordering::SeqCst);
+            // Whoever begins a turn after this look sees that somebody sleeps.
+            if new().is_none() {
+                thread::park();
+            }
+            self.asleep.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+}
+
+impl Leader {
+    /// Calls `f` with each of `0..n` here and on the helpers.
+    ///
+    /// # Panics
+    /// If `f` does.
+    fn share(self, n: usize, f: &Task<'_>) {
+        let team = self.team;
+        // SAFETY: it is forgotten before this call ends.
+        let kept = unsafe { std::mem::transmute::<*const Task<'_>, *const Task<'static>>(f) };
+        team.work.set(Some((kept, n)));
+        team.next.store(0, Ordering::Relaxed);
+        team.turn.fetch_add(1, Ordering::SeqCst);
+        if team.asleep.load(Ordering::SeqCst) > 0 {
+            team.helpers.get().into_iter().flatten().for_each(Thread::unpark);
+        }
+        // Tasks that share tasks would wait for themselves.
+        let own = section_ended(|| team.run(n, f));
+        team.turn.fetch_add(1, Ordering::SeqCst);
+        let mut looks = 0u32;
+        while team.inside.load(Ordering::SeqCst) > 0 {
+            looks += 1;
+            if looks.is_multiple_of(64) { thread::yield_now() } else { spin_loop() }
+        }
+        team.work.set(None);
+        let theirs = team.panic.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(self);
+        if let Some(panic) = own.err().or(theirs) {
+            resume_unwind(panic);
+        }
+    }
+}
+
+/// Runs `f` as if outside of any section.
+fn section_ended<R>(f: impl FnOnce() -> R) -> R {
+    let within = IN_SECTION.replace(false);
+    let result = f();
+    IN_SECTION.set(within);
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How often each of `n` tasks ran.
+    fn counts(n: usize) -> (Vec<AtomicUsize>, impl Fn(&[AtomicUsize]) -> bool) {
+        let once = |c: &[AtomicUsize]| c.iter().all(|c| c.load(Ordering::Relaxed) == 1);
+        ((0..n).map(|_| AtomicUsize::new(0)).collect(), once)
+    }
+
+    fn led(team: &'static Team) -> Leader {
+        static LEAD: Mutex<()> = Mutex::new(());
+        let _others_wait = LEAD.lock().unwrap_or_else(PoisonError::into_inner);
+        Leader { team, _others_wait }
+    }
+
+    #[test]
+    fn every_task_is_done_once_however_many_turns_follow() {
+        let team = Team::start(3);
+        for turn in 0..3000 {
+            let (counts, once) = counts(turn % 17);
+            let count = |i: usize| {
+                counts[i].fetch_add(1, Ordering::Relaxed);
+            };
+            led(team).share(counts.len(), &count);
+            assert!(once(&counts), "turn {turn}");
+            if turn % 500 == 0 {
+                // They sleep meanwhile.
+                thread::sleep(4 * AWAKE);
+            }
+        }
+    }
+
+    #[test]
+    fn helpers_take_part() {
+        let team = Team::start(1);
+        let (there, late) = (AtomicUsize::new(0), Instant::now() + Duration::from_secs(20));
+        let ids = Mutex::new(Vec::new());
+        led(team).share(2, &|_| {
+            there.fetch_add(1, Ordering::SeqCst);
+            while there.load(Ordering::SeqCst) < 2 && Instant::now() < late {
+                thread::yield_now();
+            }
+            ids.lock().unwrap().push(thread::current().id());
+        });
+        let ids = ids.into_inner().unwrap();
+        assert_ne!(ids[0], ids[1]);
+    }
+
+    #[test]
+    fn a_panic_of_a_task_reaches_whoever_leads_and_the_team_goes_on() {
+        let team = Team::start(2);
+        for at in [0, 5, 19] {
+            let fails = || led(team).share(20, &|i| assert_ne!(i, at, "a task failed"));
+            assert!(catch_unwind(fails).is_err());
+            let (counts, once) = counts(20);
+            led(team).share(20, &|i| {
+                counts[i].fetch_add(1, Ordering::Relaxed);
+            });
+            assert!(once(&counts));
+        }
+    }
+
+    #[test]
+    fn sections_inside_others_and_beside_others_do_all_tasks() {
+        let all = || {
+            let (outer, once) = counts(9);
+            let inner = AtomicUsize::new(0);
+            section(|| {
+                each(2, 9, |i| {
+                    section(|| each(2, 4, |_| _ = inner.fetch_add(1, Ordering::Relaxed)));
+                    outer[i].fetch_add(1, Ordering::Relaxed);
+                });
+            });
+            once(&outer) && inner.into_inner() == 36
+        };
+        assert!(all());
+        thread::scope(|s| {
+            let beside: Vec<_> = (0..4).map(|_| s.spawn(|| (0..50).all(|_| all()))).collect();
+            assert!(beside.into_iter().all(|b| b.join().unwrap()));
+        });
+        assert!(!IN_SECTION.get());
+    }
+
+    #[test]
+    fn pieces_are_all_of_the_values() {
+        for (len, piece, together) in [(10, 3, 2), (12, 4, 1), (5, 7, 3), (0, 2, 2)] {
+            let mut values = vec![0; len];
+            each_piece(2, &mut values, piece, together, |i, own| {
+                own.iter_mut().enumerate().for_each(|(k, v)| *v += i * piece + k);
+            });
+            assert_eq!(values, (0..len).collect::<Vec<_>>());
+        }
+    }
+}
