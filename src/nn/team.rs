@@ -270,7 +270,7 @@ mod tests {
         let team = Team::start(2);
         for at in [0, 5, 19] {
             let fails = || led(team).share(20, &|i| assert_ne!(i, at, "a task failed"));
-            assert!(catch_unwind(fails).is_err());
+            assert!(catch_unwind(AssertUnwindSafe(fails)).is_err());
             let (counts, once) = counts(20);
             led(team).share(20, &|i| {
                 counts[i].fetch_add(1, Ordering::Relaxed);
