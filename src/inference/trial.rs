@@ -2,6 +2,7 @@
 //! seed, on the card and on the CPU.
 
 use crate::models::sample_plans;
+use crate::nn::side_by_side;
 use crate::plan::{Buffer, Cpu, Fault, Plan, Prepared, Processor};
 use rayon::prelude::*;
 use std::sync::Arc;
@@ -50,7 +51,8 @@ pub(super) fn trial(card: &dyn Processor) -> Result<Trial, Fault> {
         )));
     }
     let mut cores = (0..parts).map(|_| filled(&cpu, &part)).collect::<Result<Vec<_>, _>>()?;
-    let here = fastest(|| cores.par_iter_mut().try_for_each(|room| step(&mut **room, &part)))?;
+    let mut all = || cores.par_iter_mut().try_for_each(|room| step(&mut **room, &part));
+    let here = fastest(|| side_by_side(&mut all))?;
     let there = fastest(|| step(&mut *there, &whole))?;
     Ok(Trial { here, there, apart })
 }

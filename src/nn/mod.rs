@@ -72,7 +72,7 @@ pub use resize3d::resize_linear3d;
 pub use sigmoid::{sigmoid_in_place, silu_in_place};
 pub use softmax::{softmax_last, softmax_to};
 pub use sparse::{Sparse, sparse};
-pub(crate) use team::{each_piece, section};
+pub(crate) use team::{each_piece, section, side_by_side};
 pub use then::Then;
 pub use update::{Blend, Descent, blend, descend, norm};
 
@@ -91,7 +91,8 @@ fn fused(x: &Tensor) -> bool {
 /// Keeps candle's own thread pool from starting, unless `CANDLE_NUM_THREADS` says otherwise. Its
 /// workers spin, pinned to a core each: on a busy machine every elementwise operation then waits
 /// for a worker that is not running, and a training step takes twice as long. The operations of
-/// this room share rayon's pool instead. Call it first in `main`, before any thread starts.
+/// this room share rayon's pool instead, and those of a single plan helpers that soon sleep. Call it
+/// first in `main`, before any thread starts.
 pub fn settle_threads() {
     const NAME: &str = "CANDLE_NUM_THREADS";
     if std::env::var_os(NAME).is_none() {

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 /// How long a helper looks for work before it sleeps.
 const AWAKE: Duration = Duration::from_micros(500);
 /// More would wait for one another at the counters.
-const MOST_HELPERS: usize = 7;
+const MOST_HELPERS: usize = 15;
 
 /// Sections that run now.
 static SECTIONS: AtomicUsize = AtomicUsize::new(0);
@@ -24,19 +24,43 @@ thread_local! {
     static IN_SECTION: Cell<bool> = const { Cell::new(false) };
 }
 
+/// One of [`SECTIONS`].
+struct Running;
+
+impl Running {
+    fn new() -> Self {
+        SECTIONS.fetch_add(1, Ordering::Relaxed);
+        Self
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        SECTIONS.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// Runs a section of a plan on this thread: alone, its operations share their tasks with helpers.
 pub(crate) fn section<R>(f: impl FnOnce() -> R) -> R {
-    struct Running {
-        within: bool,
-    }
-    impl Drop for Running {
+    let _running = Running::new();
+    within(true, f)
+}
+
+/// Runs several sections at once: none of them is alone, not even the first or the last one.
+pub(crate) fn side_by_side<R>(f: impl FnOnce() -> R) -> R {
+    let _running = Running::new();
+    f()
+}
+
+/// Runs `f` as if this thread were within a section, or outside of any.
+fn within<R>(section: bool, f: impl FnOnce() -> R) -> R {
+    struct Before(bool);
+    impl Drop for Before {
         fn drop(&mut self) {
-            IN_SECTION.set(self.within);
-            SECTIONS.fetch_sub(1, Ordering::Relaxed);
+            IN_SECTION.set(self.0);
         }
     }
-    SECTIONS.fetch_add(1, Ordering::Relaxed);
-    let _running = Running { within: IN_SECTION.replace(true) };
+    let _before = Before(IN_SECTION.replace(section));
     f()
 }
 
@@ -89,11 +113,9 @@ struct Team {
     panic: Mutex<Option<Panic>>,
 }
 
-// SAFETY: `work` is written by the one thread that leads, while no helper is inside, and read by helpers
-// inside; the tasks may be called from any thread, and live until all helpers are outside again.
+// SAFETY: `work` is written by the one thread that leads, between the turns, and read by helpers inside that found
+// their turn still on; the tasks may be called from any thread, and live until all helpers are outside again.
 unsafe impl Sync for Team {}
-// SAFETY: as above.
-unsafe impl Send for Team {}
 
 /// A team that this thread leads.
 struct Leader {
@@ -111,13 +133,15 @@ impl Team {
         team
     }
 
-    /// That of the program, if there is one and nobody leads it.
+    /// That of the program, if it has helpers and nobody leads it.
     fn mine() -> Option<Leader> {
         static TEAM: OnceLock<&'static Team> = OnceLock::new();
         static LEAD: Mutex<()> = Mutex::new(());
         let _others_wait = LEAD.try_lock().ok()?;
         let helpers = || rayon::current_num_threads().saturating_sub(1).min(MOST_HELPERS);
-        Some(Leader { team: TEAM.get_or_init(|| Self::start(helpers())), _others_wait })
+        let team = *TEAM.get_or_init(|| Self::start(helpers()));
+        let has_helpers = team.helpers.get().is_some_and(|h| !h.is_empty());
+        has_helpers.then_some(Leader { team, _others_wait })
     }
 
     /// Takes tasks until none is left.
@@ -168,10 +192,14 @@ impl Team {
             }
             self.asleep.fetch_add(1, Ordering::SeqCst);
             // Whoever begins a turn after this look sees that somebody sleeps.
-            if new().is_none() {
+            let last = new();
+            if last.is_none() {
                 thread::park();
             }
             self.asleep.fetch_sub(1, Ordering::SeqCst);
+            if let Some(turn) = last {
+                return turn;
+            }
         }
     }
 }
@@ -191,8 +219,8 @@ impl Leader {
         if team.asleep.load(Ordering::SeqCst) > 0 {
             team.helpers.get().into_iter().flatten().for_each(Thread::unpark);
         }
-        // Tasks that share tasks would wait for themselves.
-        let own = section_ended(|| team.run(n, f));
+        // This thread leads already: what a task shares is for rayon.
+        let own = within(false, || team.run(n, f));
         team.turn.fetch_add(1, Ordering::SeqCst);
         let mut looks = 0u32;
         while team.inside.load(Ordering::SeqCst) > 0 {
@@ -206,14 +234,6 @@ impl Leader {
             resume_unwind(panic);
         }
     }
-}
-
-/// Runs `f` as if outside of any section.
-fn section_ended<R>(f: impl FnOnce() -> R) -> R {
-    let within = IN_SECTION.replace(false);
-    let result = f();
-    IN_SECTION.set(within);
-    result
 }
 
 #[cfg(test)]
@@ -297,10 +317,14 @@ mod tests {
             once(&outer) && inner.into_inner() == 36
         };
         assert!(all());
-        thread::scope(|s| {
-            let beside: Vec<_> = (0..4).map(|_| s.spawn(|| (0..50).all(|_| all()))).collect();
-            assert!(beside.into_iter().all(|b| b.join().unwrap()));
-        });
+        let several = || {
+            thread::scope(|s| {
+                let beside: Vec<_> = (0..4).map(|_| s.spawn(|| (0..50).all(|_| all()))).collect();
+                assert!(beside.into_iter().all(|b| b.join().unwrap()));
+            });
+        };
+        several();
+        side_by_side(several);
         assert!(!IN_SECTION.get());
     }
 

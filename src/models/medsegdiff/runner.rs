@@ -5,7 +5,7 @@ use super::recorded::Recorded;
 use super::{Condition, Config, MedSegDiff};
 use crate::diffusion::{Course, Denoiser, DiffusionError, Glimpse};
 use crate::models::{Look, SliceNetwork};
-use crate::nn::first_line;
+use crate::nn::{first_line, side_by_side};
 use crate::plan::{Cpu, Fault, Prepared, Processor, Weights};
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::VarBuilder;
@@ -236,7 +236,9 @@ impl Seen {
         if let [part] = parts.as_mut_slice() {
             return run(part);
         }
-        let all = parts.par_iter_mut().map(run).collect::<std::result::Result<Vec<Clean>, _>>()?;
+        let all = side_by_side(|| {
+            parts.par_iter_mut().map(run).collect::<std::result::Result<Vec<Clean>, _>>()
+        })?;
         Ok(all.into_iter().collect::<std::result::Result<Vec<_>, _>>().map(|all| all.concat()))
     }
 
