@@ -124,7 +124,8 @@ struct Leader {
 }
 
 impl Team {
-    /// With so many helpers, or fewer if no more threads can be had.
+    /// With so many helpers, or fewer if no more threads can be had. On Linux they have the priority of
+    /// the thread that starts them.
     fn start(helpers: usize) -> &'static Self {
         let team: &'static Self = Box::leak(Box::default());
         let start = |i| Builder::new().name(format!("helper {i}")).spawn(|| team.help()).ok();
