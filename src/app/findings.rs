@@ -46,11 +46,11 @@ pub struct Findings {
     pub classes: Vec<ClassFindings>,
     /// Of certain structures: cup-to-disc ratio, head circumference.
     pub ratios: Vec<Ratio>,
-    /// Majority mask, label values.
+    /// The fused mask, label values.
     pub labels: Vec<u8>,
-    /// The slice of the scan with the largest majority mask, the first of several.
+    /// The slice of the scan with the largest fused mask, the first of several.
     pub largest_slice: Option<usize>,
-    /// Voxels of the majority mask in each slice.
+    /// Voxels of the fused mask in each slice.
     pub profile: Profile,
     ensemble: Ensemble,
     /// Of each class, where the model says how its means are to be taken: 0 to 255.
@@ -175,6 +175,13 @@ impl Findings {
         if class < self.classes.len() { self.ensemble.count(class) } else { &[] }
     }
 
+    /// How far a voxel of the block is inside the fused mask of a class, -1 to 1; outside of it below 0, as of what
+    /// there is not.
+    pub fn margin(&self, class: usize, voxel: usize) -> f32 {
+        let there = class < self.classes.len() && voxel < self.labels.len();
+        if there { self.ensemble.margin(class, voxel) } else { -1.0 }
+    }
+
     /// How far the samples part in each voxel of the block.
     pub fn map(&self, class: usize, measure: Measure) -> Option<Vec<f32>> {
         (class < self.classes.len()).then(|| self.ensemble.map(class, measure))
@@ -237,7 +244,7 @@ impl Findings {
         Some(wording::probe(usize::from(k), self.samples(), chance, map))
     }
 
-    /// Name of the class that the majority gives to a voxel.
+    /// Name of the class that the fused mask gives to a voxel.
     pub fn label_name(&self, voxel: [usize; 3]) -> Option<&str> {
         let label = *self.labels.get(self.block_index(voxel)?)?;
         self.classes.iter().find(|c| c.label == label).map(|c| c.name.as_str())

@@ -58,7 +58,19 @@ impl Included {
     pub fn ensemble(&self, outcome: &Outcome) -> Result<Ensemble, EnsembleError> {
         let samples: Vec<&[u8]> = self.members(outcome, true).map(|m| m.soft.as_slice()).collect();
         let voxels = outcome.block_shape().iter().product();
-        Ensemble::from_soft(&samples, outcome.model.classes.len(), outcome.model.kind, voxels)
+        let (classes, kind) = (outcome.model.classes.len(), outcome.model.kind);
+        let ensemble = Ensemble::from_soft(&samples, classes, kind, voxels)?;
+        match self.direct_share(outcome) {
+            0.0 => Ok(ensemble),
+            share => ensemble.with_direct(&outcome.direct, share),
+        }
+    }
+
+    /// The direct mask's share of their fused mask: the model's own, unless a person chose among the samples or
+    /// told them where to draw, which the direct mask knows nothing of.
+    pub fn direct_share(&self, outcome: &Outcome) -> f64 {
+        let asis = self.is_all() && outcome.settings.steer.is_empty() && !outcome.deterministic;
+        outcome.model.scaling.as_ref().filter(|_| asis).map_or(0.0, |s| s.direct_share)
     }
 
     /// The variance of class `c` of their `ensemble`, within and between the networks that drew them;

@@ -82,7 +82,7 @@ impl Findings {
         if let Some(rank) = self.included.rank(sample) {
             return Some(self.ensemble().member_mask(rank, class));
         }
-        Some(self.alone(sample)?.majority(class))
+        Some(self.alone(sample)?.fused_mask(class))
     }
 
     /// How far a voxel of the block is inside a sample, in soft values of 255: more than 127.5 exactly

@@ -71,7 +71,8 @@ pub(super) fn record(
             "member_seeds": seeds(outcome, included, true),
             "excluded_indices": indices(outcome, included, false),
             "excluded_seeds": seeds(outcome, included, false),
-            "fusion": "majority",
+            "fusion": "mean",
+            "direct_share": included.direct_share(outcome),
         })));
         if let Some(rule) = &s.until {
             out.insert("stop_rule".to_owned(), json!(rule));
@@ -192,7 +193,8 @@ pub(super) fn provenance(outcome: &Outcome, included: &Included) -> String {
     } else {
         let how = wording::settings(outcome, included);
         let statement = wording::statement(outcome, included);
-        format!("{how}, sampler {}; majority; {statement}", s.sampler.name())
+        let fused = wording::fusion(included.direct_share(outcome));
+        format!("{how}, sampler {}; {fused}; {statement}", s.sampler.name())
     };
     format!(
         "model {} (weights sha256 {}); input sha256 {}; {time}{how}; research use only",

@@ -98,6 +98,9 @@ impl Report<'_> {
         for ratio in ratios(outcome, ensemble) {
             page.line(&wording::ratio(&ratio));
         }
+        if let Some(text) = wording::mask(outcome, included) {
+            page.line(&text);
+        }
         if self.calibrated.is_empty() {
             page.strong(&wording::statement(outcome, included));
         }

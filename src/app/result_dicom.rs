@@ -29,7 +29,12 @@ pub(super) fn write_dicom(
         0 => String::new(),
         n => format!("; {}", wording::cautions(n)),
     };
-    let fused = if outcome.deterministic { "" } else { ", majority" };
+    let fused = match included.direct_share(outcome) {
+        _ if outcome.deterministic => "",
+        0.0 => ", mean",
+        1.0 => ", direct mask",
+        _ => ", mean with direct mask",
+    };
     let description = format!("{drawn}{fused}{warned}; research use only");
     let provenance = provenance(outcome, included);
     let by = Authorship {
@@ -48,7 +53,7 @@ pub(super) fn write_dicom(
         .map(|c| {
             let block: Vec<u8> = match model.kind {
                 // An outer region contains the inner ones.
-                ClassKind::Regions => ensemble.majority(c).into_iter().map(u8::from).collect(),
+                ClassKind::Regions => ensemble.fused_mask(c).into_iter().map(u8::from).collect(),
                 ClassKind::Exclusive => {
                     labels.iter().map(|l| u8::from(values.get(c) == Some(l))).collect()
                 }

@@ -1,6 +1,6 @@
 //! What a finished ensemble leaves on disk, from the window and from the command line alike.
 //!
-//! `mask.nii.gz` (labels, majority), `probability.nii.gz` and `variance.nii.gz` (fraction p of the
+//! `mask.nii.gz` (labels, the fused mask), `probability.nii.gz` and `variance.nii.gz` (fraction p of the
 //! members and p(1 − p), or another measure under its name, one volume per class on the fourth axis), `members.nii.gz` (label map per
 //! member), `direct.nii.gz` (the anchor head's mask), `calibrated.nii.gz` (the mean of the soft
 //! masks scaled as the model says, where it does), `refined_from.nii.gz` and `held.nii.gz`

@@ -18,7 +18,7 @@ pub(super) fn values_of(outcome: &Outcome, class: usize) -> [bool; 256] {
     wanted
 }
 
-/// The surface of the samples' majority, and the SD of their outlines along its normals in mm.
+/// The surface of the fused mask, and the SD of their outlines along its normals in mm.
 pub(super) fn surface_of(
     outcome: &Outcome,
     labels: &[u8],

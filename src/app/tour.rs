@@ -48,8 +48,8 @@ pub const TOUR: [TourCard; 7] = [
     },
     TourCard {
         title: "What they agree on",
-        text: "The solid line holds what at least half of the samples include, the dashed one what nearly all \
-               do, the dotted one what any does. The panel gives the size of every sample: a spread of \
+        text: "The solid line is the mask, what the samples say in the mean; the dashed one holds what nearly all \
+               of them include, the dotted one what any does. The panel gives the size of every sample: a spread of \
                samples, not calibrated.",
         step: None,
     },

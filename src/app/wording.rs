@@ -15,8 +15,8 @@ pub use map::{bar, mark, probe};
 use number::number;
 pub use number::{percent, size};
 pub use samples::{
-    DEPTH, NETWORKS, STABLE, expected, least_pair, member, networks, pair, quantity, round,
-    stopped, stopping, volumes,
+    DEPTH, NETWORKS, STABLE, expected, fusion, least_pair, mask, member, networks, pair, quantity,
+    round, stopped, stopping, volumes,
 };
 
 use super::{Extent, Included, Ratio};

@@ -35,9 +35,9 @@ pub(super) struct Arguments {
     /// Write every case as CSV.
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
-    /// Write the model with the scaling of its means found on this split in its header (a .safetensors
-    /// file), and with this start and these steps as its own: use `val`, never a split that figures
-    /// are reported on.
+    /// Write the model with the scaling of its means and the direct mask's share of the fused mask found on
+    /// this split in its header (a .safetensors file), and with this start and these steps as its own: use
+    /// `val`, never a split that figures are reported on.
     #[arg(long, value_name = "FILE")]
     calibrate: Option<PathBuf>,
 }
@@ -171,6 +171,9 @@ fn table(e: &Evaluation) -> String {
         let steps: Vec<String> =
             class.convergence.iter().map(|b| format!("{} {:.4}", b.members, b.dice)).collect();
         out += &format!("  {:<26} {}\n", "Dice by members", steps.join(", "));
+        let shares: Vec<String> =
+            class.by_share.iter().map(|b| format!("{} {:.4}", b.share, b.dice)).collect();
+        out += &format!("  {:<26} {}\n", "  by direct mask's share", shares.join(", "));
         if let Some(v) = &class.variance {
             out += &format!(
                 "  {:<26} {:>8.2} within, {:.2} between: {:.0} % between\n",

@@ -1,4 +1,4 @@
-//! One mask out of many: majority votes and label maps.
+//! One mask out of many: what the members' soft masks say in the mean, and label maps.
 
 use super::Ensemble;
 use crate::volume::ClassKind;
@@ -15,57 +15,73 @@ impl Ensemble {
         self.at_least(c, self.members.div_ceil(2))
     }
 
-    /// The mean of the soft masks as one mask: of regions where it is at least one half; of exclusive
-    /// classes where the class has the largest mean, the background's being what the classes leave
-    /// of 1; ties go to the smaller index, the background last.
-    pub fn mean_mask(&self, c: usize) -> Vec<bool> {
-        let whole = 255 * self.members as u64;
-        let sum = |k: usize, v: usize| u64::from(self.classes[k].soft_sum[v]);
-        let inside = |v: usize| match self.kind {
-            ClassKind::Regions => 2 * sum(c, v) >= whole,
-            ClassKind::Exclusive => {
-                let (own, n) = (sum(c, v), self.classes.len());
-                let all: u64 = (0..n).map(|k| sum(k, v)).sum();
-                let first = (0..n).all(|k| if k < c { sum(k, v) < own } else { sum(k, v) <= own });
-                own > 0 && first && own + all >= whole
-            }
-        };
-        (0..self.voxels).map(inside).collect()
+    /// How far a voxel is said to be inside a class, 0 to 1: the mean of the members' soft masks, and the direct
+    /// mask's part.
+    fn said(&self, c: usize, v: usize) -> f64 {
+        let mean = f64::from(self.classes[c].soft_sum[v]) / (255.0 * self.members as f64);
+        match &self.direct {
+            None => mean,
+            Some(d) => (1.0 - d.share) * mean + d.share * f64::from(d.soft[c][v]) / 255.0,
+        }
     }
 
-    /// The fused label map; `values[c]` is the label of class c, 0 the background.
-    ///
-    /// * `Regions`: the innermost class with a majority.
-    /// * `Exclusive`: the class with the largest k, ties by the larger soft mean, then by the
-    ///   smaller index; background only where it alone has most votes, so that with one class
-    ///   this is the majority.
+    /// How far a voxel is said to be outside of all exclusive classes: what each mask's largest class leaves of 1.
+    fn said_outside(&self, v: usize) -> f64 {
+        let mean = f64::from(self.outside[v]) / (255.0 * self.members as f64);
+        let Some(d) = &self.direct else { return mean };
+        let largest = d.soft.iter().map(|soft| soft[v]).max().unwrap_or(0);
+        (1.0 - d.share) * mean + d.share * f64::from(255 - largest) / 255.0
+    }
+
+    /// The class that the fused mask has at a voxel: of regions the innermost one that is said by half at least, of
+    /// exclusive ones that which is said most, if the background is not said more; of equals the earlier.
+    fn fused(&self, v: usize) -> Option<usize> {
+        let classes = 0..self.classes.len();
+        match self.kind {
+            ClassKind::Regions => classes.rev().find(|&c| self.said(c, v) >= 0.5),
+            ClassKind::Exclusive => {
+                let (mut best, mut most) = (None, self.said_outside(v));
+                for c in classes {
+                    let said = self.said(c, v);
+                    if said > most || best.is_none() && said == most {
+                        (best, most) = (Some(c), said);
+                    }
+                }
+                best
+            }
+        }
+    }
+
+    /// Where the fused mask has class c, an outer region with those within it.
+    pub fn fused_mask(&self, c: usize) -> Vec<bool> {
+        let inside = |v: usize| match self.kind {
+            ClassKind::Regions => self.said(c, v) >= 0.5,
+            ClassKind::Exclusive => self.fused(v) == Some(c),
+        };
+        (0..self.voxels).into_par_iter().with_min_len(1 << 14).map(inside).collect()
+    }
+
+    /// How far a voxel is inside the fused mask of class c, -1 to 1, below 0 outside of it: for lines along its
+    /// edge. At 0 several are said equally.
+    pub fn margin(&self, c: usize, v: usize) -> f32 {
+        let others = match self.kind {
+            ClassKind::Regions => 1.0 - self.said(c, v),
+            ClassKind::Exclusive => {
+                let others = (0..self.classes.len()).filter(|&k| k != c).map(|k| self.said(k, v));
+                others.fold(self.said_outside(v), f64::max)
+            }
+        };
+        (self.said(c, v) - others) as f32
+    }
+
+    /// The fused mask as a label map; `values[c]` is the label of class c, 0 the background. Of one member it is
+    /// that member's.
     ///
     /// # Panics
     /// If `values` has fewer entries than there are classes.
     pub fn labels(&self, values: &[u8]) -> Vec<u8> {
-        let half = self.members.div_ceil(2);
-        (0..self.voxels)
-            .into_par_iter()
-            .with_min_len(1 << 14)
-            .map(|v| match self.kind {
-                ClassKind::Regions => (0..self.classes.len())
-                    .rev()
-                    .find(|&c| usize::from(self.classes[c].count[v]) >= half)
-                    .map_or(0, |c| values[c]),
-                ClassKind::Exclusive => {
-                    let (mut best, mut best_votes, mut inside) = (0, (0, 0), 0);
-                    for (c, class) in self.classes.iter().enumerate() {
-                        let votes = (usize::from(class.count[v]), class.soft_sum[v]);
-                        inside += votes.0;
-                        if votes > best_votes {
-                            (best, best_votes) = (c, votes);
-                        }
-                    }
-                    let background = self.members - inside;
-                    if best_votes.0 > 0 && best_votes.0 >= background { values[best] } else { 0 }
-                }
-            })
-            .collect()
+        let label = |v: usize| self.fused(v).map_or(0, |c| values[c]);
+        (0..self.voxels).into_par_iter().with_min_len(1 << 14).map(label).collect()
     }
 
     /// One member as a label map, with labels as in [`Self::labels`].
@@ -102,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn innermost_majority_wins_in_regions() {
+    fn the_innermost_region_wins() {
         let a = [255, 255, 255, 0, /* inner */ 255, 0, 0, 0];
         let b = [255, 255, 0, 0, /* inner */ 255, 255, 0, 0];
         let c = [255, 255, 0, 0, /* inner */ 0, 0, 0, 0];
@@ -113,18 +129,66 @@ mod tests {
     }
 
     #[test]
-    fn the_mean_of_exclusive_classes_is_the_largest_share_with_the_background() {
-        // Shares of two classes at four voxels: the background keeps the rest.
-        let a = [102, 102, 102, 26, /* second */ 77, 102, 26, 26];
-        let e = Ensemble::from_soft(&[&a, &a], 2, ClassKind::Exclusive, 4).expect("valid");
-        // .4/.3/.3, .4/.4/.2, .4/.1/.5, .1/.1/.8
-        assert_eq!(e.mean_mask(0), [true, true, false, false]);
-        assert_eq!(e.mean_mask(1), [false; 4]);
-        let e = Ensemble::from_soft(&[&a, &a], 2, ClassKind::Regions, 4);
-        assert_eq!(e.map(|e| e.mean_mask(0)).ok(), Some(vec![false; 4]));
-        let b = [128, 127, 255, 0];
-        let e = Ensemble::from_soft(&[&b], 1, ClassKind::Regions, 4).expect("valid");
-        assert_eq!(e.mean_mask(0), [true, false, true, false]);
+    fn exclusive_classes_are_said_beside_what_each_members_largest_one_leaves() {
+        // Two members that part at the first voxel, doubt at the second, and are two to three at the third.
+        let a = [200, 102, 0, /* second */ 0, 102, 153];
+        let b = [0, 102, 255, /* second */ 160, 102, 0];
+        let e = Ensemble::from_soft(&[&a, &b], 2, ClassKind::Exclusive, 3).expect("valid");
+        // Said: .39, .31, outside .29; .4, .4, .6; .5, .3, .2.
+        assert_eq!(e.labels(&[1, 2]), [1, 0, 1]);
+        assert_eq!(e.fused_mask(0), [true, false, true]);
+        assert_eq!(e.fused_mask(1), [false; 3]);
+        let near = |m: f32, to: f64| assert!((f64::from(m) - to).abs() < 1e-6, "{m} {to}");
+        near(e.margin(0, 0), 40.0 / 510.0);
+        near(e.margin(1, 0), -40.0 / 510.0);
+        near(e.margin(0, 1), -0.2);
+        near(e.margin(1, 2), -0.2);
+    }
+
+    #[test]
+    fn the_mean_of_soft_masks_is_cut_at_a_half_and_one_member_is_itself() {
+        // Five of ten a little inside, five not at all: the votes have it, the mean has not.
+        let (a, b) = ([140u8, 255, 127, 128], [0u8, 0, 127, 128]);
+        let e = Ensemble::from_soft(&[&a, &b], 1, ClassKind::Regions, 4).expect("valid");
+        assert_eq!(e.majority(0), [true, true, false, true]);
+        assert_eq!(e.fused_mask(0), [false, true, false, true]);
+        for kind in [ClassKind::Regions, ClassKind::Exclusive] {
+            let soft: Vec<u8> =
+                (0..3000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+            let one = Ensemble::from_soft(&[&soft], 3, kind, 1000).expect("valid");
+            assert_eq!(one.labels(&[1, 2, 3]), one.member_labels(0, &[1, 2, 3]));
+            for c in 0..3 {
+                let mask = one.fused_mask(c);
+                assert_eq!(mask, one.member_mask(0, c));
+                let sides = (0..1000).map(|v| one.margin(c, v));
+                assert!(mask.iter().zip(sides).all(|(&m, s)| if m { s >= 0.0 } else { s <= 0.0 }));
+            }
+        }
+    }
+
+    #[test]
+    fn the_direct_mask_has_its_share_of_the_fused_one() {
+        let (a, direct) = ([255u8, 0, 153, 0], [0u8, 255, 102, 0]);
+        let at = |share: f64| {
+            let e = Ensemble::from_soft(&[&a, &a], 1, ClassKind::Regions, 4).expect("valid");
+            let e = e.with_direct(&direct, share).expect("as long");
+            assert_eq!(e.count(0), [2, 0, 2, 0], "counts are of the members");
+            e.fused_mask(0)
+        };
+        assert_eq!(at(0.0), [true, false, true, false]);
+        assert_eq!(at(0.4), [true, false, true, false], "0.52 is said of the third");
+        assert_eq!(at(0.5), [true, true, true, false], "a tie is included");
+        assert_eq!(at(0.6), [false, true, false, false]);
+        // Alone it is the direct mask itself, of either kind.
+        let soft: Vec<u8> =
+            (0..600u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        for kind in [ClassKind::Regions, ClassKind::Exclusive] {
+            let of = |soft: &[u8]| Ensemble::from_soft(&[soft], 2, kind, 300).expect("valid");
+            let e = of(&[9; 600]).with_direct(&soft, 1.0).expect("as long");
+            assert_eq!(e.labels(&[1, 2]), of(&soft).labels(&[1, 2]));
+        }
+        let e = Ensemble::from_soft(&[&a], 1, ClassKind::Regions, 4).expect("valid");
+        assert!(e.with_direct(&direct[..3], 0.5).is_err());
     }
 
     #[test]

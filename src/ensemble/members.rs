@@ -33,6 +33,17 @@ pub struct Ensemble {
     pub(super) voxels: usize,
     pub(super) kind: ClassKind,
     pub(super) classes: Vec<ClassMembers>,
+    /// Of exclusive classes: Σ over members of what the largest class leaves of 255.
+    pub(super) outside: Vec<u32>,
+    pub(super) direct: Option<Direct>,
+}
+
+/// The direct mask's part in the fused one.
+pub(super) struct Direct {
+    /// Above 0, at most 1.
+    pub(super) share: f64,
+    /// [`Layout::soft`] of it, `[class][voxel]`.
+    pub(super) soft: Vec<Vec<u8>>,
 }
 
 /// How soft masks are read.
@@ -106,16 +117,21 @@ impl Layout {
             ClassKind::Exclusive => soft[class * self.voxels + v],
         }
     }
+
+    fn largest(self, soft: &[u8], v: usize) -> u8 {
+        (0..self.classes).map(|c| soft[c * self.voxels + v]).max().unwrap_or(0)
+    }
 }
 
-/// Counts of one range of voxels: `[class][voxel]`, `[class][voxel]`, `[class][member]`.
-type ChunkCounts = (Vec<Vec<u16>>, Vec<Vec<u32>>, Vec<Vec<usize>>);
+/// Counts of one range of voxels: `[class][voxel]`, `[class][voxel]`, `[class][member]`, `[voxel]`.
+type ChunkCounts = (Vec<Vec<u16>>, Vec<Vec<u32>>, Vec<Vec<usize>>, Vec<u32>);
 
 fn count_chunk(layout: Layout, members: &[&[u8]], start: usize, end: usize) -> ChunkCounts {
     let n = end - start;
     let mut count = vec![vec![0u16; n]; layout.classes];
     let mut soft_sum = vec![vec![0u32; n]; layout.classes];
     let mut sizes = vec![vec![0usize; members.len()]; layout.classes];
+    let mut outside = vec![0; if layout.kind == ClassKind::Exclusive { n } else { 0 }];
     for (m, soft) in members.iter().enumerate() {
         for v in start..end {
             let decision = layout.decision(soft, v);
@@ -126,9 +142,12 @@ fn count_chunk(layout: Layout, members: &[&[u8]], start: usize, end: usize) -> C
                 }
                 soft_sum[c][v - start] += u32::from(layout.soft(soft, c, v));
             }
+            if let Some(sum) = outside.get_mut(v - start) {
+                *sum += u32::from(255 - layout.largest(soft, v));
+            }
         }
     }
-    (count, soft_sum, sizes)
+    (count, soft_sum, sizes, outside)
 }
 
 impl Ensemble {
@@ -161,12 +180,13 @@ impl Ensemble {
             .map(|i| count_chunk(layout, members, i * CHUNK, ((i + 1) * CHUNK).min(voxels)))
             .collect();
         let n = members.len();
+        let outside = chunks.iter().flat_map(|(.., outside)| outside).copied().collect();
         let classes = (0..classes)
             .map(|c| {
                 let mut count = Vec::with_capacity(voxels);
                 let mut soft_sum = Vec::with_capacity(voxels);
                 let mut sizes = vec![0; n];
-                for (chunk_count, chunk_soft, chunk_sizes) in &chunks {
+                for (chunk_count, chunk_soft, chunk_sizes, _) in &chunks {
                     count.extend_from_slice(&chunk_count[c]);
                     soft_sum.extend_from_slice(&chunk_soft[c]);
                     for (total, part) in sizes.iter_mut().zip(&chunk_sizes[c]) {
@@ -195,7 +215,22 @@ impl Ensemble {
                 ClassMembers { count, soft_sum, sizes, common, disputed, bits }
             })
             .collect();
-        Ok(Self { members: n, voxels, kind, classes })
+        Ok(Self { members: n, voxels, kind, classes, outside, direct: None })
+    }
+
+    /// With the direct mask (its soft values as those of one member) in the fused mask: `share` of it is the
+    /// direct one's, the rest is the members'. Counts and maps are of the members alone.
+    ///
+    /// # Errors
+    /// If the mask is of another length.
+    pub fn with_direct(mut self, soft: &[u8], share: f64) -> Result<Self, EnsembleError> {
+        let layout = Layout { classes: self.classes.len(), voxels: self.voxels, kind: self.kind };
+        layout.check(&[soft])?;
+        let of = |c: usize| (0..self.voxels).map(|v| layout.soft(soft, c, v)).collect();
+        let direct =
+            || Direct { share: share.min(1.0), soft: (0..layout.classes).map(of).collect() };
+        self.direct = (share > 0.0).then(direct);
+        Ok(self)
     }
 
     /// Number of members, N.

@@ -4,6 +4,7 @@ use super::{
     Agenda, Estimates, Event, Masks, Member, Placement, Prepared, Preview, Sink, StageTimes, Step,
     There, Values,
 };
+use rayon::prelude::*;
 use std::ops::{ControlFlow, Range};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -64,26 +65,27 @@ impl<'a> Draft<'a> {
 
     /// What is shown of a step, in the scan's own directions.
     fn previews(&self, members: &[usize], masks: &Masks) -> Vec<Preview> {
-        let [width, height] = self.placement.size();
+        let ([width, height], classes, prepared) =
+            (self.placement.size(), self.classes, self.prepared);
         let preview = |(i, values): (usize, Values)| Preview {
             member: members.get(i).copied().unwrap_or(i),
             width,
             height,
-            classes: self.classes,
+            classes,
             values,
         };
         match masks {
             Masks::Here(probability) => {
                 let here = |probability: &Vec<f32>| {
                     let seen: Vec<u8> = probability.iter().map(|&p| byte(p)).collect();
-                    Values::Here(self.prepared.stored_canvas(&seen))
+                    Values::Here(prepared.stored_canvas(&seen))
                 };
-                probability.iter().map(here).enumerate().map(preview).collect()
+                probability.par_iter().map(here).enumerate().map(preview).collect()
             }
             Masks::There(kept, start) => {
-                let (first, steps) = self.prepared.stored_steps();
+                let (first, steps) = prepared.stored_steps();
                 let there = |i: usize| {
-                    let first = start + i * self.classes * width * height + first;
+                    let first = start + i * classes * width * height + first;
                     Values::There(There { kept: kept.clone(), first, steps })
                 };
                 (0..members.len()).map(there).enumerate().map(preview).collect()

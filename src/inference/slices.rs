@@ -10,6 +10,7 @@ use crate::diffusion::{
 };
 use crate::models::{Diffusion, Look, Shape, SliceNetwork, Tiles};
 use crate::plan::{Kept, Processor};
+use rayon::prelude::*;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 use std::time::Instant;
@@ -156,11 +157,13 @@ impl Denoiser for Scene {
         t: usize,
         alpha_bar: f64,
     ) -> Result<Vec<f32>, DiffusionError> {
+        let cannot = || DiffusionError::Network("it does not sample".to_owned());
+        if let [only] = self.looks.as_mut_slice() {
+            return only.denoiser().ok_or_else(cannot)?.estimate(states, t, alpha_bar);
+        }
         let mut squares = Vec::with_capacity(self.looks.len());
         for (tile, look) in self.looks.iter_mut().enumerate() {
-            let Some(denoiser) = look.denoiser() else {
-                return Err(DiffusionError::Network("it does not sample".to_owned()));
-            };
+            let denoiser = look.denoiser().ok_or_else(cannot)?;
             squares.push(denoiser.estimate(&self.tiles.cut(states, tile), t, alpha_bar)?);
         }
         Ok(self.blend(&squares))
@@ -306,7 +309,7 @@ impl Segmenter for SliceSegmenter {
             let on_step = |step: usize, seen: Glimpse<'_>| {
                 let first = shown * seeds.len();
                 let here = |estimates: &[f32]| {
-                    let of_shown = estimates.chunks(size).skip(first).take(seeds.len());
+                    let of_shown = estimates.par_chunks(size).skip(first).take(seeds.len());
                     Masks::Here(of_shown.map(probability).collect())
                 };
                 let masks = match seen {

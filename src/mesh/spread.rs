@@ -8,7 +8,7 @@ use rayon::prelude::*;
 pub const REACH_MM: f64 = 15.0;
 
 /// The standard deviation of the samples' outlines along the normal, in mm, at each vertex of the
-/// surface of their majority.
+/// surface of the mask fused of them.
 ///
 /// With p the fraction of samples that include a place, going outwards through the surface, an outline
 /// whose place is normally distributed with SD σ has ∫ p (1 - p) dn = σ/√π, because p is then the

@@ -5,6 +5,11 @@ use rand_chacha::ChaCha8Rng;
 
 const RESAMPLES: usize = 2000;
 
+/// `None` of no values.
+pub fn mean(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}
+
 /// 95 % interval of the mean of `values`: 2.5 and 97.5 percentile of the means of 2,000 resamples
 /// with a fixed seed. `None` for fewer than two values.
 pub fn mean_interval(values: &[f64]) -> Option<(f64, f64)> {

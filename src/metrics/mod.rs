@@ -36,7 +36,7 @@ mod thin;
 mod warping;
 
 pub use crate::volume::squared_distance_transform;
-pub use bootstrap::mean_interval;
+pub use bootstrap::{mean, mean_interval};
 pub use calibration::{Bin, Calibration, boundary_band, calibration, expected_error};
 pub use components::components;
 pub use conformal::{

@@ -28,11 +28,19 @@ fn is_one(n: &usize) -> bool {
     *n == 1
 }
 
-/// How sure an ensemble's mean is to be taken: near a border it then holds as often as it says, on the cases where
-/// this was found.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_none(share: &f64) -> bool {
+    *share == 0.0
+}
+
+/// How an ensemble is read: how sure its mean is to be taken, so that near a border it holds as often as it says on the
+/// cases where this was found, and what the direct mask is worth beside it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Scaling {
     pub by_class: Vec<Platt>,
+    /// The direct mask's share of the fused one, 0 to 1.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub direct_share: f64,
     /// Where they were found, and with which ensembles.
     pub split: String,
     pub cases: usize,
@@ -116,6 +124,11 @@ impl WeightsHeader {
                 "scaling {:?}, expected a temperature above 0, a bias, and a fall of 0 or more for each of {n} classes",
                 t.by_class
             ));
+        }
+        if let Some(t) = &self.scaling
+            && !(0.0..=1.0).contains(&t.direct_share)
+        {
+            return Err(format!("a direct share of {}, expected 0 to 1", t.direct_share));
         }
         if n != shape.classes {
             return Err(format!("{n} classes are named, the network has {}", shape.classes));

@@ -282,7 +282,8 @@ mod tests {
         let id = "fundus-disc-cup";
         let by_class = [1.5, 2.5].map(Platt::of_temperature).to_vec();
         let split = "val".to_owned();
-        let found = Scaling { by_class, split, cases: 40, members: 10, steps: 10 };
+        let found =
+            Scaling { by_class, direct_share: 0.3, split, cases: 40, members: 10, steps: 10 };
         let sampling = Sampling { start: Start::Anchor, steps: 5 };
         let bytes = with_findings(id, &found, sampling).unwrap();
         let header = read_header(id, &bytes).unwrap();
@@ -297,6 +298,8 @@ mod tests {
             Scaling { by_class: [1.0, 0.0].map(Platt::of_temperature).to_vec(), ..found.clone() };
         let error = |found, sampling| with_findings(id, found, sampling).unwrap_err().to_string();
         assert!(error(&wrong, sampling).contains("above 0"));
+        let wrong = Scaling { direct_share: 1.5, ..found.clone() };
+        assert!(error(&wrong, sampling).contains("expected 0 to 1"));
         assert!(error(&found, Sampling { steps: 0, ..sampling }).contains("expected 1 to 1000"));
     }
 

@@ -1,6 +1,8 @@
 //! How a network sees a canvas larger than its own input: in squares that overlap by a quarter at
 //! least, blended with weights that fall towards a square's edges.
 
+use rayon::prelude::*;
+
 /// The network's squares on a canvas.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tiles {
@@ -38,13 +40,14 @@ impl Tiles {
     /// Square `tile` of planes `[n, canvas, canvas]`, `[n, side, side]`.
     pub fn cut(&self, planes: &[f32], tile: usize) -> Vec<f32> {
         let (left, top) = self.corner(tile);
-        let rows = |plane: &[f32]| -> Vec<f32> {
-            (top..top + self.side)
-                .flat_map(|y| &plane[y * self.canvas + left..][..self.side])
-                .copied()
-                .collect()
-        };
-        planes.chunks(self.canvas * self.canvas).flat_map(rows).collect()
+        let area = self.canvas * self.canvas;
+        let mut square = Vec::with_capacity(planes.len() / area * self.side * self.side);
+        for plane in planes.chunks(area) {
+            for y in top..top + self.side {
+                square.extend_from_slice(&plane[y * self.canvas + left..][..self.side]);
+            }
+        }
+        square
     }
 
     /// The planes `[n, canvas, canvas]` of which `squares` are estimates, in order of the tiles,
@@ -55,22 +58,25 @@ impl Tiles {
         }
         let (area, square) = (self.canvas * self.canvas, self.side * self.side);
         let planes = squares.first().map_or(0, |s| s.len() / square);
-        let (mut sum, mut total) = (vec![0f32; planes * area], vec![0f32; area]);
-        for (tile, values) in squares.iter().enumerate() {
+        let add = |sum: &mut [f32], tile: usize, value: &dyn Fn(usize) -> f32| {
             let (left, top) = self.corner(tile);
             for (y, wy) in self.weights.iter().enumerate() {
-                let row = (top + y) * self.canvas + left;
-                for (x, wx) in self.weights.iter().enumerate() {
-                    total[row + x] += wy * wx;
-                    for p in 0..planes {
-                        sum[p * area + row + x] += wy * wx * values[p * square + y * self.side + x];
-                    }
+                let row = &mut sum[(top + y) * self.canvas + left..][..self.side];
+                for (x, (to, wx)) in row.iter_mut().zip(&self.weights).enumerate() {
+                    *to += wy * wx * value(y * self.side + x);
                 }
             }
-        }
-        for plane in sum.chunks_mut(area) {
+        };
+        let mut total = vec![0f32; area];
+        (0..squares.len()).for_each(|tile| add(&mut total, tile, &|_| 1.0));
+        let mut sum = vec![0f32; planes * area];
+        sum.par_chunks_mut(area).enumerate().for_each(|(p, plane)| {
+            for (tile, values) in squares.iter().enumerate() {
+                let values = &values[p * square..][..square];
+                add(plane, tile, &|i| values[i]);
+            }
             plane.iter_mut().zip(&total).for_each(|(v, w)| *v /= w);
-        }
+        });
         sum
     }
 }

@@ -3,11 +3,12 @@
 use super::TrainError;
 use super::dataset::Case;
 use super::readers::{AmongReaders, ErrorsFound, LOOKED_AT, majority};
+use super::shares::{self, ByShare, DiceByShare, dice_by_share};
 use super::ways::Ways;
 use crate::ensemble::{Ensemble, EnsembleError, Platt, beyond_doubt};
 use crate::inference::{Engine, InferenceError, Job, Settings};
 use crate::metrics::{
-    EmptyRule, Measures, MetricsError, boundary_band, calibration, compare, expected_error,
+    EmptyRule, Measures, MetricsError, boundary_band, calibration, compare, expected_error, mean,
     mean_interval, overlap,
 };
 use crate::models::Scaling;
@@ -43,7 +44,9 @@ pub struct ClassScores {
     pub ece_scaled: Option<f64>,
     /// The scaling that fits the mean best on these cases.
     pub best_scaling: Option<Platt>,
-    /// Dice of the mean of the first so many members: when the ensemble has converged.
+    /// Dice of the fused mask by the direct mask's share of it; to most readers, where there are several.
+    pub by_share: Vec<ByShare>,
+    /// Dice of the fused mask of the first so many members: when the ensemble has converged.
     pub convergence: Vec<ByMembers>,
     /// Of several networks.
     pub variance: Option<VarianceByNetwork>,
@@ -116,6 +119,7 @@ pub struct CaseScores {
     pub class: String,
     /// Against the first reader.
     pub measures: Ways<Option<Measures>>,
+    by_share: DiceByShare,
     convergence: Vec<ByMembers>,
     /// Within and between the networks.
     variance: Option<[f64; 2]>,
@@ -155,10 +159,11 @@ const RULE: EmptyRule = EmptyRule::MetricsReloaded;
 const TOLERANCE: f64 = 1.0;
 
 impl Evaluation {
-    /// The scaling found on these cases; `None` if none fits a class there.
+    /// The scaling and the direct mask's share found on these cases; `None` if no scaling fits a class there.
     pub fn scaling(&self) -> Option<Scaling> {
         Some(Scaling {
             by_class: self.classes.iter().map(|c| c.best_scaling).collect::<Option<_>>()?,
+            direct_share: shares::best(&self.rows.iter().map(|r| &r.by_share).collect::<Vec<_>>()),
             split: self.split.clone(),
             cases: self.cases,
             members: self.members,
@@ -182,6 +187,7 @@ pub fn evaluate(
 ) -> Result<Evaluation, TrainError> {
     let card = crate::models::card(model).map_err(InferenceError::from)?;
     let scaling = crate::models::header(model).map_err(InferenceError::from)?.scaling;
+    let share = scaling.as_ref().map_or(0.0, |s| s.direct_share);
     let platt = |c: usize| scaling.as_ref()?.by_class.get(c).copied();
     let cases = Case::list(folder, split, readers)?;
     let mut rows = Vec::new();
@@ -207,13 +213,23 @@ pub fn evaluate(
         in_pixels |= outcome.geometry.unit() == LengthUnit::Pixel;
         let shape = outcome.block_shape();
         let voxels = shape.iter().product::<usize>();
+        let most: Vec<Vec<bool>> = (0..card.classes.len())
+            .map(|c| majority(&references.iter().map(|r| r[c].as_slice()).collect::<Vec<_>>()))
+            .collect();
+        let with_direct = |e: Ensemble| {
+            let share = if outcome.deterministic { 0.0 } else { share };
+            e.with_direct(&outcome.direct, share).map_err(|e| unread(&e))
+        };
         let ensemble = read(&outcome.soft_members(), card.classes.len(), card.kind, voxels)?;
+        let (ensemble, by_share) =
+            dice_by_share(ensemble, &outcome.direct, &most, RULE).map_err(|e| unread(&e))?;
+        let ensemble = with_direct(ensemble)?;
         let direct = read(&[&outcome.direct], card.classes.len(), card.kind, voxels)?;
         let (soft, networks) = (outcome.soft_members(), outcome.networks());
         let fewer = CONVERGENCE
             .into_iter()
             .filter(|&n| n <= soft.len())
-            .map(|n| read(&soft[..n], card.classes.len(), card.kind, voxels))
+            .map(|n| with_direct(read(&soft[..n], card.classes.len(), card.kind, voxels)?))
             .collect::<Result<Vec<_>, _>>()?;
         for (c, class) in card.classes.iter().enumerate() {
             let soft_mean = ensemble.soft_mean(c);
@@ -223,7 +239,7 @@ pub fn evaluate(
             let masks = Ways {
                 direct: Some(direct.member_mask(0, c)),
                 sample: Some(ensemble.member_mask(0, c)),
-                mean: Some(ensemble.mean_mask(c)),
+                mean: Some(ensemble.fused_mask(c)),
                 calibrated: platt(c).map(|platt| {
                     platt.over(&soft_mean, &beyond).iter().map(|&p| p >= 0.5).collect()
                 }),
@@ -240,14 +256,14 @@ pub fn evaluate(
                 pooled[c].add((ensemble.count(c), &soft_mean, &beyond), references[0], &band);
                 let convergence = convergence(&fewer, c, references[0])?;
                 let readers = AmongReaders::new(&ensemble, c, &references, &masks, RULE)?;
-                let most = majority(&references);
-                let errors_found = ErrorsFound::new(&ensemble, c, &most, (shape, spacing))?;
+                let errors_found = ErrorsFound::new(&ensemble, c, &most[c], (shape, spacing))?;
                 let variance = ensemble.variance_parts(c, &networks).map(|parts| parts.sums());
                 let (case, class) = (case.name.clone(), class.name.clone());
                 Ok(CaseScores {
                     case,
                     class,
                     measures,
+                    by_share: by_share[c],
                     convergence,
                     variance,
                     readers,
@@ -324,6 +340,7 @@ fn summary(
             expected_error(&platt.over(&votes.mean, &votes.beyond), &votes.reference)
         }),
         best_scaling: Platt::fit(&votes.mean, &votes.beyond, &votes.reference),
+        by_share: shares::means(own.iter().map(|r| &r.by_share)),
         convergence: CONVERGENCE
             .into_iter()
             .filter_map(|members| {
@@ -351,10 +368,6 @@ fn summary(
     }
 }
 
-fn mean(values: &[f64]) -> Option<f64> {
-    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
-}
-
 fn read(
     soft: &[&[u8]],
     classes: usize,
@@ -368,14 +381,14 @@ fn unread(e: &EnsembleError) -> TrainError {
     TrainError::Data { what: e.to_string(), path: "the ensemble".into() }
 }
 
-/// Dice of the mean of each ensemble; an undefined one is left out.
+/// Dice of the fused mask of each ensemble; an undefined one is left out.
 fn convergence(
     ensembles: &[Ensemble],
     c: usize,
     reference: &[bool],
 ) -> Result<Vec<ByMembers>, MetricsError> {
     let score = |e: &Ensemble| {
-        let overlap = overlap(&e.mean_mask(c), reference, RULE)?;
+        let overlap = overlap(&e.fused_mask(c), reference, RULE)?;
         Ok(overlap.dice.map(|dice| ByMembers { members: e.n(), dice }))
     };
     ensembles.iter().filter_map(|e| score(e).transpose()).collect()

@@ -18,6 +18,7 @@ mod optimizer;
 mod readers;
 mod recipe;
 mod resnet3d;
+mod shares;
 mod sizes;
 mod splits;
 #[cfg(test)]
@@ -45,6 +46,7 @@ pub use optimizer::Rule;
 pub use readers::{AmongReaders, ErrorsFound, LOOKED_AT};
 pub use recipe::Recipe;
 pub use resnet3d::VolumeTraining;
+pub use shares::ByShare;
 pub use sizes::{CaseSizes, case_sizes};
 pub use trainer::{Progress, train};
 pub use unet::{Borders, Loss, Training as UNetTraining};

@@ -64,7 +64,7 @@ pub(super) fn majority(references: &[&[bool]]) -> Vec<bool> {
 /// Shares of the picture that a person looks at, the most doubtful pixels first.
 pub const LOOKED_AT: [f64; 5] = [0.01, 0.02, 0.05, 0.1, 0.2];
 
-/// The share of the mean mask's errors that lies within each of [`LOOKED_AT`]; chance finds as much
+/// The share of the fused mask's errors that lies within each of [`LOOKED_AT`]; chance finds as much
 /// as it looks at.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct ErrorsFound {
@@ -85,7 +85,7 @@ impl ErrorsFound {
         reference: &[bool],
         (shape, spacing): ([usize; 3], [f64; 3]),
     ) -> Result<Option<Self>, MetricsError> {
-        let mask = ensemble.mean_mask(c);
+        let mask = ensemble.fused_mask(c);
         let errors: Vec<bool> = mask.iter().zip(reference).map(|(a, b)| a != b).collect();
         let border = surface(&mask, shape);
         let near: Vec<f32> = squared_distance_transform(&border, shape, spacing)
@@ -134,11 +134,11 @@ mod tests {
         // The one pixel in doubt holds all errors: an eighth of the picture.
         let lattice = ([8, 1, 1], [1.0; 3]);
         let wrong: Vec<bool> =
-            ensemble.mean_mask(0).iter().enumerate().map(|(i, &m)| m != (i == 4)).collect();
+            ensemble.fused_mask(0).iter().enumerate().map(|(i, &m)| m != (i == 4)).collect();
         let found = ErrorsFound::new(&ensemble, 0, &wrong, lattice).unwrap().unwrap();
         assert!((found.by_variance[3] - 0.8).abs() < 1e-12, "{found:?}");
         assert_eq!(found.by_variance[4], 1.0);
-        let right = ensemble.mean_mask(0);
+        let right = ensemble.fused_mask(0);
         assert!(ErrorsFound::new(&ensemble, 0, &right, lattice).unwrap().is_none());
     }
 }

@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 /// What is known of one measure in the five ways to a mask: the anchor head's, the first member
-/// alone, the mean of the members' soft masks ([`crate::ensemble::Ensemble::mean_mask`]), where the mean as the model
+/// alone, the fused mask that a person is shown ([`crate::ensemble::Ensemble::fused_mask`]: the mean of the members'
+/// soft masks, and the direct mask's share if the model gives it one), where the mean as the model
 /// calibrates it ([`crate::ensemble::Ensemble::calibrated`]) is at least one half, STAPLE. `None` where it is not
 /// defined (a model that is not calibrated; STAPLE with fewer than three members).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]

@@ -18,7 +18,7 @@ const BAND: [u8; 3] = [140, 160, 220];
 /// What the layer of masks holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Drawn {
-    Majority,
+    Fused,
     Member(usize),
     Difference(usize, [usize; 2]),
     Band(usize),
@@ -33,14 +33,14 @@ impl Drawn {
             (_, Compared::BoxPlot, _) if plot(session, findings, class).is_some() => {
                 Self::Band(class)
             }
-            _ => Self::Majority,
+            _ => Self::Fused,
         }
     }
 
-    /// Label values of the block; `None` for the majority mask.
+    /// Label values of the block; `None` for the fused mask.
     pub(super) fn labels(self, session: &Session, findings: &Findings) -> Option<Vec<u8>> {
         match self {
-            Self::Majority => None,
+            Self::Fused => None,
             Self::Member(member) => findings.member_labels(member),
             Self::Difference(class, pair) => findings.difference(class, pair),
             Self::Band(class) => {
@@ -52,7 +52,7 @@ impl Drawn {
 
     pub(super) fn palette(self) -> Option<Arc<Palette>> {
         let fields: &[[u8; 3]] = match self {
-            Self::Majority | Self::Member(_) => return None,
+            Self::Fused | Self::Member(_) => return None,
             Self::Difference(..) => &FIELDS,
             Self::Band(_) => &[BAND],
         };
@@ -129,7 +129,7 @@ fn trace(
         lines.extend(found.into_iter().map(|points| (style, color, points)));
     };
     match drawn {
-        Drawn::Majority | Drawn::Member(_) => {}
+        Drawn::Fused | Drawn::Member(_) => {}
         Drawn::Difference(class, [a, b]) => {
             let [first, second] = [FIELDS[0], FIELDS[1]].map(theme::rgb);
             for (sample, style, color) in

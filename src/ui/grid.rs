@@ -77,6 +77,14 @@ impl Grid {
         self.cells.iter().map(|cell| cell.map_or(0.0, &value)).collect()
     }
 
+    /// Lines along the edge of the fused mask of a class.
+    pub(super) fn fused_lines(&self, findings: &Findings, class: usize) -> Vec<Points> {
+        let margin = |cell: &Option<usize>| cell.map_or(-1.0, |i| findings.margin(class, i));
+        let margins: Vec<f32> = self.cells.iter().map(margin).collect();
+        // What is said as much as its contrary is inside.
+        self.lines(&margins, -f32::EPSILON)
+    }
+
     /// Where the values pass a level.
     pub(super) fn lines(&self, values: &[f32], level: f32) -> Vec<Points> {
         let found = iso_lines(values, self.columns, self.rows, level);

@@ -1,5 +1,5 @@
-//! Agreement lines of the shown slice: solid and thick where half of the samples include a voxel,
-//! dashed for nine tenths, dotted for one tenth.
+//! Lines of the shown slice: solid and thick along the fused mask, dashed round what nine tenths of the samples
+//! include, dotted round one tenth.
 
 use super::grid::{self, Grid, Key, Points};
 use super::pane_map::PaneMap;
@@ -15,7 +15,7 @@ struct Line {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Kind {
-    Half,
+    Mask,
     Most,
     Few,
 }
@@ -52,7 +52,7 @@ impl Lines {
             let points: Vec<egui::Pos2> = line.points.iter().map(|&p| map.point(p)).collect();
             let color = super::theme::rgb(class.color);
             match line.kind {
-                Kind::Half => {
+                Kind::Mask => {
                     painter.add(egui::Shape::line(points, egui::Stroke::new(2.2, color)));
                 }
                 Kind::Most => {
@@ -71,23 +71,22 @@ impl Lines {
     }
 }
 
-/// "dotted ≥ 1, solid ≥ 4, dashed ≥ 8 of 8": levels that coincide are named once.
+/// "solid: the mask, dashed ≥ 8, dotted ≥ 1 of 8 samples": levels at which the mask of binary samples is cut are not
+/// named.
 pub(super) fn legend(samples: usize) -> String {
     let [most, half, few] = agreement_levels(samples);
-    let mut parts = vec![format!("solid ≥ {half}")];
-    if most != half {
-        parts.push(format!("dashed ≥ {most}"));
+    let named = [("dashed", most), ("dotted", few)].into_iter().filter(|(_, k)| *k != half);
+    let parts: Vec<String> = named.map(|(style, k)| format!(", {style} ≥ {k}")).collect();
+    match parts.is_empty() {
+        true => "solid: the mask".to_owned(),
+        false => format!("solid: the mask{} of {samples} samples", parts.concat()),
     }
-    if few != half {
-        parts.push(format!("dotted ≥ {few}"));
-    }
-    format!("{} of {samples} samples", parts.join(", "))
 }
 
 fn trace(findings: &Findings, map: &PaneMap) -> Vec<Line> {
     let Some(grid) = Grid::of(findings, map) else { return Vec::new() };
     let [most, half, few] = agreement_levels(findings.samples());
-    let mut levels = vec![(half, Kind::Half)];
+    let mut levels = Vec::new();
     if most != half {
         levels.push((most, Kind::Most));
     }
@@ -96,6 +95,8 @@ fn trace(findings: &Findings, map: &PaneMap) -> Vec<Line> {
     }
     let mut lines = Vec::new();
     for class in 0..findings.classes.len() {
+        let mask = grid.fused_lines(findings, class).into_iter();
+        lines.extend(mask.map(|points| Line { class, kind: Kind::Mask, points }));
         let count = findings.count(class);
         let values = grid.values(|i| count.get(i).map_or(0.0, |&k| f32::from(k)));
         for &(level, kind) in &levels {
@@ -112,7 +113,8 @@ mod tests {
 
     #[test]
     fn ovl_4_levels_table_legend_names_each_level_once() {
-        assert_eq!(legend(10), "solid ≥ 5, dashed ≥ 9, dotted ≥ 1 of 10 samples");
-        assert_eq!(legend(1), "solid ≥ 1 of 1 samples");
+        assert_eq!(legend(10), "solid: the mask, dashed ≥ 9, dotted ≥ 1 of 10 samples");
+        assert_eq!(legend(2), "solid: the mask, dashed ≥ 2 of 2 samples");
+        assert_eq!(legend(1), "solid: the mask");
     }
 }

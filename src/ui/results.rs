@@ -71,6 +71,9 @@ pub(super) fn result_ui(
     if let Some(text) = wording::fit_of(outcome) {
         ui.label(small(text).weak());
     }
+    if let Some(text) = wording::mask(outcome, &findings.included) {
+        ui.label(small(text).weak());
+    }
     let text = wording::statement(outcome, &findings.included);
     let calibrated =
         (0..findings.classes.len()).all(|c| matches!(session.calibrated(c), Said::Interval(..)));

@@ -1,6 +1,6 @@
 //! All samples beside each other, large: each on the same slice of the active plane, with the same zoom,
 //! window and crosshair, its own outline on it. While a tile's name is held down the outline of the
-//! majority takes its place.
+//! fused mask takes its place.
 
 use super::edit_view::Taken;
 use super::navigate::navigate;
@@ -78,7 +78,7 @@ pub(super) fn grid_ui(
         painter.add(slice(document, &map, FIRST_VIEW + k as u64).shape(map.area));
         let held = responses[1].is_pointer_button_down_on();
         if document.overlays.segmentation && !document.overlays.held_back {
-            let of = if held { Of::Majority } else { Of::Sample(sample) };
+            let of = if held { Of::Fused } else { Of::Sample(sample) };
             local.grid.paint(&painter, &map, (findings, document), of);
         }
         if document.view.crosshair && !document.overlays.held_back {
@@ -87,7 +87,7 @@ pub(super) fn grid_ui(
         if held {
             let at = map.area.left_top() + vec2(8.0, 6.0);
             let accent = theme::ON_IMAGE.accent;
-            marks::text(&painter, at, Align2::LEFT_TOP, "the majority", 12.0, accent);
+            marks::text(&painter, at, Align2::LEFT_TOP, "the mask", 12.0, accent);
         }
         tile.paint(ui, &responses);
         if responses[0].double_clicked() {
@@ -136,7 +136,7 @@ impl Tile {
         navigate(ui, &response, session, map, Taken::default(), pointer, commands);
         let below = Rect::from_min_max(map.area.left_bottom(), self.place.max);
         let name = ui.interact(below, id.with("name"), Sense::click());
-        let text = format!("Majority in place of {}", self.name.to_lowercase());
+        let text = format!("The mask in place of {}", self.name.to_lowercase());
         name.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Button, true, &text));
         [response, name]
     }

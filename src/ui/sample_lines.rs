@@ -1,4 +1,4 @@
-//! Outlines of every sample, and of their majority, on the slice that is shown.
+//! Outlines of every sample, and of the fused mask, on the slice that is shown.
 
 use super::grid::{self, Grid, Key, Points};
 use super::pane_map::PaneMap;
@@ -15,7 +15,7 @@ const INSIDE: f32 = 127.5;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Of {
     Sample(usize),
-    Majority,
+    Fused,
 }
 
 /// Outlines of the last drawn slice, of every sample.
@@ -34,12 +34,10 @@ impl SampleLines {
         self.key = Some(key);
         self.lines.clear();
         let Some(grid) = Grid::of(findings, map) else { return };
-        let (classes, half) = (findings.classes.len(), findings.samples().div_ceil(2));
+        let classes = findings.classes.len();
         for class in 0..classes {
-            let count = findings.count(class);
-            let values = grid.values(|i| count.get(i).map_or(0.0, |&k| f32::from(k)));
-            let found = grid.lines(&values, half as f32 - 0.5);
-            self.lines.extend(found.into_iter().map(|line| (Of::Majority, class, line)));
+            let found = grid.fused_lines(findings, class);
+            self.lines.extend(found.into_iter().map(|line| (Of::Fused, class, line)));
         }
         let of_sample = |sample: usize| {
             let of_class = |class: usize| {

@@ -148,6 +148,9 @@ impl Turn {
 
     /// Values of a turned lattice in the stored order of one of `shape`.
     pub fn undo<T: Copy + Default>(&self, shape: [usize; 3], turned: &[T]) -> Vec<T> {
+        if *self == Self::NONE {
+            return turned.to_vec();
+        }
         let mut out = vec![T::default(); turned.len()];
         for (&v, i) in turned.iter().zip(self.indices(shape)) {
             out[i] = v;

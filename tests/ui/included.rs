@@ -8,7 +8,9 @@ use sfumato::app::{
     ExportOptions, Findings, Included, Measure, More, ResultCommand, Shown, ViewCommand,
     export_results,
 };
-use sfumato::inference::Outcome;
+use sfumato::ensemble::Platt;
+use sfumato::inference::{Member, Outcome};
+use sfumato::models::Scaling;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -64,12 +66,17 @@ fn assert_by_hand(findings: &Findings, outcome: &Outcome) {
         .collect();
     let n = masks.len() as f64;
     let count = |v: usize| masks.iter().filter(|m| m[v]).count() as f64;
+    // An outer region is said as much as the inner one at least.
+    let said = |v: usize| {
+        let of = |m: &Member| f64::from(m.soft[v].max(m.soft[voxels + v]));
+        outcome.members.iter().map(of).sum::<f64>()
+    };
     let class = &findings.classes[0];
     let variance = findings.map(0, Measure::Variance).unwrap();
     for v in 0..voxels {
         let p = count(v) / n;
         assert!((f64::from(variance[v]) - p * (1.0 - p)).abs() < 1e-6);
-        assert_eq!(findings.labels[v] > 0, 2.0 * count(v) >= n);
+        assert_eq!(findings.labels[v] > 0, 2.0 * said(v) >= 255.0 * n);
     }
     let g = &outcome.geometry;
     let voxel = if g.is_2d() { g.pixel_area() } else { g.voxel_volume() };
@@ -94,6 +101,45 @@ fn compared(w: &mut Window) {
 
 fn findings(w: &Window) -> Arc<Findings> {
     w.session().results().findings().unwrap().clone()
+}
+
+#[test]
+fn the_direct_mask_has_its_share_of_the_mask_until_a_person_chooses_samples() {
+    let disc =
+        |radius: f64| discs(256, 256, 1, radius)[..1 << 16].iter().filter(|q| **q == 255).count();
+    let drawn = |w: &Window| findings(w).labels.iter().filter(|l| **l > 0).count();
+    // Radii of 40 to 48 pixels, the direct mask far beyond.
+    for (share, radius, words) in [
+        (0.0, 44.0, None),
+        (0.2, 46.0, Some("mask: mean of the samples, 20 % the direct mask")),
+        (0.4, 48.0, Some("mask: mean of the samples, 40 % the direct mask")),
+        (1.0, 60.0, Some("mask: the direct mask, the samples show how it varies")),
+    ] {
+        let mut w = Window::exporting(None);
+        w.open_demo(0);
+        w.segment(5);
+        let mut outcome = Arc::unwrap_or_clone(w.hand.outcome(5));
+        outcome.direct = discs(256, 256, 1, 60.0);
+        outcome.model.scaling = Some(Scaling {
+            by_class: vec![Platt::of_temperature(1.0); 2],
+            direct_share: share,
+            split: "val".to_owned(),
+            cases: 40,
+            members: 5,
+            steps: 10,
+        });
+        w.finish_with(Arc::new(outcome));
+        assert_eq!(drawn(&w), disc(radius), "{share}");
+        assert_eq!(w.has("mask: "), words.is_some(), "{:?}", w.texts());
+        assert!(words.is_none_or(|words| w.has(words)), "{:?}", w.texts());
+        // Counts are of the samples alone.
+        assert!(w.has("N = 5") && findings(&w).count(0).iter().all(|k| *k <= 5));
+        w.click("Include sample 1");
+        compared(&mut w);
+        // The mean of four, 42 to 48: two of them are half.
+        assert_eq!(drawn(&w), disc(46.0));
+        assert!(!w.has("mask: "), "{:?}", w.texts());
+    }
 }
 
 #[test]

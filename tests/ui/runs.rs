@@ -112,7 +112,8 @@ fn ovl_3_the_map_is_of_calibrated_chances_where_the_model_knows_them() {
         let found = ("val".to_owned(), 40, 5, 10);
         let (split, cases, members, steps) = found;
         let by_class = vec![platt; 2];
-        outcome.model.scaling = Some(Scaling { by_class, split, cases, members, steps });
+        outcome.model.scaling =
+            Some(Scaling { by_class, direct_share: 0.0, split, cases, members, steps });
         Arc::new(outcome)
     };
     w.finish_with(result(&w, platt));

@@ -41,7 +41,7 @@ pub(super) fn write(
     let at = |voxel: [usize; 3]| index(&block, voxel);
     let classes = &outcome.model.classes;
     let drawn = if outcome.deterministic { 0 } else { classes.len().min(MOST_CLASSES) };
-    let [k90, k50, k10] = agreement_levels(n);
+    let [k90, _, k10] = agreement_levels(n);
     let window = volume.default_window();
     for slice in slices(ensemble, &block, axis) {
         let sheet = Sheet::new(&outcome.geometry, (axis, slice), &shown, SIDE);
@@ -54,18 +54,21 @@ pub(super) fn write(
         let mut lines = image.clone();
         for (c, class) in classes.iter().enumerate() {
             let count = ensemble.count(c);
-            let levels = [(k10, Dash::Dotted), (k90, Dash::Dashed), (k50, Dash::Solid)];
-            let levels = if outcome.deterministic { &levels[2..] } else { &levels[..] };
+            let levels = [(k10, Dash::Dotted), (k90, Dash::Dashed)];
+            let levels = if outcome.deterministic { &[][..] } else { &levels };
             for &(level, dash) in levels {
                 sheet.outline(&mut lines, (class.color, dash), |v| {
                     at(v).is_some_and(|i| usize::from(count[i]) >= level)
                 });
             }
+            sheet.outline(&mut lines, (class.color, Dash::Solid), |v| {
+                at(v).is_some_and(|i| ensemble.margin(c, i) >= 0.0)
+            });
         }
         let legend = match outcome.deterministic {
             true => wording::ONE_MASK.to_owned(),
             false => {
-                format!("solid ≥ {k50}, dashed ≥ {k90}, dotted ≥ {k10} of {n} samples")
+                format!("solid: the mask, dashed ≥ {k90}, dotted ≥ {k10} of {n} samples")
             }
         };
         page.figure(&lines, &legend)?;

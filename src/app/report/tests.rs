@@ -83,7 +83,7 @@ fn shot_2_a_report_is_one_page_without_scripts_links_or_patient() {
         "<td>72</td>",
         wording::RESEARCH_USE_SHORT,
         "not a medical device",
-        "solid ≥ 2, dashed ≥ 4, dotted ≥ 1 of 4 samples",
+        "solid: the mask, dashed ≥ 4, dotted ≥ 1 of 4 samples",
     ] {
         assert!(page.contains(there), "{there}");
     }

@@ -1,7 +1,7 @@
 //! Sentences about samples beside each other, and about whether there are enough of them.
 
 use super::number::{number, percent, size};
-use crate::app::{ClassFindings, Extent, Findings};
+use crate::app::{ClassFindings, Extent, Findings, Included};
 use crate::ensemble::{Convergence, Quantity, StopRule, forecast};
 use crate::inference::Outcome;
 
@@ -21,6 +21,21 @@ pub fn member(findings: &Findings, class: usize, sample: usize) -> String {
         }
     }
     parts.join(" · ")
+}
+
+/// What the fused mask is made of, where the direct mask has this share of it.
+pub fn fusion(share: f64) -> String {
+    match percent(share) {
+        _ if share <= 0.0 => "mean of the samples".to_owned(),
+        _ if share >= 1.0 => "the direct mask, the samples show how it varies".to_owned(),
+        share => format!("mean of the samples, {share} the direct mask"),
+    }
+}
+
+/// The same, to be said where the mask is not the samples' mean alone.
+pub fn mask(outcome: &Outcome, included: &Included) -> Option<String> {
+    let share = included.direct_share(outcome);
+    (share > 0.0).then(|| format!("mask: {}", fusion(share)))
 }
 
 /// What depth is, and who is called typical and unusual.

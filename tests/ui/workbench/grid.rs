@@ -56,8 +56,8 @@ fn ovl_5_each_sample_has_its_own_outline_on_the_same_slice_with_the_same_zoom() 
             upper_left(&image, k)
         );
     }
-    // The name held down shows the majority: of six the three are half of them, which counts.
-    let name = w.harness.get_by_label("Majority in place of sample 1").rect().center();
+    // The name held down shows the mask: of six the three are half of them, which counts.
+    let name = w.harness.get_by_label("The mask in place of sample 1").rect().center();
     let press = |pressed| egui::Event::PointerButton {
         pos: name,
         button: PointerButton::Primary,
