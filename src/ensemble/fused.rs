@@ -64,14 +64,19 @@ impl Ensemble {
     /// How far a voxel is inside the fused mask of class c, -1 to 1, below 0 outside of it: for lines along its
     /// edge. At 0 several are said equally.
     pub fn margin(&self, c: usize, v: usize) -> f32 {
+        let own = self.said(c, v);
+        if own == 0.0 {
+            // Nearly everywhere, and all that the others say.
+            return -1.0;
+        }
         let others = match self.kind {
-            ClassKind::Regions => 1.0 - self.said(c, v),
+            ClassKind::Regions => 1.0 - own,
             ClassKind::Exclusive => {
                 let others = (0..self.classes.len()).filter(|&k| k != c).map(|k| self.said(k, v));
                 others.fold(self.said_outside(v), f64::max)
             }
         };
-        (self.said(c, v) - others) as f32
+        (own - others) as f32
     }
 
     /// The fused mask as a label map; `values[c]` is the label of class c, 0 the background. Of one member it is

@@ -12,7 +12,7 @@
 //! | `platt` | [`Platt`]: a mean that holds as often as it says |
 //! | `networks` | [`VarianceParts`]: variance within and between networks |
 //! | `maps` | fraction, soft mean, mutual information per voxel |
-//! | `fused` | majority, label maps, members as label maps |
+//! | `fused` | the fused mask, majority, label maps, members as label maps |
 //! | `staple` | fusion with estimated sensitivity and specificity |
 //! | `staple_labels` | the same over several labels at once |
 //! | `agreement` | pairwise Dice, depth of a member |

@@ -340,7 +340,7 @@ fn summary(
             expected_error(&platt.over(&votes.mean, &votes.beyond), &votes.reference)
         }),
         best_scaling: Platt::fit(&votes.mean, &votes.beyond, &votes.reference),
-        by_share: shares::means(own.iter().map(|r| &r.by_share)),
+        by_share: shares::means(&own.iter().map(|r| &r.by_share).collect::<Vec<_>>()),
         convergence: CONVERGENCE
             .into_iter()
             .filter_map(|members| {

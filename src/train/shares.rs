@@ -39,9 +39,9 @@ pub(super) fn dice_by_share(
 }
 
 /// The mean over the cases of one class.
-pub(super) fn means<'a>(cases: impl Iterator<Item = &'a DiceByShare> + Clone) -> Vec<ByShare> {
+pub(super) fn means(cases: &[&DiceByShare]) -> Vec<ByShare> {
     let of = |(k, share): (usize, f64)| {
-        let values: Vec<f64> = cases.clone().filter_map(|dice| dice[k]).collect();
+        let values: Vec<f64> = cases.iter().filter_map(|dice| dice[k]).collect();
         mean(&values).map(|dice| ByShare { share, dice })
     };
     SHARES.into_iter().enumerate().filter_map(of).collect()
@@ -88,10 +88,7 @@ mod tests {
         assert_eq!(best(&[&dice[0], &other, &other]), 0.0);
         assert!(dice_by_share(e, &direct[..3], &reference, rule).is_err());
         let undefined = [None; SHARES.len()];
-        assert_eq!(
-            (means([&undefined].into_iter()).len(), best(&[&undefined]), best(&[])),
-            (0, 0.0, 0.0)
-        );
+        assert_eq!((means(&[&undefined]).len(), best(&[&undefined]), best(&[])), (0, 0.0, 0.0));
     }
 
     #[test]

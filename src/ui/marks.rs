@@ -129,7 +129,7 @@ pub(super) fn corner_text(
             }
             None => {
                 // A pane too small for it has larger ones beside it.
-                let legend = lines::legend(findings.samples());
+                let legend = lines::legend(findings);
                 let fits =
                     wrapped(painter, &legend, room).iter().all(|l| width(painter, l) <= room);
                 if drawn && fits {

@@ -105,7 +105,7 @@ pub(super) fn paint(
                 lines.paint(painter, map, findings, document);
             }
             words.push((format!("result {}: {}", beside.id, beside.model), colors.accent));
-            words.push((lines::legend(findings.samples()), colors.text));
+            words.push((lines::legend(findings), colors.text));
         }
     }
     if document.view.crosshair && !held {
