@@ -186,6 +186,8 @@ fn table(e: &Evaluation) -> String {
         if let Some(r) = &class.readers {
             out += &line("Dice to most readers", &r.majority_dice);
             out += &gain(class.majority_gain);
+            out += &line("Dice to each reader, mean", &r.each_dice);
+            out += &gain(class.each_gain);
             out += &format!(
                 "  {:<26} {:>8.4} (among readers {:.4})\n",
                 "GED² members to readers", r.ged, r.ged_readers

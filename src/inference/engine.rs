@@ -11,6 +11,7 @@ use crate::gpu::Window;
 use crate::models::ModelError;
 use crate::volume::{Block, Notice, Roi};
 use candle_core::Device;
+use rayon::prelude::*;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::ops::Range;
@@ -202,12 +203,12 @@ impl Engine {
         let Some(finished) = prepared.finished(done) else { return Ok((None, cancelled)) };
         let at = Instant::now();
         direct = prepared.restore(&direct, done);
-        for member in &mut members {
+        members.par_iter_mut().for_each(|member| {
             member.soft = prepared.restore(&member.soft, done);
             if let Some(steering) = &steering {
                 steering.put(&mut member.soft, &finished);
             }
-        }
+        });
         if agenda.is_deterministic() {
             let seed = member_seed(job.settings.seed, 0);
             members.push(Member { index: 0, seed, soft: direct.clone() });

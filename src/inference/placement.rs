@@ -189,11 +189,13 @@ fn resample(plane: &[f32], width: usize, rows: &Taps, columns: &Taps, outside: f
         if taps.is_empty() {
             continue;
         }
-        for (x, o) in row.iter_mut().enumerate() {
-            if !columns.0[x].is_empty() {
-                *o = taps.iter().map(|&(y, w)| along_x[(y - first) * n + x] * w).sum();
-            }
+        row.fill(0.0);
+        for &(y, w) in taps {
+            let along = &along_x[(y - first) * n..][..n];
+            row.iter_mut().zip(along).for_each(|(o, v)| *o += v * w);
         }
+        let beyond = row.iter_mut().zip(&columns.0).filter(|(_, taps)| taps.is_empty());
+        beyond.for_each(|(o, _)| *o = outside);
     }
     out
 }

@@ -128,16 +128,16 @@ impl Scene {
         for k in 0..slices {
             let direct = &self.direct[k * self.canvas..(k + 1) * self.canvas];
             let anchor: Vec<f32> = direct.iter().map(|p| p * 2.0 - 1.0).collect();
-            for &seed in seeds {
-                rows.push(seed);
-                let mask = known.get(k).and_then(|known| known.start.as_deref());
-                first.push(match (mask, start) {
-                    (Some(mask), _) => plan.start_from_anchor(seed, mask),
-                    (None, Start::Noise) => plan.start_from_noise(seed, self.canvas),
-                    (None, Start::Anchor) => plan.start_from_anchor(seed, &anchor),
-                });
-                holds.extend(known.get(k).map(|known| known.hold.clone()));
-            }
+            let known = known.get(k);
+            let mask = known.and_then(|known| known.start.as_deref());
+            let from = |&seed: &u64| match (mask, start) {
+                (Some(mask), _) => plan.start_from_anchor(seed, mask),
+                (None, Start::Noise) => plan.start_from_noise(seed, self.canvas),
+                (None, Start::Anchor) => plan.start_from_anchor(seed, &anchor),
+            };
+            rows.extend_from_slice(seeds);
+            first.par_extend(seeds.par_iter().map(from));
+            holds.extend(seeds.iter().zip(known.into_iter().cycle()).map(|(_, k)| k.hold.clone()));
         }
         kind.draw_holding(self, plan, &rows, &first, &holds, on_step)
     }

@@ -5,7 +5,8 @@
 //! gradient sums per-tile products in a fixed order, so results do not depend on thread timing.
 
 use super::channel_bias::BiasGradient;
-use super::element::{Real, by_type};
+use super::element::{Real, best_of, by_type};
+use super::product_kernels::{BLOCK_ROWS, Product};
 use super::scratch;
 use super::shared::Shared;
 use super::team::each;
@@ -18,6 +19,10 @@ use rayon::prelude::*;
 
 /// Elements of an im2col tile: about 1 MB in `f32`, which fits a second-level cache.
 const TILE_ELEMENTS: usize = 1 << 18;
+/// And of one that is read again for every few output channels, by kernels that do not pack it.
+const NEAR_ELEMENTS: usize = 1 << 16;
+/// Elements between its rows beyond what they need: powers of two would share cache sets.
+const SPACE: usize = 16;
 /// Partial sums of a weight gradient: fixed, so that the result does not depend on the machine.
 const WEIGHT_PARTS: usize = 8;
 
@@ -78,8 +83,9 @@ impl Sizes {
     fn taps(&self) -> usize {
         self.ci * self.kh * self.kw
     }
-    fn rows_per_tile(&self) -> usize {
-        (TILE_ELEMENTS / (self.taps() * self.ow)).clamp(1, self.oh)
+    /// Output rows whose columns are so many elements.
+    fn rows_per_tile(&self, elements: usize) -> usize {
+        (elements / (self.taps() * self.ow)).clamp(1, self.oh)
     }
     /// A 1x1 convolution needs no im2col: the input is its own column matrix.
     fn is_pointwise(&self) -> bool {
@@ -108,6 +114,7 @@ impl Sizes {
         (x * self.stride + kx).checked_sub(self.pad).filter(|&ix| ix < self.w)
     }
     /// Calls `f(row of the column matrix, channel, ky, kx)` for each tap.
+    #[inline(always)]
     fn each_tap(&self, mut f: impl FnMut(usize, usize, usize, usize)) {
         let mut r = 0;
         for c in 0..self.ci {
@@ -121,18 +128,20 @@ impl Sizes {
     }
 }
 
-/// Output rows `y0..y1` of one image as columns: `[Cin·kh·kw, (y1-y0)·ow]`.
-fn im2col<T: Real>(x: &[T], s: &Sizes, y0: usize, y1: usize, col: &mut [T]) {
-    let n = (y1 - y0) * s.ow;
+/// Output rows `y0..y1` of one image as columns: `[Cin·kh·kw, (y1-y0)·ow]`, `row` elements from one row of it to the
+/// next.
+#[inline(always)]
+fn columns_of<T: Real>(x: &[T], s: &Sizes, y0: usize, y1: usize, col: &mut [T], row: usize) {
+    let inside: Vec<(usize, usize)> = (0..s.kw).map(|kx| s.inside(kx)).collect();
     s.each_tap(|r, c, ky, kx| {
         let plane = &x[c * s.h * s.w..(c + 1) * s.h * s.w];
+        let (low, high) = inside[kx];
         for y in y0..y1 {
-            let to = &mut col[r * n + (y - y0) * s.ow..][..s.ow];
+            let to = &mut col[r * row + (y - y0) * s.ow..][..s.ow];
             let Some(iy) = s.input_row(y, ky) else {
                 to.fill(T::default());
                 continue;
             };
-            let (low, high) = s.inside(kx);
             to[..low].fill(T::default());
             to[high..].fill(T::default());
             if high == low {
@@ -158,6 +167,9 @@ fn im2col<T: Real>(x: &[T], s: &Sizes, y0: usize, y1: usize, col: &mut [T]) {
         }
     });
 }
+best_of!(im2col = columns_of(
+    x: &[T], s: &Sizes, y0: usize, y1: usize, col: &mut [T], row: usize
+));
 
 /// Adds columns back to where [`im2col`] took them from.
 fn col2im<T: Real>(col: &[T], s: &Sizes, y0: usize, y1: usize, x: &mut [T]) {
@@ -242,29 +254,62 @@ fn forward_to<T: Winograd>(
     threads: usize,
 ) {
     let (taps, plane) = (s.taps(), s.oh * s.ow);
+    // Whole blocks of channels and vectors of pixels have kernels of their own: so many rows at least.
+    let own = T::kernels().filter(|_| s.co.is_multiple_of(BLOCK_ROWS)).and_then(|kernels| {
+        let least = (1..=kernels.lanes).find(|n| (n * s.ow).is_multiple_of(kernels.lanes))?;
+        s.oh.is_multiple_of(least).then_some((kernels, least))
+    });
+    let (near, least) = own.as_ref().map_or((TILE_ELEMENTS, 1), |own| (NEAR_ELEMENTS, own.1));
     // Of few rows each thread gets some.
-    let rows = s.rows_per_tile().min(s.oh.div_ceil(threads.div_ceil(s.b))).max(1);
+    let rows = s.rows_per_tile(near).min(s.oh.div_ceil(threads.div_ceil(s.b))).max(1);
+    let tiles = s.oh.div_ceil(rows);
+    let rows = s.oh.div_ceil(tiles).next_multiple_of(least);
     let tiles = s.oh.div_ceil(rows);
     let shared = Shared(out.as_mut_ptr());
-    let pointwise = s.is_pointwise();
-    let size = if pointwise { 0 } else { taps * rows * s.ow };
+    let straight = s.is_pointwise() && own.is_none();
+    let row = rows * s.ow + if own.is_some() { SPACE } else { 0 };
+    let size = if straight { 0 } else { taps * row };
     each(threads, s.b * tiles, |i| {
         scratch::with(size, |col: &mut [T]| {
             let (b, y0) = (i / tiles, i % tiles * rows);
             let y1 = (y0 + rows).min(s.oh);
             let n = (y1 - y0) * s.ow;
             let image = s.image(x, b);
-            let columns = if pointwise {
+            let columns = if straight {
                 Matrix { at: image[y0 * s.ow..].as_ptr(), row: plane, column: 1 }
             } else {
-                im2col(image, &s, y0, y1, col);
-                Matrix { at: col.as_ptr(), row: n, column: 1 }
+                if s.is_pointwise() {
+                    let channels = image[y0 * s.ow..].chunks(plane);
+                    let to = col.chunks_exact_mut(row);
+                    to.zip(channels).for_each(|(to, from)| to[..n].copy_from_slice(&from[..n]));
+                } else {
+                    im2col(image, &s, y0, y1, col, row);
+                }
+                Matrix { at: col.as_ptr(), row, column: 1 }
             };
             let weights = Matrix { at: k.as_ptr(), row: taps, column: 1 };
             let start = b * s.co * plane + y0 * s.ow;
             let dst = shared.at(start);
-            // SAFETY: the tile's rows of all output planes of image `b`, written by this task only.
-            unsafe { product((s.co, n, taps), dst, plane, false, &weights, &columns) };
+            // SAFETY: the tile's rows of all output planes of image `b`, written by this task only; for the
+            // kernels whole blocks of planes and whole vectors of pixels.
+            unsafe {
+                match &own {
+                    Some((kernels, _)) => (kernels.product)(Product {
+                        rows: s.co,
+                        k: taps,
+                        vectors: n / kernels.lanes,
+                        a: weights.at,
+                        a_row: weights.row,
+                        a_k: 1,
+                        b: columns.at,
+                        b_row: Some(columns.row),
+                        c: dst,
+                        c_row: plane,
+                        add: false,
+                    }),
+                    None => product((s.co, n, taps), dst, plane, false, &weights, &columns),
+                }
+            }
             for o in 0..s.co {
                 // SAFETY: one output plane's rows of the same tile; still in the cache.
                 let row = unsafe { std::slice::from_raw_parts_mut(dst.wrapping_add(o * plane), n) };
@@ -342,7 +387,7 @@ fn weight_gradient<T: Winograd>(x: &[T], dy: &[T], s: Sizes) -> Vec<T> {
         return winograd::weight_gradient(x, dy, sizes, &kernels);
     }
     let (taps, plane) = (s.taps(), s.oh * s.ow);
-    let rows = s.rows_per_tile();
+    let rows = s.rows_per_tile(TILE_ELEMENTS);
     let tiles = s.oh.div_ceil(rows);
     let total = s.b * tiles;
     let parts = WEIGHT_PARTS.min(total);
@@ -360,7 +405,7 @@ fn weight_gradient<T: Winograd>(x: &[T], dy: &[T], s: Sizes) -> Vec<T> {
                 let transposed = if s.is_pointwise() {
                     Matrix { at: image[y0 * s.ow..].as_ptr(), row: 1, column: plane }
                 } else {
-                    im2col(image, &s, y0, y1, &mut col);
+                    im2col(image, &s, y0, y1, &mut col, n);
                     Matrix { at: col.as_ptr(), row: 1, column: n }
                 };
                 let dy = &dy[b * s.co * plane + y0 * s.ow..];
@@ -400,7 +445,7 @@ fn input_gradient<T: Winograd>(dy: &[T], k: &[T], s: Sizes) -> Vec<T> {
         }
         return forward(dy, &flipped, None, back);
     }
-    let (image, plane, rows) = (s.ci * s.h * s.w, s.oh * s.ow, s.rows_per_tile());
+    let (image, plane, rows) = (s.ci * s.h * s.w, s.oh * s.ow, s.rows_per_tile(TILE_ELEMENTS));
     let mut dx = vec![T::default(); s.b * image];
     dx.par_chunks_mut(image).enumerate().for_each(|(b, dx)| {
         let mut col = vec![T::default(); s.taps() * rows * s.ow];
@@ -524,7 +569,7 @@ pub(super) mod tests {
 
     /// Batch, channels in and out, height, width, kernel's height and width, stride, padding.
     #[rustfmt::skip]
-    pub(in super::super) const CASES: [[usize; 9]; 11] = [
+    pub(in super::super) const CASES: [[usize; 9]; 15] = [
         [2, 3, 4, 8, 8, 3, 3, 1, 1],
         [2, 3, 4, 7, 9, 3, 3, 1, 1],
         [1, 2, 3, 6, 5, 3, 3, 1, 0],
@@ -536,6 +581,10 @@ pub(super) mod tests {
         [1, 2, 2, 6, 7, 3, 1, 1, 0],
         [1, 2, 2, 4, 3, 5, 5, 1, 2],
         [1, 2, 2, 5, 5, 1, 1, 1, 1],
+        [2, 3, 8, 4, 6, 1, 1, 1, 0],
+        [1, 2, 8, 8, 8, 3, 3, 2, 1],
+        [1, 2, 8, 6, 5, 3, 3, 2, 1],
+        [1, 3, 16, 5, 8, 1, 1, 1, 0],
     ];
 
     #[test]
@@ -565,6 +614,37 @@ pub(super) mod tests {
         close(&ours, &Tensor::cat(&each, 0).unwrap(), 0.0);
         let reference = x.conv2d(&k, 1, 1, 1, 1).unwrap();
         close(&ours, &reference.broadcast_add(&b.reshape((1, 2, 1, 1)).unwrap()).unwrap(), 1e-12);
+    }
+
+    #[test]
+    fn an_image_gives_the_same_bits_in_any_batch_and_on_any_number_of_threads() {
+        let values = |shape: &[usize], seed| -> Vec<f32> {
+            let v = super::super::gradcheck::values(&noise(shape, seed));
+            v.iter().map(|&v| v as f32).collect()
+        };
+        // Tiles of several heights; vectors of pixels that take one row, two, and four.
+        for (shape, stride, [h, w]) in [
+            ([24, 72, 1, 1], 1, [64, 64]),
+            ([16, 24, 3, 3], 2, [62, 32]),
+            ([8, 40, 3, 3], 2, [8, 8]),
+        ] {
+            let [co, ci, kh, _] = shape;
+            let pad = kh / 2;
+            let (x, bias) = (values(&[3, ci, h, w], 1), values(&[co], 3));
+            let conv = PackedConv::new(&values(&shape, 2), shape, stride, pad);
+            let run = |x: &[f32], b: usize, threads: usize| {
+                let mut out = vec![f32::NAN; b * co * h.div_ceil(stride) * w.div_ceil(stride)];
+                let then = Then { bias: Some(&bias), ..Then::default() };
+                conv.run(x, [b, h, w], then, &mut out, threads).unwrap();
+                out
+            };
+            let all = run(&x, 3, 1);
+            for threads in [1, 2, 5] {
+                let each: Vec<f32> =
+                    x.chunks(ci * h * w).flat_map(|x| run(x, 1, threads)).collect();
+                assert!(each == all && run(&x, 3, threads) == all, "{shape:?} on {threads}");
+            }
+        }
     }
 
     #[test]

@@ -6,6 +6,8 @@
 
 use super::element::{Real, best_of, by_type};
 use super::layers::Linear;
+use super::product_kernels::{BLOCK_ROWS, Product};
+use super::winograd_kernels::{Kernels, Winograd, fastest};
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Module, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
@@ -172,8 +174,10 @@ fn trace_forward<T: Real>(
     weights: &[T],
     affine: &[T],
     s: Network,
+    kernels: Option<&Kernels<T>>,
 ) -> Vector<T> {
     let n = T::from_f64(s.width as f64);
+    let kernels = kernels.filter(|_| s.width.is_multiple_of(BLOCK_ROWS));
     for layer in 0..s.layers {
         let inputs = s.inputs_of(layer);
         let weights = &weights[s.at(layer)..];
@@ -181,20 +185,45 @@ fn trace_forward<T: Real>(
         let (gamma, beta) = affine[2 * layer * s.width..][..2 * s.width].split_at(s.width);
         let (before, after) = trace.input.split_at_mut(layer + 1);
         let (input, next, hat) = (&before[layer], &mut after[0], &mut trace.hat[layer]);
-        let mut mean = [T::default(); LANES];
-        for o in 0..s.width {
-            let mut sum = [bias[o]; LANES];
-            for (&w, v) in weights[o * inputs..][..inputs].iter().zip(input) {
-                add_product(&mut sum, w, v);
+        match kernels {
+            // SAFETY: whole blocks of outputs, whole vectors of points.
+            Some(kernels) => unsafe {
+                (kernels.product)(Product {
+                    rows: s.width,
+                    k: inputs,
+                    vectors: LANES / kernels.lanes,
+                    a: weights.as_ptr(),
+                    a_row: inputs,
+                    a_k: 1,
+                    b: input.as_ptr().cast(),
+                    b_row: Some(LANES),
+                    c: hat.as_mut_ptr().cast(),
+                    c_row: LANES,
+                    add: false,
+                });
+            },
+            None => {
+                for (o, hat) in hat.iter_mut().enumerate() {
+                    *hat = [T::default(); LANES];
+                    for (&w, v) in weights[o * inputs..][..inputs].iter().zip(input) {
+                        add_product(hat, w, v);
+                    }
+                }
             }
-            hat[o] = sum;
-            add_product(&mut mean, T::ONE / n, &sum);
         }
+        let mut mean = [T::default(); LANES];
+        for (z, &bias) in hat.iter_mut().zip(bias) {
+            for l in 0..LANES {
+                z[l] += bias;
+                mean[l] += z[l];
+            }
+        }
+        let mean = mean.map(|sum| sum / n);
         let mut variance = [T::default(); LANES];
         for z in hat.iter_mut() {
             for l in 0..LANES {
                 z[l] = z[l] - mean[l];
-                variance[l] += z[l] * z[l];
+                variance[l] = z[l].mul_add(z[l], variance[l]);
             }
         }
         let mut r = [T::default(); LANES];
@@ -206,8 +235,7 @@ fn trace_forward<T: Real>(
             let (hat, next) = (&mut hat[o], &mut next[o]);
             for l in 0..LANES {
                 hat[l] = hat[l] * r[l];
-                let y = hat[l] * gamma[o] + beta[o];
-                next[l] = y * y.sigmoid();
+                next[l] = hat[l].mul_add(gamma[o], beta[o]).silu();
             }
         }
     }
@@ -221,21 +249,35 @@ fn trace_forward<T: Real>(
 
 /// One task of the forward pass.
 #[inline(always)]
-fn forward_task<T: Real>(out: &mut [T], x: &[T], weights: &[T], affine: &[T], s: Network) {
+fn forward_task<T: Real>(
+    out: &mut [T],
+    x: &[T],
+    weights: &[T],
+    affine: &[T],
+    s: Network,
+    kernels: Option<&Kernels<T>>,
+) {
     let mut trace = Trace::new(s);
     for (out, x) in out.chunks_mut(LANES).zip(x.chunks(LANES * s.inputs)) {
         load(x, s.inputs, &mut trace.input[0]);
-        let value = trace_forward(&mut trace, weights, affine, s);
+        let value = trace_forward(&mut trace, weights, affine, s, kernels);
         out.copy_from_slice(&value[..out.len()]);
     }
 }
 best_of!(best_forward_task = forward_task(
-    out: &mut [T], x: &[T], weights: &[T], affine: &[T], s: Network
+    out: &mut [T], x: &[T], weights: &[T], affine: &[T], s: Network, kernels: Option<&Kernels<T>>
 ));
 
 /// One task of the backward pass: the gradients of the weights, then of its condition's affine.
 #[inline(always)]
-fn backward_task<T: Real>(dy: &[T], x: &[T], weights: &[T], affine: &[T], s: Network) -> Vec<T> {
+fn backward_task<T: Real>(
+    dy: &[T],
+    x: &[T],
+    weights: &[T],
+    affine: &[T],
+    s: Network,
+    kernels: Option<&Kernels<T>>,
+) -> Vec<T> {
     let zero = [T::default(); LANES];
     let mut trace = Trace::new(s);
     let mut sums = vec![[T::default(); PARTS]; s.weights() + s.affine()];
@@ -244,7 +286,7 @@ fn backward_task<T: Real>(dy: &[T], x: &[T], weights: &[T], affine: &[T], s: Net
     let n = T::from_f64(s.width as f64);
     for (dy, x) in dy.chunks(LANES).zip(x.chunks(LANES * s.inputs)) {
         load(x, s.inputs, &mut trace.input[0]);
-        trace_forward(&mut trace, weights, affine, s);
+        trace_forward(&mut trace, weights, affine, s, kernels);
         // Lanes without a point get no gradient, and so add none.
         let mut given = zero;
         given[..dy.len()].copy_from_slice(dy);
@@ -301,16 +343,17 @@ fn backward_task<T: Real>(dy: &[T], x: &[T], weights: &[T], affine: &[T], s: Net
     sums.iter().map(|v| v.iter().copied().sum()).collect()
 }
 best_of!(best_backward_task = backward_task(
-    dy: &[T], x: &[T], weights: &[T], affine: &[T], s: Network
+    dy: &[T], x: &[T], weights: &[T], affine: &[T], s: Network, kernels: Option<&Kernels<T>>
 ) -> Vec<T>);
 
-fn forward<T: Real>(x: &[T], weights: &[T], affine: &[T], s: Network) -> Vec<T> {
+fn forward<T: Winograd>(x: &[T], weights: &[T], affine: &[T], s: Network) -> Vec<T> {
+    let kernels = T::kernels();
     let parts = (0..s.u * s.tasks()).into_par_iter().map(|i| {
         let (u, points) = s.task(i);
         let mut out = vec![T::default(); points.len()];
         let x = &x[points.start * s.inputs..points.end * s.inputs];
         let affine = &affine[u * s.affine()..][..s.affine()];
-        best_forward_task(&mut out, x, weights, affine, s);
+        best_forward_task(&mut out, x, weights, affine, s, kernels.as_ref());
         out
     });
     parts.collect::<Vec<_>>().concat()
@@ -331,26 +374,29 @@ pub fn filter_network_to(
 ) -> Result<()> {
     let s = Network { u: 1, p: out.len(), inputs, width, layers };
     s.check(points, weights, affine)?;
+    let kernels = fastest();
     let shared = super::shared::Shared(out.as_mut_ptr());
     super::team::each(threads, s.tasks(), |i| {
         let (_, range) = s.task(i);
         let x = &points[range.start * inputs..range.end * inputs];
         // SAFETY: each task writes its own points.
         let out = unsafe { std::slice::from_raw_parts_mut(shared.at(range.start), range.len()) };
-        best_forward_task(out, x, weights, affine, s);
+        best_forward_task(out, x, weights, affine, s, kernels.as_ref());
     });
     Ok(())
 }
 
 /// Gradients of the weights, then of the affine rows.
-fn backward<T: Real>(x: &[T], weights: &[T], affine: &[T], dy: &[T], s: Network) -> Vec<T> {
+fn backward<T: Winograd>(x: &[T], weights: &[T], affine: &[T], dy: &[T], s: Network) -> Vec<T> {
+    let kernels = T::kernels();
     let parts: Vec<Vec<T>> = (0..s.u * s.tasks())
         .into_par_iter()
         .map(|i| {
             let (u, points) = s.task(i);
             let dy = &dy[u * s.p..][points.clone()];
             let x = &x[points.start * s.inputs..points.end * s.inputs];
-            best_backward_task(dy, x, weights, &affine[u * s.affine()..][..s.affine()], s)
+            let affine = &affine[u * s.affine()..][..s.affine()];
+            best_backward_task(dy, x, weights, affine, s, kernels.as_ref())
         })
         .collect();
     let mut sums = vec![T::default(); s.weights() + s.u * s.affine()];
@@ -377,7 +423,7 @@ impl CustomOp3 for Network {
         a: &CpuStorage,
         la: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        fn run<T: Real>(
+        fn run<T: Winograd>(
             (x, lx): (&CpuStorage, &Layout),
             (w, lw): (&CpuStorage, &Layout),
             (a, la): (&CpuStorage, &Layout),
@@ -423,7 +469,7 @@ impl CustomOp2 for Gradient {
         p: &CpuStorage,
         lp: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        fn run<T: Real>(
+        fn run<T: Winograd>(
             (x, lx): (&CpuStorage, &Layout),
             (dy, ld): (&CpuStorage, &Layout),
             (p, lp): (&CpuStorage, &Layout),
@@ -468,7 +514,7 @@ mod tests {
 
     #[test]
     fn it_is_its_composition_and_gradients_match_differences() {
-        for (u, p, width) in [(2, 37, 5), (1, 16, 4), (3, 520, 3)] {
+        for (u, p, width) in [(2, 37, 5), (1, 16, 4), (3, 520, 3), (2, 70, 8)] {
             let points = noise(&[p, 4], 1);
             let shapes = [
                 vec![width, 4],

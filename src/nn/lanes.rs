@@ -15,6 +15,9 @@ pub(super) trait Lanes: Copy {
     /// Vectors that the processor holds at once.
     const REGISTERS: usize;
     unsafe fn load(at: *const Self::T) -> Self;
+    /// Says that this will be read soon; any address will do.
+    #[inline(always)]
+    fn expect(_at: *const Self::T) {}
     unsafe fn store(self, at: *mut Self::T);
     unsafe fn splat(v: Self::T) -> Self;
     unsafe fn add(self, other: Self) -> Self;
@@ -189,6 +192,11 @@ mod x86 {
                 const N: usize = $n;
                 // A register of 512 bits comes in 32, one of 256 in 16.
                 const REGISTERS: usize = 2 * $n;
+                #[inline(always)]
+                fn expect(at: *const f32) {
+                    // SAFETY: a hint reads nothing; every machine with this instruction set has it.
+                    unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
+                }
                 #[inline(always)]
                 unsafe fn load(at: *const f32) -> Self {
                     // SAFETY: passed on to the caller, here and below.

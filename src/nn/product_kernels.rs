@@ -46,6 +46,9 @@ pub(super) fn panel_of(v: usize, vectors: usize) -> (usize, usize) {
     }
 }
 
+/// How far ahead `b` is asked for, in its rows: it streams from beyond the second-level cache where `a` has few.
+const AHEAD: usize = 16;
+
 /// One register block: `R` rows of `V` vectors.
 #[inline(always)]
 unsafe fn block<L: Lanes, const R: usize, const V: usize>(p: &Product<L::T>, b_row: usize) {
@@ -57,6 +60,7 @@ unsafe fn block<L: Lanes, const R: usize, const V: usize>(p: &Product<L::T>, b_r
             let mut columns = [L::splat(L::T::default()); V];
             for v in 0..V {
                 columns[v] = L::load(b.add(v * L::N));
+                L::expect(b.wrapping_add(AHEAD * b_row + v * L::N));
             }
             for r in 0..R {
                 let factor = L::splat(*a.add(r * p.a_row));

@@ -151,6 +151,9 @@ impl<T: Real> Points<T> {
     fn skip_rows(self, row: usize) -> Self {
         Self { at: self.at.wrapping_add(row * self.row), ..self }
     }
+    fn skip_channels(self, channel: usize) -> Self {
+        Self { at: self.at.wrapping_add(channel), ..self }
+    }
     pub(super) fn of(self, point: usize) -> *mut T {
         self.at.wrapping_add(point * self.point)
     }
@@ -248,74 +251,94 @@ pub(super) unsafe fn convolve_to<T: Real>(
     let shared = Shared(out);
     let next = AtomicUsize::new(0);
     let rows = padded(tiles, BLOCK_ROWS);
-    let sizes = [Room::<T>::size(rows, cip), Room::<T>::size(rows, cop), staging];
-    each(threads, threads.min(blocks.len()), |_| {
+    // Fewer blocks than threads: these share each block, whose weights are then most of what is read.
+    let (across, within) = if blocks.len() < threads { (1, threads) } else { (threads, 1) };
+    let stages = if within > 1 { cip.max(cop) / lanes } else { 1 };
+    let sizes = [Room::<T>::size(rows, cip), Room::<T>::size(rows, cop), stages * staging];
+    each(across, across.min(blocks.len()), |_| {
         scratch::with(sizes.iter().sum(), |room: &mut [T]| {
             let at = room.as_mut_ptr();
             let inputs = Points { at, point: Room::<T>::point(rows, cip), row: cip };
-            let (at, staging) = (at.wrapping_add(sizes[0]), at.wrapping_add(sizes[0] + sizes[1]));
+            let at = at.wrapping_add(sizes[0]);
             let outputs = Points { at, point: Room::<T>::point(rows, cop), row: cop };
+            let stages = Shared(at.wrapping_add(sizes[1]));
+            let stage = |v: usize| stages.at(if within > 1 { v * staging } else { 0 });
+            // The channels of vector `v`, of so many.
+            let of = |v: usize, channels: usize| (v * lanes, lanes.min(channels - v * lanes));
             while let Some(block) = blocks.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let (n, per_image) = (block.tiles(), block.patch.tiles());
+                let (n, per_image, patch) = (block.tiles(), block.patch.tiles(), block.patch);
                 let rows = padded(n, BLOCK_ROWS);
-                // SAFETY: the rooms were made for the largest block; each block's pixels are
-                // written by one task, and all blocks together are the whole output.
-                unsafe {
+                // SAFETY, here and below: the rooms were made for the largest block, each task has channels or a
+                // point of its own and a staging area; each block's pixels are written by one task per channel, and
+                // all blocks together are the whole output.
+                unsafe { inputs.clear(n..rows) };
+                each(within, cip / lanes, |v| {
+                    let (c, channels) = of(v, s.ci);
                     for i in 0..block.images {
                         let image = x[(block.image + i) * from..][..from].as_ptr();
-                        let to = inputs.skip_rows(i * per_image);
-                        (kernels.input)(image, s.ci, block.patch, staging, to);
+                        let image = image.wrapping_add(c * s.input());
+                        let to = inputs.skip_rows(i * per_image).skip_channels(c);
+                        // SAFETY: as above.
+                        unsafe { (kernels.input)(image, channels, patch, stage(v), to) };
                     }
-                    inputs.clear(n..rows);
-                    for point in 0..POINTS {
-                        (kernels.product)(Product {
-                            rows,
-                            k: s.ci,
-                            vectors: cop / lanes,
-                            a: inputs.of(point),
-                            a_row: cip,
-                            a_k: 1,
-                            b: weights.of(point),
-                            b_row: None,
-                            c: outputs.of(point),
-                            c_row: cop,
-                            add: false,
-                        });
-                    }
-                    let bias = then.bias.map_or(std::ptr::null(), <[T]>::as_ptr);
+                });
+                each(within, POINTS, |point| {
+                    let product = Product {
+                        rows,
+                        k: s.ci,
+                        vectors: cop / lanes,
+                        a: inputs.of(point),
+                        a_row: cip,
+                        a_k: 1,
+                        b: weights.of(point),
+                        b_row: None,
+                        c: outputs.of(point),
+                        c_row: cop,
+                        add: false,
+                    };
+                    // SAFETY: as above.
+                    unsafe { (kernels.product)(product) };
+                });
+                each(within, cop / lanes, |v| {
+                    let (c, channels) = of(v, s.co);
+                    let bias = then.bias.map_or(std::ptr::null(), |bias| bias[c..].as_ptr());
                     for i in 0..block.images {
-                        let m = outputs.skip_rows(i * per_image);
-                        let image = shared.at((block.image + i) * to);
-                        (kernels.output)(m, bias, s.co, block.patch, staging, image);
-                        if then.add.is_some() || then.relu {
-                            finish_patch(then, (block.image + i) * to, s, block.patch, image);
+                        let m = outputs.skip_rows(i * per_image).skip_channels(c);
+                        let start = (block.image + i) * to + c * s.h * s.w;
+                        let planes = shared.at(start);
+                        // SAFETY: as above.
+                        unsafe {
+                            (kernels.output)(m, bias, channels, patch, stage(v), planes);
+                            if then.add.is_some() || then.relu {
+                                finish_patch(then, start, s, (patch, channels), planes);
+                            }
                         }
                     }
-                }
+                });
             }
         });
     });
 }
 
-/// What is done to the patch's pixels of all planes, while they are in the cache.
+/// What is done to the patch's pixels of some planes, while they are in the cache.
 ///
 /// # Safety
-/// `image` is the output image of these sizes whose values start at `start`, and no other task uses
+/// `planes` are so many output planes of these sizes whose values start at `start`, and no other task uses
 /// the patch's pixels.
 unsafe fn finish_patch<T: Real>(
     then: &Then<'_, T>,
     start: usize,
     s: Sizes,
-    p: Patch,
-    image: *mut T,
+    (p, channels): (Patch, usize),
+    planes: *mut T,
 ) {
     let (y, x) = (4 * p.ty..(4 * (p.ty + p.rows)).min(s.h), 4 * p.tx);
     let width = (4 * p.columns).min(s.w - x);
-    for c in 0..s.co {
+    for c in 0..channels {
         for y in y.clone() {
             let at = (c * s.h + y) * s.w + x;
             // SAFETY: passed on to the caller.
-            let row = unsafe { std::slice::from_raw_parts_mut(image.add(at), width) };
+            let row = unsafe { std::slice::from_raw_parts_mut(planes.add(at), width) };
             then::finish(then, row, start + at);
         }
     }

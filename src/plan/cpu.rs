@@ -5,6 +5,7 @@ use super::op::Buffer;
 use super::processor::{Fault, Prepared, Processor};
 use super::recorder::Plan;
 use super::weights::Weights;
+use rayon::prelude::*;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Weights and what they were packed to.
@@ -20,12 +21,20 @@ pub struct Cpu {
 
 impl Cpu {
     fn packed(&self, weights: &Arc<Weights>) -> Result<Arc<Vec<Packed>>, Fault> {
-        let mut known = self.packed.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, packed)) = known.iter().find(|(w, _)| Arc::ptr_eq(w, weights)) {
-            return Ok(packed.clone());
+        let lock = || self.packed.lock().unwrap_or_else(PoisonError::into_inner);
+        let of = |known: &[Known]| {
+            known.iter().find(|(w, _)| Arc::ptr_eq(w, weights)).map(|(_, packed)| packed.clone())
+        };
+        if let Some(packed) = of(&lock()) {
+            return Ok(packed);
         }
-        let packed = weights.list().iter().map(pack).collect::<Result<Vec<_>, _>>();
+        // Not within the lock: a thread that waits for the others may take up work that wants it.
+        let packed = weights.list().par_iter().map(pack).collect::<Result<Vec<_>, _>>();
         let packed = Arc::new(packed.map_err(|e| Fault::Other(crate::nn::first_line(&e)))?);
+        let mut known = lock();
+        if let Some(packed) = of(&known) {
+            return Ok(packed);
+        }
         // Those of networks that are gone go.
         known.retain(|(w, _)| Arc::strong_count(w) > 1);
         known.push((weights.clone(), packed.clone()));
@@ -34,6 +43,10 @@ impl Cpu {
 }
 
 impl Processor for Cpu {
+    fn pack(&self, weights: &Arc<Weights>) -> Result<(), Fault> {
+        self.packed(weights).map(drop)
+    }
+
     fn name(&self) -> String {
         format!("CPU, {} threads", rayon::current_num_threads())
     }

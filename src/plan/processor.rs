@@ -3,6 +3,7 @@
 use super::kept::Kept;
 use super::op::Buffer;
 use super::recorder::Plan;
+use super::weights::Weights;
 use std::sync::Arc;
 
 /// Why a plan does not run on.
@@ -44,6 +45,14 @@ pub trait Processor: Send + Sync {
 
     /// Says that whoever met this fault goes on elsewhere.
     fn give_up(&self, _fault: &Fault) {}
+
+    /// Packs weights for the plans that are going to be prepared side by side, which would each do it otherwise.
+    ///
+    /// # Errors
+    /// If they do not suit it.
+    fn pack(&self, _weights: &Arc<Weights>) -> Result<(), Fault> {
+        Ok(())
+    }
 
     /// Packs weights (once for all plans that share them), makes room for buffers.
     ///

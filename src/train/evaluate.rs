@@ -54,6 +54,8 @@ pub struct ClassScores {
     pub readers: Option<AmongReaders>,
     /// As `gain`, against what at least half of the readers say.
     pub majority_gain: Option<Gain>,
+    /// As `gain`, against each reader, mean of all.
+    pub each_gain: Option<Gain>,
     /// Whether doubt points at errors: against what most readers say.
     pub errors_found: Option<ErrorsFound>,
 }
@@ -318,6 +320,12 @@ fn summary(
     let over_readers = |figure: fn(&AmongReaders) -> f64| {
         mean(&readers.iter().map(figure).collect::<Vec<_>>()).unwrap_or(f64::NAN)
     };
+    let dice_of_readers = |dice: fn(&AmongReaders) -> &Ways<Option<f64>>| {
+        order.map(|&way| {
+            let dice = readers.iter().filter_map(|r| *dice(r).each()[way].1);
+            mean(&dice.collect::<Vec<_>>())
+        })
+    };
     let variance: Vec<[f64; 2]> = own.iter().filter_map(|r| r.variance).collect();
     let found: Vec<ErrorsFound> = own.iter().filter_map(|r| r.errors_found).collect();
     let over_found = |figure: fn(&ErrorsFound) -> &[f64; LOOKED_AT.len()]| {
@@ -355,12 +363,11 @@ fn summary(
             ged: over_readers(|r| r.ged),
             ged_readers: over_readers(|r| r.ged_readers),
             matched_iou: over_readers(|r| r.matched_iou),
-            majority_dice: order.map(|&way| {
-                let dice = readers.iter().filter_map(|r| *r.majority_dice.each()[way].1);
-                mean(&dice.collect::<Vec<_>>())
-            }),
+            majority_dice: dice_of_readers(|r| &r.majority_dice),
+            each_dice: dice_of_readers(|r| &r.each_dice),
         }),
         majority_gain: Gain::of(members, readers.iter().map(|r| r.majority_dice)),
+        each_gain: Gain::of(members, readers.iter().map(|r| r.each_dice)),
         errors_found: (!found.is_empty()).then(|| ErrorsFound {
             by_variance: over_found(|f| &f.by_variance),
             by_border: over_found(|f| &f.by_border),

@@ -3,7 +3,7 @@
 use super::ways::Ways;
 use crate::ensemble::Ensemble;
 use crate::metrics::{
-    EmptyRule, MetricsError, errors_found, ged_squared, matched_iou, overlap,
+    EmptyRule, MetricsError, errors_found, ged_squared, matched_iou, mean, overlap,
     squared_distance_transform, surface,
 };
 use serde::Serialize;
@@ -19,6 +19,8 @@ pub struct AmongReaders {
     pub matched_iou: f64,
     /// Dice against what at least half of the readers say.
     pub majority_dice: Ways<Option<f64>>,
+    /// Dice against each reader, mean of all.
+    pub each_dice: Ways<Option<f64>>,
 }
 
 impl AmongReaders {
@@ -41,15 +43,20 @@ impl AmongReaders {
             (0..ensemble.n()).map(|m| ensemble.member_mask(m, c)).collect();
         let members: Vec<&[bool]> = members.iter().map(Vec::as_slice).collect();
         let most = majority(references);
-        let majority_dice = masks.try_map(|mask| {
+        let of = |mask: &Option<Vec<bool>>, readers: &[&[bool]]| {
             let Some(mask) = mask else { return Ok(None) };
-            Ok(overlap(mask, &most, rule)?.dice)
-        })?;
+            let dice = readers.iter().map(|r| Ok(overlap(mask, r, rule)?.dice));
+            let dice = dice.collect::<Result<Vec<_>, MetricsError>>()?;
+            Ok(mean(&dice.into_iter().flatten().collect::<Vec<_>>()))
+        };
+        let majority_dice = masks.try_map(|mask| of(mask, &[&most]))?;
+        let each_dice = masks.try_map(|mask| of(mask, references))?;
         Ok(Some(Self {
             ged: ged_squared(&members, references)?,
             ged_readers: ged_squared(&[*first], others)?,
             matched_iou: matched_iou(&members, references)?,
             majority_dice,
+            each_dice,
         }))
     }
 }
@@ -130,6 +137,9 @@ mod tests {
         let r = AmongReaders::new(&ensemble, 0, &readers, &masks, rule).unwrap().unwrap();
         assert!(r.ged.abs() < 1e-12 && (r.ged_readers - 0.4).abs() < 1e-12, "{r:?}");
         assert_eq!((r.matched_iou, r.majority_dice.mean), (1.0, Some(1.0)));
+        // To one of them all, to the other 8 of 9.
+        let each = r.each_dice.mean.unwrap();
+        assert!((each - (1.0 + 8.0 / 9.0) / 2.0).abs() < 1e-12 && r.each_dice.direct.is_none());
         assert!(AmongReaders::new(&ensemble, 0, &readers[..1], &masks, rule).unwrap().is_none());
         // The one pixel in doubt holds all errors: an eighth of the picture.
         let lattice = ([8, 1, 1], [1.0; 3]);

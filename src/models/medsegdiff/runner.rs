@@ -171,18 +171,22 @@ impl Seen {
         members: usize,
         processor: Arc<dyn Processor>,
     ) -> std::result::Result<Parts, Fault> {
-        let masks = members * self.images;
+        let Self { shared, images, condition, .. } = self;
+        let masks = members * images;
         let n = processor.parts(masks);
         let part = |i: usize| {
             let masks = i * masks / n..(i + 1) * masks / n;
             let images: Vec<u32> = masks.clone().map(|m| (m / members) as u32).collect();
-            let of = self.condition.select(&images).map_err(failed)?;
-            let recorded = self.shared.recorded(masks.len()).map_err(failed)?;
+            let of = condition.select(&images).map_err(failed)?;
+            let recorded = shared.recorded(masks.len()).map_err(failed)?;
             let mut prepared = processor.prepare(&recorded.plan)?;
             recorded.tell(&mut *prepared, &of)?;
             Ok(Part { masks, recorded, prepared })
         };
-        Ok(Parts { parts: (0..n).map(part).collect::<std::result::Result<_, Fault>>()?, processor })
+        processor.pack(&shared.recorded(masks.div_ceil(n)).map_err(failed)?.plan.weights)?;
+        // Side by side: most of it is the first touch of their memory.
+        let parts = (0..n).into_par_iter().map(part);
+        Ok(Parts { parts: parts.collect::<std::result::Result<_, Fault>>()?, processor })
     }
 
     /// By candle, on a device of its own.
