@@ -173,7 +173,9 @@ fn table(e: &Evaluation) -> String {
         out += &format!("  {:<26} {}\n", "Dice by members", steps.join(", "));
         let shares: Vec<String> =
             class.by_share.iter().map(|b| format!("{} {:.4}", b.share, b.dice)).collect();
-        out += &format!("  {:<26} {}\n", "  by direct mask's share", shares.join(", "));
+        if !shares.is_empty() {
+            out += &format!("  {:<26} {}\n", "  by direct mask's share", shares.join(", "));
+        }
         if let Some(v) = &class.variance {
             out += &format!(
                 "  {:<26} {:>8.2} within, {:.2} between: {:.0} % between\n",

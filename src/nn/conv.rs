@@ -19,8 +19,10 @@ use rayon::prelude::*;
 
 /// Elements of an im2col tile: about 1 MB in `f32`, which fits a second-level cache.
 const TILE_ELEMENTS: usize = 1 << 18;
-/// And of one that is read again for every few output channels, by kernels that do not pack it.
+/// And of one that is read again for every few output channels, by kernels that do not pack it; of more channels than
+/// these packing pays.
 const NEAR_ELEMENTS: usize = 1 << 16;
+const MOST_CHANNELS: usize = 64;
 /// Elements between its rows beyond what they need: powers of two would share cache sets.
 const SPACE: usize = 16;
 /// Partial sums of a weight gradient: fixed, so that the result does not depend on the machine.
@@ -254,8 +256,9 @@ fn forward_to<T: Winograd>(
     threads: usize,
 ) {
     let (taps, plane) = (s.taps(), s.oh * s.ow);
-    // Whole blocks of channels and vectors of pixels have kernels of their own: so many rows at least.
-    let own = T::kernels().filter(|_| s.co.is_multiple_of(BLOCK_ROWS)).and_then(|kernels| {
+    // Few whole blocks of channels and whole vectors of pixels have kernels of their own: so many rows at least.
+    let few = s.co.is_multiple_of(BLOCK_ROWS) && s.co <= MOST_CHANNELS;
+    let own = T::kernels().filter(|_| few).and_then(|kernels| {
         let least = (1..=kernels.lanes).find(|n| (n * s.ow).is_multiple_of(kernels.lanes))?;
         s.oh.is_multiple_of(least).then_some((kernels, least))
     });

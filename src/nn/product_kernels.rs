@@ -46,7 +46,7 @@ pub(super) fn panel_of(v: usize, vectors: usize) -> (usize, usize) {
     }
 }
 
-/// How far ahead `b` is asked for, in its rows: it streams from beyond the second-level cache where `a` has few.
+/// How far ahead a packed `b` is asked for, in its rows: it streams from beyond the second-level cache where `a` has few.
 const AHEAD: usize = 16;
 
 /// One register block: `R` rows of `V` vectors.
@@ -56,11 +56,12 @@ unsafe fn block<L: Lanes, const R: usize, const V: usize>(p: &Product<L::T>, b_r
     unsafe {
         let mut sum = [[L::splat(L::T::default()); V]; R];
         let (mut a, mut b) = (p.a, p.b);
+        let ahead = if p.b_row.is_none() { AHEAD * b_row } else { 0 };
         for _ in 0..p.k {
             let mut columns = [L::splat(L::T::default()); V];
             for v in 0..V {
                 columns[v] = L::load(b.add(v * L::N));
-                L::expect(b.wrapping_add(AHEAD * b_row + v * L::N));
+                L::expect(b.wrapping_add(ahead + v * L::N));
             }
             for r in 0..R {
                 let factor = L::splat(*a.add(r * p.a_row));

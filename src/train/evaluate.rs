@@ -3,7 +3,7 @@
 use super::TrainError;
 use super::dataset::Case;
 use super::readers::{AmongReaders, ErrorsFound, LOOKED_AT, majority};
-use super::shares::{self, ByShare, DiceByShare, dice_by_share};
+use super::shares::{self, ByShare, DiceByShare, NO_SHARE, dice_by_share};
 use super::ways::Ways;
 use crate::ensemble::{Ensemble, EnsembleError, Platt, beyond_doubt};
 use crate::inference::{Engine, InferenceError, Job, Settings};
@@ -223,8 +223,11 @@ pub fn evaluate(
             e.with_direct(&outcome.direct, share).map_err(|e| unread(&e))
         };
         let ensemble = read(&outcome.soft_members(), card.classes.len(), card.kind, voxels)?;
-        let (ensemble, by_share) =
-            dice_by_share(ensemble, &outcome.direct, &most, RULE).map_err(|e| unread(&e))?;
+        let (ensemble, by_share) = if outcome.deterministic {
+            (ensemble, vec![NO_SHARE; most.len()])
+        } else {
+            dice_by_share(ensemble, &outcome.direct, &most, RULE).map_err(|e| unread(&e))?
+        };
         let ensemble = with_direct(ensemble)?;
         let direct = read(&[&outcome.direct], card.classes.len(), card.kind, voxels)?;
         let (soft, networks) = (outcome.soft_members(), outcome.networks());

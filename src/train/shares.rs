@@ -10,6 +10,9 @@ pub(super) const SHARES: [f64; 7] = [0.0, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0];
 /// Dice of the fused mask with each of [`SHARES`]; `None` where it is not defined.
 pub(super) type DiceByShare = [Option<f64>; SHARES.len()];
 
+/// Of a model that draws the direct mask only.
+pub(super) const NO_SHARE: DiceByShare = [None; SHARES.len()];
+
 /// Mean Dice of the fused mask in which the direct mask has this share.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct ByShare {
@@ -27,7 +30,7 @@ pub(super) fn dice_by_share(
     references: &[Vec<bool>],
     rule: EmptyRule,
 ) -> Result<(Ensemble, Vec<DiceByShare>), EnsembleError> {
-    let mut dice = vec![[None; SHARES.len()]; references.len()];
+    let mut dice = vec![NO_SHARE; references.len()];
     for (k, share) in SHARES.into_iter().enumerate() {
         ensemble = ensemble.with_direct(direct, share)?;
         for (c, (dice, reference)) in dice.iter_mut().zip(references).enumerate() {
@@ -87,8 +90,7 @@ mod tests {
         assert_eq!(best(&[d, d, d, d, &other]), 0.2);
         assert_eq!(best(&[&dice[0], &other, &other]), 0.0);
         assert!(dice_by_share(e, &direct[..3], &reference, rule).is_err());
-        let undefined = [None; SHARES.len()];
-        assert_eq!((means(&[&undefined]).len(), best(&[&undefined]), best(&[])), (0, 0.0, 0.0));
+        assert_eq!((means(&[&NO_SHARE]).len(), best(&[&NO_SHARE]), best(&[])), (0, 0.0, 0.0));
     }
 
     #[test]
