@@ -137,7 +137,9 @@ impl Scene {
             };
             rows.extend_from_slice(seeds);
             first.par_extend(seeds.par_iter().map(from));
-            holds.extend(seeds.iter().zip(known.into_iter().cycle()).map(|(_, k)| k.hold.clone()));
+            if let Some(known) = known {
+                holds.extend(seeds.iter().map(|_| known.hold.clone()));
+            }
         }
         kind.draw_holding(self, plan, &rows, &first, &holds, on_step)
     }

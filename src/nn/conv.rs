@@ -134,10 +134,9 @@ impl Sizes {
 /// next.
 #[inline(always)]
 fn columns_of<T: Real>(x: &[T], s: &Sizes, y0: usize, y1: usize, col: &mut [T], row: usize) {
-    let inside: Vec<(usize, usize)> = (0..s.kw).map(|kx| s.inside(kx)).collect();
     s.each_tap(|r, c, ky, kx| {
         let plane = &x[c * s.h * s.w..(c + 1) * s.h * s.w];
-        let (low, high) = inside[kx];
+        let (low, high) = s.inside(kx);
         for y in y0..y1 {
             let to = &mut col[r * row + (y - y0) * s.ow..][..s.ow];
             let Some(iy) = s.input_row(y, ky) else {
