@@ -61,17 +61,23 @@ impl Alone {
         self.written.iter().map(|&(b, n)| Ok(self.room.read(b, n)?)).collect()
     }
 
-    /// Milliseconds of one run among many that are handed over together.
-    fn time(&mut self, seconds: f64) -> Result<f64, Any> {
+    /// Milliseconds of the fastest of many runs; where they are handed over to another device, of one among many that
+    /// are handed over together.
+    fn time(&mut self, seconds: f64, is_here: bool) -> Result<f64, Any> {
         let mut of = |runs: usize| -> Result<f64, Any> {
             let at = Instant::now();
             (0..runs).try_for_each(|_| self.room.run(0))?;
-            std::hint::black_box(self.room.read(self.written[0].0, 1)?);
+            if !is_here {
+                std::hint::black_box(self.room.read(self.written[0].0, 1)?);
+            }
             Ok(at.elapsed().as_secs_f64() * 1e3)
         };
         of(2)?;
         let one = of(1)?.max(1e-3);
         let runs = ((1e3 * seconds / one) as usize).clamp(3, 100);
+        if is_here {
+            return (0..runs).try_fold(one, |best, _| Ok(of(1)?.min(best)));
+        }
         let (few, many) = (of(1)?, of(runs + 1)?);
         Ok(((many - few) / runs as f64).max(0.0))
     }
@@ -96,7 +102,7 @@ pub fn print(on: &dyn Processor, plan: &Plan, seconds: f64) -> Result<(), Any> {
             let mut alone = Alone::new(on, op, plan)?;
             let expected = Alone::new(&here, op, plan)?.outputs()?;
             worst = worst.max(apart(&alone.outputs()?, &expected));
-            row.ms = alone.time(seconds / 20.0)?;
+            row.ms = alone.time(seconds / 20.0, on.is_here())?;
         }
         row.times += 1;
         row.flop += work.flop;

@@ -10,7 +10,7 @@ use super::product_kernels::{BLOCK_ROWS, Product};
 use super::scratch;
 use super::shared::Shared;
 use super::team::each;
-use super::then::Then;
+use super::then::{self, Then};
 use super::winograd::{self, Kernel};
 use super::winograd_kernels::{Kernels, Winograd};
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
@@ -22,9 +22,11 @@ const TILE_ELEMENTS: usize = 1 << 18;
 /// And of one that is read again for every few output channels, by kernels that do not pack it; of more channels than
 /// these packing pays.
 const NEAR_ELEMENTS: usize = 1 << 16;
-const MOST_CHANNELS: usize = 64;
+const MOST_CHANNELS: usize = 96;
 /// Elements between its rows beyond what they need: powers of two would share cache sets.
 const SPACE: usize = 16;
+/// Elements of the longest vector.
+const VECTOR: usize = 16;
 /// Partial sums of a weight gradient: fixed, so that the result does not depend on the machine.
 const WEIGHT_PARTS: usize = 8;
 
@@ -89,6 +91,11 @@ impl Sizes {
     fn rows_per_tile(&self, elements: usize) -> usize {
         (elements / (self.taps() * self.ow)).clamp(1, self.oh)
     }
+    /// An input row with its zeros, and as much more as whole strides need.
+    fn line(&self) -> usize {
+        let whole = self.stride * self.ow.next_multiple_of(VECTOR) + self.kw;
+        whole.max(self.w + 2 * self.pad).next_multiple_of(VECTOR)
+    }
     /// A 1x1 convolution needs no im2col: the input is its own column matrix.
     fn is_pointwise(&self) -> bool {
         self.kh == 1 && self.kw == 1 && self.stride == 1 && self.pad == 0
@@ -102,12 +109,6 @@ impl Sizes {
     }
     fn image<'a, T>(&self, x: &'a [T], b: usize) -> &'a [T] {
         &x[b * self.ci * self.h * self.w..][..self.ci * self.h * self.w]
-    }
-    /// The range of output columns whose input column exists, for tap column `kx`.
-    fn inside(&self, kx: usize) -> (usize, usize) {
-        let low = self.pad.saturating_sub(kx).div_ceil(self.stride).min(self.ow);
-        let high = (self.w + self.pad).saturating_sub(kx).div_ceil(self.stride);
-        (low, high.min(self.ow).max(low))
     }
     fn input_row(&self, y: usize, ky: usize) -> Option<usize> {
         (y * self.stride + ky).checked_sub(self.pad).filter(|&iy| iy < self.h)
@@ -131,45 +132,47 @@ impl Sizes {
 }
 
 /// Output rows `y0..y1` of one image as columns: `[Cin·kh·kw, (y1-y0)·ow]`, `row` elements from one row of it to the
-/// next.
+/// next, behind [`Sizes::line`] elements in which each input row gets its zeros.
 #[inline(always)]
-fn columns_of<T: Real>(x: &[T], s: &Sizes, y0: usize, y1: usize, col: &mut [T], row: usize) {
-    s.each_tap(|r, c, ky, kx| {
-        let plane = &x[c * s.h * s.w..(c + 1) * s.h * s.w];
-        let (low, high) = s.inside(kx);
-        for y in y0..y1 {
-            let to = &mut col[r * row + (y - y0) * s.ow..][..s.ow];
-            let Some(iy) = s.input_row(y, ky) else {
-                to.fill(T::default());
+fn columns_of<T: Real>(x: &[T], s: &Sizes, y0: usize, y1: usize, room: &mut [T], row: usize) {
+    let (line, col) = room.split_at_mut(s.line());
+    line.fill(T::default());
+    for (r, taps) in col.chunks_exact_mut(s.kw * row).enumerate().take(s.ci * s.kh) {
+        let plane = &x[r / s.kh * s.h * s.w..][..s.h * s.w];
+        for (at, y) in (y0..y1).enumerate() {
+            let to = taps.chunks_exact_mut(row).map(|to| &mut to[at * s.ow..][..s.ow]);
+            let Some(iy) = s.input_row(y, r % s.kh) else {
+                to.for_each(|to| to.fill(T::default()));
                 continue;
             };
-            to[..low].fill(T::default());
-            to[high..].fill(T::default());
-            if high == low {
-                continue;
-            }
-            let from = &plane[iy * s.w..][low * s.stride + kx - s.pad..s.w];
-            let (to, n) = (&mut to[low..high], high - low);
-            match s.stride {
-                1 => to.copy_from_slice(&from[..n]),
-                2 => {
-                    for (v, [x, _]) in to.iter_mut().zip(from.as_chunks::<2>().0) {
-                        *v = *x;
-                    }
-                    // Its neighbour may lie outside.
-                    to[n - 1] = from[2 * (n - 1)];
-                }
-                stride => {
-                    for (v, x) in to.iter_mut().zip(from.iter().step_by(stride)) {
-                        *v = *x;
-                    }
+            line[s.pad..][..s.w].copy_from_slice(&plane[iy * s.w..][..s.w]);
+            for (kx, to) in to.enumerate() {
+                match s.stride {
+                    1 => to.copy_from_slice(&line[kx..][..s.ow]),
+                    2 => every_second(to, &line[kx..]),
+                    n => to.iter_mut().zip(line[kx..].chunks_exact(n)).for_each(|(v, x)| *v = x[0]),
                 }
             }
         }
-    });
+    }
+}
+
+/// Vector by vector: the last one is read whole.
+#[inline(always)]
+fn every_second<T: Real>(to: &mut [T], from: &[T]) {
+    for (to, from) in to.chunks_mut(VECTOR).zip(from.as_chunks::<{ 2 * VECTOR }>().0) {
+        let mut values = [T::default(); VECTOR];
+        for i in 0..VECTOR {
+            values[i] = from[2 * i];
+        }
+        match to.as_mut_array::<VECTOR>() {
+            Some(to) => *to = values,
+            None => to.copy_from_slice(&values[..to.len()]),
+        }
+    }
 }
 best_of!(im2col = columns_of(
-    x: &[T], s: &Sizes, y0: usize, y1: usize, col: &mut [T], row: usize
+    x: &[T], s: &Sizes, y0: usize, y1: usize, room: &mut [T], row: usize
 ));
 
 /// Adds columns back to where [`im2col`] took them from.
@@ -264,13 +267,15 @@ fn forward_to<T: Winograd>(
     let (near, least) = own.as_ref().map_or((TILE_ELEMENTS, 1), |own| (NEAR_ELEMENTS, own.1));
     // Of few rows each thread gets some.
     let rows = s.rows_per_tile(near).min(s.oh.div_ceil(threads.div_ceil(s.b))).max(1);
-    let tiles = s.oh.div_ceil(rows);
+    // As many for each thread.
+    let tiles = (s.b * s.oh.div_ceil(rows)).next_multiple_of(threads).div_ceil(s.b);
     let rows = s.oh.div_ceil(tiles).next_multiple_of(least);
     let tiles = s.oh.div_ceil(rows);
     let shared = Shared(out.as_mut_ptr());
     let straight = s.is_pointwise() && own.is_none();
     let row = rows * s.ow + if own.is_some() { SPACE } else { 0 };
-    let size = if straight { 0 } else { taps * row };
+    let line = if s.is_pointwise() { 0 } else { s.line() };
+    let size = if straight { 0 } else { line + taps * row };
     each(threads, s.b * tiles, |i| {
         scratch::with(size, |col: &mut [T]| {
             let (b, y0) = (i / tiles, i % tiles * rows);
@@ -287,7 +292,7 @@ fn forward_to<T: Winograd>(
                 } else {
                     im2col(image, &s, y0, y1, col, row);
                 }
-                Matrix { at: col.as_ptr(), row, column: 1 }
+                Matrix { at: col[line..].as_ptr(), row, column: 1 }
             };
             let weights = Matrix { at: k.as_ptr(), row: taps, column: 1 };
             let start = b * s.co * plane + y0 * s.ow;
@@ -315,10 +320,7 @@ fn forward_to<T: Winograd>(
             for o in 0..s.co {
                 // SAFETY: one output plane's rows of the same tile; still in the cache.
                 let row = unsafe { std::slice::from_raw_parts_mut(dst.wrapping_add(o * plane), n) };
-                if let Some(bias) = then.bias {
-                    row.iter_mut().for_each(|v| *v += bias[o]);
-                }
-                super::then::finish(then, row, start + o * plane);
+                then::finish(then, then.bias.map(|bias| bias[o]), row, start + o * plane);
             }
         });
     });
@@ -397,7 +399,7 @@ fn weight_gradient<T: Winograd>(x: &[T], dy: &[T], s: Sizes) -> Vec<T> {
         .into_par_iter()
         .map(|part| {
             let mut dw = vec![T::default(); s.co * taps];
-            let size = if s.is_pointwise() { 0 } else { taps * rows * s.ow };
+            let size = if s.is_pointwise() { 0 } else { s.line() + taps * rows * s.ow };
             let mut col = vec![T::default(); size];
             for i in part * total / parts..(part + 1) * total / parts {
                 let (b, y0) = (i / tiles, i % tiles * rows);
@@ -408,7 +410,7 @@ fn weight_gradient<T: Winograd>(x: &[T], dy: &[T], s: Sizes) -> Vec<T> {
                     Matrix { at: image[y0 * s.ow..].as_ptr(), row: 1, column: plane }
                 } else {
                     im2col(image, &s, y0, y1, &mut col, n);
-                    Matrix { at: col.as_ptr(), row: 1, column: n }
+                    Matrix { at: col[s.line()..].as_ptr(), row: 1, column: n }
                 };
                 let dy = &dy[b * s.co * plane + y0 * s.ow..];
                 let dy = Matrix { at: dy.as_ptr(), row: plane, column: 1 };
@@ -571,7 +573,7 @@ pub(super) mod tests {
 
     /// Batch, channels in and out, height, width, kernel's height and width, stride, padding.
     #[rustfmt::skip]
-    pub(in super::super) const CASES: [[usize; 9]; 15] = [
+    pub(in super::super) const CASES: [[usize; 9]; 17] = [
         [2, 3, 4, 8, 8, 3, 3, 1, 1],
         [2, 3, 4, 7, 9, 3, 3, 1, 1],
         [1, 2, 3, 6, 5, 3, 3, 1, 0],
@@ -587,6 +589,8 @@ pub(super) mod tests {
         [1, 2, 8, 8, 8, 3, 3, 2, 1],
         [1, 2, 8, 6, 5, 3, 3, 2, 1],
         [1, 3, 16, 5, 8, 1, 1, 1, 0],
+        [1, 1, 2, 5, 37, 3, 3, 2, 1],
+        [1, 2, 3, 8, 7, 3, 3, 3, 1],
     ];
 
     #[test]

@@ -143,9 +143,9 @@ pub(super) use by_type;
 /// set that pays; `$best` runs the best for this machine. No step is contracted that is not written as
 /// [`Real::mul_add`], so that all give the same bits.
 macro_rules! best_of {
-    ($(#[$doc:meta])* $best:ident = $name:ident($($arg:ident: $of:ty),*) $(-> $result:ty)?) => {
+    ($(#[$doc:meta])* $best_is:vis $best:ident = $name:ident($($arg:ident: $of:ty),*) $(-> $result:ty)?) => {
         $(#[$doc])*
-        fn $best<T: Real>($($arg: $of),*) $(-> $result)? {
+        $best_is fn $best<T: Real>($($arg: $of),*) $(-> $result)? {
             #[cfg(target_arch = "x86_64")]
             {
                 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]

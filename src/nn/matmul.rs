@@ -46,8 +46,8 @@ impl Strided {
     }
 }
 
-/// `c = a·b`, or `c += a·b` if `add`, of `[batch, m, k]` and `[batch, k, n]`, on so many threads. The
-/// columns of `c` lie side by side.
+/// `c = a·b` of `[batch, m, k]` and `[batch, k, n]`, on so many threads; then `after` with the batch, the number and the
+/// values of each row. The columns of `c` lie side by side.
 ///
 /// # Errors
 /// If a matrix is larger than its memory.
@@ -56,7 +56,7 @@ pub fn matmul_to(
     (a, a_at): (&[f32], Strided),
     (b, b_at): (&[f32], Strided),
     [batch, m, n, k]: [usize; 4],
-    add: bool,
+    after: impl Fn(usize, usize, &mut [f32]) + Sync + Send,
     threads: usize,
 ) -> Result<()> {
     if batch == 0 || m == 0 || n == 0 || k == 0 {
@@ -72,6 +72,7 @@ pub fn matmul_to(
     }
     // Rows one after another, times one matrix, are one product.
     let one = b_at.batch == 0 && a_at.batch == m * a_at.row && c_at.batch == m * c_at.row;
+    let of_one = m;
     let [batch, m] = if one { [1, batch * m] } else { [batch, m] };
     let kernels = fastest()
         .filter(|k| b_at.column == 1 && n.is_multiple_of(k.lanes) && m.is_multiple_of(BLOCK_ROWS));
@@ -105,9 +106,13 @@ pub fn matmul_to(
                     b_row: Some(right.row),
                     c: to,
                     c_row: c_at.row,
-                    add,
+                    add: false,
                 }),
-                None => product((rows, n, k), to, c_at.row, add, &left, &right),
+                None => product((rows, n, k), to, c_at.row, false, &left, &right),
+            }
+            for r in 0..rows {
+                let row = std::slice::from_raw_parts_mut(to.add(r * c_at.row), n);
+                after(z + (from + r) / of_one, (from + r) % of_one, row);
             }
         }
     });
@@ -129,7 +134,7 @@ mod tests {
             let (left, right) = (Strided::of(m, k), Strided::of(k, n).shared());
             let mut c = vec![0.0; batch * m * n];
             let to = (c.as_mut_slice(), Strided::of(m, n));
-            matmul_to(to, (&a, left), (&b, right), [batch, m, n, k], false, 2).unwrap();
+            matmul_to(to, (&a, left), (&b, right), [batch, m, n, k], |_, _, _| (), 2).unwrap();
             for (i, c) in c.iter().enumerate() {
                 let sum: f32 = (0..k).map(|l| a[i / n * k + l] * b[l * n + i % n]).sum();
                 assert!((c - sum).abs() < 1e-5, "{c} for {sum}");
@@ -155,18 +160,21 @@ mod tests {
             let right = Strided::of(k, n).shared();
             let to = Strided { first: 2, batch: m * (n + 3), row: n + 3, column: 1 };
             let mut c = vec![0.5; to.end(batch, m, n)];
-            for add in [false, true] {
-                let sizes = [batch, m, n, k];
-                matmul_to((&mut c, to), (&a, left), (&b, right), sizes, add, threads).unwrap();
-            }
+            let number = |z: usize, i: usize| (z * m + i) as f32;
+            let after = |z: usize, i: usize, row: &mut [f32]| {
+                row.iter_mut().for_each(|v| *v += number(z, i));
+            };
+            let sizes = [batch, m, n, k];
+            matmul_to((&mut c, to), (&a, left), (&b, right), sizes, after, threads).unwrap();
             for (z, i, j) in (0..batch * m * n).map(|e| (e / (m * n), e / n % m, e % n)) {
                 let sum: f32 = (0..k).map(|l| a[z * m * k + l * m + i] * b[l * n + j]).sum();
                 let found = c[2 + (z * m + i) * (n + 3) + j];
-                assert!((found - 2.0 * sum).abs() < 1e-4, "{found} for {}", 2.0 * sum);
+                let expected = sum + number(z, i);
+                assert!((found - expected).abs() < 1e-4, "{found} for {expected}");
             }
             let short = a.len() - 1;
             let cut = (&a[..short], left);
-            assert!(matmul_to((&mut c, to), cut, (&b, right), [batch, m, n, k], false, 1).is_err());
+            assert!(matmul_to((&mut c, to), cut, (&b, right), sizes, after, 1).is_err());
         }
     }
 }

@@ -69,6 +69,7 @@ pub use pool3d::max_pool3d;
 pub use relu::{add_relu, relu};
 pub use resample::{pixel_shuffle, pixel_unshuffle, taps, up_conv2x2, upsample_nearest2x};
 pub use resize3d::resize_linear3d;
+pub(crate) use scratch::with_room;
 pub use sigmoid::{sigmoid_in_place, silu_in_place};
 pub use softmax::{softmax_last, softmax_to};
 pub use sparse::{Sparse, sparse};

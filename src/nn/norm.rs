@@ -201,7 +201,8 @@ fn forward_to<T: Real>(
     threads: usize,
 ) {
     let len = s.set_len();
-    each_piece(threads, out, len, s.chunk(), |i, out| {
+    let chunk = s.chunk().min((s.batch * s.sets).div_ceil(threads.max(1)));
+    each_piece(threads, out, len, chunk, |i, out| {
         let (at, x) = (s.affine_at(i), &x[i * len..][..len]);
         let (gamma, beta) = (&gamma[at..][..s.set_channels], &beta[at..][..s.set_channels]);
         best_set_forward(out, x, gamma, beta, s.run, silu);

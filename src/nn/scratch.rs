@@ -26,3 +26,8 @@ pub(super) fn with<T: Real, R>(elements: usize, f: impl FnOnce(&mut [T]) -> R) -
     ROOM.set(if other.len() > room.len() { other } else { room });
     result
 }
+
+/// The same for operations of a plan.
+pub(crate) fn with_room<R>(elements: usize, f: impl FnOnce(&mut [f32]) -> R) -> R {
+    with(elements, f)
+}

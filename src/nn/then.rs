@@ -1,6 +1,6 @@
 //! What follows a convolution, fused with it.
 
-use super::element::Real;
+use super::element::{Real, best_of};
 
 /// What is done to the output of a convolution while it is in the cache.
 #[derive(Clone, Copy, Default)]
@@ -12,8 +12,11 @@ pub struct Then<'a, T> {
     pub relu: bool,
 }
 
-/// Addition and ReLU on consecutive values, the first of which is number `at` of the output.
-pub(super) fn finish<T: Real>(then: &Then<'_, T>, values: &mut [T], at: usize) {
+#[inline(always)]
+fn finish_all<T: Real>(then: &Then<'_, T>, bias: Option<T>, values: &mut [T], at: usize) {
+    if let Some(bias) = bias {
+        values.iter_mut().for_each(|v| *v += bias);
+    }
     if let Some(add) = then.add {
         values.iter_mut().zip(&add[at..]).for_each(|(v, &a)| *v += a);
     }
@@ -22,3 +25,8 @@ pub(super) fn finish<T: Real>(then: &Then<'_, T>, values: &mut [T], at: usize) {
         values.iter_mut().for_each(|v| *v = if *v > zero { *v } else { zero });
     }
 }
+best_of!(
+    /// Their channel's bias, if it is still to be added, addition and ReLU on consecutive values, the first of which is
+    /// number `at` of the output.
+    pub(super) finish = finish_all(then: &Then<'_, T>, bias: Option<T>, values: &mut [T], at: usize)
+);

@@ -339,7 +339,7 @@ unsafe fn finish_patch<T: Real>(
             let at = (c * s.h + y) * s.w + x;
             // SAFETY: passed on to the caller.
             let row = unsafe { std::slice::from_raw_parts_mut(planes.add(at), width) };
-            then::finish(then, row, start + at);
+            then::finish(then, None, row, start + at);
         }
     }
 }

@@ -9,7 +9,7 @@ use super::op::{
 use super::weights::{Use, Weight, WeightId};
 use crate::nn::{
     NormSets, PackedConv, Then, each_piece, filter_network_to, matmul_to, normalise_to,
-    sigmoid_in_place, silu_in_place, softmax_to,
+    sigmoid_in_place, silu_in_place, softmax_to, with_room,
 };
 use candle_core::{Result, bail};
 
@@ -44,18 +44,18 @@ type Write<'a> = &'a mut dyn FnMut(&[Vec<f32>], &mut [f32]) -> Result<()>;
 pub(super) struct Prepare {
     /// An affine map that is worked out anew at each run: gammas, then betas.
     affine: Vec<f32>,
-    /// The points of a filter.
+    /// The points of a filter that has run.
     points: Vec<f32>,
 }
 
 impl Prepare {
     pub(super) fn new(op: &Op) -> Self {
-        let (affine, points) = match op {
-            Op::Norm(o) => (2 * o.channels, Vec::new()),
-            Op::Filter(o) => (2 * o.layers * o.width, coordinates(o.grid)),
-            _ => (0, Vec::new()),
+        let affine = match op {
+            Op::Norm(o) => 2 * o.channels,
+            Op::Filter(o) => 2 * o.layers * o.width,
+            _ => 0,
         };
-        Self { affine: vec![0.0; affine], points }
+        Self { affine: vec![0.0; affine], points: Vec::new() }
     }
 
     pub(super) fn run(
@@ -101,10 +101,13 @@ impl Prepare {
             }),
             Op::Filter(o) => {
                 let Self { affine, points } = self;
+                if points.is_empty() {
+                    *points = coordinates(o.grid);
+                }
                 into(o.y, &mut |m, y| filter(o, m, y, packed, (affine, points), threads))
             }
             Op::Spectrum(o) => into(o.y, &mut |m, y| {
-                spectrum(o, &m[o.x.0], &m[o.g.0], y);
+                spectrum(o, &m[o.x.0], &m[o.g.0], y, threads);
                 Ok(())
             }),
             Op::Softmax(o) => into(o.y, &mut |m, y| {
@@ -192,15 +195,9 @@ fn multiply(
         Source::Weight(id) => plain(packed, id),
     };
     let (a, b) = (values(o.a.source)?, values(o.b.source)?);
-    matmul_to((c, o.c_at), (a, o.a.at), (b, o.b.at), o.sizes, false, threads)?;
-    let [batch, m, n, _] = o.sizes;
     let bias = o.bias.map(|bias| plain(packed, bias.0)).transpose()?;
     let add = o.add.map(|(source, step)| values(source).map(|v| (v, step))).transpose()?;
-    if o.alpha == 1.0 && bias.is_none() && add.is_none() && !o.silu {
-        return Ok(());
-    }
-    for (z, i) in (0..batch * m).map(|r| (r / m, r % m)) {
-        let row = &mut c[o.c_at.first + z * o.c_at.batch + i * o.c_at.row..][..n];
+    let after = |z: usize, i: usize, row: &mut [f32]| {
         if o.alpha != 1.0 {
             row.iter_mut().for_each(|v| *v *= o.alpha);
         }
@@ -214,8 +211,8 @@ fn multiply(
         if o.silu {
             silu_in_place(row);
         }
-    }
-    Ok(())
+    };
+    matmul_to((c, o.c_at), (a, o.a.at), (b, o.b.at), o.sizes, after, threads)
 }
 
 /// Values that one task writes at least.
@@ -357,25 +354,31 @@ fn filter(
     Ok(())
 }
 
-fn spectrum(o: &Spectrum, x: &[f32], g: &[f32], y: &mut [f32]) {
+fn spectrum(o: &Spectrum, x: &[f32], g: &[f32], y: &mut [f32], threads: usize) {
     let (grid, n) = (o.grid, o.grid * o.grid);
     let opposite = |u: usize| (grid - u / grid) % grid * grid + (grid - u % grid) % grid;
     let opposites: Vec<usize> = (0..n).map(opposite).collect();
-    let (mut even, mut odd) = (vec![0.0; n], vec![0.0; n]);
-    for (u, &mu) in opposites.iter().enumerate() {
-        let (g, mg) = (&g[u * n..][..n], &g[mu * n..][..n]);
-        for (v, &mv) in opposites.iter().enumerate() {
-            let (with, against) = (g[v] + mg[mv], mg[v] + g[mv]);
-            (even[v], odd[v]) = (0.25 * (with + against), 0.25 * (with - against));
-        }
-        for z in 0..o.batch {
-            let at = |u: usize| z * n * n + u * n;
-            let (x, mx, y) = (&x[at(u)..][..n], &x[at(mu)..][..n], &mut y[at(u)..][..n]);
-            for (v, &mv) in opposites.iter().enumerate() {
-                y[v] = even[v] * x[v] - odd[v] * mx[mv];
+    let together = n.div_ceil(threads.max(1));
+    // The filter's even and odd parts, row by row.
+    with_room(2 * n * n, |parts| {
+        each_piece(threads, parts, 2 * n, together, |u, parts| {
+            let (g, mg) = (&g[u * n..][..n], &g[opposites[u] * n..][..n]);
+            let (even, odd) = parts.split_at_mut(n);
+            for (v, (even, odd)) in even.iter_mut().zip(odd).enumerate() {
+                let mv = opposites[v];
+                let (with, against) = (g[v] + mg[mv], mg[v] + g[mv]);
+                (*even, *odd) = (0.25 * (with + against), 0.25 * (with - against));
             }
-        }
-    }
+        });
+        each_piece(threads, &mut y[..o.batch * n * n], n, together, |i, y| {
+            let (x, u) = (&x[i / n * n * n..][..n * n], i % n);
+            let (even, odd) = parts[2 * n * u..][..2 * n].split_at(n);
+            let (x, mx) = (&x[u * n..][..n], &x[opposites[u] * n..][..n]);
+            for (v, y) in y.iter_mut().enumerate() {
+                *y = even[v] * x[v] - odd[v] * mx[opposites[v]];
+            }
+        });
+    });
 }
 
 fn sample(o: &Sample, memory: &mut [Vec<f32>]) {
