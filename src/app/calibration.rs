@@ -104,7 +104,7 @@ impl Calibration {
             labels: card.classes.iter().map(empty).collect(),
             modality,
             model: card.id.clone(),
-            model_sha256: card.sha256.clone(),
+            model_sha256: card.sha256.to_string(),
             sampler,
             start,
             steps,

@@ -12,7 +12,7 @@ fn outcome() -> Outcome {
     Outcome {
         model: ModelRef {
             id: card.id.clone(),
-            sha256: card.sha256.clone(),
+            sha256: card.sha256.to_string(),
             classes: vec![
                 Class { name: "disc".into(), label: 1, color: [0; 3] },
                 Class { name: "cup".into(), label: 2, color: [0; 3] },

@@ -236,7 +236,7 @@ impl Runs {
         shell: &mut Shell,
     ) {
         let about = entry.about();
-        let of_it = |c: &&ModelCard| c.id == about.model.id && c.sha256 == about.model.sha256;
+        let of_it = |c: &&ModelCard| c.id == about.model.id && *c.sha256 == about.model.sha256;
         let Some(card) = self.cards().iter().find(of_it).cloned() else {
             let text = "The model of this result is not here any more, or has other weights.";
             return shell.note(Level::Info, text);

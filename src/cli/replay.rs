@@ -38,7 +38,7 @@ pub(super) fn run(a: &Arguments) -> Result<(), Failure> {
     let (id, weights) = record.model().map_err(Failure::Refused)?;
     let model = a.model.clone().unwrap_or_else(|| id.clone());
     let card = card(&model).map_err(InferenceError::from)?;
-    if card.sha256 != weights {
+    if *card.sha256 != weights {
         return Err(Failure::Refused(format!(
             "the weights of {id} have changed: SHA-256 {}, the record's {weights}",
             card.sha256

@@ -231,7 +231,7 @@ impl Engine {
         let outcome = Outcome {
             model: ModelRef {
                 id: card.id.clone(),
-                sha256: card.sha256.clone(),
+                sha256: card.sha256.to_string(),
                 classes: card.classes.clone(),
                 kind: card.kind,
                 scaling: scaling.clone(),

@@ -46,7 +46,7 @@ fn engine(most: usize) -> Engine {
             networks: 1,
             parameters: 0,
             gflop_per_step: 0.0,
-            sha256: String::new(),
+            sha256: String::new().into(),
             markdown: String::new(),
         };
         let segmenter = WholeVolume::new(Box::new(Bright), 1).in_passes_of(most);

@@ -16,7 +16,10 @@ const ABOVE: usize = 4;
 /// Card and file of each model, by identifier.
 pub(super) fn beside() -> &'static [(ModelCard, PathBuf)] {
     static MODELS: OnceLock<Vec<(ModelCard, PathBuf)>> = OnceLock::new();
-    MODELS.get_or_init(|| folder().map(|f| models(&f)).unwrap_or_default())
+    MODELS.get_or_init(|| match std::env::var_os(VARIABLE) {
+        Some(named) => models(named.as_ref()),
+        None => folders().iter().map(|f| models(f)).find(|m| !m.is_empty()).unwrap_or_default(),
+    })
 }
 
 /// What to do where there are none.
@@ -27,15 +30,12 @@ pub(super) fn how() -> String {
     )
 }
 
-fn folder() -> Option<PathBuf> {
-    if let Some(named) = std::env::var_os(VARIABLE) {
-        return Some(named.into());
-    }
-    let program = std::env::current_exe().ok()?;
+/// Where they may lie.
+fn folders() -> Vec<PathBuf> {
+    let Ok(program) = std::env::current_exe() else { return Vec::new() };
     let above = program.ancestors().skip(1).take(ABOVE);
     let beside = program.parent().map(|p| p.join(BESIDE));
-    let all = beside.into_iter().chain(above.flat_map(|a| WITHIN.map(|f| a.join(f))));
-    all.into_iter().find(|f| !models(f).is_empty())
+    beside.into_iter().chain(above.flat_map(|a| WITHIN.map(|f| a.join(f)))).collect()
 }
 
 /// The models of a folder that can be read; of the others the reason is logged.
@@ -55,9 +55,8 @@ fn models(folder: &Path) -> Vec<(ModelCard, PathBuf)> {
 }
 
 fn read(file: &Path) -> Result<ModelCard, super::ModelError> {
-    let bytes = weights::read_file(file)?;
     let markdown = std::fs::read_to_string(file.with_extension("md")).unwrap_or_default();
-    weights::card(&file.to_string_lossy(), &bytes, &markdown)
+    weights::card_of_file(file, &markdown)
 }
 
 #[cfg(test)]

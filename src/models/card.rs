@@ -1,6 +1,6 @@
 //! What a person should know about a model before running it.
 
-use super::{Contract, Sampling};
+use super::{Contract, Digest, Sampling};
 use crate::volume::{Class, ClassKind, Modality};
 use serde::{Deserialize, Serialize};
 
@@ -35,7 +35,8 @@ pub struct ModelCard {
     /// that does not sample, of its one mask; of one that sees volumes of any size, of a cube of
     /// `size` voxels.
     pub gflop_per_step: f64,
-    pub sha256: String,
+    /// Of the weights file.
+    pub sha256: Digest,
     /// The whole card: data, licence, training, results, limits. Markdown.
     pub markdown: String,
 }

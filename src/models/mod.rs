@@ -4,6 +4,7 @@ mod beside;
 mod card;
 mod contract;
 pub mod diffbev;
+mod digest;
 mod error;
 mod familiarity;
 mod header;
@@ -22,6 +23,7 @@ mod weights;
 
 pub use card::ModelCard;
 pub use contract::{Axes, Context, Contract, Normalisation};
+pub use digest::Digest;
 pub use error::ModelError;
 pub use familiarity::{Familiarity, Fit};
 pub(crate) use header::one_network;

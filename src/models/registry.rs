@@ -1,12 +1,12 @@
 //! The models that come with the program, and those that a person trained.
 
 use super::beside::{self, beside};
+use super::digest::digits;
 use super::weights::{self, LoadedModel, build, read_header, read_weights, with_header};
-use super::{Context, Contract, deepbet};
+use super::{Context, Contract, Digest, deepbet};
 use super::{Familiarity, ModelCard, ModelError, Sampling, Scaling, WeightsHeader};
 use crate::volume::{Modality, Volume};
 use candle_core::{Device, Tensor};
-use rayon::prelude::*;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
@@ -51,13 +51,13 @@ fn embedded() -> &'static [(ModelCard, &'static [u8])] {
 }
 
 /// The models whose cards can be read, each with its own bytes.
-fn readable<'a>(models: &[(&'a [u8], &str)]) -> Vec<(ModelCard, &'a [u8])> {
-    let read = |&(bytes, markdown): &(&'a [u8], &str)| {
-        let card = weights::card("an embedded model", bytes, markdown);
+fn readable(models: &[(&'static [u8], &str)]) -> Vec<(ModelCard, &'static [u8])> {
+    let read = |&(bytes, markdown): &(&'static [u8], &str)| {
+        let sha256 = Digest::later(|| digits(bytes));
+        let card = weights::card("an embedded model", bytes, markdown, sha256);
         card.inspect_err(|error| tracing::error!("{error}")).ok().map(|card| (card, bytes))
     };
-    // The hash of tens of megabytes each.
-    models.par_iter().filter_map(read).collect()
+    models.iter().filter_map(read).collect()
 }
 
 /// Cards of the embedded models, of those beside the program, and of those that were fetched.
@@ -128,7 +128,10 @@ fn find(id: &str) -> Result<(Cow<'static, [u8]>, ModelCard), ModelError> {
         return Ok((Cow::Borrowed(bytes), card.clone()));
     }
     if let Some((card, file)) = beside().iter().find(|(card, _)| card.id == id) {
-        return Ok((Cow::Owned(weights::read_file(file)?), card.clone()));
+        // As it is now.
+        let bytes = weights::read_file(file)?;
+        let card = weights::card(id, &bytes, &card.markdown, Digest::now(&bytes))?;
+        return Ok((Cow::Owned(bytes), card));
     }
     if id == deepbet::ID {
         let why = "they are deepbet's own and can be neither changed nor trained on";
@@ -138,7 +141,7 @@ fn find(id: &str) -> Result<(Cow<'static, [u8]>, ModelCard), ModelError> {
     if path.extension().is_some_and(|e| e == "safetensors") {
         let bytes = weights::read_file(path)?;
         let markdown = std::fs::read_to_string(path.with_extension("md")).unwrap_or_default();
-        let card = weights::card(id, &bytes, &markdown)?;
+        let card = weights::card(id, &bytes, &markdown, Digest::now(&bytes))?;
         return Ok((Cow::Owned(bytes), card));
     }
     let known: Vec<&str> = cards().iter().map(|c| c.id.as_str()).collect();
@@ -183,7 +186,7 @@ pub fn join(ids: &[String]) -> Result<Vec<u8>, ModelError> {
 /// # Errors
 /// If the weights cannot be used.
 pub fn load_bytes(name: &str, bytes: &[u8], device: &Device) -> Result<LoadedModel, ModelError> {
-    build(name, bytes, weights::card(name, bytes, "")?, device)
+    build(name, bytes, weights::card(name, bytes, "", Digest::now(bytes))?, device)
 }
 
 /// What the header of a model's weights says.

@@ -1,13 +1,13 @@
 //! Weights files: safetensors with a [`WeightsHeader`].
 
+use super::digest::digits;
 use super::{
-    Contract, ModelCard, ModelError, Network, Sampling, SliceNetwork, Tiles, WeightsHeader,
+    Contract, Digest, ModelCard, ModelError, Network, Sampling, SliceNetwork, Tiles, WeightsHeader,
 };
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
-use safetensors::SafeTensors;
 use safetensors::tensor::Metadata;
-use sha2::{Digest, Sha256};
+use safetensors::{SafeTensorError, SafeTensors};
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::Read;
@@ -26,14 +26,16 @@ pub struct LoadedModel {
     pub others: Vec<Box<dyn SliceNetwork>>,
 }
 
-/// Hexadecimal digits of the SHA-256.
-pub(super) fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
+/// The start of a weights file, and what that says of it.
+struct Start {
+    file: File,
+    bytes: Vec<u8>,
+    metadata: Metadata,
 }
 
-/// Reads a weights file, its header first: nothing else is read if that is not one of ours, or
-/// declares other tensors than there is space for.
-pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, ModelError> {
+/// Reads a weights file's header, and nothing else; checks that it is one of ours, and that its tensors are those that
+/// there is space for.
+fn read_start(path: &Path) -> Result<Start, ModelError> {
     let name = path.display().to_string();
     let refuse = |why: String| ModelError::Header(name.clone(), why);
     let read = |e| ModelError::Read(name.clone(), e);
@@ -65,8 +67,24 @@ pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, ModelError> {
             meta.len()
         )));
     }
+    Ok(Start { file, bytes, metadata })
+}
+
+/// Reads a weights file, its header first: nothing else is read if that is not one of ours, or
+/// declares other tensors than there is space for.
+pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, ModelError> {
+    let Start { file, mut bytes, .. } = read_start(path)?;
+    let read = |e| ModelError::Read(path.display().to_string(), e);
     file.take(FILE_BYTES).read_to_end(&mut bytes).map_err(read)?;
     Ok(bytes)
+}
+
+/// What the picker shows, from a weights file of which only the header is read.
+pub(super) fn card_of_file(path: &Path, markdown: &str) -> Result<ModelCard, ModelError> {
+    let (of, metadata) = (path.to_owned(), read_start(path)?.metadata);
+    let sha256 =
+        Digest::later(move || read_file(&of).map_or_else(|_| String::new(), |b| digits(&b)));
+    card_of(&path.to_string_lossy(), &metadata, markdown, sha256)
 }
 
 /// Reads the header of a weights file that is in memory; `name` is for messages.
@@ -77,11 +95,27 @@ pub(super) fn read_header(name: &str, bytes: &[u8]) -> Result<WeightsHeader, Mod
 }
 
 /// What the picker shows, from a weights file in memory.
-pub(super) fn card(name: &str, bytes: &[u8], markdown: &str) -> Result<ModelCard, ModelError> {
-    let header = read_header(name, bytes)?;
-    let tensors = SafeTensors::deserialize(bytes)
-        .map_err(|e| ModelError::Header(name.to_owned(), e.to_string()))?;
-    let parameters = tensors.iter().map(|(_, t)| t.shape().iter().product::<usize>()).sum();
+pub(super) fn card(
+    name: &str,
+    bytes: &[u8],
+    markdown: &str,
+    sha256: Digest,
+) -> Result<ModelCard, ModelError> {
+    let refuse = |e: SafeTensorError| ModelError::Header(name.to_owned(), e.to_string());
+    SafeTensors::deserialize(bytes).map_err(refuse)?;
+    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(refuse)?;
+    card_of(name, &metadata, markdown, sha256)
+}
+
+fn card_of(
+    name: &str,
+    metadata: &Metadata,
+    markdown: &str,
+    sha256: Digest,
+) -> Result<ModelCard, ModelError> {
+    let header = WeightsHeader::parse(name, metadata)?;
+    let tensors = metadata.tensors();
+    let parameters = tensors.values().map(|t| t.shape.iter().product::<usize>()).sum();
     let (canvas, shape) = (header.canvas(), header.network.shape());
     let tiles = Tiles::new(canvas, shape.side);
     Ok(ModelCard {
@@ -98,7 +132,7 @@ pub(super) fn card(name: &str, bytes: &[u8], markdown: &str) -> Result<ModelCard
         size: canvas,
         parameters,
         gflop_per_step: shape.gflop * tiles.count() as f64,
-        sha256: sha256(bytes),
+        sha256,
         markdown: markdown.to_owned(),
     })
 }

@@ -192,7 +192,7 @@ pub(crate) fn card(id: &str, modality: Modality) -> ModelCard {
         networks: 1,
         parameters: 4_200_000,
         gflop_per_step: 12.5,
-        sha256: "0123456789abcdef".repeat(4),
+        sha256: "0123456789abcdef".repeat(4).into(),
         markdown: "# Card\nTrained on **phantoms**.".into(),
     }
 }

@@ -107,7 +107,7 @@ pub fn card() -> ModelCard {
         networks: 1,
         parameters: 2 * 2_126_258,
         gflop_per_step: shape.gflop * voxels as f64 / shape.side.pow(3) as f64,
-        sha256: SHA256.to_owned(),
+        sha256: SHA256.to_owned().into(),
         markdown: include_str!("../../../../assets/weights/brain-t1.md").to_owned(),
     }
 }
