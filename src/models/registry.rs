@@ -156,7 +156,11 @@ pub fn card(id: &str) -> Result<ModelCard, ModelError> {
     if id == deepbet::ID {
         return Ok(deepbet::card());
     }
-    Ok(find(id)?.1)
+    // Of those that are known no more than the header is read.
+    match cards().iter().find(|card| card.id == id) {
+        Some(card) => Ok(card.clone()),
+        None => Ok(find(id)?.1),
+    }
 }
 
 /// Loads a model by its identifier, or from the path of a `.safetensors` file.
