@@ -6,7 +6,7 @@
 
 use super::channel_bias::BiasGradient;
 use super::element::{Real, best_of, by_type};
-use super::product_kernels::{BLOCK_ROWS, Product};
+use super::product_kernels::{LAST_ROWS, Product};
 use super::scratch;
 use super::shared::Shared;
 use super::team::each;
@@ -27,6 +27,8 @@ const MOST_CHANNELS: usize = 96;
 const SPACE: usize = 16;
 /// Elements of the longest vector.
 const VECTOR: usize = 16;
+/// And of one for a weight gradient, near the errors.
+const GRADIENT_ELEMENTS: usize = 1 << 15;
 /// Partial sums of a weight gradient: fixed, so that the result does not depend on the machine.
 const WEIGHT_PARTS: usize = 8;
 
@@ -175,6 +177,31 @@ best_of!(im2col = columns_of(
     x: &[T], s: &Sizes, y0: usize, y1: usize, room: &mut [T], row: usize
 ));
 
+/// Elements that [`columns_to`] needs.
+fn columns_size(s: &Sizes, row: usize) -> usize {
+    if s.is_pointwise() { s.taps() * row } else { s.line() + s.taps() * row }
+}
+
+/// [`columns_of`], and where they are then; those of a 1x1 convolution are the channels themselves.
+fn columns_to<T: Real>(
+    x: &[T],
+    s: &Sizes,
+    y0: usize,
+    y1: usize,
+    room: &mut [T],
+    row: usize,
+) -> *const T {
+    if !s.is_pointwise() {
+        im2col(x, s, y0, y1, room, row);
+        return room[s.line()..].as_ptr();
+    }
+    let n = (y1 - y0) * s.ow;
+    let channels = x[y0 * s.ow..].chunks(s.h * s.w);
+    let to = room.chunks_exact_mut(row);
+    to.zip(channels).for_each(|(to, from)| to[..n].copy_from_slice(&from[..n]));
+    room.as_ptr()
+}
+
 /// Adds columns back to where [`im2col`] took them from.
 fn col2im<T: Real>(col: &[T], s: &Sizes, y0: usize, y1: usize, x: &mut [T]) {
     let n = (y1 - y0) * s.ow;
@@ -258,10 +285,11 @@ fn forward_to<T: Winograd>(
     threads: usize,
 ) {
     let (taps, plane) = (s.taps(), s.oh * s.ow);
-    // Few whole blocks of channels and whole vectors of pixels have kernels of their own: so many rows at least.
-    let few = s.co.is_multiple_of(BLOCK_ROWS) && s.co <= MOST_CHANNELS;
+    // Few whole blocks of channels and whole vectors of pixels, or halves, have kernels of their own: so many rows at
+    // least.
+    let few = s.co.is_multiple_of(LAST_ROWS) && s.co <= MOST_CHANNELS;
     let own = T::kernels().filter(|_| few).and_then(|kernels| {
-        let least = (1..=kernels.lanes).find(|n| (n * s.ow).is_multiple_of(kernels.lanes))?;
+        let least = (1..=kernels.half).find(|n| (n * s.ow).is_multiple_of(kernels.half))?;
         s.oh.is_multiple_of(least).then_some((kernels, least))
     });
     let (near, least) = own.as_ref().map_or((TILE_ELEMENTS, 1), |own| (NEAR_ELEMENTS, own.1));
@@ -274,8 +302,7 @@ fn forward_to<T: Winograd>(
     let shared = Shared(out.as_mut_ptr());
     let straight = s.is_pointwise() && own.is_none();
     let row = rows * s.ow + if own.is_some() { SPACE } else { 0 };
-    let line = if s.is_pointwise() { 0 } else { s.line() };
-    let size = if straight { 0 } else { line + taps * row };
+    let size = if straight { 0 } else { columns_size(&s, row) };
     each(threads, s.b * tiles, |i| {
         scratch::with(size, |col: &mut [T]| {
             let (b, y0) = (i / tiles, i % tiles * rows);
@@ -285,14 +312,7 @@ fn forward_to<T: Winograd>(
             let columns = if straight {
                 Matrix { at: image[y0 * s.ow..].as_ptr(), row: plane, column: 1 }
             } else {
-                if s.is_pointwise() {
-                    let channels = image[y0 * s.ow..].chunks(plane);
-                    let to = col.chunks_exact_mut(row);
-                    to.zip(channels).for_each(|(to, from)| to[..n].copy_from_slice(&from[..n]));
-                } else {
-                    im2col(image, &s, y0, y1, col, row);
-                }
-                Matrix { at: col[line..].as_ptr(), row, column: 1 }
+                Matrix { at: columns_to(image, &s, y0, y1, col, row), row, column: 1 }
             };
             let weights = Matrix { at: k.as_ptr(), row: taps, column: 1 };
             let start = b * s.co * plane + y0 * s.ow;
@@ -304,7 +324,7 @@ fn forward_to<T: Winograd>(
                     Some((kernels, _)) => (kernels.product)(Product {
                         rows: s.co,
                         k: taps,
-                        vectors: n / kernels.lanes,
+                        columns: n,
                         a: weights.at,
                         a_row: weights.row,
                         a_k: 1,
@@ -391,44 +411,70 @@ fn weight_gradient<T: Winograd>(x: &[T], dy: &[T], s: Sizes) -> Vec<T> {
         return winograd::weight_gradient(x, dy, sizes, &kernels);
     }
     let (taps, plane) = (s.taps(), s.oh * s.ow);
-    let rows = s.rows_per_tile(TILE_ELEMENTS);
+    // Whole blocks of taps and whole vectors of channels, or halves, have kernels of their own.
+    let own =
+        T::kernels().filter(|k| taps.is_multiple_of(LAST_ROWS) && s.co.is_multiple_of(k.half));
+    let rows = s.rows_per_tile(if own.is_some() { GRADIENT_ELEMENTS } else { TILE_ELEMENTS });
     let tiles = s.oh.div_ceil(rows);
     let total = s.b * tiles;
     let parts = WEIGHT_PARTS.min(total);
+    let (row, errors_row) = (rows * s.ow + SPACE, s.co + SPACE);
+    let columns = columns_size(&s, row);
+    // Each `[taps, co]`.
     let partial: Vec<Vec<T>> = (0..parts)
         .into_par_iter()
         .map(|part| {
             let mut dw = vec![T::default(); s.co * taps];
-            let size = if s.is_pointwise() { 0 } else { s.line() + taps * rows * s.ow };
-            let mut col = vec![T::default(); size];
-            for i in part * total / parts..(part + 1) * total / parts {
-                let (b, y0) = (i / tiles, i % tiles * rows);
-                let y1 = (y0 + rows).min(s.oh);
-                let n = (y1 - y0) * s.ow;
-                let image = s.image(x, b);
-                let transposed = if s.is_pointwise() {
-                    Matrix { at: image[y0 * s.ow..].as_ptr(), row: 1, column: plane }
-                } else {
-                    im2col(image, &s, y0, y1, &mut col, n);
-                    Matrix { at: col[s.line()..].as_ptr(), row: 1, column: n }
-                };
-                let dy = &dy[b * s.co * plane + y0 * s.ow..];
-                let dy = Matrix { at: dy.as_ptr(), row: plane, column: 1 };
-                // SAFETY: `dw` is this task's own; the other two were sized above.
-                unsafe { product((s.co, taps, n), dw.as_mut_ptr(), taps, true, &dy, &transposed) };
-            }
+            scratch::with(columns + rows * s.ow * errors_row, |room: &mut [T]| {
+                let (col, errors) = room.split_at_mut(columns);
+                for i in part * total / parts..(part + 1) * total / parts {
+                    let (b, y0) = (i / tiles, i % tiles * rows);
+                    let y1 = (y0 + rows).min(s.oh);
+                    let n = (y1 - y0) * s.ow;
+                    let at = columns_to(s.image(x, b), &s, y0, y1, col, row);
+                    let dy = dy[b * s.co * plane + y0 * s.ow..].as_ptr();
+                    // SAFETY: `dw`, the columns and the turned errors are this task's own; all were sized above.
+                    unsafe {
+                        let Some(kernels) = &own else {
+                            let errors = Matrix { at: dy, row: 1, column: plane };
+                            let columns = Matrix { at, row, column: 1 };
+                            product(
+                                (taps, s.co, n),
+                                dw.as_mut_ptr(),
+                                s.co,
+                                true,
+                                &columns,
+                                &errors,
+                            );
+                            continue;
+                        };
+                        (kernels.turned)((dy, plane), (s.co, n), (errors.as_mut_ptr(), errors_row));
+                        (kernels.product)(Product {
+                            rows: taps,
+                            k: n,
+                            columns: s.co,
+                            a: at,
+                            a_row: row,
+                            a_k: 1,
+                            b: errors.as_ptr(),
+                            b_row: Some(errors_row),
+                            c: dw.as_mut_ptr(),
+                            c_row: s.co,
+                            add: true,
+                        });
+                    }
+                }
+            });
             dw
         })
         .collect();
-    partial
-        .into_iter()
-        .reduce(|mut sum, part| {
-            for (a, b) in sum.iter_mut().zip(part) {
-                *a += b;
-            }
-            sum
-        })
-        .unwrap_or_default()
+    let mut dw = vec![T::default(); s.co * taps];
+    for part in partial {
+        for (o, to) in dw.chunks_exact_mut(taps).enumerate() {
+            to.iter_mut().zip(part[o..].iter().step_by(s.co)).for_each(|(to, &v)| *to += v);
+        }
+    }
+    dw
 }
 
 fn input_gradient<T: Winograd>(dy: &[T], k: &[T], s: Sizes) -> Vec<T> {
@@ -573,7 +619,7 @@ pub(super) mod tests {
 
     /// Batch, channels in and out, height, width, kernel's height and width, stride, padding.
     #[rustfmt::skip]
-    pub(in super::super) const CASES: [[usize; 9]; 17] = [
+    pub(in super::super) const CASES: [[usize; 9]; 19] = [
         [2, 3, 4, 8, 8, 3, 3, 1, 1],
         [2, 3, 4, 7, 9, 3, 3, 1, 1],
         [1, 2, 3, 6, 5, 3, 3, 1, 0],
@@ -591,6 +637,8 @@ pub(super) mod tests {
         [1, 3, 16, 5, 8, 1, 1, 1, 0],
         [1, 1, 2, 5, 37, 3, 3, 2, 1],
         [1, 2, 3, 8, 7, 3, 3, 3, 1],
+        [2, 4, 8, 5, 6, 1, 1, 1, 0],
+        [1, 4, 8, 7, 6, 3, 3, 2, 1],
     ];
 
     #[test]
@@ -650,6 +698,33 @@ pub(super) mod tests {
                     x.chunks(ci * h * w).flat_map(|x| run(x, 1, threads)).collect();
                 assert!(each == all && run(&x, 3, threads) == all, "{shape:?} on {threads}");
             }
+        }
+    }
+
+    #[test]
+    fn a_weight_gradient_in_f32_is_the_one_in_f64_on_any_number_of_threads() {
+        // Several tiles; vectors and a half, and channels and taps that have no kernels of their own.
+        for ([co, ci, side], stride, [h, w]) in
+            [([24, 72, 1], 1, [64, 64]), ([40, 8, 3], 2, [61, 60]), ([10, 7, 3], 2, [61, 60])]
+        {
+            let shape = |v: &[usize]| v.to_vec().into();
+            let op = Conv { stride, pad: side / 2 };
+            let s = op.sizes(&shape(&[3, ci, h, w]), &shape(&[co, ci, side, side])).unwrap();
+            let at = |n: usize, seed| super::super::gradcheck::values(&noise(&[n], seed));
+            let (x, dy) = (at(s.b * ci * h * w, 1), at(s.b * co * s.oh * s.ow, 2));
+            let single = |v: &[f64]| -> Vec<f32> { v.iter().map(|&v| v as f32).collect() };
+            let expected = super::weight_gradient(&x, &dy, s);
+            let (x, dy) = (single(&x), single(&dy));
+            let run = |threads| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                pool.install(|| super::weight_gradient(&x, &dy, s))
+            };
+            let found = run(1);
+            let most = expected.iter().fold(0f64, |m, v| m.max(v.abs()));
+            for (a, b) in found.iter().zip(&expected) {
+                assert!((f64::from(*a) - b).abs() < 1e-5 * most, "{co} {ci}: {a} for {b}");
+            }
+            assert!(found == run(3));
         }
     }
 

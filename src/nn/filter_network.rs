@@ -191,7 +191,7 @@ fn trace_forward<T: Real>(
                 (kernels.product)(Product {
                     rows: s.width,
                     k: inputs,
-                    vectors: LANES / kernels.lanes,
+                    columns: LANES,
                     a: weights.as_ptr(),
                     a_row: inputs,
                     a_k: 1,

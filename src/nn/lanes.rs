@@ -14,6 +14,10 @@ pub(super) trait Lanes: Copy {
     const N: usize;
     /// Vectors that the processor holds at once.
     const REGISTERS: usize;
+    /// Of half as many numbers where that is faster than a vector that is half empty; itself otherwise.
+    type Half: Lanes<T = Self::T>;
+    /// The first numbers.
+    unsafe fn low(self) -> Self::Half;
     unsafe fn load(at: *const Self::T) -> Self;
     /// Says that this will be read soon; any address will do.
     #[inline(always)]
@@ -54,6 +58,11 @@ impl<T: Real> Lanes for Plain<T> {
     type T = T;
     const N: usize = 8;
     const REGISTERS: usize = 16;
+    type Half = Self;
+    #[inline(always)]
+    unsafe fn low(self) -> Self {
+        self
+    }
     #[inline(always)]
     unsafe fn load(at: *const T) -> Self {
         // SAFETY: passed on to the caller.
@@ -114,7 +123,7 @@ mod x86 {
     use super::Lanes;
     use std::arch::x86_64::*;
 
-    /// Needs `avx512f`.
+    /// Needs `avx512f` and `avx512vl`.
     #[derive(Clone, Copy)]
     pub(in super::super) struct Avx512(__m512);
     /// Needs `avx2` and `fma`.
@@ -185,13 +194,18 @@ mod x86 {
     }
 
     macro_rules! vector {
-        ($name:ident, $n:literal, $turn:ident, $zero:ident, $load:ident, $store:ident, $splat:ident,
+        ($name:ident, $n:literal, $half:ident, $low:expr, $turn:ident, $zero:ident, $load:ident, $store:ident, $splat:ident,
          $add:ident, $sub:ident, $mul:ident, $mul_add:ident, $load_part:ident, $store_part:ident) => {
             impl Lanes for $name {
                 type T = f32;
                 const N: usize = $n;
                 // A register of 512 bits comes in 32, one of 256 in 16.
                 const REGISTERS: usize = 2 * $n;
+                type Half = $half;
+                #[inline(always)]
+                unsafe fn low(self) -> $half {
+                    $low(self)
+                }
                 #[inline(always)]
                 fn expect(at: *const f32) {
                     // SAFETY: a hint reads nothing; every machine with this instruction set has it.
@@ -299,6 +313,9 @@ mod x86 {
     vector!(
         Avx512,
         16,
+        Avx2,
+        // SAFETY: a register is taken for its lower half.
+        |v: Avx512| Avx2(unsafe { _mm512_castps512_ps256(v.0) }),
         turn16,
         _mm512_setzero_ps,
         _mm512_loadu_ps,
@@ -314,6 +331,8 @@ mod x86 {
     vector!(
         Avx2,
         8,
+        Avx2,
+        |v| v,
         turn8,
         _mm256_setzero_ps,
         _mm256_loadu_ps,

@@ -3,7 +3,7 @@
 //! first.
 
 use super::conv::{Matrix, product};
-use super::product_kernels::{BLOCK_ROWS, Product};
+use super::product_kernels::{LAST_ROWS, Product};
 use super::shared::Shared;
 use super::team::each;
 use super::winograd_kernels::fastest;
@@ -75,10 +75,10 @@ pub fn matmul_to(
     let of_one = m;
     let [batch, m] = if one { [1, batch * m] } else { [batch, m] };
     let kernels = fastest()
-        .filter(|k| b_at.column == 1 && n.is_multiple_of(k.lanes) && m.is_multiple_of(BLOCK_ROWS));
+        .filter(|k| b_at.column == 1 && n.is_multiple_of(k.half) && m.is_multiple_of(LAST_ROWS));
     // Few large ones are cut into rows, so that every thread has some.
     let parts = if batch >= threads { 1 } else { threads.min(m.div_ceil(16)) };
-    let rows = m.div_ceil(parts).next_multiple_of(BLOCK_ROWS);
+    let rows = m.div_ceil(parts).next_multiple_of(LAST_ROWS);
     let shared = Shared(c.as_mut_ptr());
     each(threads, batch * parts, |i| {
         let (z, from) = (i / parts, i % parts * rows);
@@ -98,7 +98,7 @@ pub fn matmul_to(
                 Some(kernels) => (kernels.product)(Product {
                     rows,
                     k,
-                    vectors: n / kernels.lanes,
+                    columns: n,
                     a: left.at,
                     a_row: left.row,
                     a_k: left.column,

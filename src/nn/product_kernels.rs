@@ -3,8 +3,10 @@
 
 use super::lanes::Lanes;
 
-/// Rows of a product's register block: row counts are padded to a multiple.
+/// Rows of a product's register block.
 pub(super) const BLOCK_ROWS: usize = 8;
+/// And of the last one: row counts are padded to a multiple.
+pub(super) const LAST_ROWS: usize = 4;
 
 /// The sizes and places of one product:
 /// `c[r][..] (+)= Σ_k a[r·a_row + k·a_k] · b[k][..]`.
@@ -12,8 +14,8 @@ pub(super) const BLOCK_ROWS: usize = 8;
 pub(super) struct Product<T> {
     pub(super) rows: usize,
     pub(super) k: usize,
-    /// Columns, in vectors.
-    pub(super) vectors: usize,
+    /// A multiple of half a vector.
+    pub(super) columns: usize,
     pub(super) a: *const T,
     pub(super) a_row: usize,
     pub(super) a_k: usize,
@@ -25,21 +27,24 @@ pub(super) struct Product<T> {
     pub(super) add: bool,
 }
 
-/// Columns of a product are taken in panels of this many vectors when `left` are left.
-fn panel(left: usize) -> usize {
-    match left {
-        1 => 1,
-        2 | 4 => 2,
-        _ => 3,
+/// Columns of a product are taken in panels of this many when `left` are left: vectors of so many lanes, and
+/// in the last one perhaps half a vector.
+fn panel(left: usize, lanes: usize) -> usize {
+    let half = !left.is_multiple_of(lanes);
+    match left / lanes {
+        0..=2 => left,
+        3 if half => 2 * lanes,
+        4 if !half => 2 * lanes,
+        _ => 3 * lanes,
     }
 }
 
-/// Start and width, in vectors, of the panel that holds vector `v` of `vectors`.
-pub(super) fn panel_of(v: usize, vectors: usize) -> (usize, usize) {
+/// Start and width of the panel that holds column `at` of `columns`.
+pub(super) fn panel_of(at: usize, columns: usize, lanes: usize) -> (usize, usize) {
     let mut start = 0;
     loop {
-        let width = panel(vectors - start);
-        if v < start + width {
+        let width = panel(columns - start, lanes);
+        if at < start + width {
             return (start, width);
         }
         start += width;
@@ -49,12 +54,16 @@ pub(super) fn panel_of(v: usize, vectors: usize) -> (usize, usize) {
 /// How far ahead a packed `b` is asked for, in its rows: it streams from beyond the second-level cache where `a` has few.
 const AHEAD: usize = 16;
 
-/// One register block: `R` rows of `V` vectors.
+/// One register block: `R` rows of `V` vectors, and of half a one if `HALF`.
 #[inline(always)]
-unsafe fn block<L: Lanes, const R: usize, const V: usize>(p: &Product<L::T>, b_row: usize) {
+unsafe fn block<L: Lanes, const R: usize, const V: usize, const HALF: bool>(
+    p: &Product<L::T>,
+    b_row: usize,
+) {
     // SAFETY: passed on to the caller.
     unsafe {
         let mut sum = [[L::splat(L::T::default()); V]; R];
+        let mut last = [L::Half::splat(L::T::default()); R];
         let (mut a, mut b) = (p.a, p.b);
         let ahead = if p.b_row.is_none() { AHEAD * b_row } else { 0 };
         for _ in 0..p.k {
@@ -63,20 +72,61 @@ unsafe fn block<L: Lanes, const R: usize, const V: usize>(p: &Product<L::T>, b_r
                 columns[v] = L::load(b.add(v * L::N));
                 L::expect(b.wrapping_add(ahead + v * L::N));
             }
+            let mut rest = L::Half::splat(L::T::default());
+            if HALF {
+                rest = L::Half::load(b.add(V * L::N));
+                L::expect(b.wrapping_add(ahead + V * L::N));
+            }
             for r in 0..R {
                 let factor = L::splat(*a.add(r * p.a_row));
                 for v in 0..V {
                     sum[r][v] = factor.mul_add(columns[v], sum[r][v]);
+                }
+                if HALF {
+                    last[r] = factor.low().mul_add(rest, last[r]);
                 }
             }
             a = a.wrapping_add(p.a_k);
             b = b.wrapping_add(b_row);
         }
         for r in 0..R {
+            let to = p.c.add(r * p.c_row);
             for v in 0..V {
-                let to = p.c.add(r * p.c_row + v * L::N);
+                let to = to.add(v * L::N);
                 let value = if p.add { sum[r][v].add(L::load(to)) } else { sum[r][v] };
                 value.store(to);
+            }
+            if HALF {
+                let to = to.add(V * L::N);
+                let value = if p.add { last[r].add(L::Half::load(to)) } else { last[r] };
+                value.store(to);
+            }
+        }
+    }
+}
+
+/// The first block of what is left of a panel; gives its rows. A panel of one vector has the registers for twice as many.
+#[inline(always)]
+unsafe fn blocks<L: Lanes, const V: usize, const HALF: bool>(
+    p: &Product<L::T>,
+    b_row: usize,
+) -> usize {
+    const TWICE: usize = 2 * BLOCK_ROWS;
+    let narrow = V + usize::from(HALF) == 1 && L::REGISTERS > 16;
+    // SAFETY: passed on to the caller.
+    unsafe {
+        match p.rows {
+            TWICE.. if narrow => {
+                block::<L, TWICE, V, HALF>(p, b_row);
+                TWICE
+            }
+            BLOCK_ROWS.. => {
+                block::<L, BLOCK_ROWS, V, HALF>(p, b_row);
+                BLOCK_ROWS
+            }
+            _ => {
+                block::<L, LAST_ROWS, V, HALF>(p, b_row);
+                LAST_ROWS
             }
         }
     }
@@ -86,30 +136,32 @@ unsafe fn block<L: Lanes, const R: usize, const V: usize>(p: &Product<L::T>, b_r
 #[inline(always)]
 pub(super) unsafe fn product<L: Lanes>(p: Product<L::T>) {
     let mut start = 0;
-    while start < p.vectors {
-        let width = panel(p.vectors - start);
+    while start < p.columns {
+        let width = panel(p.columns - start, L::N);
+        let half = L::Half::N < L::N && !width.is_multiple_of(L::N);
         // SAFETY: the caller gives matrices of these sizes, rows padded to whole blocks.
         unsafe {
             let (at, b_row) = match p.b_row {
-                Some(row) => (start * L::N, row),
-                None => (start * L::N * p.k, width * L::N),
+                Some(row) => (start, row),
+                None => (start * p.k, width),
             };
             let mut row = 0;
             while row < p.rows {
-                let double = width == 1 && L::REGISTERS > 16 && p.rows - row >= 2 * BLOCK_ROWS;
                 let one = Product {
+                    rows: p.rows - row,
                     a: p.a.add(row * p.a_row),
                     b: p.b.add(at),
-                    c: p.c.add(row * p.c_row + start * L::N),
+                    c: p.c.add(row * p.c_row + start),
                     ..p
                 };
-                match width {
-                    1 if double => block::<L, { 2 * BLOCK_ROWS }, 1>(&one, b_row),
-                    1 => block::<L, BLOCK_ROWS, 1>(&one, b_row),
-                    2 => block::<L, BLOCK_ROWS, 2>(&one, b_row),
-                    _ => block::<L, BLOCK_ROWS, 3>(&one, b_row),
-                }
-                row += if double { 2 * BLOCK_ROWS } else { BLOCK_ROWS };
+                row += match (width / L::N, half) {
+                    (0, _) => blocks::<L, 0, true>(&one, b_row),
+                    (1, false) => blocks::<L, 1, false>(&one, b_row),
+                    (1, true) => blocks::<L, 1, true>(&one, b_row),
+                    (2, false) => blocks::<L, 2, false>(&one, b_row),
+                    (2, true) => blocks::<L, 2, true>(&one, b_row),
+                    _ => blocks::<L, 3, false>(&one, b_row),
+                };
             }
         }
         start += width;

@@ -7,7 +7,7 @@
 //! then channels, in order: bits do not depend on threads, batch or blocks.
 
 use super::element::Real;
-use super::product_kernels::{BLOCK_ROWS, Product};
+use super::product_kernels::{BLOCK_ROWS, LAST_ROWS, Product};
 use super::shared::Shared;
 use super::winograd::{BLOCK_ELEMENTS, GRADIENT_CHANNELS, GRADIENT_TASKS, Room, padded};
 use super::winograd_kernels::{Kernels, POINTS, Patch, Points, Weights};
@@ -161,7 +161,7 @@ pub(super) fn arranged<T: Real>(
 /// `x` by kernels `[co, ci, kd, 3, 3]`.
 pub(super) fn convolve<T: Real>(x: &[T], k: &[T], s: Sizes, kernels: &Kernels<T>) -> Vec<T> {
     let lanes = kernels.lanes;
-    let (cip, cop) = (padded(s.ci, lanes), padded(s.co, lanes));
+    let (cip, cop) = (padded(s.ci, kernels.half), padded(s.co, kernels.half));
     let depth = s.kd * cip;
     let k = arranged(k, (s.co, s.ci, s.kd), cip);
     let taps = Weights {
@@ -174,7 +174,7 @@ pub(super) fn convolve<T: Real>(x: &[T], k: &[T], s: Sizes, kernels: &Kernels<T>
     };
     let mut room = Room::new(depth, cop);
     let weights = room.points();
-    (0..cop / lanes).into_par_iter().for_each(|v| {
+    (0..cop.div_ceil(lanes)).into_par_iter().for_each(|v| {
         // SAFETY: one vector of output channels per task.
         unsafe { (kernels.weights)(taps, v * lanes, weights) };
     });
@@ -191,7 +191,7 @@ pub(super) fn convolve<T: Real>(x: &[T], k: &[T], s: Sizes, kernels: &Kernels<T>
     let shared = Shared(out.as_mut_ptr());
     let next = AtomicUsize::new(0);
     (0..threads.min(blocks.len())).into_par_iter().with_max_len(1).for_each(|_| {
-        let rows = padded(rows, BLOCK_ROWS);
+        let rows = padded(rows, LAST_ROWS);
         let mut inputs = Room::zeroed(rows + s.halo(), cip);
         let mut outputs = Room::new(rows, cop);
         let (inputs, outputs) = (inputs.points(), outputs.points());
@@ -205,9 +205,9 @@ pub(super) fn convolve<T: Real>(x: &[T], k: &[T], s: Sizes, kernels: &Kernels<T>
                 block.transform(x, &s, kernels, staging, inputs);
                 for point in 0..POINTS {
                     (kernels.product)(Product {
-                        rows: padded(block.rows(&s), BLOCK_ROWS),
+                        rows: padded(block.rows(&s), LAST_ROWS),
                         k: depth,
-                        vectors: cop / lanes,
+                        columns: cop,
                         a: inputs.of(point),
                         a_row: cip,
                         a_k: 1,
@@ -240,7 +240,7 @@ pub(super) fn weight_gradient<T: Real>(
     kernels: &Kernels<T>,
 ) -> Vec<T> {
     let lanes = kernels.lanes;
-    let cip = padded(s.ci, lanes);
+    let cip = padded(s.ci, kernels.half);
     let depth = s.kd * cip;
     let groups = s.co.div_ceil(GRADIENT_CHANNELS);
     let width = padded(s.co.div_ceil(groups), 16);
@@ -256,7 +256,7 @@ pub(super) fn weight_gradient<T: Real>(
         .map(|task| {
             let (part, c0) = (task / groups, task % groups * width);
             let channels = width.min(s.co - c0);
-            let cop = padded(channels, lanes);
+            let cop = padded(channels, kernels.half);
             let mut inputs = Room::zeroed(rows + s.halo(), cip);
             let mut errors = Room::new(rows, cop);
             let (inputs, errors) = (inputs.points(), errors.points());
@@ -284,7 +284,7 @@ pub(super) fn weight_gradient<T: Real>(
                         (kernels.product)(Product {
                             rows: depth,
                             k: block.rows(&s),
-                            vectors: cop / lanes,
+                            columns: cop,
                             a: inputs.of(point),
                             a_row: 1,
                             a_k: cip,

@@ -206,6 +206,23 @@ unsafe fn turn_rows<L: Lanes>(
     }
 }
 
+/// `[rows, columns]` to `[columns, rows]`, of any sizes.
+#[inline(always)]
+unsafe fn turned<L: Lanes>(
+    (from, from_row): (*const L::T, usize),
+    (rows, columns): (usize, usize),
+    (to, to_row): (*mut L::T, usize),
+) {
+    for r in (0..rows).step_by(L::N) {
+        let n = L::N.min(rows - r);
+        for c in (0..columns).step_by(L::N) {
+            let (from, to) = (from.wrapping_add(r * from_row + c), to.wrapping_add(c * to_row + r));
+            // SAFETY: passed on to the caller.
+            unsafe { L::turn(from, from_row, n, L::N.min(columns - c), to, to_row, n) };
+        }
+    }
+}
+
 /// Copies rows `y..y+rows`, columns `x..x+columns` (of an image that is 0 outside) of `lanes`
 /// planes to `to`: `[rows, columns, N]`.
 #[inline(always)]
@@ -242,6 +259,23 @@ unsafe fn stage<L: Lanes>(
     }
 }
 
+/// Calls a function with the first and the number of the channels of each vector, of halves where these hold them.
+macro_rules! each_group {
+    ($f:ident::<$lanes:ident>, $channels:expr, $($argument:expr),*) => {
+        for c0 in (0..$channels).step_by($lanes::N) {
+            let group = (c0, $lanes::N.min($channels - c0));
+            // SAFETY: passed on to the caller.
+            unsafe {
+                if group.1 <= $lanes::Half::N {
+                    $f::<$lanes::Half>(group, $($argument),*);
+                } else {
+                    $f::<$lanes>(group, $($argument),*);
+                }
+            }
+        }
+    };
+}
+
 /// Bᵀ·d·B of every tile of a patch of `channels` planes; `to` starts at the patch's first tile.
 #[inline(always)]
 unsafe fn input<L: Lanes>(
@@ -251,39 +285,44 @@ unsafe fn input<L: Lanes>(
     staging: *mut L::T,
     to: Points<L::T>,
 ) {
+    each_group!(group_input::<L>, channels, image, p, staging, to);
+}
+
+#[inline(always)]
+unsafe fn group_input<L: Lanes>(
+    (c0, lanes): (usize, usize),
+    image: *const L::T,
+    p: Patch,
+    staging: *mut L::T,
+    to: Points<L::T>,
+) {
     let (rows, columns) = (4 * p.rows + 2, 4 * p.columns + 2);
     let pad = p.pad as isize;
     let corner = (4 * p.ty as isize - pad, 4 * p.tx as isize - pad);
-    let (h, w) = p.input();
-    let mut c0 = 0;
-    while c0 < channels {
-        let lanes = L::N.min(channels - c0);
-        // SAFETY: the caller gives `channels` planes, a staging area and points of this size.
-        unsafe {
-            let planes = image.add(c0 * p.planes[0]);
-            stage::<L>(planes, (lanes, p.planes[0]), (h, w), corner, (rows, columns), staging);
-            for ty in 0..p.rows {
-                for tx in 0..p.columns {
-                    let from = staging.add((4 * ty * columns + 4 * tx) * L::N);
-                    let to_tile = to.at.add((ty * p.columns + tx) * to.row + c0);
-                    let mut t = [[L::splat(L::T::default()); 6]; 6];
-                    for j in 0..6 {
-                        let at = |i: usize| L::load(from.add((i * columns + j) * L::N));
-                        let v = bt([at(0), at(1), at(2), at(3), at(4), at(5)]);
-                        for i in 0..6 {
-                            t[i][j] = v[i];
-                        }
-                    }
+    // SAFETY: the caller gives planes, a staging area and points of this size.
+    unsafe {
+        let planes = image.add(c0 * p.planes[0]);
+        stage::<L>(planes, (lanes, p.planes[0]), p.input(), corner, (rows, columns), staging);
+        for ty in 0..p.rows {
+            for tx in 0..p.columns {
+                let from = staging.add((4 * ty * columns + 4 * tx) * L::N);
+                let to_tile = to.at.add((ty * p.columns + tx) * to.row + c0);
+                let mut t = [[L::splat(L::T::default()); 6]; 6];
+                for j in 0..6 {
+                    let at = |i: usize| L::load(from.add((i * columns + j) * L::N));
+                    let v = bt([at(0), at(1), at(2), at(3), at(4), at(5)]);
                     for i in 0..6 {
-                        let v = bt(t[i]);
-                        for j in 0..6 {
-                            v[j].store(to_tile.add((6 * i + j) * to.point));
-                        }
+                        t[i][j] = v[i];
+                    }
+                }
+                for i in 0..6 {
+                    let v = bt(t[i]);
+                    for j in 0..6 {
+                        v[j].store(to_tile.add((6 * i + j) * to.point));
                     }
                 }
             }
         }
-        c0 += L::N;
     }
 }
 
@@ -296,37 +335,43 @@ unsafe fn error<L: Lanes>(
     staging: *mut L::T,
     to: Points<L::T>,
 ) {
+    each_group!(group_error::<L>, channels, image, p, staging, to);
+}
+
+#[inline(always)]
+unsafe fn group_error<L: Lanes>(
+    (c0, lanes): (usize, usize),
+    image: *const L::T,
+    p: Patch,
+    staging: *mut L::T,
+    to: Points<L::T>,
+) {
     let (rows, columns) = (4 * p.rows, 4 * p.columns);
     let corner = (4 * p.ty as isize, 4 * p.tx as isize);
-    let mut c0 = 0;
-    while c0 < channels {
-        let lanes = L::N.min(channels - c0);
-        // SAFETY: as for `input`.
-        unsafe {
-            let planes = image.add(c0 * p.planes[1]);
-            stage::<L>(planes, (lanes, p.planes[1]), (p.h, p.w), corner, (rows, columns), staging);
-            for ty in 0..p.rows {
-                for tx in 0..p.columns {
-                    let from = staging.add((4 * ty * columns + 4 * tx) * L::N);
-                    let to_tile = to.at.add((ty * p.columns + tx) * to.row + c0);
-                    let mut t = [[L::splat(L::T::default()); 4]; 6];
-                    for j in 0..4 {
-                        let at = |i: usize| L::load(from.add((i * columns + j) * L::N));
-                        let v = a([at(0), at(1), at(2), at(3)]);
-                        for i in 0..6 {
-                            t[i][j] = v[i];
-                        }
-                    }
+    // SAFETY: as for `group_input`.
+    unsafe {
+        let planes = image.add(c0 * p.planes[1]);
+        stage::<L>(planes, (lanes, p.planes[1]), (p.h, p.w), corner, (rows, columns), staging);
+        for ty in 0..p.rows {
+            for tx in 0..p.columns {
+                let from = staging.add((4 * ty * columns + 4 * tx) * L::N);
+                let to_tile = to.at.add((ty * p.columns + tx) * to.row + c0);
+                let mut t = [[L::splat(L::T::default()); 4]; 6];
+                for j in 0..4 {
+                    let at = |i: usize| L::load(from.add((i * columns + j) * L::N));
+                    let v = a([at(0), at(1), at(2), at(3)]);
                     for i in 0..6 {
-                        let v = a(t[i]);
-                        for j in 0..6 {
-                            v[j].store(to_tile.add((6 * i + j) * to.point));
-                        }
+                        t[i][j] = v[i];
+                    }
+                }
+                for i in 0..6 {
+                    let v = a(t[i]);
+                    for j in 0..6 {
+                        v[j].store(to_tile.add((6 * i + j) * to.point));
                     }
                 }
             }
         }
-        c0 += L::N;
     }
 }
 
@@ -340,48 +385,55 @@ unsafe fn output<L: Lanes>(
     staging: *mut L::T,
     image: *mut L::T,
 ) {
+    each_group!(group_output::<L>, channels, m, bias, p, staging, image);
+}
+
+#[inline(always)]
+unsafe fn group_output<L: Lanes>(
+    (c0, lanes): (usize, usize),
+    m: Points<L::T>,
+    bias: *const L::T,
+    p: Patch,
+    staging: *mut L::T,
+    image: *mut L::T,
+) {
     let columns = 4 * p.columns;
     let (y0, x0) = (4 * p.ty, 4 * p.tx);
-    let mut c0 = 0;
-    while c0 < channels {
-        let lanes = L::N.min(channels - c0);
-        // SAFETY: as for `input`; the bias is null or has `channels` values. Only this patch's
-        // pixels inside the image are written.
-        unsafe {
-            let mut shift = L::splat(L::T::default());
-            if !bias.is_null() {
-                let mut turned = [L::T::default(); 16];
-                L::turn(bias.add(c0), 1, lanes, 1, turned.as_mut_ptr(), L::N, L::N);
-                shift = L::load(turned.as_ptr());
-            }
-            for ty in 0..p.rows {
-                for tx in 0..p.columns {
-                    let from = m.at.add((ty * p.columns + tx) * m.row + c0);
-                    let to = staging.add((4 * ty * columns + 4 * tx) * L::N);
-                    let mut t = [[shift; 6]; 4];
-                    for j in 0..6 {
-                        let m = |i: usize| L::load(from.add((6 * i + j) * m.point));
-                        let v = at([m(0), m(1), m(2), m(3), m(4), m(5)]);
-                        for i in 0..4 {
-                            t[i][j] = v[i];
-                        }
-                    }
+    // SAFETY: as for `group_input`; the bias is null or has a value for each channel. Only this patch's
+    // pixels inside the image are written.
+    unsafe {
+        let mut shift = L::splat(L::T::default());
+        if !bias.is_null() {
+            let mut turned = [L::T::default(); 16];
+            L::turn(bias.add(c0), 1, lanes, 1, turned.as_mut_ptr(), L::N, L::N);
+            shift = L::load(turned.as_ptr());
+        }
+        for ty in 0..p.rows {
+            for tx in 0..p.columns {
+                let from = m.at.add((ty * p.columns + tx) * m.row + c0);
+                let to = staging.add((4 * ty * columns + 4 * tx) * L::N);
+                let mut t = [[shift; 6]; 4];
+                for j in 0..6 {
+                    let m = |i: usize| L::load(from.add((6 * i + j) * m.point));
+                    let v = at([m(0), m(1), m(2), m(3), m(4), m(5)]);
                     for i in 0..4 {
-                        let v = at(t[i]);
-                        for j in 0..4 {
-                            v[j].add(shift).store(to.add((i * columns + j) * L::N));
-                        }
+                        t[i][j] = v[i];
+                    }
+                }
+                for i in 0..4 {
+                    let v = at(t[i]);
+                    for j in 0..4 {
+                        v[j].add(shift).store(to.add((i * columns + j) * L::N));
                     }
                 }
             }
-            let width = columns.min(p.w - x0);
-            for r in 0..(4 * p.rows).min(p.h - y0) {
-                let to = image.add(c0 * p.planes[1] + (y0 + r) * p.w + x0);
-                let from = staging.add(r * columns * L::N);
-                turn_rows::<L>(from, L::N, width, lanes, to, p.planes[1]);
-            }
         }
-        c0 += L::N;
+        let width = columns.min(p.w - x0);
+        for r in 0..(4 * p.rows).min(p.h - y0) {
+            let to = image.add(c0 * p.planes[1] + (y0 + r) * p.w + x0);
+            let from = staging.add(r * columns * L::N);
+            turn_rows::<L>(from, L::N, width, lanes, to, p.planes[1]);
+        }
     }
 }
 
@@ -390,10 +442,11 @@ unsafe fn output<L: Lanes>(
 #[inline(always)]
 unsafe fn weights<L: Lanes>(k: Weights<L::T>, c0: usize, to: Points<L::T>) {
     let lanes = L::N.min(k.outs - c0);
-    let (start, width) = panel_of(c0 / L::N, to.row / L::N);
+    let (start, width) = panel_of(c0, to.row, L::N);
+    let whole = c0 + L::N <= to.row;
     // SAFETY: the caller gives weights and points of these sizes.
     unsafe {
-        let to = Points { at: to.at.add(start * L::N * k.inputs + c0 - start * L::N), ..to };
+        let to = Points { at: to.at.add(start * k.inputs + c0 - start), ..to };
         let mut taps = [L::splat(L::T::default()); 9];
         for i in 0..k.inputs {
             let from = k.at.add(c0 * k.out + i * k.input);
@@ -411,7 +464,8 @@ unsafe fn weights<L: Lanes>(k: Weights<L::T>, c0: usize, to: Points<L::T>) {
             for r in 0..6 {
                 let v = g(t[r]);
                 for j in 0..6 {
-                    v[j].store(to.at.add((6 * r + j) * to.point + i * width * L::N));
+                    let to = to.at.add((6 * r + j) * to.point + i * width);
+                    if whole { v[j].store(to) } else { v[j].low().store(to) }
                 }
             }
         }
@@ -422,6 +476,24 @@ unsafe fn weights<L: Lanes>(k: Weights<L::T>, c0: usize, to: Points<L::T>) {
 /// and input channels `inputs`: the weights' gradient, to `dk` `[out, in, 3, 3]`.
 #[inline(always)]
 unsafe fn weight_gradient<L: Lanes>(
+    parts: &[Points<L::T>],
+    column: usize,
+    c0: usize,
+    inputs: (usize, usize),
+    dk: Weights<L::T>,
+) {
+    // SAFETY: passed on to the caller.
+    unsafe {
+        if dk.outs - c0 <= L::Half::N {
+            group_weight_gradient::<L::Half>(parts, column, c0, inputs, dk);
+        } else {
+            group_weight_gradient::<L>(parts, column, c0, inputs, dk);
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn group_weight_gradient<L: Lanes>(
     parts: &[Points<L::T>],
     column: usize,
     c0: usize,
@@ -461,11 +533,15 @@ unsafe fn weight_gradient<L: Lanes>(
 }
 
 type Inverse<T> = unsafe fn(&[Points<T>], usize, usize, (usize, usize), Weights<T>);
+type Turned<T> = unsafe fn((*const T, usize), (usize, usize), (*mut T, usize));
 type ToPoints<T> = unsafe fn(*const T, usize, Patch, *mut T, Points<T>);
 
 /// The kernels for one instruction set.
 pub(super) struct Kernels<T> {
     pub(super) lanes: usize,
+    /// Columns and channels are padded to a multiple of it.
+    pub(super) half: usize,
+    pub(super) turned: Turned<T>,
     pub(super) input: ToPoints<T>,
     pub(super) error: ToPoints<T>,
     pub(super) output: unsafe fn(Points<T>, *const T, usize, Patch, *mut T, *mut T),
@@ -499,6 +575,8 @@ impl Winograd for f64 {
 pub(super) fn plain<T: Real>() -> Kernels<T> {
     Kernels {
         lanes: Plain::<T>::N,
+        half: <Plain<T> as Lanes>::Half::N,
+        turned: turned::<Plain<T>>,
         input: input::<Plain<T>>,
         error: error::<Plain<T>>,
         output: output::<Plain<T>>,
@@ -522,6 +600,14 @@ macro_rules! stamp {
             #[target_feature(enable = $features)]
             unsafe fn input(x: *const f32, n: usize, p: Patch, s: *mut f32, to: Points<f32>) {
                 unsafe { super::input::<Own>(x, n, p, s, to) }
+            }
+            #[target_feature(enable = $features)]
+            unsafe fn turned(
+                from: (*const f32, usize),
+                size: (usize, usize),
+                to: (*mut f32, usize),
+            ) {
+                unsafe { super::turned::<Own>(from, size, to) }
             }
             #[target_feature(enable = $features)]
             unsafe fn error(x: *const f32, n: usize, p: Patch, s: *mut f32, to: Points<f32>) {
@@ -569,6 +655,8 @@ macro_rules! stamp {
             pub(in super::super) fn kernels() -> Kernels<f32> {
                 Kernels {
                     lanes: Own::N,
+                    half: <Own as Lanes>::Half::N,
+                    turned,
                     input,
                     error,
                     output,
@@ -583,7 +671,7 @@ macro_rules! stamp {
     };
 }
 #[cfg(target_arch = "x86_64")]
-stamp!(avx512, lanes::Avx512, "avx512f");
+stamp!(avx512, lanes::Avx512, "avx512f,avx512vl");
 #[cfg(target_arch = "x86_64")]
 stamp!(avx2, lanes::Avx2, "avx2,fma");
 
@@ -591,7 +679,7 @@ stamp!(avx2, lanes::Avx2, "avx2,fma");
 pub(super) fn fastest() -> Option<Kernels<f32>> {
     #[cfg(target_arch = "x86_64")]
     {
-        if is_x86_feature_detected!("avx512f") {
+        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl") {
             return Some(avx512::kernels());
         }
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
