@@ -4,7 +4,9 @@
 //!
 //! `cargo run --release --example lost_card -- 3`
 
-use sfumato::app::{Engine, RunningJob, SessionOptions, Wake, WorkerEngine, export_results};
+use sfumato::app::{
+    Engine, Exports, RunningJob, SessionOptions, Wake, WorkerEngine, export_results,
+};
 use sfumato::gpu::{Gpu, Options, Window};
 use sfumato::inference::{self, DeviceChoice, Event, Job, Place, Work, Worker};
 use sfumato::models::{ModelCard, cards};
@@ -96,7 +98,8 @@ fn main() -> Result<(), String> {
             }
         };
         let (exporter, folder, result_budget) = (export_results, None, None);
-        SessionOptions { engine, exporter, wake, folder, dialogs: false, result_budget }
+        let exports = Exports::usual_folder();
+        SessionOptions { engine, exporter, wake, folder, exports, dialogs: false, result_budget }
     };
     sfumato::ui::run_with(paths, make).map_err(|e| e.to_string())
 }

@@ -10,7 +10,7 @@
 use eframe::egui::{self, Event, Modifiers, MouseWheelUnit, PointerButton, Pos2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
-use sfumato::app::{OpenCommand, SessionOptions, Wake, WorkerEngine, export_results};
+use sfumato::app::{Exports, OpenCommand, SessionOptions, Wake, WorkerEngine, export_results};
 use sfumato::io::{NiftiData, write_nifti};
 use sfumato::mesh::extract;
 use sfumato::ui::SfumatoApp;
@@ -59,6 +59,7 @@ fn window() -> Harness<'static, SfumatoApp> {
                     exporter: export_results,
                     wake,
                     folder: None,
+                    exports: Exports::usual_folder(),
                     dialogs: false,
                     result_budget: None,
                 }

@@ -72,14 +72,16 @@ pub struct Exports {
 }
 
 impl Exports {
-    /// `last` is where the last export went.
-    pub(super) fn new(exporter: Exporter, last: Option<PathBuf>, wake: Wake) -> Self {
-        let folder = last.unwrap_or_else(|| {
-            directories::UserDirs::new()
-                .map_or_else(|| PathBuf::from("."), |d| d.home_dir().to_owned())
-                .join("sfumato-export")
-        });
+    /// `folder` is offered for the next one.
+    pub(super) fn new(exporter: Exporter, folder: PathBuf, wake: Wake) -> Self {
         Self { exporter, folder, of: None, edited: false, writing: None, files: Vec::new(), wake }
+    }
+
+    /// In the home folder, or here.
+    pub fn usual_folder() -> PathBuf {
+        directories::UserDirs::new()
+            .map_or_else(|| PathBuf::from("."), |d| d.home_dir().to_owned())
+            .join("sfumato-export")
     }
 
     /// Where the next export goes.

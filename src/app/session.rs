@@ -37,6 +37,8 @@ pub struct SessionOptions {
     pub wake: Wake,
     /// Where preferences are kept; `None`: nowhere.
     pub folder: Option<PathBuf>,
+    /// Where exports go until one went elsewhere.
+    pub exports: PathBuf,
     /// Native dialogs may be tried.
     pub dialogs: bool,
     /// Bytes that results may take, if not as many as usual.
@@ -60,9 +62,10 @@ pub struct Session {
 
 impl Session {
     pub fn new(options: SessionOptions) -> Self {
-        let SessionOptions { engine, exporter, wake, folder, dialogs, result_budget } = options;
-        let shell = Shell::new(folder.as_deref(), dialogs, wake.clone());
-        let last = shell.preferences().export_folder.clone();
+        let SessionOptions { engine, exporter, wake, folder, exports, dialogs, result_budget } =
+            options;
+        let shell = Shell::new(folder.as_deref(), exports, dialogs, wake.clone());
+        let exports = shell.export_folder().to_owned();
         Self {
             documents: Documents::default(),
             results: ResultList::new(result_budget, wake.clone()),
@@ -74,7 +77,7 @@ impl Session {
             opening: Opening::new(wake.clone()),
             solids: Solids::new(wake.clone()),
             comparisons: Comparisons::new(wake.clone()),
-            exports: Exports::new(exporter, last, wake),
+            exports: Exports::new(exporter, exports, wake),
             shell,
         }
     }

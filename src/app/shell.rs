@@ -24,6 +24,8 @@ pub struct Shell {
     leaving: bool,
     /// A picture of the panes was asked for.
     shot: bool,
+    /// Where exports go until one went elsewhere.
+    exports: PathBuf,
     /// Native dialogs may be tried.
     dialogs: bool,
     dialog: Option<Dialog>,
@@ -36,7 +38,7 @@ pub struct Shell {
 
 impl Shell {
     /// Preferences are kept in `folder`; `None`: nowhere.
-    pub(super) fn new(folder: Option<&Path>, dialogs: bool, wake: Wake) -> Self {
+    pub(super) fn new(folder: Option<&Path>, exports: PathBuf, dialogs: bool, wake: Wake) -> Self {
         let (preferences, store, problem) = match folder {
             Some(folder) => Store::open(folder),
             None => (Preferences::default(), Store::nowhere(), None),
@@ -55,6 +57,7 @@ impl Shell {
             panels: HashSet::new(),
             leaving: false,
             shot: false,
+            exports,
             dialogs,
             dialog: None,
             demo_task: Some(Task::spawn("draw the demo cards", &wake, demo_pictures::all)),
@@ -70,6 +73,11 @@ impl Shell {
 
     pub fn preferences(&self) -> &Preferences {
         &self.preferences
+    }
+
+    /// Where the last export went, or the first one will.
+    pub(super) fn export_folder(&self) -> &Path {
+        self.preferences.export_folder.as_ref().unwrap_or(&self.exports)
     }
 
     pub fn is_open(&self, panel: Panel) -> bool {

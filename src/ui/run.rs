@@ -202,6 +202,7 @@ fn session_options(options: Options) -> impl FnOnce(Wake) -> SessionOptions {
         exporter: crate::app::export_results,
         wake,
         folder: options.preferences.or_else(crate::app::Store::user_folder),
+        exports: crate::app::Exports::usual_folder(),
         dialogs: options.dialogs,
         result_budget: None,
     }

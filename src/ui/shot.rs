@@ -247,6 +247,7 @@ pub fn shoot(request: &ShotRequest) -> Result<Vec<std::path::PathBuf>, String> {
         exporter: crate::app::export_results,
         wake,
         folder: None,
+        exports: crate::app::Exports::usual_folder(),
         dialogs: false,
         result_budget: None,
     });

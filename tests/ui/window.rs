@@ -284,6 +284,8 @@ pub(crate) struct Window {
     /// Holds the threads that read files.
     pub(crate) gate: Gate,
     woken: Receiver<()>,
+    /// Where exports go.
+    _exports: tempfile::TempDir,
 }
 
 /// After so many looks at 20 ms or less without a change nothing will come any more.
@@ -370,6 +372,8 @@ impl Window {
         engine: impl FnOnce(Wake) -> Box<dyn Engine> + 'static,
     ) -> Self {
         let (wake, woken) = channel();
+        let exports = tempfile::tempdir().expect("a temporary folder");
+        let export_folder = exports.path().join("sfumato-export");
         let gate = Gate::default();
         let held = gate.clone();
         let mut harness = Harness::builder()
@@ -388,6 +392,7 @@ impl Window {
                         exporter,
                         wake,
                         folder,
+                        exports: export_folder,
                         dialogs: false,
                         result_budget,
                     }
@@ -395,7 +400,7 @@ impl Window {
                 .expect("a graphics adapter")
             });
         harness.step();
-        Self { harness, hand, gate, woken }
+        Self { harness, hand, gate, woken, _exports: exports }
     }
 
     /// Steps until `done` holds; waits for threads by their wake-ups, not by the clock.

@@ -13,15 +13,12 @@ impl Editing {
         match command {
             LeftoverCommand::Restore(path) => self.restore(path, false),
             LeftoverCommand::Save(path) => {
-                let folder = shell.preferences().export_folder.clone();
-                let folder = folder.or_else(|| {
-                    Some(directories::UserDirs::new()?.home_dir().join("sfumato-export"))
-                });
+                let folder = shell.export_folder().to_owned();
                 let from = path.clone();
                 let task = Task::spawn("write a kept mask", &self.wake, move || {
                     let work = Kept::read(&from)?.into_work(0)?;
                     let stem = from.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-                    let folder = folder.ok_or("there is no folder for exports")?.join(stem);
+                    let folder = folder.join(stem);
                     let mask = EditedMask::of(&work, Vec::new(), None);
                     let options = ExportOptions { overwrite: true, ..ExportOptions::default() };
                     write_edited(&folder, &mask, &options).map_err(|e| e.to_string())?;
