@@ -6,8 +6,9 @@
 use std::any::Any;
 use std::cell::Cell;
 use std::hint::spin_loop;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, Builder, Thread};
 use std::time::{Duration, Instant};
@@ -98,19 +99,34 @@ pub(crate) fn each_piece<T: Send>(
 type Panic = Box<dyn Any + Send>;
 type Task<'a> = dyn Fn(usize) + Sync + 'a;
 
-/// Helpers, and the work that they may join.
-#[derive(Default)]
+/// Helpers, and the work that they may join. What one thread writes lies apart from what others do: a cache line that
+/// goes from core to core takes as long as a small task.
 struct Team {
     helpers: OnceLock<Vec<Thread>>,
+    call: Call,
+    /// Of the leader, then of each helper.
+    own: Vec<Own>,
+    asleep: AtomicUsize,
+    panic: Mutex<Option<Panic>>,
+}
+
+/// What the leader says.
+#[derive(Default)]
+#[repr(align(128))]
+struct Call {
     /// Odd while there is work, another number each time.
     turn: AtomicUsize,
     work: Cell<Option<(*const Task<'static>, usize)>>,
-    /// The next task.
+}
+
+/// What is of one thread.
+#[derive(Default)]
+#[repr(align(128))]
+struct Own {
+    /// The next task of its share.
     next: AtomicUsize,
-    /// Helpers that look at the work.
-    inside: AtomicUsize,
-    asleep: AtomicUsize,
-    panic: Mutex<Option<Panic>>,
+    /// It looks at the work.
+    inside: AtomicBool,
 }
 
 // SAFETY: `work` is written by the one thread that leads, between the turns, and read by helpers inside that found
@@ -127,8 +143,15 @@ impl Team {
     /// With so many helpers, or fewer if no more threads can be had. On Linux they have the priority of
     /// the thread that starts them.
     fn start(helpers: usize) -> &'static Self {
-        let team: &'static Self = Box::leak(Box::default());
-        let start = |i| Builder::new().name(format!("helper {i}")).spawn(|| team.help()).ok();
+        let team: &'static Self = Box::leak(Box::new(Self {
+            helpers: OnceLock::new(),
+            call: Call::default(),
+            own: (0..=helpers).map(|_| Own::default()).collect(),
+            asleep: AtomicUsize::new(0),
+            panic: Mutex::default(),
+        }));
+        let start =
+            |i| Builder::new().name(format!("helper {i}")).spawn(move || team.help(1 + i)).ok();
         let threads = (0..helpers).map_while(start).map(|h| h.thread().clone()).collect();
         team.helpers.get_or_init(|| threads);
         team
@@ -145,40 +168,49 @@ impl Team {
         has_helpers.then_some(Leader { team, _others_wait })
     }
 
-    /// Takes tasks until none is left.
-    fn run(&self, n: usize, f: &Task<'_>) -> Result<(), Panic> {
+    /// The tasks of `n` that are the share of thread `of`.
+    fn share(&self, of: usize, n: usize) -> Range<usize> {
+        of * n / self.own.len()..(of + 1) * n / self.own.len()
+    }
+
+    /// Takes the tasks of its share, then what is left of the others', until there are none.
+    fn run(&self, me: usize, n: usize, f: &Task<'_>) -> Result<(), Panic> {
         catch_unwind(AssertUnwindSafe(|| {
-            loop {
-                match self.next.fetch_add(1, Ordering::Relaxed) {
-                    i if i < n => f(i),
-                    _ => break,
+            for of in (me..self.own.len()).chain(0..me) {
+                let (next, end) = (&self.own[of].next, self.share(of, n).end);
+                while next.load(Ordering::Relaxed) < end {
+                    match next.fetch_add(1, Ordering::Relaxed) {
+                        i if i < end => f(i),
+                        _ => break,
+                    }
                 }
             }
         }))
     }
 
-    fn help(&self) {
-        let mut done = 0;
+    fn help(&self, me: usize) {
+        let (mut done, inside) = (0, &self.own[me].inside);
         loop {
             let turn = self.await_turn(done);
-            self.inside.fetch_add(1, Ordering::SeqCst);
+            inside.store(true, Ordering::SeqCst);
             // Whoever leads waits from here on, unless the turn was over before.
-            if self.turn.load(Ordering::SeqCst) == turn
-                && let Some((f, n)) = self.work.get()
+            if self.call.turn.load(Ordering::SeqCst) == turn
+                && let Some((f, n)) = self.call.work.get()
             {
                 // SAFETY: the work lives while somebody is inside.
-                if let Err(panic) = self.run(n, unsafe { &*f }) {
+                if let Err(panic) = self.run(me, n, unsafe { &*f }) {
                     *self.panic.lock().unwrap_or_else(PoisonError::into_inner) = Some(panic);
                 }
             }
-            self.inside.fetch_sub(1, Ordering::SeqCst);
+            inside.store(false, Ordering::SeqCst);
             done = turn;
         }
     }
 
     /// The next turn after this one.
     fn await_turn(&self, done: usize) -> usize {
-        let new = || Some(self.turn.load(Ordering::SeqCst)).filter(|t| t % 2 == 1 && *t != done);
+        let new =
+            || Some(self.call.turn.load(Ordering::SeqCst)).filter(|t| t % 2 == 1 && *t != done);
         loop {
             let start = Instant::now();
             // Sections beside one another need the cores.
@@ -214,21 +246,25 @@ impl Leader {
         let team = self.team;
         // SAFETY: it is forgotten before this call ends.
         let kept = unsafe { std::mem::transmute::<*const Task<'_>, *const Task<'static>>(f) };
-        team.work.set(Some((kept, n)));
-        team.next.store(0, Ordering::Relaxed);
-        team.turn.fetch_add(1, Ordering::SeqCst);
+        team.call.work.set(Some((kept, n)));
+        for (of, own) in team.own.iter().enumerate() {
+            own.next.store(team.share(of, n).start, Ordering::Relaxed);
+        }
+        team.call.turn.fetch_add(1, Ordering::SeqCst);
         if team.asleep.load(Ordering::SeqCst) > 0 {
             team.helpers.get().into_iter().flatten().for_each(Thread::unpark);
         }
         // This thread leads already: what a task shares is for rayon.
-        let own = within(false, || team.run(n, f));
-        team.turn.fetch_add(1, Ordering::SeqCst);
+        let own = within(false, || team.run(0, n, f));
+        team.call.turn.fetch_add(1, Ordering::SeqCst);
         let mut looks = 0u32;
-        while team.inside.load(Ordering::SeqCst) > 0 {
-            looks += 1;
-            if looks.is_multiple_of(64) { thread::yield_now() } else { spin_loop() }
+        for helper in &team.own {
+            while helper.inside.load(Ordering::SeqCst) {
+                looks += 1;
+                if looks.is_multiple_of(64) { thread::yield_now() } else { spin_loop() }
+            }
         }
-        team.work.set(None);
+        team.call.work.set(None);
         let theirs = team.panic.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(self);
         if let Some(panic) = own.err().or(theirs) {

@@ -20,7 +20,6 @@ use super::team::each;
 use super::then::{self, Then};
 use super::winograd_kernels::{Kernels, POINTS, Patch, Points, Weights};
 use rayon::prelude::*;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Elements of a block at the points: in `f32` half of a 1 MB second-level cache. And of a block of few tiles, since
 /// each block reads all weights.
@@ -249,13 +248,13 @@ pub(super) unsafe fn convolve_to<T: Real>(
     let staging = blocks.iter().map(|b| b.patch.staging(lanes)).max().unwrap_or(0);
     let (from, to) = (s.ci * s.input(), s.co * s.h * s.w);
     let shared = Shared(out);
-    let next = AtomicUsize::new(0);
     let rows = padded(tiles, LAST_ROWS);
     // Fewer blocks than threads: these share each block, whose weights are then most of what is read.
     let (across, within) = if blocks.len() < threads { (1, threads) } else { (threads, 1) };
     let stages = if within > 1 { cip.max(cop).div_ceil(lanes) } else { 1 };
     let sizes = [Room::<T>::size(rows, cip), Room::<T>::size(rows, cop), stages * staging];
-    each(across, across.min(blocks.len()), |_| {
+    each(across, blocks.len(), |i| {
+        let block = blocks[i];
         scratch::with(sizes.iter().sum(), |room: &mut [T]| {
             let at = room.as_mut_ptr();
             let inputs = Points { at, point: Room::<T>::point(rows, cip), row: cip };
@@ -265,57 +264,55 @@ pub(super) unsafe fn convolve_to<T: Real>(
             let stage = |v: usize| stages.at(if within > 1 { v * staging } else { 0 });
             // The channels of vector `v`, of so many.
             let of = |v: usize, channels: usize| (v * lanes, lanes.min(channels - v * lanes));
-            while let Some(block) = blocks.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let (n, per_image, patch) = (block.tiles(), block.patch.tiles(), block.patch);
-                let rows = padded(n, LAST_ROWS);
-                // SAFETY, here and below: the rooms were made for the largest block, each task has channels or a
-                // point of its own and a staging area; each block's pixels are written by one task per channel, and
-                // all blocks together are the whole output.
-                unsafe { inputs.clear(n..rows) };
-                each(within, cip.div_ceil(lanes), |v| {
-                    let (c, channels) = of(v, s.ci);
-                    for i in 0..block.images {
-                        let image = x[(block.image + i) * from..][..from].as_ptr();
-                        let image = image.wrapping_add(c * s.input());
-                        let to = inputs.skip_rows(i * per_image).skip_channels(c);
-                        // SAFETY: as above.
-                        unsafe { (kernels.input)(image, channels, patch, stage(v), to) };
-                    }
-                });
-                each(within, POINTS, |point| {
-                    let product = Product {
-                        rows,
-                        k: s.ci,
-                        columns: cop,
-                        a: inputs.of(point),
-                        a_row: cip,
-                        a_k: 1,
-                        b: weights.of(point),
-                        b_row: None,
-                        c: outputs.of(point),
-                        c_row: cop,
-                        add: false,
-                    };
+            let (n, per_image, patch) = (block.tiles(), block.patch.tiles(), block.patch);
+            let rows = padded(n, LAST_ROWS);
+            // SAFETY, here and below: the rooms were made for the largest block, each task has channels or a
+            // point of its own and a staging area; each block's pixels are written by one task per channel, and
+            // all blocks together are the whole output.
+            unsafe { inputs.clear(n..rows) };
+            each(within, cip.div_ceil(lanes), |v| {
+                let (c, channels) = of(v, s.ci);
+                for i in 0..block.images {
+                    let image = x[(block.image + i) * from..][..from].as_ptr();
+                    let image = image.wrapping_add(c * s.input());
+                    let to = inputs.skip_rows(i * per_image).skip_channels(c);
                     // SAFETY: as above.
-                    unsafe { (kernels.product)(product) };
-                });
-                each(within, cop.div_ceil(lanes), |v| {
-                    let (c, channels) = of(v, s.co);
-                    let bias = then.bias.map_or(std::ptr::null(), |bias| bias[c..].as_ptr());
-                    for i in 0..block.images {
-                        let m = outputs.skip_rows(i * per_image).skip_channels(c);
-                        let start = (block.image + i) * to + c * s.h * s.w;
-                        let planes = shared.at(start);
-                        // SAFETY: as above.
-                        unsafe {
-                            (kernels.output)(m, bias, channels, patch, stage(v), planes);
-                            if then.add.is_some() || then.relu {
-                                finish_patch(then, start, s, (patch, channels), planes);
-                            }
+                    unsafe { (kernels.input)(image, channels, patch, stage(v), to) };
+                }
+            });
+            each(within, POINTS, |point| {
+                let product = Product {
+                    rows,
+                    k: s.ci,
+                    columns: cop,
+                    a: inputs.of(point),
+                    a_row: cip,
+                    a_k: 1,
+                    b: weights.of(point),
+                    b_row: None,
+                    c: outputs.of(point),
+                    c_row: cop,
+                    add: false,
+                };
+                // SAFETY: as above.
+                unsafe { (kernels.product)(product) };
+            });
+            each(within, cop.div_ceil(lanes), |v| {
+                let (c, channels) = of(v, s.co);
+                let bias = then.bias.map_or(std::ptr::null(), |bias| bias[c..].as_ptr());
+                for i in 0..block.images {
+                    let m = outputs.skip_rows(i * per_image).skip_channels(c);
+                    let start = (block.image + i) * to + c * s.h * s.w;
+                    let planes = shared.at(start);
+                    // SAFETY: as above.
+                    unsafe {
+                        (kernels.output)(m, bias, channels, patch, stage(v), planes);
+                        if then.add.is_some() || then.relu {
+                            finish_patch(then, start, s, (patch, channels), planes);
                         }
                     }
-                });
-            }
+                }
+            });
         });
     });
 }
