@@ -4,6 +4,7 @@
 use crate::files::*;
 use crate::{Report, Way, alone, attempt, attempt_bytes};
 use std::path::Path;
+use std::sync::MutexGuard;
 
 const GIB_2: u32 = 0x8000_0000;
 /// Zeros in what expands: more than may ever be taken for nothing.
@@ -12,8 +13,8 @@ const BOMB: usize = 480 << 20;
 /// A name, the bytes, and a word of the refusal, or none if it opens.
 type Case<'a> = (&'a str, Vec<u8>, Option<&'a str>);
 
-fn all(cases: Vec<Case<'_>>, way: Way) {
-    let _alone = alone();
+/// The lock was taken before the files were made: what making them takes would count for another test's reader.
+fn all(_alone: &MutexGuard<'static, ()>, cases: Vec<Case<'_>>, way: Way) {
     let dir = tempfile::tempdir().expect("temp dir");
     let mut report = Report::default();
     for (name, bytes, word) in cases {
@@ -38,6 +39,7 @@ fn before(front: &[u8]) -> Vec<u8> {
 
 #[test]
 fn dicom_lengths() {
+    let alone = alone();
     let mut cases: Vec<Case<'_>> = Vec::new();
     for vr in [b"OB", b"OW", b"UN", b"SQ", b"UT"] {
         cases.push(("2 GiB", before(&header(8, 1, vr, GIB_2)), Some("declares 2147483648 bytes")));
@@ -55,11 +57,12 @@ fn dicom_lengths() {
     pixels.truncate(at + 10);
     cases.push(("not one frame", dicom_of(EXPLICIT, &pixels), Some("before the first")));
     cases.push(("text of 2 MiB", before(&element(9, 0x1010, b"UT", &vec![b'a'; 2 << 20])), None));
-    all(cases, Way::Image);
+    all(&alone, cases, Way::Image);
 }
 
 #[test]
 fn dicom_nested() {
+    let alone = alone();
     let undefined = |depth: usize, vr: &[u8; 2], unknown: bool| {
         let mut body = Vec::new();
         for level in 0..depth {
@@ -92,11 +95,12 @@ fn dicom_nested() {
         cases.push(("of unknown type", undefined(depth, b"UN", true), word));
         cases.push(("with lengths", defined(depth), word));
     }
-    all(cases, Way::Image);
+    all(&alone, cases, Way::Image);
 }
 
 #[test]
 fn dicom_of_very_many_things() {
+    let alone = alone();
     let mut cases: Vec<Case<'_>> = Vec::new();
     let empty = element(9, 0x1000, b"LO", &[]);
     let same: Vec<u8> = empty.iter().copied().cycle().take(empty.len() * 1_000_001).collect();
@@ -120,7 +124,7 @@ fn dicom_of_very_many_things() {
     cases.push(("short texts of many values", before(&short), Some("elements")));
     let numbers = element(9, 0x1000, b"UN", &vec![0; 64 << 20]);
     cases.push(("64 MiB of unknown bytes", before(&numbers), None));
-    all(cases, Way::Image);
+    all(&alone, cases, Way::Image);
 }
 
 /// The 4 x 3 picture with elements replaced.
@@ -135,6 +139,7 @@ fn plain_with(new: &[Vec<u8>]) -> Vec<u8> {
 
 #[test]
 fn dicom_pictures_that_cannot_be() {
+    let alone = alone();
     let mut cases: Vec<Case<'_>> = Vec::new();
     for (number, value) in [
         (0x100, 0),
@@ -163,12 +168,13 @@ fn dicom_pictures_that_cannot_be() {
     cases.push(("not one of 60,000 frames", plain_with(&cut), Some("before the first")));
     let cut = [us(0x10, 1), us(0x11, 1), text(0x28, 8, b"IS", "60000")];
     cases.push(("12 of 60,000 frames", plain_with(&cut), None));
-    all(cases, Way::Image);
+    all(&alone, cases, Way::Image);
 }
 
 /// Long multi-frame objects of which only the first frames are there.
 #[test]
 fn dicom_of_missing_frames() {
+    let alone = alone();
     let missing = |frames: &str, present: usize| {
         let mut e = picture("MONOCHROME2", 256, 256, 1, [8, 8, 0]);
         e.push(text(0x28, 8, b"IS", frames));
@@ -188,12 +194,13 @@ fn dicom_of_missing_frames() {
         ("2 of 60,000 compressed", fragments("60000", 2), None),
         ("a million fragments", fragments("2", 1_000_000), Some("fragments")),
     ];
-    all(cases, Way::Image);
+    all(&alone, cases, Way::Image);
 }
 
 /// Tiny streams of pictures of 900 megapixels.
 #[test]
 fn dicom_streams_of_huge_pictures() {
+    let alone = alone();
     let n = 30_000;
     let wide = u32::from(n);
     let mut png_like = picture("MONOCHROME2", n, n, 1, [8, 8, 0]);
@@ -210,11 +217,12 @@ fn dicom_streams_of_huge_pictures() {
         ("jpeg 2000", of(JPEG_2000, 8, &jpeg_2000_stream(wide, wide)), Some("frame")),
         ("htj2k", of(HT_JPEG_2000, 8, &jpeg_2000_stream(wide, wide)), Some("frame")),
     ];
-    all(cases, Way::Image);
+    all(&alone, cases, Way::Image);
 }
 
 #[test]
 fn dicom_streams_that_contradict_the_header() {
+    let alone = alone();
     let cases: Vec<Case<'_>> = vec![
         ("jpeg", compressed(JPEG, 8, 8, 8, &jpeg_stream(0xc0, 8, 9, 8)), Some("size")),
         ("jpeg of 12 bits", compressed(JPEG, 8, 8, 8, &jpeg_stream(0xc1, 12, 8, 8)), Some("bits")),
@@ -226,11 +234,12 @@ fn dicom_streams_that_contradict_the_header() {
         ("no syntax", compressed("1.2.3", 2, 2, 8, &[1, 2]), Some("1.2.3")),
         ("film", compressed("1.2.840.10008.1.2.4.102", 2, 2, 8, &[1, 2]), Some("4.102")),
     ];
-    all(cases, Way::Image);
+    all(&alone, cases, Way::Image);
 }
 
 #[test]
 fn dicom_bombs_and_tables() {
+    let alone = alone();
     let mut head = sorted(&plain()[..3]);
     head.extend(header(9, 0x1010, b"OB", BOMB as u32));
     let bomb = dicom_of(DEFLATED, &deflate_bomb(&head, BOMB));
@@ -249,12 +258,13 @@ fn dicom_bombs_and_tables() {
         ("mosaic of NaN slices", mosaic("NaN"), None),
         ("mosaic that does not fit", mosaic("4000"), None),
     ];
-    all(cases, Way::Image);
+    all(&alone, cases, Way::Image);
 }
 
 /// Numbers that place and scale a slice, each as wrong as can be.
 #[test]
 fn dicom_numbers_that_are_none() {
+    let alone = alone();
     let mut cases = Vec::new();
     for wrong in
         ["0\\0", "-1\\-1", "NaN\\NaN", "1e400\\1", "1e-300\\1e-300", "1e300\\1e300", "x", ""]
@@ -278,7 +288,7 @@ fn dicom_numbers_that_are_none() {
         cases.push((wrong, slice(1, "4", &[text(0x28, 0x1051, b"DS", wrong)]), None));
         cases.push((wrong, slice(1, "4", &[text(0x18, 0x50, b"DS", wrong)]), None));
     }
-    all(cases, Way::Image);
+    all(&alone, cases, Way::Image);
 }
 
 /// Folders of slices at impossible places, and of nothing at all.
@@ -337,6 +347,7 @@ fn dicom_folders() {
 
 #[test]
 fn zip_archives() {
+    let alone = alone();
     let good = slice(0, "0", &[]);
     let bomb = |declared: u32| {
         let mut head = good.clone();
@@ -379,11 +390,12 @@ fn zip_archives() {
         ("directory beyond the end", far, Some("broken")),
         ("one file 10,000 times", copies, None),
     ];
-    all(cases, Way::Image);
+    all(&alone, cases, Way::Image);
 }
 
 #[test]
 fn nifti_sizes() {
+    let alone = alone();
     let mut cases: Vec<Case<'_>> = Vec::new();
     let dims = |dim: [i16; 8]| {
         let mut b = nifti_1();
@@ -439,12 +451,13 @@ fn nifti_sizes() {
     let mut declared = gzip(&dims([3, 1000, 1000, 1000, 1, 1, 1, 1])[..352]);
     declared.extend(vec![0x5a; 2 << 20]);
     cases.push(("2 GB declared", declared, Some("needs 2000000000 bytes")));
-    all(cases, Way::Image);
+    all(&alone, cases, Way::Image);
 }
 
 /// Transforms, spacings and rescales that are no numbers: the image opens without them.
 #[test]
 fn nifti_numbers_that_are_none() {
+    let alone = alone();
     let mut cases = Vec::new();
     let sform = || (280..328).step_by(4);
     for v in [f32::NAN, f32::INFINITY, 0.0, 1e38, 1e-38] {
@@ -463,11 +476,12 @@ fn nifti_numbers_that_are_none() {
         put(&mut b, 252, &[1, 0, 0, 0]);
         cases.push(("quaternion", b, None));
     }
-    all(cases, Way::Image);
+    all(&alone, cases, Way::Image);
 }
 
 #[test]
 fn pictures() {
+    let alone = alone();
     let strip = |width, height, compression, offset, bytes| {
         tiff_of(
             &[
@@ -533,11 +547,12 @@ fn pictures() {
         ("tiff beyond its end", strip(4, 4, 1, u32::MAX - 8, 16), Some("tiff")),
         ("tiff whose pages go round", circle, Some("tiff")),
     ];
-    all(cases, Way::Image);
+    all(&alone, cases, Way::Image);
 }
 
 #[test]
 fn label_tables() {
+    let alone = alone();
     let line = |n: usize, name: &str| format!("{n} 1 2 3 1 1 1 \"{name}\"\n");
     let twice = line(7, "a").repeat(2);
     let many: String = (0..50_000).map(|n| line(n, "a")).collect();
@@ -555,11 +570,12 @@ fn label_tables() {
         ("opacity NaN", b"1 0 0 0 NaN 1 1 \"x\"".to_vec(), Some("opacity")),
         ("DICOM", dicom(EXPLICIT, &plain()), Some("line 1")),
     ];
-    all(cases, Way::Labels);
+    all(&alone, cases, Way::Labels);
 }
 
 #[test]
 fn weights_files() {
+    let alone = alone();
     let quoted = |model: &str| serde_json::to_string(model).expect("text");
     let header = |model: &str, tensors: &str| {
         let json = format!(r#"{{"__metadata__":{{"sfumato":{}}}{tensors}}}"#, quoted(model));
@@ -630,7 +646,7 @@ fn weights_files() {
             Some(":"),
         ),
     ];
-    all(cases, Way::Weights);
+    all(&alone, cases, Way::Weights);
 }
 
 /// Files of 2 GiB and more that are mostly hole: nothing is read that is not needed.
