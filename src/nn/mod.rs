@@ -10,6 +10,7 @@ mod batch_norm;
 mod bench;
 mod channel_bias;
 mod class_loss;
+mod columns;
 mod columns3d;
 mod conv;
 mod conv3d;
